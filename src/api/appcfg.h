@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * azcloudhsm_application.cfg: KEY=VALUE lines. Looked for in $AZCLOUDHSM_APPLICATION_CFG, the
+ * current directory, the folder of the running program, ~/.config/azurecloudhsm,
+ * /etc/azurecloudhsm and /opt/azurecloudhsm/bin, in that order; the first that is there
+ * counts. Where none is: the line `azcloudhsm_application.cfg is not present` on stderr,
+ * and the defaults.
+ */
+#ifndef API_APPCFG_H
+#define API_APPCFG_H
+
+#include "base/bytes.h"
+
+struct appcfg {
+    char file[512];          /* what was read, "" when none */
+    unsigned daemon_id;      /* DAEMON_ID, 1 */
+    bool tcp;                /* SOCKET_TYPE=TCP */
+    unsigned port;           /* PORT, 1111 */
+    char socket_path[256];   /* SOCKET_PATH (ours), else /run/azurecloudhsm/daemon-<id>.sock */
+    bool wrap_with_trusted;  /* DEFAULT_WRAP_WITH_TRUSTED, true */
+    uint32_t user_kek;       /* USER_KEK_HANDLE, 0 when none */
+};
+
+/*
+ * Reads the file. False, with a line on stderr that names file, line and key, when a value
+ * is wrong; unknown keys are passed over. say_missing: print the `not present` line.
+ */
+MUST_USE bool appcfg_read(bool say_missing, struct appcfg *ret_config);
+/* The parser alone: text of a file named `name` in messages. For tests and the fuzzer. */
+MUST_USE bool appcfg_parse(const char *name, view text, struct appcfg *config);
+
+#endif

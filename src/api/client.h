@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The client's end: one context (an initialised process) and its pool of connections to the
+ * daemon on this host. Needs libc alone, starts no thread, and every wait has a limit. Any
+ * number of threads may call at once; each call has a connection of its own while it runs.
+ * Both the PKCS#11 library and libazcloudhsm_api_socket.so stand on this.
+ */
+#ifndef API_CLIENT_H
+#define API_CLIENT_H
+
+#include "wire/message.h"
+
+struct client;
+
+struct client_options {
+    enum interface interface;
+    /* Path of the daemon's socket; NULL: from the application's configuration. */
+    const char *socket_path;
+};
+
+/*
+ * Draws the context's secret and connects once. CKR_GENERAL_ERROR when the daemon cannot be
+ * reached, with the line `Failed to connect socket` on stderr (for EACCES a line of its
+ * own); CKR_HOST_MEMORY. Keeps the options' text by copy.
+ */
+MUST_USE CK_RV client_open(const struct client_options *options, struct client **ret_client);
+/* Ends the context at the daemon. Other threads must be out of their calls. */
+void client_close(struct client *client);
+/* In a child of fork: closes this process's copies of the descriptors and frees the memory,
+ * and says nothing to the daemon, for the context is still the parent's. */
+void client_abandon(struct client *client);
+
+/* Below it nothing is acknowledged as seen: revisions of the store go into every frame. */
+uint64_t client_revision(const struct client *client);
+
+/*
+ * One call. Begin takes a connection; the request's body is written to call->body (by
+ * NAME_write of wire/message.h); send sends and waits for the reply, whose body is then
+ * call->reply, borrowed until end. End wipes both and gives the connection back; it must
+ * follow every begin, also one that failed.
+ *
+ * call_send returns the reply's code as it is. What the transport adds:
+ * CKR_DEVICE_ERROR (the daemon went away, no node answered in time, or the reply does not
+ * read), CKR_HOST_MEMORY (the body did not fit), CKR_GENERAL_ERROR (the daemon cannot be
+ * reached). After a broken connection the next begin makes a new one: a restarted daemon is
+ * found again.
+ */
+struct call {
+    struct client *client;
+    struct connection *connection;
+    struct writer *body;
+    view reply;
+};
+
+MUST_USE CK_RV call_begin(struct client *client, struct call *call);
+MUST_USE CK_RV call_send(struct call *call, enum operation operation, uint32_t session,
+                         uint16_t flags);
+void call_end(struct call *call);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The HSM: turns request frames and state into reply frames. No sockets, files, clock,
+ * random source or threads of its own. Any number of threads may call hsm_handle() at once.
+ */
+#ifndef CORE_HSM_H
+#define CORE_HSM_H
+
+#include "base/secret.h"
+#include "core/ports.h"
+#include "wire/message.h"
+
+#define HSM_MASTER_KEY_LEN 32u
+
+struct hsm;
+
+/* What a partition is born with. Texts are NUL-terminated and short (see the token). */
+struct hsm_birth {
+    enum policy policy;
+    const char *label;
+    const char *serial;
+    const char *officer;  /* name of the first CO */
+    view officer_password;
+};
+
+/* Writes a new partition into an empty store. CKR_GENERAL_ERROR when it is not empty,
+ * CKR_PIN_LEN_RANGE for the password, CKR_DEVICE_ERROR when the store fails. */
+MUST_USE CK_RV hsm_initialize(const struct hsm_ports *ports, view master_key,
+                              const struct hsm_birth *birth);
+
+/* Loads everything. CKR_TOKEN_NOT_INITIALIZED for an empty store; CKR_GENERAL_ERROR when a
+ * record does not open with this master key (logged with its name). Ports outlive the HSM. */
+MUST_USE CK_RV hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm);
+void hsm_close(struct hsm *hsm);
+
+/* Where a request is being handled, and so what it may cost there. */
+enum hsm_place {
+    PLACE_LOOP,  /* inline work only */
+    PLACE_CPU,   /* arithmetic */
+    PLACE_SLOW,  /* key generation, passwords; may wait for the store */
+    PLACE_STORE  /* may wait for the store */
+};
+
+enum hsm_result { HSM_DONE, HSM_LATER };
+
+/* The other end of a connection, as the edge knows it. */
+struct hsm_peer {
+    unsigned port;        /* PORTS_client or PORTS_manage */
+    uint64_t connection;  /* a number of the edge's, for the log */
+};
+
+/*
+ * Handles one request. HSM_DONE: a whole reply frame was appended to reply. HSM_LATER:
+ * nothing happened yet; the same call has to be made again at *ret_place. body may hold
+ * secrets; the caller wipes it. A frame whose context is not known here (and that is no
+ * ATTACH) answers CODE_UNKNOWN_CONTEXT with no effect: attach, then repeat it.
+ */
+enum hsm_result hsm_handle(struct hsm *hsm, const struct hsm_peer *peer, enum hsm_place place,
+                           const struct frame *request, view body, struct writer *reply,
+                           enum hsm_place *ret_place);
+
+/* Forgets contexts that nobody has used for idle_ms; the edge calls it now and then. */
+void hsm_sweep(struct hsm *hsm, uint64_t idle_ms);
+
+/* For getHSMInfo and the log. */
+struct hsm_counts {
+    size_t objects;
+    size_t users;
+    size_t contexts;
+};
+void hsm_count(struct hsm *hsm, struct hsm_counts *ret_counts);
+
+#endif

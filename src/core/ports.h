@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Ports: the outside world of the HSM, handed in as four small tables of functions. Tests
+ * replace them to make the n-th call fail.
+ */
+#ifndef CORE_PORTS_H
+#define CORE_PORTS_H
+
+#include "base/bytes.h"
+#include "rules/rules.h"
+
+/* Milliseconds. wall: since 1970, for records and expiry. monotonic: never goes back. */
+struct clock {
+    uint64_t (*wall)(struct clock *clock);
+    uint64_t (*monotonic)(struct clock *clock);
+};
+
+struct entropy {
+    /* len random bytes; false when there are none. */
+    bool (*fill)(struct entropy *entropy, void *bytes, size_t len);
+};
+
+/* One line of the audit trail, for the court: who did what to what, and how it ended. */
+struct audit {
+    /* The line is text without a newline. False: it could not be recorded. */
+    bool (*append)(struct audit *audit, view line);
+};
+
+/*
+ * The store: keys to opaque values, each with the revision of the transaction that wrote it.
+ * Revisions rise by one with each transaction and never go back. Acknowledged is durable.
+ */
+enum store_result {
+    STORE_OK,
+    STORE_CONFLICT, /* a compare did not hold; nothing was written */
+    STORE_FAILED    /* not written, as far as the store can tell; logged with its own text */
+};
+
+#define STORE_KEY_MAX 256u
+#define STORE_VALUE_MAX (512u * 1024u)
+#define STORE_TXN_MAX 64u /* compares and changes of one transaction, each */
+
+struct store_compare {
+    view key;
+    uint64_t revision; /* the record's present revision; 0: there is no such record */
+};
+
+struct store_change {
+    view key;
+    view value;
+    bool delete;
+};
+
+struct store_txn {
+    const struct store_compare *compares;
+    size_t compare_count;
+    const struct store_change *changes;
+    size_t change_count;
+};
+
+/* May be called on any thread, before or after submit() returns. */
+typedef void store_done(void *arg, enum store_result result, uint64_t revision);
+/* Return false to stop. */
+typedef bool store_visit(void *arg, view key, view value, uint64_t revision);
+
+struct store {
+    /* 16 bytes that name this store for ever, drawn when it was made. */
+    void (*id)(struct store *store, uint8_t ret_id[16]);
+    /* Every record, in the order of keys. False when reading failed or visit stopped it. */
+    bool (*load_all)(struct store *store, store_visit *visit, void *arg);
+    /* All or nothing; what txn points at is copied before submit returns. */
+    void (*submit)(struct store *store, const struct store_txn *txn, store_done *done, void *arg);
+    /* A block of numbers never given before, also after a crash: *ret_first .. +count-1. */
+    bool (*next_numbers)(struct store *store, const char *counter, uint32_t count,
+                         uint64_t start, uint64_t *ret_first);
+    /* The revision of the last transaction. */
+    uint64_t (*revision)(struct store *store);
+    /* A consistent copy into a file that does not exist yet. */
+    bool (*backup)(struct store *store, const char *path);
+    void (*close)(struct store *store);
+};
+
+/* Submits and waits for the end, at most STORE_WAIT_MS (then STORE_FAILED, outcome unknown). */
+#define STORE_WAIT_MS 5000u
+MUST_USE enum store_result store_commit(struct store *store, const struct store_txn *txn,
+                                        uint64_t *ret_revision);
+
+struct hsm_ports {
+    struct store *store;
+    struct clock *clock;
+    struct entropy *entropy;
+    struct audit *audit;
+};
+
+#endif

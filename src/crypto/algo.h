@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Algorithms, as core/ sees them; no type of the crypto library is named here. Keys come in
+ * as attribute lists (public part, secret part), are parsed once and then used by any number
+ * of threads. A driver is one const struct algo at the end of its own file.
+ *
+ * Mechanisms and parameters were checked by rules/ and params_check() before they come here;
+ * what only arithmetic can know is answered with the standard's code.
+ */
+#ifndef CRYPTO_ALGO_H
+#define CRYPTO_ALGO_H
+
+#include "base/secret.h"
+#include "rules/key.h"
+#include "wire/params.h"
+
+/* A key in the form that is ready for use. Immutable; shared between threads. */
+struct algo_key;
+/* A running multi-part operation. Used by one thread at a time. */
+struct algo_op;
+
+/*
+ * Parses a key of this kind. attributes and secrets are valid attribute lists. Validates
+ * (point on its curve, modulus and exponents, CRT parts that fit): CKR_ATTRIBUTE_VALUE_INVALID
+ * or CKR_PUBLIC_KEY_INVALID, CKR_CURVE_NOT_SUPPORTED, CKR_DOMAIN_PARAMS_INVALID,
+ * CKR_HOST_MEMORY. The lists are not kept.
+ */
+MUST_USE CK_RV algo_key_new(enum object_kind kind, view attributes, view secrets,
+                            struct algo_key **ret_key);
+void algo_key_free(struct algo_key *key);
+
+/*
+ * What an object of this kind has to have and its maker did not give: PUBLIC_KEY_INFO,
+ * CHECK_VALUE, MODULUS_BITS, VALUE_LEN, and the like (DEFAULT_made of attributes.def). They
+ * are written as attributes to `attributes`; completed secret parts (CRT numbers) to
+ * `secrets`. given is the list that exists so far; what stands there already is not written.
+ * A CHECK_VALUE or PUBLIC_KEY_INFO in given that is not the key's: ATTRIBUTE_VALUE_INVALID.
+ */
+MUST_USE CK_RV algo_key_made(enum object_kind kind, const struct algo_key *key, view given,
+                             struct writer *attributes, struct writer *secrets);
+
+/*
+ * Generates for a row with CKF_GENERATE or CKF_GENERATE_KEY_PAIR. template: of the (public)
+ * key, for VALUE_LEN, MODULUS_BITS, PUBLIC_EXPONENT, EC_PARAMS. Writes the attributes that
+ * the key material gives: to public_part (public key: MODULUS, EC_POINT, ...; for a secret
+ * key nothing), to private_part (not secret, e.g. MODULUS and EC_PARAMS of the private key),
+ * to secrets. Entropy of secret keys is drawn from fill, which gives false on failure
+ * (CKR_FUNCTION_FAILED then).
+ */
+struct algo_source {
+    bool (*fill)(void *arg, void *bytes, size_t len);
+    void *arg;
+};
+MUST_USE CK_RV algo_generate(struct rules rules, const struct mechanism_row *row, view template,
+                             struct algo_source source, struct writer *public_part,
+                             struct writer *private_part, struct writer *secrets);
+
+/*
+ * Single-part. function is CKF_ENCRYPT, DECRYPT, SIGN, VERIFY or DIGEST; key is NULL for a
+ * digest. in: the data; signature: for VERIFY; out: what comes out is appended (AEAD: the
+ * tag follows the ciphertext, on decryption the input ends with it). verify_after_sign: a
+ * signature is checked before it is written. Codes: DATA_LEN_RANGE, ENCRYPTED_DATA_LEN_RANGE,
+ * ENCRYPTED_DATA_INVALID (padding and tag alike), SIGNATURE_LEN_RANGE, SIGNATURE_INVALID.
+ * On failure nothing is appended.
+ */
+MUST_USE CK_RV algo_once(struct rules rules, const struct mechanism_row *row, CK_FLAGS function,
+                         const struct mechanism *mechanism, const struct algo_key *key, view in,
+                         view signature, struct writer *out);
+
+/*
+ * Multi-part. The key must outlive the operation. update appends what is ready (for DECRYPT
+ * of an AEAD: plaintext before its tag was checked; who must not see it is core's business),
+ * final the rest; final on VERIFY takes the signature. After any error the operation is only
+ * good for algo_op_free().
+ */
+MUST_USE CK_RV algo_start(struct rules rules, const struct mechanism_row *row, CK_FLAGS function,
+                          const struct mechanism *mechanism, const struct algo_key *key,
+                          struct algo_op **ret_op);
+MUST_USE CK_RV algo_update(struct algo_op *op, view in, struct writer *out);
+MUST_USE CK_RV algo_final(struct algo_op *op, view signature, struct writer *out);
+void algo_op_free(struct algo_op *op);
+
+/* What core/ needs for itself. All give false when the library fails or memory is short. */
+MUST_USE bool algo_sha256(view in, uint8_t out[32]);
+MUST_USE bool algo_hmac_sha256(view key, view in, uint8_t out[32]);
+/* HKDF-SHA256, RFC 5869, extract and expand. */
+MUST_USE bool algo_hkdf(view key, view salt, view info, uint8_t *out, size_t len);
+/* scrypt, RFC 7914. */
+MUST_USE bool algo_scrypt(view password, view salt, uint64_t n, uint32_t r, uint32_t p,
+                          uint8_t *out, size_t len);
+/* AES-256-GCM with a 12-byte nonce; the tag (16 bytes) is the end of the sealed bytes. */
+MUST_USE bool algo_seal(const uint8_t key[32], const uint8_t nonce[12], view aad, view plain,
+                        struct writer *out);
+MUST_USE bool algo_unseal(const uint8_t key[32], const uint8_t nonce[12], view aad, view sealed,
+                          struct writer *out);
+
+#endif

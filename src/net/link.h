@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Links: framed connections on a loop, plain (Unix socket) or TLS. Everything that is ready
+ * is read at once and handed out frame by frame; what is written is gathered and leaves in
+ * one write when the loop has handled the round's events.
+ */
+#ifndef NET_LINK_H
+#define NET_LINK_H
+
+#include "net/loop.h"
+#include "net/tls.h"
+#include "wire/frame.h"
+
+struct link;
+
+struct link_events {
+    /* The connection is ready for frames (TLS: handshake done and the peer verified). */
+    void (*up)(void *arg, struct link *link);
+    /* One frame. body is borrowed for the call and wiped after it. */
+    void (*frame)(void *arg, struct link *link, const struct frame *frame, view body);
+    /* The end: peer closed, error, or a frame that does not read. Called once, never after
+     * link_free(). The link must be freed (here or later); reason is for the log. */
+    void (*down)(void *arg, struct link *link, const char *reason);
+};
+
+/*
+ * Takes over a connected (or connecting) non-blocking socket. tls NULL: plain. server: which
+ * side of the handshake. NULL when memory is short (the socket is closed then). A handshake
+ * that takes more than 5 s ends the link.
+ */
+struct link *link_new(struct loop *loop, int fd, struct tls_context *tls, bool server,
+                      const struct link_events *events, void *arg);
+/* Sends nothing more, closes; a TLS link says close_notify first. Safe inside events. */
+void link_free(struct link *link);
+/* Like link_free() once all that was written has left (at most 1 s). */
+void link_free_later(struct link *link);
+
+/* The output buffer: append whole frames, then call link_flush(). */
+struct writer *link_output(struct link *link);
+/* Sends what was appended when the round's events are done. */
+void link_flush(struct link *link);
+/* Bytes that wait to be sent. */
+size_t link_backlog(const struct link *link);
+
+/* Stops and continues reading (flow control). */
+void link_pause(struct link *link);
+void link_resume(struct link *link);
+
+/* The peer's uid and pid on a Unix socket; false elsewhere. */
+bool link_peer(const struct link *link, uint32_t *ret_uid, uint32_t *ret_pid);
+/* "10.0.2.4:2225" or "unix"; valid with the link. */
+const char *link_name(const struct link *link);
+
+/* A listening socket on "host:port" ("[::1]:2224" too) or a Unix path; calls accepted(arg,
+ * fd) for each connection, non-blocking. NULL with a line in the log. mode: of a Unix path. */
+struct listener;
+struct listener *listener_new(struct loop *loop, const char *address,
+                              void (*accepted)(void *arg, int fd), void *arg);
+struct listener *listener_unix_new(struct loop *loop, const char *path, unsigned mode,
+                                   void (*accepted)(void *arg, int fd), void *arg);
+/* The port that a ":0" address was given. */
+unsigned listener_port(const struct listener *listener);
+void listener_free(struct listener *listener);
+
+/* Begins to connect to host and port (first address that getaddrinfo gives; numeric names
+ * need no resolver); -1 with a line in the log. */
+int link_connect(const char *host, unsigned port);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An event loop: one thread's libevent base, timers, and a queue into which other threads
+ * post work. Loops share nothing; a link belongs to one loop.
+ */
+#ifndef NET_LOOP_H
+#define NET_LOOP_H
+
+#include "base/base.h"
+
+struct event_base;
+struct loop;
+
+struct loop *loop_new(void);
+void loop_free(struct loop *loop);
+struct event_base *loop_base(struct loop *loop);
+
+/* Runs until loop_stop(). */
+void loop_run(struct loop *loop);
+/* From any thread. What was posted before is still run. */
+void loop_stop(struct loop *loop);
+
+/* Runs call(arg) on the loop's thread, in the order of posting. From any thread. False when
+ * memory is short: then it will not run. */
+MUST_USE bool loop_post(struct loop *loop, void (*call)(void *arg), void *arg);
+
+/* A repeated or single timer on the loop's own thread; NULL when memory is short. */
+struct timer;
+struct timer *timer_new(struct loop *loop, unsigned interval_ms, bool repeat,
+                        void (*call)(void *arg), void *arg);
+void timer_free(struct timer *timer);
+
+/* SIGTERM and the like, delivered on the loop. */
+struct signal_watch;
+struct signal_watch *signal_watch_new(struct loop *loop, int number, void (*call)(void *arg),
+                                      void *arg);
+void signal_watch_free(struct signal_watch *watch);
+
+#endif

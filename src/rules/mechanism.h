@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Mechanisms: the rows of mechanisms.def and the questions they answer.
+ */
+#ifndef RULES_MECHANISM_H
+#define RULES_MECHANISM_H
+
+#include "rules/rules.h"
+
+#define KEY_TYPE_NONE ((CK_KEY_TYPE)0xffffffff)
+
+/* Shapes of mechanism parameters; wire/params.def has the fields. */
+enum params_shape { PARAMS_none, PARAMS_iv, PARAMS_ctr, PARAMS_gcm, PARAMS_oaep, PARAMS_pss };
+
+enum key_unit { UNIT_BITS, UNIT_BYTES };
+enum mechanism_out { OUT_none, OUT_same, OUT_pad, OUT_tag, OUT_modulus, OUT_curve, OUT_hash };
+/* What running costs: on a loop, on a thread of its own, on one of low priority. */
+enum work { WORK_inline, WORK_cpu, WORK_slow, WORK_rsa, WORK_ec };
+
+enum driver {
+    DRIVER_digest,
+    DRIVER_hmac,
+    DRIVER_aes,
+    DRIVER_rsa,
+    DRIVER_ec,
+    DRIVER_secret,
+    DRIVER_COUNT
+};
+
+struct mechanism_limit {
+    CK_FLAGS functions; /* CKF_SIGN, CKF_ENCRYPT, ... */
+    CK_ULONG min;
+    CK_ULONG max;
+};
+
+struct mechanism_row {
+    CK_MECHANISM_TYPE type;
+    const char *name; /* "CKM_AES_GCM" */
+    CK_KEY_TYPE key_type;
+    CK_KEY_TYPE key_also;
+    enum key_unit unit;
+    enum params_shape params;
+    bool multi;
+    enum mechanism_out out;
+    enum work work;
+    enum hash hash;
+    enum driver driver;
+    struct mechanism_limit limit[POLICY_COUNT];
+};
+
+/* NULL when there is no such row. */
+const struct mechanism_row *mechanism_row(CK_MECHANISM_TYPE type);
+const struct mechanism_row *mechanism_rows(size_t *ret_count);
+
+/* What the policy leaves of the row. functions is 0 when it is not there. */
+const struct mechanism_limit *mechanism_limit(struct rules rules, const struct mechanism_row *row);
+
+/* The row, when the policy offers it for that function (one CKF_ bit); else NULL. */
+const struct mechanism_row *mechanism_for(struct rules rules, CK_MECHANISM_TYPE type,
+                                          CK_FLAGS function);
+
+struct key_info;
+
+/* The class of work for that function with a key (NULL for digests and generation):
+ * WORK_inline, WORK_cpu or WORK_slow. */
+enum work mechanism_work(const struct mechanism_row *row, CK_FLAGS function,
+                         const struct key_info *key);
+
+/*
+ * How long the output of a whole operation is, given the length of its input. *ret_exact
+ * says whether that is the length itself or an upper bound. tag_len is for GCM (0 else).
+ */
+size_t mechanism_output_len(const struct mechanism_row *row, CK_FLAGS function,
+                            const struct key_info *key, size_t tag_len, size_t input_len,
+                            bool *ret_exact);
+
+/* Curves, rows of curves.def. */
+struct curve_row {
+    const char *name; /* as libcrypto calls it */
+    unsigned tool_id; /* azcloudhsm_util genECCKeyPair -i */
+    const uint8_t *oid;
+    size_t oid_len;
+    size_t bits; /* of the order */
+    CK_FLAGS standard;
+    CK_FLAGS azure[INTERFACE_COUNT];
+    CK_FLAGS fips[INTERFACE_COUNT];
+};
+
+const struct curve_row *curve_by_oid(const void *oid, size_t oid_len);
+const struct curve_row *curve_by_tool_id(unsigned tool_id);
+const struct curve_row *curve_rows(size_t *ret_count);
+CK_FLAGS curve_functions(struct rules rules, const struct curve_row *row);
+
+#endif

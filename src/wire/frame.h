@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Frames: what travels between library, daemon and node. A fixed header, then a body that
+ * messages.def describes. The daemon routes on the header alone.
+ *
+ *    offset  size  field
+ *         0     4  length of the body, at most FRAME_BODY_MAX
+ *         4     2  operation (messages.def)
+ *         6     2  flags
+ *         8    16  context: zero between library and daemon (the connection is the context);
+ *                  the daemon's name for it between daemon and node
+ *        24     8  request number within the context, counted from 1
+ *        32     4  session number, 0 when none
+ *        36     4  in a reply: the return code
+ *        40     8  store revision: the highest the sender has seen
+ *
+ * A reply repeats operation, context and request number. Its body is empty when the code is
+ * not CKR_OK, but for CKR_BUFFER_TOO_SMALL, where it is one u32: the length needed.
+ */
+#ifndef WIRE_FRAME_H
+#define WIRE_FRAME_H
+
+#include "base/bytes.h"
+
+#define FRAME_HEADER_LEN 48u
+#define FRAME_BODY_MAX (256u * 1024u)
+#define FRAME_MAX (FRAME_HEADER_LEN + FRAME_BODY_MAX)
+#define FRAME_DATA_MAX (64u * 1024u) /* of caller's data in one request or reply */
+#define FRAME_CONTEXT_LEN 16u
+#define FRAME_VERSION 1u
+
+enum frame_flag {
+    FRAME_REPLY = 1 << 0,
+    FRAME_READ_WRITE = 1 << 1, /* the session is read-write */
+    FRAME_FLAGS_ALL = FRAME_REPLY | FRAME_READ_WRITE
+};
+
+struct frame {
+    uint32_t body_len;
+    uint16_t operation;
+    uint16_t flags;
+    uint8_t context[FRAME_CONTEXT_LEN];
+    uint64_t request;
+    uint32_t session;
+    uint32_t code;
+    uint64_t revision;
+};
+
+/* Codes between node, daemon and library that no application sees. */
+#define CODE_UNKNOWN_CONTEXT 0xfffffff1u /* nothing happened: attach, then repeat */
+#define CODE_BAD_FRAME 0xfffffff2u       /* the body does not read as its message */
+
+/* Writes the 48 bytes of a header. */
+void frame_encode(const struct frame *frame, uint8_t header[FRAME_HEADER_LEN]);
+/* False when the length is over the cap or a flag is unknown. */
+MUST_USE bool frame_decode(const uint8_t header[FRAME_HEADER_LEN], struct frame *ret_frame);
+
+/*
+ * Building a frame in a writer: begin leaves room for the header, the body is written after
+ * it, end fills the header in. start is what begin returned. end gives false, with the
+ * writer cut back to start, when the body failed or is over the cap.
+ */
+size_t frame_begin(struct writer *w);
+MUST_USE bool frame_end(struct writer *w, size_t start, struct frame *frame);
+
+/* A whole reply: header of the request turned round, with a code and a body as it stands. */
+void frame_reply(struct writer *w, const struct frame *request, uint32_t code, uint64_t revision,
+                 view body);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Mechanisms with their parameters, as they travel and as crypto/ reads them. Rows of
+ * params.def. On the wire: u32 type, u8 shape, then the parameter as bytes with a length.
+ */
+#ifndef WIRE_PARAMS_H
+#define WIRE_PARAMS_H
+
+#include "base/bytes.h"
+#include "rules/key.h"
+
+#define PARAMS_PLAIN(shape, max)      \
+    struct params_##shape {           \
+        view bytes;                   \
+    };
+#define PARAMS(shape, type) struct params_##shape {
+#define PARAM_BYTES(field, pointer, length, max) view field;
+#define PARAM_ARRAY(field, member, length) view field; /* exactly length bytes */
+#define PARAM_U32(field, member) uint32_t field;
+#define PARAMS_END(shape) \
+    }                     \
+    ;
+#include "wire/params.def"
+#undef PARAMS_PLAIN
+#undef PARAMS
+#undef PARAM_BYTES
+#undef PARAM_ARRAY
+#undef PARAM_U32
+#undef PARAMS_END
+
+/* Views are borrowed: from the application's structure, or from the frame. */
+struct mechanism {
+    uint32_t type;
+    enum params_shape shape;
+    union {
+        struct params_none none;
+        struct params_iv iv;
+        struct params_ctr ctr;
+        struct params_gcm gcm;
+        struct params_oaep oaep;
+        struct params_pss pss;
+    } params;
+};
+
+/*
+ * Takes over the application's CK_MECHANISM for a row. MECHANISM_PARAM_INVALID when the
+ * presence or length of the parameter is not what the shape asks for, a pointer inside is
+ * NULL with a length, a number does not fit 32 bits, or bytes are longer than the row allows.
+ */
+MUST_USE CK_RV params_take(const struct mechanism_row *row, const CK_MECHANISM *mechanism,
+                           struct mechanism *ret_mechanism);
+
+/*
+ * Is the parameter right for this function and key (NULL when there is none)? Lengths,
+ * hashes, counter bits, tag lengths, salt against modulus, the policy's word on IVs:
+ * MECHANISM_PARAM_INVALID. Asked by the library at Init and by the HSM again.
+ */
+MUST_USE CK_RV params_check(struct rules rules, const struct mechanism_row *row,
+                            CK_FLAGS function, const struct key_info *key,
+                            const struct mechanism *mechanism);
+
+/* Bytes of the tag of an AEAD, 0 for everything else. */
+size_t params_tag_len(const struct mechanism *mechanism);
+/* Does this GCM parameter ask for an IV made by the HSM (switch generated_iv)? */
+bool params_wants_iv(struct rules rules, CK_FLAGS function, const struct mechanism *mechanism);
+
+void mechanism_write(struct writer *w, const struct mechanism *mechanism);
+MUST_USE bool mechanism_read(struct reader *r, struct mechanism *ret_mechanism);
+
+#endif
