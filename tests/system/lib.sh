@@ -1,0 +1,77 @@
+# shellcheck shell=bash
+# For system tests: results as TAP lines, a folder that goes away, and the paths of the installed
+# tree. A test begins with
+#
+#   . "$(dirname "$0")/lib.sh"
+#
+# and may set STAGE before to test another tree. When it ends, what it started is stopped (at_exit)
+# and its status is non-zero if a check failed.
+set -u
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+STAGE=${STAGE:-$ROOT/build/stage/opt/azurecloudhsm}
+BIN=$STAGE/bin
+LIB=$STAGE/lib64
+# shellcheck disable=SC2034  # used by the tests
+MODULE=$LIB/libazcloudhsm_pkcs11.so
+FULL=${FULL:-}
+TMP=$(mktemp -d "${TMPDIR:-/tmp}/hsmtest.XXXXXX")
+
+tap_done=0 tap_failed=0 tap_plan='' tap_cleanup=()
+
+# plan COUNT: a test that ends early is then seen as failed.
+plan() {
+    tap_plan=$1
+    echo "1..$1"
+}
+
+ok() {
+    tap_done=$((tap_done + 1))
+    echo "ok - $1"
+}
+
+# not_ok NAME [WHY]
+not_ok() {
+    tap_done=$((tap_done + 1)) tap_failed=$((tap_failed + 1))
+    echo "not ok - $1"
+    [ $# -lt 2 ] || printf '%s\n' "$2" | sed 's/^/#   /'
+}
+
+skip() {
+    tap_done=$((tap_done + 1))
+    echo "ok - $1 # SKIP $2"
+}
+
+# check NAME COMMAND...: ok if COMMAND succeeds, else not ok with its output.
+check() {
+    local name=$1 output status=0
+    shift
+    output=$("$@" 2>&1) || status=$?
+    if [ "$status" -eq 0 ]; then
+        ok "$name"
+    else
+        not_ok "$name" "$(printf '%s\n' "exit status $status: $*" "$output")"
+    fi
+}
+
+# at_exit COMMAND...: runs when the test ends, however it ends; the last one first.
+at_exit() {
+    tap_cleanup=("$(printf '%q ' "$@")" "${tap_cleanup[@]}")
+}
+
+tap_end() {
+    local status=$? command
+    trap - EXIT
+    for command in "${tap_cleanup[@]}"; do
+        eval "$command"
+    done
+    rm -rf "$TMP"
+    if [ -n "$tap_plan" ] && [ "$tap_done" -ne "$tap_plan" ]; then
+        not_ok "all of the plan was run" "$tap_done of $tap_plan"
+    fi
+    [ "$tap_failed" -eq 0 ] || status=1
+    exit "$status"
+}
+trap tap_end EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
