@@ -1,4 +1,6 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
 # For system tests: results as TAP lines, a folder that goes away, and the paths of the installed
 # tree. A test begins with
 #
