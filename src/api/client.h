@@ -16,6 +16,8 @@ struct client_options {
     enum interface interface;
     /* Path of the daemon's socket; NULL: from the application's configuration. */
     const char *socket_path;
+    /* The line for stderr when the daemon cannot be reached; NULL: `Failed to connect socket`. */
+    const char *unreachable_text;
 };
 
 /*
@@ -30,7 +32,7 @@ void client_close(struct client *client);
  * and says nothing to the daemon, for the context is still the parent's. */
 void client_abandon(struct client *client);
 
-/* Below it nothing is acknowledged as seen: revisions of the store go into every frame. */
+/* The highest revision of the store that a reply has shown; it goes into every frame. */
 uint64_t client_revision(const struct client *client);
 
 /*
@@ -39,7 +41,8 @@ uint64_t client_revision(const struct client *client);
  * call->reply, borrowed until end. End wipes both and gives the connection back; it must
  * follow every begin, also one that failed.
  *
- * call_send returns the reply's code as it is. What the transport adds:
+ * call_send returns the reply's code as it is; the reply's body is then there for CKR_OK and
+ * CKR_BUFFER_TOO_SMALL. What the transport adds:
  * CKR_DEVICE_ERROR (the daemon went away, no node answered in time, or the reply does not
  * read), CKR_HOST_MEMORY (the body did not fit), CKR_GENERAL_ERROR (the daemon cannot be
  * reached). After a broken connection the next begin makes a new one: a restarted daemon is
