@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Waiting for a store transaction. The record of a wait belongs to both sides, waiter and
+ * completion: whoever leaves it last releases it, so a completion that comes after the limit
+ * finds no memory of a stack that is gone.
+ */
+#include "core/ports.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct wait {
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    bool done;             /* under lock, as all below */
+    bool abandoned;
+    enum store_result result;
+    uint64_t revision;
+};
+
+static struct wait *
+wait_new(void)
+{
+    struct wait *wait = calloc(1, sizeof *wait);
+    pthread_condattr_t attributes;
+
+    if (wait == NULL) {
+        return NULL;
+    }
+    pthread_mutex_init(&wait->lock, NULL);
+    /* The limit is a span of time; setting the host's clock must not stretch it. */
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&wait->ended, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return wait;
+}
+
+static void
+wait_free(struct wait *wait)
+{
+    pthread_cond_destroy(&wait->ended);
+    pthread_mutex_destroy(&wait->lock);
+    free(wait);
+}
+
+static void
+wait_end(void *arg, enum store_result result, uint64_t revision)
+{
+    struct wait *wait = arg;
+
+    pthread_mutex_lock(&wait->lock);
+    wait->done = true;
+    wait->result = result;
+    wait->revision = revision;
+
+    bool abandoned = wait->abandoned;
+
+    pthread_cond_signal(&wait->ended);
+    pthread_mutex_unlock(&wait->lock);
+    if (abandoned) {
+        wait_free(wait);
+    }
+}
+
+enum store_result
+store_commit(struct store *store, const struct store_txn *txn, uint64_t *ret_revision)
+{
+    struct wait *wait = wait_new();
+    enum store_result result = STORE_FAILED;
+    struct timespec limit;
+    int waited = 0;
+
+    if (wait == NULL) {
+        return STORE_FAILED;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &limit);
+    limit.tv_sec += STORE_WAIT_MS / 1000;
+    store->submit(store, txn, wait_end, wait);
+
+    pthread_mutex_lock(&wait->lock);
+    while (!wait->done && waited != ETIMEDOUT) {
+        waited = pthread_cond_timedwait(&wait->ended, &wait->lock, &limit);
+    }
+
+    bool done = wait->done;
+
+    wait->abandoned = !done;
+    if (done) {
+        result = wait->result;
+    }
+    if (result == STORE_OK) {
+        *ret_revision = wait->revision;
+    }
+    pthread_mutex_unlock(&wait->lock);
+    if (done) {
+        wait_free(wait);
+    }
+    return result;
+}
