@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The store on SQLite: the writer thread with its queue, and the store's table of functions.
+ * Each transaction runs in a savepoint of the group's SQL transaction, so that one that fails
+ * leaves the others alone. How the file is made and checked is in database.c.
+ */
+#include "store/sqlite.h"
+
+#include "base/log.h"
+#include "store/database.h"
+#include "store/txn.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Bounds the time for which the first of a group waits for the last. */
+#define GROUP_MAX 1024u
+
+struct submission {
+    struct submission *next;
+    struct store_txn *txn;
+    store_done *done;
+    void *arg;
+    enum store_result result;
+    uint64_t revision;
+};
+
+struct sqlite {
+    struct store store; /* first, so that a store is its sqlite */
+    pthread_t writer;
+
+    pthread_mutex_t queue_lock;
+    pthread_cond_t queue_filled;
+    struct submission *first; /* under queue_lock, as the three below */
+    struct submission **last;
+    uint64_t revision;
+    bool closing;
+
+    pthread_mutex_t database_lock;
+    struct database *database; /* under database_lock */
+};
+
+static bool
+compares_hold(struct database *database, const struct store_txn *txn, enum store_result *ret_result)
+{
+    for (size_t i = 0; i < txn->compare_count; i++) {
+        uint64_t revision;
+
+        if (!database_revision_of(database, txn->compares[i].key, &revision)) {
+            *ret_result = STORE_FAILED;
+            return false;
+        }
+        if (revision != txn->compares[i].revision) {
+            *ret_result = STORE_CONFLICT;
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+changes_run(struct database *database, const struct store_txn *txn, uint64_t revision)
+{
+    for (size_t i = 0; i < txn->change_count; i++) {
+        const struct store_change *change = txn->changes + i;
+
+        if (!(change->delete ? database_delete(database, change->key)
+                             : database_put(database, change->key, change->value, revision))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum store_result
+submission_run(struct database *database, const struct store_txn *txn, uint64_t revision)
+{
+    enum store_result result;
+
+    if (!compares_hold(database, txn, &result)) {
+        return result;
+    }
+    if (!database_step(database, DATABASE_SAVEPOINT)) {
+        return STORE_FAILED;
+    }
+    if (changes_run(database, txn, revision)) {
+        return database_step(database, DATABASE_RELEASE) ? STORE_OK : STORE_FAILED;
+    }
+    /* SQLite may have undone the whole group already (disk full, no memory). */
+    if (database_in_transaction(database) &&
+        (!database_step(database, DATABASE_ROLLBACK_TO) ||
+         !database_step(database, DATABASE_RELEASE))) {
+        database_rollback(database);
+    }
+    return STORE_FAILED;
+}
+
+/* Runs all of the group, or marks all as failed. The revision that it reached. */
+static uint64_t
+group_run(struct database *database, struct submission *group, uint64_t revision)
+{
+    uint64_t reached = revision;
+    bool good = database_step(database, DATABASE_BEGIN);
+
+    for (struct submission *s = group; good && s != NULL; s = s->next) {
+        s->result = submission_run(database, s->txn, reached + 1);
+        good = database_in_transaction(database);
+        if (s->result == STORE_OK) {
+            reached++;
+        }
+        s->revision = reached;
+    }
+    if (good && reached == revision) {
+        database_rollback(database);        /* only refusals: nothing to write */
+        return revision;
+    }
+    if (good && database_set_revision(database, reached) &&
+        database_step(database, DATABASE_COMMIT)) {
+        database_worked(database);
+        return reached;
+    }
+    database_rollback(database);
+    for (struct submission *s = group; s != NULL; s = s->next) {
+        s->result = STORE_FAILED;
+        s->revision = revision;
+    }
+    return revision;
+}
+
+/* Waits for submissions; NULL when the store closes and none are left. */
+static struct submission *
+group_take(struct sqlite *sqlite)
+{
+    struct submission *group;
+
+    pthread_mutex_lock(&sqlite->queue_lock);
+    while (sqlite->first == NULL && !sqlite->closing) {
+        pthread_cond_wait(&sqlite->queue_filled, &sqlite->queue_lock);
+    }
+    group = sqlite->first;
+    if (group != NULL) {
+        struct submission *end = group;
+
+        for (size_t i = 1; i < GROUP_MAX && end->next != NULL; i++) {
+            end = end->next;
+        }
+        sqlite->first = end->next;
+        if (sqlite->first == NULL) {
+            sqlite->last = &sqlite->first;
+        }
+        end->next = NULL;
+    }
+    pthread_mutex_unlock(&sqlite->queue_lock);
+    return group;
+}
+
+static void
+group_end(struct submission *group)
+{
+    while (group != NULL) {
+        struct submission *next = group->next;
+
+        group->done(group->arg, group->result, group->revision);
+        free(group->txn);
+        free(group);
+        group = next;
+    }
+}
+
+static void *
+sqlite_write(void *arg)
+{
+    struct sqlite *sqlite = arg;
+    struct submission *group;
+    uint64_t revision = sqlite->revision; /* this thread alone changes it */
+
+    while ((group = group_take(sqlite)) != NULL) {
+        pthread_mutex_lock(&sqlite->database_lock);
+        revision = group_run(sqlite->database, group, revision);
+        pthread_mutex_unlock(&sqlite->database_lock);
+
+        pthread_mutex_lock(&sqlite->queue_lock);
+        sqlite->revision = revision;
+        pthread_mutex_unlock(&sqlite->queue_lock);
+        group_end(group);
+    }
+    return NULL;
+}
+
+static void
+sqlite_submit(struct store *store, const struct store_txn *txn, store_done *done, void *arg)
+{
+    struct sqlite *sqlite = (struct sqlite *)store;
+    struct submission *submission = txn_fits(txn) ? calloc(1, sizeof *submission) : NULL;
+
+    if (submission == NULL || (submission->txn = txn_dup(txn)) == NULL) {
+        free(submission);
+        done(arg, STORE_FAILED, 0);
+        return;
+    }
+    submission->done = done;
+    submission->arg = arg;
+    pthread_mutex_lock(&sqlite->queue_lock);
+    *sqlite->last = submission;
+    sqlite->last = &submission->next;
+    pthread_cond_signal(&sqlite->queue_filled);
+    pthread_mutex_unlock(&sqlite->queue_lock);
+}
+
+static void
+sqlite_id(struct store *store, uint8_t ret_id[16])
+{
+    /* Read once at the opening, so no lock. */
+    memcpy(ret_id, database_id(((struct sqlite *)store)->database), 16);
+}
+
+static bool
+sqlite_load_all(struct store *store, store_visit *visit, void *arg)
+{
+    struct sqlite *sqlite = (struct sqlite *)store;
+
+    pthread_mutex_lock(&sqlite->database_lock);
+
+    bool loaded = database_each(sqlite->database, visit, arg);
+
+    pthread_mutex_unlock(&sqlite->database_lock);
+    return loaded;
+}
+
+static bool
+sqlite_next_numbers(struct store *store, const char *counter, uint32_t count, uint64_t start,
+                    uint64_t *ret_first)
+{
+    struct sqlite *sqlite = (struct sqlite *)store;
+
+    pthread_mutex_lock(&sqlite->database_lock);
+
+    bool given = database_next_numbers(sqlite->database, counter, count, start, ret_first);
+
+    pthread_mutex_unlock(&sqlite->database_lock);
+    return given;
+}
+
+static uint64_t
+sqlite_revision(struct store *store)
+{
+    struct sqlite *sqlite = (struct sqlite *)store;
+
+    pthread_mutex_lock(&sqlite->queue_lock);
+
+    uint64_t revision = sqlite->revision;
+
+    pthread_mutex_unlock(&sqlite->queue_lock);
+    return revision;
+}
+
+static bool
+sqlite_backup(struct store *store, const char *path)
+{
+    struct sqlite *sqlite = (struct sqlite *)store;
+
+    pthread_mutex_lock(&sqlite->database_lock);
+
+    bool copied = database_copy(sqlite->database, path);
+
+    pthread_mutex_unlock(&sqlite->database_lock);
+    return copied;
+}
+
+static void
+sqlite_free(struct sqlite *sqlite)
+{
+    database_close(sqlite->database);
+    pthread_cond_destroy(&sqlite->queue_filled);
+    pthread_mutex_destroy(&sqlite->queue_lock);
+    pthread_mutex_destroy(&sqlite->database_lock);
+    free(sqlite);
+}
+
+static void
+sqlite_close(struct store *store)
+{
+    struct sqlite *sqlite = (struct sqlite *)store;
+
+    pthread_mutex_lock(&sqlite->queue_lock);
+    sqlite->closing = true;
+    pthread_cond_signal(&sqlite->queue_filled);
+    pthread_mutex_unlock(&sqlite->queue_lock);
+    pthread_join(sqlite->writer, NULL);
+    sqlite_free(sqlite);
+}
+
+struct store *
+sqlite_store_open(const char *path, struct entropy *entropy)
+{
+    struct sqlite *sqlite = calloc(1, sizeof *sqlite);
+
+    if (sqlite == NULL) {
+        log_err("store: %s: no memory", path);
+        return NULL;
+    }
+    sqlite->store = (struct store){
+        .id = sqlite_id,
+        .load_all = sqlite_load_all,
+        .submit = sqlite_submit,
+        .next_numbers = sqlite_next_numbers,
+        .revision = sqlite_revision,
+        .backup = sqlite_backup,
+        .close = sqlite_close,
+    };
+    sqlite->last = &sqlite->first;
+    pthread_mutex_init(&sqlite->queue_lock, NULL);
+    pthread_cond_init(&sqlite->queue_filled, NULL);
+    pthread_mutex_init(&sqlite->database_lock, NULL);
+    sqlite->database = database_open(path, entropy, &sqlite->revision);
+    if (sqlite->database == NULL) {
+        goto fail;
+    }
+    if (pthread_create(&sqlite->writer, NULL, sqlite_write, sqlite) != 0) {
+        log_err("store: %s: the writer's thread does not start", path);
+        goto fail;
+    }
+    return &sqlite->store;
+fail:
+    sqlite_free(sqlite);
+    return NULL;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Checking and copying transactions. A copy is one allocation: the record, its two arrays,
+ * then the bytes of all keys and values.
+ */
+#include "store/txn.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool
+key_fits(view key)
+{
+    return key.len > 0 && key.len <= STORE_KEY_MAX;
+}
+
+bool
+txn_fits(const struct store_txn *txn)
+{
+    bool fits = txn->compare_count <= STORE_TXN_MAX && txn->change_count <= STORE_TXN_MAX;
+
+    for (size_t i = 0; fits && i < txn->compare_count; i++) {
+        fits = key_fits(txn->compares[i].key);
+    }
+    for (size_t i = 0; fits && i < txn->change_count; i++) {
+        fits = key_fits(txn->changes[i].key) && txn->changes[i].value.len <= STORE_VALUE_MAX;
+    }
+    if (!fits) {
+        log_err("store: transaction refused: a count, key or value is over the limits");
+    }
+    return fits;
+}
+
+static view
+bytes_dup(uint8_t **next, view bytes)
+{
+    view copy = view_of(*next, bytes.len);
+
+    if (bytes.len > 0) {
+        memcpy(*next, bytes.data, bytes.len);
+        *next += bytes.len;
+    }
+    return copy;
+}
+
+struct store_txn *
+txn_dup(const struct store_txn *txn)
+{
+    size_t size = sizeof *txn + txn->compare_count * sizeof *txn->compares +
+                  txn->change_count * sizeof *txn->changes;
+
+    for (size_t i = 0; i < txn->compare_count; i++) {
+        size += txn->compares[i].key.len;
+    }
+    for (size_t i = 0; i < txn->change_count; i++) {
+        size += txn->changes[i].key.len + txn->changes[i].value.len;
+    }
+
+    struct store_txn *copy = malloc(size);
+
+    if (copy == NULL) {
+        return NULL;
+    }
+
+    struct store_compare *compares = (struct store_compare *)(copy + 1);
+    struct store_change *changes = (struct store_change *)(compares + txn->compare_count);
+    uint8_t *next = (uint8_t *)(changes + txn->change_count);
+
+    for (size_t i = 0; i < txn->compare_count; i++) {
+        compares[i].key = bytes_dup(&next, txn->compares[i].key);
+        compares[i].revision = txn->compares[i].revision;
+    }
+    for (size_t i = 0; i < txn->change_count; i++) {
+        changes[i].key = bytes_dup(&next, txn->changes[i].key);
+        changes[i].value = bytes_dup(&next, txn->changes[i].value);
+        changes[i].delete = txn->changes[i].delete;
+    }
+    *copy = (struct store_txn){ compares, txn->compare_count, changes, txn->change_count };
+    return copy;
+}
