@@ -49,6 +49,10 @@ struct frame {
 /* Codes between node, daemon and library that no application sees. */
 #define CODE_UNKNOWN_CONTEXT 0xfffffff1u /* nothing happened: attach, then repeat */
 #define CODE_BAD_FRAME 0xfffffff2u       /* the body does not read as its message */
+/* Codes of management that PKCS #11 has no word for. */
+#define CODE_USER_EXISTS 0xfffffff3u
+#define CODE_USER_UNKNOWN 0xfffffff4u
+#define CODE_USER_OWNS_KEYS 0xfffffff5u
 
 /* Writes the 48 bytes of a header. */
 void frame_encode(const struct frame *frame, uint8_t header[FRAME_HEADER_LEN]);
@@ -57,8 +61,9 @@ MUST_USE bool frame_decode(const uint8_t header[FRAME_HEADER_LEN], struct frame 
 
 /*
  * Building a frame in a writer: begin leaves room for the header, the body is written after
- * it, end fills the header in. start is what begin returned. end gives false, with the
- * writer cut back to start, when the body failed or is over the cap.
+ * it, end fills the header in. start is what begin returned. end gives false when the body
+ * failed or is over the cap; the writer is then as it was at begin, good for another frame
+ * (one that had failed before begin stays failed).
  */
 size_t frame_begin(struct writer *w);
 MUST_USE bool frame_end(struct writer *w, size_t start, struct frame *frame);

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The rows of mechanisms and curves, and what follows from them: whether a policy offers a
+ * mechanism, what it costs to run, how long its output is.
+ */
+#include "rules/mechanism.h"
+
+#include "rules/key.h"
+
+#include <assert.h>
+
+#define AES_BLOCK_LEN 16u
+
+#define CKK_NONE KEY_TYPE_NONE
+#define PARTS_single false
+#define PARTS_multi true
+#define LIMIT(functions, min, max) { functions, min, max }
+
+/*
+ * { CKM_ECDSA, "CKM_ECDSA", CKK_EC, KEY_TYPE_NONE, UNIT_BITS, PARAMS_none, false, OUT_curve,
+ *   WORK_ec, HASH_NONE, DRIVER_ec, { [POLICY_STANDARD] = { CKF_SIGN | ..., 192, 521 }, ... } }
+ */
+#define MECH(name, key, also, unit, params, parts, out, work, hash, driver, standard, azure, fips) \
+    { CKM_##name, "CKM_" #name, CKK_##key, CKK_##also, UNIT_##unit, PARAMS_##params,               \
+      PARTS_##parts, OUT_##out, WORK_##work, HASH_##hash, DRIVER_##driver,                         \
+      { [POLICY_STANDARD] = LIMIT standard, [POLICY_AZURE] = LIMIT azure,                          \
+        [POLICY_FIPS] = LIMIT fips } },
+static const struct mechanism_row rows[] = {
+#include "rules/mechanisms.def"
+};
+#undef MECH
+
+/*
+ * { "prime256v1", 2, "\x06\x08...", 10, 256, CKF_SIGN | ..., { [INTERFACE_P11] = ..., ... },
+ *   { [INTERFACE_P11] = ..., [INTERFACE_API] = ... } }
+ */
+#define CURVE(name, tool_id, oid, bits, standard, azure_p11, azure_api, fips_p11, fips_api) \
+    { name, tool_id, (const uint8_t *)(oid), sizeof(oid) - 1, bits, standard,               \
+      { [INTERFACE_P11] = azure_p11, [INTERFACE_API] = azure_api },                         \
+      { [INTERFACE_P11] = fips_p11, [INTERFACE_API] = fips_api } },
+static const struct curve_row curves[] = {
+#include "rules/curves.def"
+};
+#undef CURVE
+
+const struct mechanism_row *
+mechanism_row(CK_MECHANISM_TYPE type)
+{
+    size_t low = 0;
+    size_t high = ARRAY_COUNT(rows);
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (rows[middle].type == type) {
+            return &rows[middle];
+        }
+        if (rows[middle].type < type) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return NULL;
+}
+
+const struct mechanism_row *
+mechanism_rows(size_t *ret_count)
+{
+    *ret_count = ARRAY_COUNT(rows);
+    return rows;
+}
+
+const struct mechanism_limit *
+mechanism_limit(struct rules rules, const struct mechanism_row *row)
+{
+    assert((unsigned)rules.policy < POLICY_COUNT);
+    return &row->limit[rules.policy];
+}
+
+const struct mechanism_row *
+mechanism_for(struct rules rules, CK_MECHANISM_TYPE type, CK_FLAGS function)
+{
+    const struct mechanism_row *row = mechanism_row(type);
+
+    if (row == NULL || (mechanism_limit(rules, row)->functions & function) == 0) {
+        return NULL;
+    }
+    return row;
+}
+
+enum work
+mechanism_work(const struct mechanism_row *row, CK_FLAGS function, const struct key_info *key)
+{
+    switch (row->work) {
+    case WORK_rsa:
+        return (function & (CKF_SIGN | CKF_DECRYPT)) != 0 ? WORK_cpu : WORK_inline;
+    case WORK_ec:
+        return key != NULL && key->bits <= 256 ? WORK_inline : WORK_cpu;
+    default:
+        return row->work;
+    }
+}
+
+static size_t
+key_len(const struct key_info *key)
+{
+    return key == NULL ? 0 : ((size_t)key->bits + 7) / 8;
+}
+
+/* Lengths come from applications; a sum that would wrap stays at the largest. */
+static size_t
+sum(size_t a, size_t b)
+{
+    return a > SIZE_MAX - b ? SIZE_MAX : a + b;
+}
+
+size_t
+mechanism_output_len(const struct mechanism_row *row, CK_FLAGS function,
+                     const struct key_info *key, size_t tag_len, size_t input_len, bool *ret_exact)
+{
+    bool decrypt = (function & CKF_DECRYPT) != 0;
+    bool exact = true;
+    size_t len = 0;
+
+    switch (row->out) {
+    case OUT_none:
+        break;
+    case OUT_same:
+        len = input_len;
+        break;
+    case OUT_pad:
+        exact = !decrypt;
+        len = decrypt ? input_len : sum(input_len - input_len % AES_BLOCK_LEN, AES_BLOCK_LEN);
+        break;
+    case OUT_tag:
+        len = decrypt ? input_len - size_min(input_len, tag_len) : sum(input_len, tag_len);
+        break;
+    case OUT_modulus:
+        exact = !decrypt;
+        len = key_len(key);
+        break;
+    case OUT_curve:
+        len = 2 * key_len(key);
+        break;
+    case OUT_hash:
+        len = hash_row(row->hash)->length;
+        break;
+    }
+    *ret_exact = exact;
+    return len;
+}
+
+const struct curve_row *
+curve_by_oid(const void *oid, size_t oid_len)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(curves); i++) {
+        if (view_equal(view_of(curves[i].oid, curves[i].oid_len), view_of(oid, oid_len))) {
+            return &curves[i];
+        }
+    }
+    return NULL;
+}
+
+const struct curve_row *
+curve_by_tool_id(unsigned tool_id)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(curves); i++) {
+        if (curves[i].tool_id == tool_id) {
+            return &curves[i];
+        }
+    }
+    return NULL;
+}
+
+const struct curve_row *
+curve_rows(size_t *ret_count)
+{
+    *ret_count = ARRAY_COUNT(curves);
+    return curves;
+}
+
+CK_FLAGS
+curve_functions(struct rules rules, const struct curve_row *row)
+{
+    assert((unsigned)rules.interface < INTERFACE_COUNT);
+    switch (rules.policy) {
+    case POLICY_AZURE:
+        return row->azure[rules.interface];
+    case POLICY_FIPS:
+        return row->fips[rules.interface];
+    default:
+        return row->standard;
+    }
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Policies and their switches, return codes with names and ranks, hash functions: three
+ * small tables and the questions that they answer.
+ */
+#include "rules/rules.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const policy_names[POLICY_COUNT] = {
+    [POLICY_STANDARD] = "standard",
+    [POLICY_AZURE] = "azure",
+    [POLICY_FIPS] = "fips",
+};
+
+/* [SWITCH_so_login] = { [POLICY_STANDARD] = 1, [POLICY_AZURE] = 0, [POLICY_FIPS] = 0 } */
+#define SWITCH(name, standard, azure, fips)  \
+    [SWITCH_##name] = {                      \
+        [POLICY_STANDARD] = (standard) != 0, \
+        [POLICY_AZURE] = (azure) != 0,       \
+        [POLICY_FIPS] = (fips) != 0,         \
+    },
+static const bool switches[SWITCH_COUNT][POLICY_COUNT] = {
+#include "rules/policies.def"
+};
+#undef SWITCH
+
+struct return_row {
+    CK_RV rv;
+    int rank;
+    const char *name;
+};
+
+/* { CKR_HOST_MEMORY, 3, "CKR_HOST_MEMORY" } */
+#define RETURN(name, rank) { CKR_##name, rank, "CKR_" #name },
+static const struct return_row returns[] = {
+#include "rules/returns.def"
+};
+#undef RETURN
+
+/* [HASH_SHA1] = { "SHA1", CKM_SHA_1, CKG_MGF1_SHA1, 20, 64, "SHA1" } */
+#define HASH(name, mechanism, mgf, length, block, library) \
+    [HASH_##name] = { #name, mechanism, mgf, length, block, library },
+static const struct hash_row hashes[HASH_COUNT] = {
+#include "rules/hashes.def"
+};
+#undef HASH
+
+const char *
+policy_name(enum policy policy)
+{
+    assert((unsigned)policy < POLICY_COUNT);
+    return policy_names[policy];
+}
+
+bool
+policy_parse(const char *name, enum policy *ret_policy)
+{
+    for (size_t i = 0; i < POLICY_COUNT; i++) {
+        if (strcmp(name, policy_names[i]) == 0) {
+            *ret_policy = (enum policy)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+rules_switch_on(struct rules rules, enum rules_switch which)
+{
+    assert((unsigned)which < SWITCH_COUNT && (unsigned)rules.policy < POLICY_COUNT);
+    return switches[which][rules.policy];
+}
+
+static const struct return_row *
+return_row(CK_RV rv)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(returns); i++) {
+        if (returns[i].rv == rv) {
+            return &returns[i];
+        }
+    }
+    return NULL;
+}
+
+const char *
+return_name(CK_RV rv)
+{
+    static _Thread_local char number[sizeof "CKR_0x" + 2 * sizeof(CK_RV)];
+    const struct return_row *row = return_row(rv);
+
+    if (row != NULL) {
+        return row->name;
+    }
+    snprintf(number, sizeof number, "CKR_0x%08lx", rv);
+    return number;
+}
+
+/* A code without a row is of the last group: the standard's own codes say more. */
+static int
+return_rank(CK_RV rv)
+{
+    const struct return_row *row = return_row(rv);
+
+    return row == NULL ? 1000 : row->rank;
+}
+
+CK_RV
+return_first(CK_RV a, CK_RV b)
+{
+    if (a == CKR_OK || b == CKR_OK) {
+        return a == CKR_OK ? b : a;
+    }
+    return return_rank(b) < return_rank(a) ? b : a;
+}
+
+const struct hash_row *
+hash_row(enum hash hash)
+{
+    assert(hash > HASH_NONE && hash < HASH_COUNT);
+    return &hashes[hash];
+}
+
+enum hash
+hash_by_mechanism(CK_ULONG mechanism)
+{
+    for (enum hash hash = HASH_NONE + 1; hash < HASH_COUNT; hash++) {
+        if (hashes[hash].mechanism == mechanism) {
+            return hash;
+        }
+    }
+    return HASH_NONE;
+}
+
+enum hash
+hash_by_mgf(CK_ULONG mgf)
+{
+    for (enum hash hash = HASH_NONE + 1; hash < HASH_COUNT; hash++) {
+        if (hashes[hash].mgf == mgf) {
+            return hash;
+        }
+    }
+    return HASH_NONE;
+}

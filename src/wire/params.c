@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Mechanism parameters, three times from the rows of params.def: taken from the application's
+ * structure, written, read. Then the checks that rows cannot say.
+ */
+#include "wire/params.h"
+
+#include "wire/frame.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define GCM_GENERATED_IV_LEN 12u
+#define AES_BLOCK_LEN 16u
+
+struct gcm_text_params {
+    CK_BYTE_PTR pIv;
+    CK_ULONG ulIvLen;
+    CK_BYTE_PTR pAAD;
+    CK_ULONG ulAADLen;
+    CK_ULONG ulTagBits;
+};
+
+/* From the application's memory. */
+
+static bool
+take_bytes(const void *pointer, CK_ULONG len, size_t max, view *ret_bytes)
+{
+    if (len > max || (len > 0 && pointer == NULL)) {
+        return false;
+    }
+    *ret_bytes = len == 0 ? VIEW_EMPTY : view_of(pointer, len);
+    return true;
+}
+
+static bool
+take_u32(CK_ULONG number, uint32_t *ret_number)
+{
+    if (number > UINT32_MAX) {
+        return false;
+    }
+    *ret_number = (uint32_t)number;
+    return true;
+}
+
+/*
+ * static bool
+ * take_ctr(const CK_MECHANISM *m, struct params_ctr *p)
+ * {
+ *     typedef CK_AES_CTR_PARAMS layout;
+ *     layout c;
+ *
+ *     if (m->pParameter == NULL || m->ulParameterLen != sizeof c) {
+ *         return false;
+ *     }
+ *     memcpy(&c, m->pParameter, sizeof c);
+ *     return true && take_u32(c.ulCounterBits, &p->bits) &&
+ *            take_bytes((const uint8_t *)m->pParameter + offsetof(layout, cb), 16, 16, &p->block);
+ * }
+ */
+#define PARAMS_PLAIN(shape, max)                                             \
+    static bool take_##shape(const CK_MECHANISM *m, struct params_##shape *p) \
+    {                                                                        \
+        return take_bytes(m->pParameter, m->ulParameterLen, max, &p->bytes); \
+    }
+#define PARAMS_ALSO(shape, name, type)                                       \
+    static bool take_##name(const CK_MECHANISM *m, struct params_##shape *p) \
+    {                                                                        \
+        typedef type layout;                                                 \
+        layout c;                                                            \
+                                                                             \
+        if (m->pParameter == NULL || m->ulParameterLen != sizeof c) {        \
+            return false;                                                    \
+        }                                                                    \
+        memcpy(&c, m->pParameter, sizeof c);                                 \
+        return true
+#define PARAMS(shape, type) PARAMS_ALSO(shape, shape, type)
+#define PARAM_BYTES(field, pointer, length, max) \
+    && take_bytes(c.pointer, c.length, max, &p->field)
+#define PARAM_ARRAY(field, member, length)                                         \
+    && take_bytes((const uint8_t *)m->pParameter + offsetof(layout, member), length, \
+                  length, &p->field)
+#define PARAM_U32(field, member) && take_u32(c.member, &p->field)
+#define PARAMS_END(shape) \
+    ;                     \
+    }
+#include "wire/params.def"
+#undef PARAMS_PLAIN
+#undef PARAMS_ALSO
+#undef PARAMS
+#undef PARAM_BYTES
+#undef PARAM_ARRAY
+#undef PARAM_U32
+#undef PARAMS_END
+
+/* To and from the wire: bytes with their length, arrays as they are, u32. */
+
+/*
+ * static void
+ * write_pss(struct writer *w, const struct params_pss *p)
+ * {
+ *     write_u32(w, p->hash);
+ *     write_u32(w, p->mgf);
+ *     write_u32(w, p->salt_len);
+ * }
+ */
+#define PARAMS_PLAIN(shape, max)                                              \
+    static void write_##shape(struct writer *w, const struct params_##shape *p) \
+    {                                                                         \
+        write_raw(w, p->bytes);                                               \
+    }
+#define PARAMS(shape, type)                                                   \
+    static void write_##shape(struct writer *w, const struct params_##shape *p) \
+    {
+#define PARAM_BYTES(field, pointer, length, max) write_bytes(w, p->field);
+#define PARAM_ARRAY(field, member, length) write_raw(w, view_slice(p->field, 0, length));
+#define PARAM_U32(field, member) write_u32(w, p->field);
+#define PARAMS_END(shape) }
+#include "wire/params.def"
+#undef PARAMS_PLAIN
+#undef PARAMS
+#undef PARAM_BYTES
+#undef PARAM_ARRAY
+#undef PARAM_U32
+#undef PARAMS_END
+
+/*
+ * static bool
+ * read_ctr(struct reader *r, struct params_ctr *p)
+ * {
+ *     return true && read_u32(r, &p->bits) && read_raw(r, 16, &p->block);
+ * }
+ */
+#define PARAMS_PLAIN(shape, max)                                         \
+    static bool read_##shape(struct reader *r, struct params_##shape *p) \
+    {                                                                    \
+        return r->left <= (max) && read_raw(r, r->left, &p->bytes);      \
+    }
+#define PARAMS(shape, type)                                              \
+    static bool read_##shape(struct reader *r, struct params_##shape *p) \
+    {                                                                    \
+        return true
+#define PARAM_BYTES(field, pointer, length, max) && read_bytes(r, max, &p->field)
+#define PARAM_ARRAY(field, member, length) && read_raw(r, length, &p->field)
+#define PARAM_U32(field, member) && read_u32(r, &p->field)
+#define PARAMS_END(shape) \
+    ;                     \
+    }
+#include "wire/params.def"
+#undef PARAMS_PLAIN
+#undef PARAMS
+#undef PARAM_BYTES
+#undef PARAM_ARRAY
+#undef PARAM_U32
+#undef PARAMS_END
+
+#define PARAM_BYTES(field, pointer, length, max)
+#define PARAM_ARRAY(field, member, length)
+#define PARAM_U32(field, member)
+#define PARAMS_END(shape)
+
+/* if (shape == PARAMS_gcm && take_gcm_text(m, &taken->params.gcm)) { return true; } */
+static bool
+take(enum params_shape shape, const CK_MECHANISM *m, struct mechanism *taken)
+{
+#define PARAMS_ALSO(shape_, name, type)                                     \
+    if (shape == PARAMS_##shape_ && take_##name(m, &taken->params.shape_)) { \
+        return true;                                                        \
+    }
+#define PARAMS(shape_, type) PARAMS_ALSO(shape_, shape_, type)
+#define PARAMS_PLAIN(shape_, max) PARAMS_ALSO(shape_, shape_, max)
+#include "wire/params.def"
+#undef PARAMS_ALSO
+#undef PARAMS
+#undef PARAMS_PLAIN
+    return false;
+}
+
+/* case PARAMS_gcm: write_gcm(w, &mechanism->params.gcm); break; */
+static void
+shape_write(struct writer *w, const struct mechanism *mechanism)
+{
+    switch (mechanism->shape) {
+#define PARAMS_PLAIN(shape, max) PARAMS(shape, max)
+#define PARAMS(shape, type)                           \
+    case PARAMS_##shape:                              \
+        write_##shape(w, &mechanism->params.shape);   \
+        break;
+#include "wire/params.def"
+#undef PARAMS_PLAIN
+#undef PARAMS
+    }
+}
+
+/* case PARAMS_gcm: return read_gcm(r, &mechanism->params.gcm); */
+static bool
+shape_read(struct reader *r, uint8_t shape, struct mechanism *mechanism)
+{
+    mechanism->shape = (enum params_shape)shape;
+    switch (shape) {
+#define PARAMS_PLAIN(shape, max) PARAMS(shape, max)
+#define PARAMS(shape, type) \
+    case PARAMS_##shape:    \
+        return read_##shape(r, &mechanism->params.shape);
+#include "wire/params.def"
+#undef PARAMS_PLAIN
+#undef PARAMS
+    default:
+        return false;
+    }
+}
+
+CK_RV
+params_take(const struct mechanism_row *row, const CK_MECHANISM *mechanism,
+            struct mechanism *ret_mechanism)
+{
+    struct mechanism taken = { .type = (uint32_t)row->type, .shape = row->params };
+
+    if (!take(row->params, mechanism, &taken)) {
+        return CKR_MECHANISM_PARAM_INVALID;
+    }
+    *ret_mechanism = taken;
+    return CKR_OK;
+}
+
+void
+mechanism_write(struct writer *w, const struct mechanism *mechanism)
+{
+    write_u32(w, mechanism->type);
+    write_u8(w, (uint8_t)mechanism->shape);
+
+    size_t start = w->len;
+
+    write_u32(w, 0);
+    shape_write(w, mechanism);
+    writer_patch_u32(w, start, (uint32_t)(w->len - start - sizeof(uint32_t)));
+}
+
+bool
+mechanism_read(struct reader *r, struct mechanism *ret_mechanism)
+{
+    struct reader next = *r;
+    struct mechanism mechanism;
+    uint8_t shape;
+    view bytes;
+
+    memset(&mechanism, 0, sizeof mechanism);
+    if (!read_u32(&next, &mechanism.type) || !read_u8(&next, &shape) ||
+        !read_bytes(&next, FRAME_BODY_MAX, &bytes)) {
+        return false;
+    }
+
+    struct reader inner = reader_of(bytes);
+
+    if (!shape_read(&inner, shape, &mechanism) || !reader_done(&inner)) {
+        return false;
+    }
+    *r = next;
+    *ret_mechanism = mechanism;
+    return true;
+}
+
+/* The IV by which an application asks for one made by the HSM: twelve zero bytes. */
+static bool
+gcm_iv_is_blank(const struct params_gcm *gcm)
+{
+    static const uint8_t zeros[GCM_GENERATED_IV_LEN];
+
+    return view_equal(gcm->iv, view_of(zeros, sizeof zeros));
+}
+
+/* NIST SP 800-38D, 5.2.1.2 and appendix C. */
+static bool
+gcm_tag_fits(struct rules rules, uint32_t bits)
+{
+    if (bits == 32 || bits == 64) {
+        return rules_switch_on(rules, SWITCH_short_tags);
+    }
+    return bits >= 96 && bits <= 128 && bits % 8 == 0;
+}
+
+static bool
+gcm_fits(struct rules rules, CK_FLAGS function, const struct params_gcm *gcm)
+{
+    bool makes = (function & (CKF_ENCRYPT | CKF_WRAP)) != 0;
+
+    if (gcm->iv.len == 0 || !gcm_tag_fits(rules, gcm->tag_bits)) {
+        return false;
+    }
+    return !makes || rules_switch_on(rules, SWITCH_caller_iv) || gcm_iv_is_blank(gcm);
+}
+
+/* RFC 8017, 7.1: k >= 2 hLen + 2, or there is no room for any message. */
+static bool
+oaep_fits(const struct key_info *key, const struct params_oaep *oaep)
+{
+    enum hash hash = hash_by_mechanism(oaep->hash);
+
+    if (hash == HASH_NONE || hash_by_mgf(oaep->mgf) == HASH_NONE ||
+        (oaep->source != CKZ_DATA_SPECIFIED && (oaep->source != 0 || oaep->label.len > 0))) {
+        return false;
+    }
+    return key == NULL || (key->bits + 7) / 8 >= 2 * hash_row(hash)->length + 2;
+}
+
+/* RFC 8017, 9.1.1: emBits is one less than the modulus, so emLen may be k - 1. */
+static bool
+pss_fits(const struct mechanism_row *row, const struct key_info *key, const struct params_pss *pss)
+{
+    enum hash hash = hash_by_mechanism(pss->hash);
+
+    if (hash == HASH_NONE || hash_by_mgf(pss->mgf) == HASH_NONE ||
+        (row->hash != HASH_NONE && row->hash != hash)) {
+        return false;
+    }
+    if (key == NULL) {
+        return true;
+    }
+
+    size_t encoded_len = key->bits == 0 ? 0 : ((size_t)key->bits - 1 + 7) / 8;
+    size_t fixed_len = hash_row(hash)->length + 2;
+
+    return encoded_len >= fixed_len && pss->salt_len <= encoded_len - fixed_len;
+}
+
+CK_RV
+params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS function,
+             const struct key_info *key, const struct mechanism *mechanism)
+{
+    bool fits = false;
+
+    /* What came over the wire may call itself one mechanism and bring the shape of another. */
+    if (mechanism->type != row->type || mechanism->shape != row->params) {
+        return CKR_MECHANISM_PARAM_INVALID;
+    }
+    switch (mechanism->shape) {
+    case PARAMS_none:
+        fits = mechanism->params.none.bytes.len == 0;
+        break;
+    case PARAMS_iv:
+        fits = mechanism->params.iv.bytes.len == AES_BLOCK_LEN;
+        break;
+    case PARAMS_ctr:
+        fits = mechanism->params.ctr.bits >= 1 && mechanism->params.ctr.bits <= 128;
+        break;
+    case PARAMS_gcm:
+        fits = gcm_fits(rules, function, &mechanism->params.gcm);
+        break;
+    case PARAMS_oaep:
+        fits = oaep_fits(key, &mechanism->params.oaep);
+        break;
+    case PARAMS_pss:
+        fits = pss_fits(row, key, &mechanism->params.pss);
+        break;
+    }
+    return fits ? CKR_OK : CKR_MECHANISM_PARAM_INVALID;
+}
+
+size_t
+params_tag_len(const struct mechanism *mechanism)
+{
+    return mechanism->shape == PARAMS_gcm ? mechanism->params.gcm.tag_bits / 8 : 0;
+}
+
+bool
+params_wants_iv(struct rules rules, CK_FLAGS function, const struct mechanism *mechanism)
+{
+    return (function & (CKF_ENCRYPT | CKF_WRAP)) != 0 && mechanism->shape == PARAMS_gcm &&
+           rules_switch_on(rules, SWITCH_generated_iv) && gcm_iv_is_blank(&mechanism->params.gcm);
+}
