@@ -104,7 +104,8 @@ struct operation_row {
 const struct operation_row *operation_row(uint16_t operation);
 const struct operation_row *operation_rows(size_t *ret_count);
 
-/* key_info arrays: 24 bytes each. */
+/* key_info arrays. */
+#define KEY_INFO_LEN 24u
 void key_info_write(struct writer *w, const struct key_info *info);
 size_t info_array_count(struct info_array array);
 struct key_info info_array_get(struct info_array array, size_t i); /* i < count */

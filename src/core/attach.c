@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Contexts coming, going and asking for what is not about objects: ATTACH with or without a
+ * ticket, DETACH, PING, TOKEN, SESSION_CLOSE, RANDOM and SEED.
+ */
+#include "core/state.h"
+
+#include <string.h>
+
+#define TOKEN_MODEL "OpenCloudHSM"
+#define TOKEN_FIRMWARE "0.1"
+
+/* Does the ticket still hold for this context? Then the login it stands for is taken up. */
+static void
+ticket_use(struct request *r, struct context *context, view sealed)
+{
+    struct hsm *hsm = r->hsm;
+    struct ticket ticket;
+    struct user *user;
+    bool holds;
+
+    if (!ticket_open(&hsm->sealer, sealed, &ticket) ||
+        memcmp(ticket.context, context->id, FRAME_CONTEXT_LEN) != 0 ||
+        ticket.uid != context->uid || hsm->ports.clock->wall(hsm->ports.clock) > ticket.expires) {
+        return;
+    }
+    pthread_rwlock_rdlock(&hsm->lock);
+    user = user_by_id(&hsm->users, ticket.user);
+    holds = user != NULL && user->role == ticket.role && user->version == ticket.user_version;
+    pthread_rwlock_unlock(&hsm->lock);
+    if (holds) {
+        context_login(context, (enum role)ticket.role, ticket.user, ticket.login);
+    }
+}
+
+CK_RV
+handle_ATTACH(struct request *r)
+{
+    struct hsm *hsm = r->hsm;
+    struct attach_request m;
+    bool is_new;
+
+    if (!attach_request_read(r->body, &m) || m.version != FRAME_VERSION ||
+        m.interface >= INTERFACE_COUNT) {
+        return CODE_BAD_FRAME;
+    }
+
+    struct context *context = context_attach(&hsm->contexts, r->frame->context, &is_new);
+
+    if (context == NULL) {
+        return CKR_DEVICE_MEMORY;
+    }
+    r->context = context; /* the request's reference from here on */
+    atomic_store(&context->last_used, hsm->ports.clock->monotonic(hsm->ports.clock));
+    if (is_new) {
+        pthread_mutex_lock(&context->lock);
+        context->interface = (enum interface)m.interface;
+        context->uid = m.uid;
+        context->pid = m.pid;
+        pthread_mutex_unlock(&context->lock);
+        if (m.ticket.len > 0) {
+            ticket_use(r, context, m.ticket);
+        }
+    }
+
+    const struct attach_reply answer = {
+        .version = FRAME_VERSION,
+        .store = view_of(hsm->sealer.store_id, sizeof hsm->sealer.store_id),
+        .role = (uint32_t)context_identity(context).role,
+    };
+
+    attach_reply_write(r->reply, &answer);
+    return CKR_OK;
+}
+
+CK_RV
+handle_DETACH(struct request *r)
+{
+    struct detach_request m;
+
+    if (!detach_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    context_detach(&r->hsm->contexts, r->frame->context);
+    return CKR_OK;
+}
+
+CK_RV
+handle_PING(struct request *r)
+{
+    struct ping_request m;
+
+    return ping_request_read(r->body, &m) ? CKR_OK : CODE_BAD_FRAME;
+}
+
+CK_RV
+handle_TOKEN(struct request *r)
+{
+    struct token_request m;
+
+    if (!token_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+
+    const struct token_reply answer = {
+        .policy = (uint8_t)r->hsm->policy,
+        .label = view_str(r->hsm->label),
+        .model = VIEW_TEXT(TOKEN_MODEL),
+        .serial = view_str(r->hsm->serial),
+        .firmware = VIEW_TEXT(TOKEN_FIRMWARE),
+    };
+
+    token_reply_write(r->reply, &answer);
+    return CKR_OK;
+}
+
+CK_RV
+handle_SESSION_CLOSE(struct request *r)
+{
+    struct session_close_request m;
+
+    if (!session_close_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    context_close_session(r->context, r->frame->session);
+    return CKR_OK;
+}
+
+CK_RV
+handle_RANDOM(struct request *r)
+{
+    struct random_request m;
+    uint8_t *space;
+
+    if (!random_request_read(r->body, &m) || m.len > FRAME_DATA_MAX) {
+        return CODE_BAD_FRAME;
+    }
+    write_u32(r->reply, m.len);
+    space = write_space(r->reply, m.len);
+    if (space == NULL) {
+        return CKR_DEVICE_MEMORY;
+    }
+    return r->hsm->ports.entropy->fill(r->hsm->ports.entropy, space, m.len)
+               ? CKR_OK
+               : CKR_FUNCTION_FAILED;
+}
+
+CK_RV
+handle_SEED(struct request *r)
+{
+    struct seed_request m;
+
+    /* The kernel's generator needs no seed from a caller and takes no harm from one: the
+     * call is accepted and changes nothing that anyone could predict. */
+    return seed_request_read(r->body, &m) ? CKR_OK : CODE_BAD_FRAME;
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Contexts live in a hash table of fixed size; their ids are random, so the first bytes are
+ * hash enough.
+ */
+#include "core/context.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS 4096u
+
+void
+running_free(struct running *running)
+{
+    if (running == NULL) {
+        return;
+    }
+    algo_op_free(running->op);
+    object_unref(running->key);
+    secret_free(running->mechanism);
+    free(running);
+}
+
+struct context *
+context_ref(struct context *context)
+{
+    atomic_fetch_add_explicit(&context->refs, 1, memory_order_relaxed);
+    return context;
+}
+
+void
+context_unref(struct context *context)
+{
+    if (context == NULL ||
+        atomic_fetch_sub_explicit(&context->refs, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    while (context->running != NULL) {
+        struct running *running = context->running;
+
+        context->running = running->next;
+        running_free(running);
+    }
+    table_clear(&context->objects);
+    pthread_mutex_destroy(&context->lock);
+    free(context);
+}
+
+struct identity
+context_identity(struct context *context)
+{
+    struct identity identity;
+
+    pthread_mutex_lock(&context->lock);
+    identity = (struct identity){ context->role, context->user, context->interface };
+    pthread_mutex_unlock(&context->lock);
+    return identity;
+}
+
+void
+context_login(struct context *context, enum role role, uint32_t user, uint64_t login)
+{
+    pthread_mutex_lock(&context->lock);
+    context->role = role;
+    context->user = user;
+    context->login = login;
+    pthread_mutex_unlock(&context->lock);
+}
+
+/* Under the context's lock. Which objects go: those of a session, or all private ones. */
+static void
+objects_drop(struct context *context, bool private_only, uint32_t session)
+{
+    struct object *object = table_next(&context->objects, 0);
+
+    while (object != NULL) {
+        uint32_t handle = object->handle;
+        bool goes = private_only ? object_is_private(object)
+                                 : session == 0 || object->session == session;
+
+        if (goes) {
+            table_remove(&context->objects, handle);
+        }
+        object = table_next(&context->objects, handle);
+    }
+}
+
+/* Under the context's lock. */
+static void
+running_drop(struct context *context, bool keyed_only, uint32_t session)
+{
+    struct running **at = &context->running;
+
+    while (*at != NULL) {
+        struct running *running = *at;
+        bool goes = keyed_only ? running->key != NULL
+                               : session == 0 || running->session == session;
+
+        if (goes) {
+            *at = running->next;
+            context->running_count--;
+            running_free(running);
+        } else {
+            at = &running->next;
+        }
+    }
+}
+
+void
+context_logout(struct context *context)
+{
+    pthread_mutex_lock(&context->lock);
+    context->role = ROLE_NONE;
+    context->user = 0;
+    context->login = 0;
+    /* PKCS #11 v3.1, 5.6.9: private session objects go, and with them what used them. */
+    running_drop(context, true, 0);
+    objects_drop(context, true, 0);
+    pthread_mutex_unlock(&context->lock);
+}
+
+void
+context_close_session(struct context *context, uint32_t session)
+{
+    pthread_mutex_lock(&context->lock);
+    running_drop(context, false, session);
+    objects_drop(context, false, session);
+    pthread_mutex_unlock(&context->lock);
+}
+
+/* Under the context's lock. */
+static struct running *
+running_out(struct context *context, uint32_t session, CK_FLAGS function)
+{
+    struct running **at = &context->running;
+
+    for (; *at != NULL; at = &(*at)->next) {
+        struct running *running = *at;
+
+        if (running->session == session && running->function == function) {
+            *at = running->next;
+            running->next = NULL;
+            context->running_count--;
+            return running;
+        }
+    }
+    return NULL;
+}
+
+struct running *
+context_take_running(struct context *context, uint32_t session, CK_FLAGS function)
+{
+    struct running *running;
+
+    pthread_mutex_lock(&context->lock);
+    running = running_out(context, session, function);
+    pthread_mutex_unlock(&context->lock);
+    return running;
+}
+
+bool
+context_put_running(struct context *context, struct running *running)
+{
+    struct running *old;
+    bool room;
+
+    pthread_mutex_lock(&context->lock);
+    old = running_out(context, running->session, running->function);
+    /* An operation on a key must not outlive the login that gave it: a logout may have come
+     * while this request ran. */
+    room = context->running_count < CONTEXT_RUNNING_MAX &&
+           (running->key == NULL || !object_is_private(running->key) ||
+            context->role == ROLE_CU);
+    if (room) {
+        running->next = context->running;
+        context->running = running;
+        context->running_count++;
+    }
+    pthread_mutex_unlock(&context->lock);
+    running_free(old);
+    if (!room) {
+        running_free(running);
+    }
+    return room;
+}
+
+bool
+context_table_init(struct context_table *table)
+{
+    *table = (struct context_table){ .buckets = calloc(BUCKETS, sizeof(struct context *)) };
+    return table->buckets != NULL && pthread_mutex_init(&table->lock, NULL) == 0;
+}
+
+void
+context_table_clear(struct context_table *table)
+{
+    if (table->buckets == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < BUCKETS; i++) {
+        while (table->buckets[i] != NULL) {
+            struct context *context = table->buckets[i];
+
+            table->buckets[i] = context->next;
+            context_unref(context);
+        }
+    }
+    free(table->buckets);
+    table->buckets = NULL;
+    pthread_mutex_destroy(&table->lock);
+}
+
+static struct context **
+bucket_of(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN])
+{
+    return &table->buckets[load_u32(id) % BUCKETS];
+}
+
+/* Under the table's lock. */
+static struct context *
+context_look(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN])
+{
+    struct context *context = *bucket_of(table, id);
+
+    while (context != NULL && memcmp(context->id, id, FRAME_CONTEXT_LEN) != 0) {
+        context = context->next;
+    }
+    return context;
+}
+
+struct context *
+context_find(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN])
+{
+    struct context *context;
+
+    pthread_mutex_lock(&table->lock);
+    context = context_look(table, id);
+    if (context != NULL) {
+        context_ref(context);
+    }
+    pthread_mutex_unlock(&table->lock);
+    return context;
+}
+
+static struct context *
+context_new(const uint8_t id[FRAME_CONTEXT_LEN])
+{
+    struct context *context = calloc(1, sizeof *context);
+
+    if (context == NULL) {
+        return NULL;
+    }
+    if (pthread_mutex_init(&context->lock, NULL) != 0) {
+        free(context);
+        return NULL;
+    }
+    atomic_init(&context->refs, 1);
+    atomic_init(&context->last_used, 0);
+    memcpy(context->id, id, FRAME_CONTEXT_LEN);
+    table_init(&context->objects);
+    return context;
+}
+
+struct context *
+context_attach(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN], bool *ret_new)
+{
+    struct context *context;
+
+    pthread_mutex_lock(&table->lock);
+    context = context_look(table, id);
+    *ret_new = context == NULL;
+    if (context == NULL) {
+        context = context_new(id);
+        if (context != NULL) {
+            struct context **bucket = bucket_of(table, id);
+
+            context->next = *bucket;
+            *bucket = context;
+            table->count++;
+        }
+    }
+    if (context != NULL) {
+        context_ref(context);
+    }
+    pthread_mutex_unlock(&table->lock);
+    return context;
+}
+
+void
+context_detach(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN])
+{
+    struct context *gone = NULL;
+
+    pthread_mutex_lock(&table->lock);
+    for (struct context **at = bucket_of(table, id); *at != NULL; at = &(*at)->next) {
+        if (memcmp((*at)->id, id, FRAME_CONTEXT_LEN) == 0) {
+            gone = *at;
+            *at = gone->next;
+            gone->next = NULL;
+            table->count--;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&table->lock);
+    context_unref(gone);
+}
+
+void
+context_sweep(struct context_table *table, uint64_t before)
+{
+    struct context *gone = NULL;
+
+    pthread_mutex_lock(&table->lock);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        struct context **at = &table->buckets[i];
+
+        while (*at != NULL) {
+            struct context *context = *at;
+
+            if (atomic_load(&context->last_used) < before) {
+                *at = context->next;
+                context->next = gone;
+                gone = context;
+                table->count--;
+            } else {
+                at = &context->next;
+            }
+        }
+    }
+    pthread_mutex_unlock(&table->lock);
+    while (gone != NULL) {
+        struct context *next = gone->next;
+
+        context_unref(gone);
+        gone = next;
+    }
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Contexts: one initialised application process each, as its daemon names it. Login,
+ * session objects and running operations belong to the context. Counted: a request holds it
+ * while it runs.
+ */
+#ifndef CORE_CONTEXT_H
+#define CORE_CONTEXT_H
+
+#include "core/table.h"
+#include "wire/message.h"
+
+#include <pthread.h>
+
+#define CONTEXT_OBJECTS_MAX 16384u /* session objects of one context */
+#define CONTEXT_RUNNING_MAX 1024u
+
+/* A running multi-part operation, found by session and function. */
+struct running {
+    struct running *next;
+    uint32_t session;
+    CK_FLAGS function;
+    const struct mechanism_row *row;
+    struct object *key;      /* held; NULL for a digest */
+    struct algo_op *op;      /* NULL once a tag was checked: the second pass may begin */
+    bool tag_only;           /* first pass of an AEAD decryption: nothing is returned */
+    uint64_t fed;            /* bytes of input so far */
+    uint64_t checked;        /* second pass: bytes that the first pass has checked */
+    struct secret *mechanism; /* AEAD decryption: the mechanism as it was sent */
+};
+
+void running_free(struct running *running);
+
+struct context {
+    _Atomic uint32_t refs;
+    struct context *next; /* chain of the contexts table, under its lock */
+    uint8_t id[FRAME_CONTEXT_LEN];
+    enum interface interface;
+    uint32_t uid;
+    uint32_t pid;
+    _Atomic uint64_t last_used; /* clock.monotonic */
+
+    pthread_mutex_t lock; /* guards what follows */
+    enum role role;
+    uint32_t user;
+    uint64_t login;           /* number of the login, 0 when there is none */
+    struct table objects;     /* session objects */
+    struct running *running;
+    size_t running_count;
+};
+
+struct context *context_ref(struct context *context);
+void context_unref(struct context *context);
+
+/* Who is logged in, read once under the lock. */
+struct identity {
+    enum role role;
+    uint32_t user;
+    enum interface interface;
+};
+struct identity context_identity(struct context *context);
+void context_login(struct context *context, enum role role, uint32_t user, uint64_t login);
+/* Drops the login, private session objects, and operations on keys. */
+void context_logout(struct context *context);
+/* Ends a session (0: all of them): its objects and operations go. */
+void context_close_session(struct context *context, uint32_t session);
+
+/* Takes the operation out, so that this request alone runs it; NULL when there is none. */
+struct running *context_take_running(struct context *context, uint32_t session,
+                                         CK_FLAGS function);
+/* Puts one in (or back), in place of an older one. False: too many; it is freed then. */
+MUST_USE bool context_put_running(struct context *context, struct running *running);
+
+/* All contexts. */
+struct context_table {
+    pthread_mutex_t lock;
+    struct context **buckets; /* under lock */
+    size_t count;             /* under lock */
+};
+
+MUST_USE bool context_table_init(struct context_table *table);
+void context_table_clear(struct context_table *table);
+/* With a reference for the caller; NULL when it is not there. */
+struct context *context_find(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN]);
+/* The context of that id, made when it is new. NULL: memory is short. */
+struct context *context_attach(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN],
+                               bool *ret_new);
+void context_detach(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN]);
+/* Forgets those not used since before. */
+void context_sweep(struct context_table *table, uint64_t before);
+
+#endif

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Cryptography with keys: single-part requests, which leave no state anywhere, and bound
+ * operations (START, UPDATE, FINAL), which live in their context. The library has asked all
+ * the questions at its Init; they are asked again here, and this answer counts.
+ */
+#include "core/state.h"
+
+#include "rules/template.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What a request works with, once everything was checked. */
+struct job {
+    const struct mechanism_row *row;
+    struct object *object; /* held; NULL for a digest */
+    const struct algo_key *key;
+};
+
+static void
+job_clear(struct job *job)
+{
+    object_unref(job->object);
+}
+
+/* CKA_ALLOWED_MECHANISMS, where the key has it. PKCS #11 v3.1, 4.7. */
+static bool
+mechanism_allowed(const struct object *object, CK_MECHANISM_TYPE type)
+{
+    view list;
+
+    if ((object->info.flags & KEY_FLAG_ALLOWED_MECHANISMS) == 0 ||
+        !attributes_find(object_attributes(object), CKA_ALLOWED_MECHANISMS, &list)) {
+        return true;
+    }
+    for (size_t at = 0; at + 8 <= list.len; at += 8) {
+        if (load_u64(list.data + at) == type) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The checks of C_XInit, in their order. CODE_LATER when the work belongs elsewhere. */
+static CK_RV
+job_begin(struct request *r, CK_FLAGS function, const struct mechanism *mechanism,
+          uint32_t handle, bool runs_now, struct job *job)
+{
+    CK_RV rv;
+
+    *job = (struct job){ .row = mechanism_for(r->rules, mechanism->type, function) };
+    if (job->row == NULL) {
+        return CKR_MECHANISM_INVALID;
+    }
+    if (function != CKF_DIGEST) {
+        job->object = request_object(r, handle);
+        if (job->object == NULL || !kind_is_key(job->object->kind)) {
+            return CKR_KEY_HANDLE_INVALID;
+        }
+    }
+    if (mechanism->shape != job->row->params) {
+        return CKR_MECHANISM_PARAM_INVALID;
+    }
+    if (job->object != NULL) {
+        rv = key_check(r->rules, job->row, function, &job->object->info);
+        if (rv != CKR_OK) {
+            return rv;
+        }
+        if (!mechanism_allowed(job->object, job->row->type)) {
+            return CKR_MECHANISM_INVALID;
+        }
+    }
+    rv = params_check(r->rules, job->row, function,
+                      job->object == NULL ? NULL : &job->object->info, mechanism);
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if (runs_now &&
+        !request_may_work(r, mechanism_work(job->row, function,
+                                            job->object == NULL ? NULL : &job->object->info))) {
+        return CODE_LATER;
+    }
+    return job->object == NULL
+               ? CKR_OK
+               : object_key(object_sealer(r->hsm, handle), job->object, &job->key);
+}
+
+/* A field of bytes that grows in the reply: its length is put in when it is done. */
+static size_t
+field_begin(struct writer *w)
+{
+    size_t start = w->len;
+
+    write_u32(w, 0);
+    return start;
+}
+
+static size_t
+field_end(struct writer *w, size_t start)
+{
+    size_t len = w->len - start - 4;
+
+    writer_patch_u32(w, start, (uint32_t)len);
+    return len;
+}
+
+/* Too little room at the caller: the reply's body is the length needed, nothing else. */
+static CK_RV
+too_small(struct request *r, size_t body_start, size_t needed)
+{
+    writer_truncate(r->reply, body_start);
+    write_u32(r->reply, (uint32_t)needed);
+    return CKR_BUFFER_TOO_SMALL;
+}
+
+/* A GCM parameter that asks for an IV gets one; room is 12 bytes. */
+static CK_RV
+iv_make(struct request *r, CK_FLAGS function, struct mechanism *mechanism, uint8_t room[12],
+        view *ret_made)
+{
+    *ret_made = VIEW_EMPTY;
+    if (!params_wants_iv(r->rules, function, mechanism)) {
+        return CKR_OK;
+    }
+    if (!r->hsm->ports.entropy->fill(r->hsm->ports.entropy, room, 12)) {
+        return CKR_FUNCTION_FAILED;
+    }
+    *ret_made = view_of(room, 12);
+    mechanism->params.gcm.iv = *ret_made;
+    return CKR_OK;
+}
+
+/* Runs a single-part function and writes its output as the reply's last field. */
+static CK_RV
+job_once(struct request *r, CK_FLAGS function, const struct mechanism *mechanism,
+         const struct job *job, view data, size_t body_start, uint32_t max)
+{
+    size_t field = field_begin(r->reply);
+    CK_RV rv = algo_once(r->rules, job->row, function, mechanism, job->key, data, VIEW_EMPTY,
+                         r->reply);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if (!writer_ok(r->reply)) {
+        return CKR_DEVICE_MEMORY;
+    }
+
+    size_t len = field_end(r->reply, field);
+
+    return len > max ? too_small(r, body_start, len) : CKR_OK;
+}
+
+CK_RV
+handle_ENCRYPT(struct request *r)
+{
+    struct encrypt_request m;
+    size_t body_start = r->reply->len;
+    uint8_t room[12];
+    struct job job;
+    view iv;
+    CK_RV rv;
+
+    if (!encrypt_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    if ((rv = job_begin(r, CKF_ENCRYPT, &m.mechanism, m.key, true, &job)) == CKR_OK &&
+        (rv = iv_make(r, CKF_ENCRYPT, &m.mechanism, room, &iv)) == CKR_OK) {
+        write_bytes(r->reply, iv);
+        rv = job_once(r, CKF_ENCRYPT, &m.mechanism, &job, m.data, body_start, m.max);
+    }
+    job_clear(&job);
+    return rv;
+}
+
+CK_RV
+handle_DECRYPT(struct request *r)
+{
+    struct decrypt_request m;
+    size_t body_start = r->reply->len;
+    struct job job;
+    CK_RV rv;
+
+    if (!decrypt_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    rv = job_begin(r, CKF_DECRYPT, &m.mechanism, m.key, true, &job);
+    if (rv == CKR_OK) {
+        rv = job_once(r, CKF_DECRYPT, &m.mechanism, &job, m.data, body_start, m.max);
+    }
+    job_clear(&job);
+    return rv;
+}
+
+CK_RV
+handle_SIGN(struct request *r)
+{
+    struct sign_request m;
+    size_t body_start = r->reply->len;
+    struct job job;
+    CK_RV rv;
+
+    if (!sign_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    rv = job_begin(r, CKF_SIGN, &m.mechanism, m.key, true, &job);
+    if (rv == CKR_OK) {
+        rv = job_once(r, CKF_SIGN, &m.mechanism, &job, m.data, body_start, m.max);
+    }
+    job_clear(&job);
+    return rv;
+}
+
+CK_RV
+handle_VERIFY(struct request *r)
+{
+    struct verify_request m;
+    struct job job;
+    CK_RV rv;
+
+    if (!verify_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    rv = job_begin(r, CKF_VERIFY, &m.mechanism, m.key, true, &job);
+    if (rv == CKR_OK) {
+        rv = algo_once(r->rules, job.row, CKF_VERIFY, &m.mechanism, job.key, m.data,
+                       m.signature, r->reply);
+    }
+    job_clear(&job);
+    return rv;
+}
+
+CK_RV
+handle_DIGEST(struct request *r)
+{
+    struct digest_request m;
+    size_t body_start = r->reply->len;
+    struct job job;
+    CK_RV rv;
+
+    if (!digest_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    rv = job_begin(r, CKF_DIGEST, &m.mechanism, 0, true, &job);
+    if (rv == CKR_OK) {
+        rv = job_once(r, CKF_DIGEST, &m.mechanism, &job, m.data, body_start, m.max);
+    }
+    job_clear(&job);
+    return rv;
+}
+
+/* ---- bound operations ---- */
+
+static bool
+is_aead_decryption(CK_FLAGS function, const struct mechanism_row *row)
+{
+    return function == CKF_DECRYPT && row->out == OUT_tag;
+}
+
+/* The mechanism's bytes, so that the second pass can be held to be the first one's. */
+static struct secret *
+mechanism_bytes(const struct mechanism *mechanism)
+{
+    struct secret *bytes = NULL;
+    struct writer w;
+
+    writer_init(&w, FRAME_BODY_MAX);
+    mechanism_write(&w, mechanism);
+    if (writer_ok(&w)) {
+        bytes = secret_dup(writer_view(&w));
+    }
+    writer_clear(&w);
+    return bytes;
+}
+
+/*
+ * Plaintext of an AEAD leaves only after its tag was checked: the pass that returns it has to
+ * follow one that checked the tag with the same key and parameter. *ret_len is how many
+ * bytes that one saw.
+ */
+static CK_RV
+second_pass_allowed(struct request *r, const struct job *job, view mechanism, uint64_t *ret_len)
+{
+    struct running *first =
+        context_take_running(r->context, r->frame->session, CKF_DECRYPT);
+    bool same = first != NULL && first->op == NULL && first->tag_only &&
+                first->key == job->object && first->mechanism != NULL &&
+                view_equal(secret_view(first->mechanism), mechanism);
+
+    if (same) {
+        *ret_len = first->fed;
+    }
+    running_free(first);
+    return same ? CKR_OK : CKR_ENCRYPTED_DATA_INVALID;
+}
+
+static CK_RV
+running_start(struct request *r, const struct start_request *m, struct job *job,
+              const struct mechanism *mechanism)
+{
+    struct running *running = calloc(1, sizeof *running);
+    CK_RV rv;
+
+    if (running == NULL) {
+        return CKR_DEVICE_MEMORY;
+    }
+    running->session = r->frame->session;
+    running->function = m->function;
+    running->row = job->row;
+    running->tag_only = m->tag_only;
+    if (is_aead_decryption(m->function, job->row)) {
+        running->mechanism = mechanism_bytes(mechanism);
+        if (running->mechanism == NULL) {
+            rv = CKR_DEVICE_MEMORY;
+            goto fail;
+        }
+        if (!m->tag_only) {
+            rv = second_pass_allowed(r, job, secret_view(running->mechanism),
+                                     &running->checked);
+            if (rv != CKR_OK) {
+                goto fail;
+            }
+        }
+    }
+    rv = algo_start(r->rules, job->row, m->function, mechanism, job->key, &running->op);
+    if (rv != CKR_OK) {
+        goto fail;
+    }
+    running->key = job->object;
+    job->object = NULL; /* now the operation's */
+    return context_put_running(r->context, running) ? CKR_OK : CKR_DEVICE_MEMORY;
+fail:
+    running_free(running);
+    return rv;
+}
+
+static bool
+function_can_run(CK_FLAGS function)
+{
+    return function == CKF_ENCRYPT || function == CKF_DECRYPT || function == CKF_SIGN ||
+           function == CKF_VERIFY || function == CKF_DIGEST;
+}
+
+CK_RV
+handle_START(struct request *r)
+{
+    struct start_request m;
+    uint8_t room[12];
+    struct job job;
+    view iv;
+    CK_RV rv;
+
+    if (!start_request_read(r->body, &m) || !function_can_run(m.function)) {
+        return CODE_BAD_FRAME;
+    }
+    rv = job_begin(r, m.function, &m.mechanism, m.key, false, &job);
+    if (rv != CKR_OK) {
+        goto out;
+    }
+    if (!job.row->multi) {
+        rv = CKR_MECHANISM_INVALID;
+        goto out;
+    }
+    if (m.tag_only && !is_aead_decryption(m.function, job.row)) {
+        rv = CODE_BAD_FRAME;
+        goto out;
+    }
+    if ((rv = iv_make(r, m.function, &m.mechanism, room, &iv)) == CKR_OK &&
+        (rv = running_start(r, &m, &job, &m.mechanism)) == CKR_OK) {
+        write_bytes(r->reply, iv);
+    }
+out:
+    job_clear(&job);
+    return rv;
+}
+
+/* Throws away what a tag-only pass would have returned, and wipes it. */
+static CK_RV
+fed_silently(struct running *running, view data, view signature, bool last)
+{
+    struct writer unseen;
+    CK_RV rv;
+
+    writer_init(&unseen, FRAME_BODY_MAX);
+    rv = last ? algo_final(running->op, signature, &unseen)
+              : algo_update(running->op, data, &unseen);
+    writer_clear(&unseen);
+    return rv;
+}
+
+CK_RV
+handle_UPDATE(struct request *r)
+{
+    struct update_request m;
+    struct running *running;
+    size_t field;
+    CK_RV rv;
+
+    if (!update_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    running = context_take_running(r->context, r->frame->session, m.function);
+    if (running == NULL || running->op == NULL) {
+        running_free(running);
+        return CKR_OPERATION_NOT_INITIALIZED;
+    }
+    running->fed += m.data.len;
+    field = field_begin(r->reply);
+    if (running->tag_only) {
+        rv = fed_silently(running, m.data, VIEW_EMPTY, false);
+    } else if (is_aead_decryption(running->function, running->row) &&
+               running->fed > running->checked) {
+        rv = CKR_ENCRYPTED_DATA_INVALID;
+    } else {
+        rv = algo_update(running->op, m.data, r->reply);
+    }
+    if (rv == CKR_OK && !writer_ok(r->reply)) {
+        rv = CKR_DEVICE_MEMORY;
+    }
+    if (rv != CKR_OK) {
+        running_free(running);
+        return rv;
+    }
+    field_end(r->reply, field);
+    return context_put_running(r->context, running) ? CKR_OK : CKR_OPERATION_NOT_INITIALIZED;
+}
+
+CK_RV
+handle_FINAL(struct request *r)
+{
+    struct final_request m;
+    struct running *running;
+    size_t field;
+    CK_RV rv;
+
+    if (!final_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    running = context_take_running(r->context, r->frame->session, m.function);
+    if (running == NULL || running->op == NULL) {
+        running_free(running);
+        return CKR_OPERATION_NOT_INITIALIZED;
+    }
+    if (!request_may_work(r, mechanism_work(running->row, running->function,
+                                            running->key == NULL ? NULL
+                                                                 : &running->key->info))) {
+        return context_put_running(r->context, running) ? CODE_LATER
+                                                        : CKR_OPERATION_NOT_INITIALIZED;
+    }
+    field = field_begin(r->reply);
+    if (running->tag_only) {
+        rv = fed_silently(running, VIEW_EMPTY, m.signature, true);
+        if (rv == CKR_OK) {
+            /* Kept as the permission for the second pass. */
+            algo_op_free(running->op);
+            running->op = NULL;
+            field_end(r->reply, field);
+            return context_put_running(r->context, running) ? CKR_OK
+                                                            : CKR_OPERATION_NOT_INITIALIZED;
+        }
+    } else if (is_aead_decryption(running->function, running->row) &&
+               running->fed != running->checked) {
+        rv = CKR_ENCRYPTED_DATA_INVALID;
+    } else {
+        rv = algo_final(running->op, m.signature, r->reply);
+    }
+    if (rv == CKR_OK) {
+        rv = writer_ok(r->reply) ? CKR_OK : CKR_DEVICE_MEMORY;
+        field_end(r->reply, field);
+    }
+    running_free(running);
+    return rv;
+}
+
+CK_RV
+handle_CANCEL(struct request *r)
+{
+    struct cancel_request m;
+
+    if (!cancel_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    running_free(context_take_running(r->context, r->frame->session, m.function));
+    return CKR_OK;
+}

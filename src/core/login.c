@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Login and logout. The order matters: a keyed hash of this boot first (writes nothing, costs
+ * nothing); else the failure is counted durably, then scrypt runs, then the count goes back.
+ * An unknown name takes the same way on a dummy, so that time tells nothing.
+ */
+#include "core/state.h"
+
+#include "base/log.h"
+
+#include <string.h>
+
+#define NO_USER 0u
+
+/* A copy of the user, or a dummy of number 0 that no password fits. */
+static void
+user_look(struct hsm *hsm, uint32_t role, view name, struct user *ret_user)
+{
+    struct user *user;
+
+    pthread_rwlock_rdlock(&hsm->lock);
+    user = user_by_name(&hsm->users, role, name);
+    if (user != NULL) {
+        *ret_user = *user;
+    } else {
+        *ret_user = (struct user){ .id = NO_USER };
+    }
+    pthread_rwlock_unlock(&hsm->lock);
+}
+
+/* Is this the password that was right before, in this boot, for this very record? */
+static bool
+quick_matches(struct hsm *hsm, const struct user *user, view password)
+{
+    uint8_t quick[32];
+    bool same = user->known &&
+                user_quick_hash(secret_view(hsm->boot_sealer.key), user, password, quick) &&
+                view_equal_secret(view_of(quick, sizeof quick),
+                                  view_of(user->quick, sizeof user->quick));
+
+    wipe(quick, sizeof quick);
+    return same;
+}
+
+static void
+quick_remember(struct hsm *hsm, const struct user *user, view password)
+{
+    uint8_t quick[32];
+    struct user *kept;
+
+    if (!user_quick_hash(secret_view(hsm->boot_sealer.key), user, password, quick)) {
+        return;
+    }
+    pthread_rwlock_wrlock(&hsm->lock);
+    kept = user_by_id(&hsm->users, user->id);
+    if (kept != NULL && kept->version == user->version) {
+        memcpy(kept->quick, quick, sizeof quick);
+        kept->known = true;
+    }
+    pthread_rwlock_unlock(&hsm->lock);
+    wipe(quick, sizeof quick);
+}
+
+/* Makes the count of failures durable and known. Under the lock for passwords. */
+static CK_RV
+failures_set(struct hsm *hsm, struct user *user, uint32_t failures)
+{
+    struct record_name name = record_name('f', user->id);
+    struct writer record;
+    struct user *kept;
+    uint64_t revision;
+    CK_RV rv;
+
+    writer_init(&record, 256);
+    rv = failures_record(&hsm->sealer, user, failures, &record);
+    if (rv == CKR_OK) {
+        const struct store_compare compare = { record_name_view(&name),
+                                               user->failures_revision };
+        const struct store_change change = { record_name_view(&name), writer_view(&record),
+                                             false };
+
+        rv = hsm_commit(hsm, &compare, 1, &change, 1, &revision);
+    }
+    writer_clear(&record);
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    user->failures = failures;
+    user->failures_revision = revision;
+    pthread_rwlock_wrlock(&hsm->lock);
+    kept = user_by_id(&hsm->users, user->id);
+    if (kept != NULL) {
+        kept->failures = failures;
+        kept->failures_revision = revision;
+    }
+    pthread_rwlock_unlock(&hsm->lock);
+    return CKR_OK;
+}
+
+CK_RV
+hsm_unlock_user(struct hsm *hsm, uint32_t id)
+{
+    struct user user = { .id = NO_USER };
+    struct user *kept;
+    CK_RV rv = CKR_OK;
+
+    pthread_mutex_lock(&hsm->passwords);
+    pthread_rwlock_rdlock(&hsm->lock);
+    kept = user_by_id(&hsm->users, id);
+    if (kept != NULL) {
+        user = *kept;
+    }
+    pthread_rwlock_unlock(&hsm->lock);
+    if (user.id != NO_USER && user.failures > 0) {
+        rv = failures_set(hsm, &user, 0);
+    }
+    pthread_mutex_unlock(&hsm->passwords);
+    wipe(&user, sizeof user);
+    return rv;
+}
+
+/* The slow way. CKR_OK, CKR_PIN_INCORRECT, CKR_PIN_LOCKED, or what the store says. */
+static CK_RV
+password_check(struct request *r, uint32_t role, view name, view password,
+               struct user *ret_user)
+{
+    struct hsm *hsm = r->hsm;
+    struct user user;
+    CK_RV rv;
+
+    pthread_mutex_lock(&hsm->passwords);
+    user_look(hsm, role, name, &user);
+    if (user.failures >= USER_FAILURES_MAX) {
+        /* Same work as any other refusal. */
+        (void)user_check_password(&user, password);
+        rv = CKR_PIN_LOCKED;
+        goto out;
+    }
+    if (user.id == NO_USER) {
+        (void)user_check_password(&user, password);
+        rv = CKR_PIN_INCORRECT;
+        goto out;
+    }
+    rv = failures_set(hsm, &user, user.failures + 1);
+    if (rv != CKR_OK) {
+        goto out;
+    }
+    if (!user_check_password(&user, password)) {
+        rv = CKR_PIN_INCORRECT;
+        goto out;
+    }
+    rv = failures_set(hsm, &user, 0);
+    if (rv == CKR_OK) {
+        quick_remember(hsm, &user, password);
+        *ret_user = user;
+    }
+out:
+    pthread_mutex_unlock(&hsm->passwords);
+    wipe(&user, sizeof user);
+    return rv;
+}
+
+/* The context is the user's now; the reply carries the ticket. */
+static CK_RV
+login_done(struct request *r, const struct user *user)
+{
+    struct hsm *hsm = r->hsm;
+    struct ticket ticket = {
+        .uid = r->context->uid,
+        .user = user->id,
+        .role = user->role,
+        .user_version = user->version,
+        .login = atomic_fetch_add(&hsm->logins, 1) + 1,
+        .expires = hsm->ports.clock->wall(hsm->ports.clock) + TICKET_LIFE_MS,
+    };
+    struct writer sealed;
+    CK_RV rv;
+
+    memcpy(ticket.context, r->context->id, FRAME_CONTEXT_LEN);
+    writer_init(&sealed, 256);
+    rv = ticket_seal(&hsm->sealer, &ticket, &sealed);
+    if (rv == CKR_OK) {
+        const struct login_reply answer = {
+            .user = user->id,
+            .role = user->role,
+            .ticket = writer_view(&sealed),
+        };
+
+        context_login(r->context, (enum role)user->role, user->id, ticket.login);
+        login_reply_write(r->reply, &answer);
+    }
+    writer_clear(&sealed);
+    return rv;
+}
+
+CK_RV
+handle_LOGIN(struct request *r)
+{
+    struct hsm *hsm = r->hsm;
+    struct login_request m;
+    struct user user = { 0 };
+    CK_RV rv;
+
+    if (!login_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    if (r->who.role != ROLE_NONE) {
+        return r->who.role == (enum role)m.role ? CKR_USER_ALREADY_LOGGED_IN
+                                                : CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
+    }
+    user_look(hsm, m.role, m.name, &user);
+    if (user.failures < USER_FAILURES_MAX && user.id != NO_USER &&
+        quick_matches(hsm, &user, m.password)) {
+        rv = login_done(r, &user);
+        goto out;
+    }
+    if (!request_may(r, PLACE_SLOW)) {
+        rv = CODE_LATER;
+        goto out;
+    }
+    rv = password_check(r, m.role, m.name, m.password, &user);
+    if (rv == CKR_OK) {
+        rv = login_done(r, &user);
+    } else if (!request_audit(r, "name=%.*s role=%u refused=%s",
+                              (int)size_min(m.name.len, USER_NAME_MAX),
+                              (const char *)m.name.data, (unsigned)m.role, return_name(rv))) {
+        log_err("the audit trail cannot be written: a failed login was not recorded");
+    }
+out:
+    wipe(&user, sizeof user);
+    return rv;
+}
+
+CK_RV
+handle_LOGOUT(struct request *r)
+{
+    struct logout_request m;
+
+    if (!logout_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    context_logout(r->context);
+    return CKR_OK;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How an object comes to be: rights, number, the attributes that the HSM adds, and its place
+ * in the store or in its context. Import, generation and copies all end here.
+ */
+#ifndef CORE_MAKE_H
+#define CORE_MAKE_H
+
+#include "core/state.h"
+#include "rules/template.h"
+
+/* A new object on its way. init, fill, then make_commit; clear in any case. */
+struct make {
+    enum object_kind kind;
+    enum origin origin;
+    CK_MECHANISM_TYPE mechanism; /* of generation */
+    uint32_t handle;             /* what the request asked for */
+    struct writer attributes;
+    struct writer secrets;
+    struct object *object; /* once made */
+};
+
+void make_init(struct make *make, enum object_kind kind, enum origin origin, uint32_t handle);
+void make_clear(struct make *make);
+
+/* May the one who asks have such an object? SESSION_READ_ONLY (token object in a read-only
+ * session), USER_NOT_LOGGED_IN (private, and no crypto user). attributes are complete. */
+MUST_USE CK_RV make_allowed(const struct request *request, view attributes);
+
+/* Adds CLASS, type, LOCAL, KEY_GEN_MECHANISM, ALWAYS_SENSITIVE, NEVER_EXTRACTABLE, UNIQUE_ID
+ * and what algo_key_made() adds; checks the key material. */
+MUST_USE CK_RV make_finish(struct request *request, struct make *make);
+
+/* Adds a fresh UNIQUE_ID (part of finish; a copy needs nothing else of it). */
+MUST_USE CK_RV make_unique_id(struct request *request, struct make *make);
+
+/* Gives numbers, stores all (token objects in one transaction) and puts them into their
+ * tables; then make->object of each is set. Nothing happens on failure. */
+MUST_USE CK_RV make_commit(struct request *request, struct make *const makes[], size_t count);
+
+/* The key information of what was made, as the reply's infos. */
+void make_reply_infos(struct request *request, struct make *const makes[], size_t count);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Users: list, create, delete, change a password. Only a crypto officer changes others.
+ */
+#include "core/state.h"
+
+#include <string.h>
+
+#define USERS_MAX 1024u
+#define USER_FIRST_ID 3u /* 1 is the first CO, 2 the service's own */
+
+CK_RV
+handle_USER_LIST(struct request *r)
+{
+    struct hsm *hsm = r->hsm;
+    struct user_list_request m;
+    struct writer users;
+
+    if (!user_list_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    writer_init(&users, FRAME_BODY_MAX / 2);
+    pthread_rwlock_rdlock(&hsm->lock);
+    for (size_t i = 0; i < hsm->users.count; i++) {
+        const struct user *user = &hsm->users.users[i];
+        const struct user_info info = {
+            .id = user->id,
+            .role = user->role,
+            .name = view_str(user->name),
+            .failures = user->failures,
+        };
+
+        user_info_write(&users, &info);
+    }
+    pthread_rwlock_unlock(&hsm->lock);
+
+    const struct user_list_reply answer = { .users = { writer_view(&users) } };
+    CK_RV rv = writer_ok(&users) ? CKR_OK : CKR_DEVICE_MEMORY;
+
+    if (rv == CKR_OK) {
+        user_list_reply_write(r->reply, &answer);
+    }
+    writer_clear(&users);
+    return rv;
+}
+
+/* Seals and stores the user, then puts it into the table. Under the lock for changes. */
+static CK_RV
+user_store(struct hsm *hsm, struct user *user)
+{
+    struct record_name name = record_name('u', user->id);
+    struct writer record;
+    uint64_t revision = 0;
+    CK_RV rv;
+
+    writer_init(&record, 2048);
+    rv = user_record(&hsm->sealer, user, &record);
+    if (rv == CKR_OK) {
+        const struct store_compare compare = { record_name_view(&name), user->revision };
+        const struct store_change change = { record_name_view(&name), writer_view(&record),
+                                             false };
+
+        rv = hsm_commit(hsm, &compare, 1, &change, 1, &revision);
+    }
+    writer_clear(&record);
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    user->revision = revision;
+    pthread_rwlock_wrlock(&hsm->lock);
+    if (!user_table_put(&hsm->users, user)) {
+        rv = CKR_DEVICE_MEMORY;
+    }
+    pthread_rwlock_unlock(&hsm->lock);
+    return rv;
+}
+
+static bool
+role_can_be_made(uint32_t role)
+{
+    return role == ROLE_CU || role == ROLE_CO || role == ROLE_AU;
+}
+
+static bool
+user_is_there(struct hsm *hsm, view name, bool *ret_room)
+{
+    bool there;
+
+    pthread_rwlock_rdlock(&hsm->lock);
+    there = user_named(&hsm->users, name) != NULL;
+    *ret_room = hsm->users.count < USERS_MAX;
+    pthread_rwlock_unlock(&hsm->lock);
+    return there;
+}
+
+CK_RV
+handle_USER_CREATE(struct request *r)
+{
+    struct hsm *hsm = r->hsm;
+    struct user_create_request m;
+    struct user user = { .version = 1 };
+    uint64_t id = 0;
+    bool room;
+    CK_RV rv;
+
+    if (!user_create_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    if (!role_can_be_made(m.role)) {
+        return CKR_USER_TYPE_INVALID;
+    }
+    if (!user_name_valid(m.name)) {
+        return CKR_ARGUMENTS_BAD;
+    }
+    if (!user_password_valid(m.password)) {
+        return CKR_PIN_LEN_RANGE;
+    }
+    if (!request_may(r, PLACE_SLOW)) {
+        return CODE_LATER;
+    }
+    pthread_mutex_lock(&hsm->change);
+    if (user_is_there(hsm, m.name, &room)) {
+        rv = CODE_USER_EXISTS;
+        goto out;
+    }
+    if (!room) {
+        rv = CKR_DEVICE_MEMORY;
+        goto out;
+    }
+    if (!hsm->ports.store->next_numbers(hsm->ports.store, "user", 1, USER_FIRST_ID, &id) ||
+        id > UINT32_MAX) {
+        rv = CKR_DEVICE_ERROR;
+        goto out;
+    }
+    user.id = (uint32_t)id;
+    user.role = m.role;
+    memcpy(user.name, m.name.data, m.name.len);
+    rv = user_set_password(hsm->ports.entropy, &user, m.password);
+    if (rv != CKR_OK) {
+        goto out;
+    }
+    if (!request_audit(r, "id=%u role=%u name=%s", (unsigned)user.id, (unsigned)user.role,
+                       user.name)) {
+        rv = CKR_FUNCTION_FAILED;
+        goto out;
+    }
+    rv = user_store(hsm, &user);
+    if (rv == CKR_OK) {
+        const struct user_create_reply answer = { .user = user.id };
+
+        user_create_reply_write(r->reply, &answer);
+    }
+out:
+    pthread_mutex_unlock(&hsm->change);
+    wipe(&user, sizeof user);
+    return rv;
+}
+
+/* A copy, or CODE_USER_UNKNOWN. */
+static CK_RV
+user_copy(struct hsm *hsm, uint32_t role, view name, struct user *ret_user)
+{
+    struct user *user;
+
+    pthread_rwlock_rdlock(&hsm->lock);
+    user = user_by_name(&hsm->users, role, name);
+    if (user != NULL) {
+        *ret_user = *user;
+    }
+    pthread_rwlock_unlock(&hsm->lock);
+    return user == NULL ? CODE_USER_UNKNOWN : CKR_OK;
+}
+
+static bool
+user_owns_objects(struct hsm *hsm, uint32_t id)
+{
+    struct object *object;
+    bool owns = false;
+
+    pthread_rwlock_rdlock(&hsm->lock);
+    for (object = table_next(&hsm->objects, 0); object != NULL && !owns;
+         object = table_next(&hsm->objects, object->handle)) {
+        owns = object->owner == id;
+    }
+    pthread_rwlock_unlock(&hsm->lock);
+    return owns;
+}
+
+CK_RV
+handle_USER_DELETE(struct request *r)
+{
+    struct hsm *hsm = r->hsm;
+    struct user_delete_request m;
+    struct user user;
+    uint64_t revision;
+    CK_RV rv;
+
+    if (!user_delete_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    if (!request_may(r, PLACE_STORE)) {
+        return CODE_LATER;
+    }
+    pthread_mutex_lock(&hsm->change);
+    rv = user_copy(hsm, m.role, m.name, &user);
+    if (rv != CKR_OK) {
+        goto out;
+    }
+    if (user.id == r->who.user || user.id == USER_FIRST_ID - 1) {
+        rv = CKR_ACTION_PROHIBITED;
+        goto out;
+    }
+    if (user_owns_objects(hsm, user.id)) {
+        rv = CODE_USER_OWNS_KEYS;
+        goto out;
+    }
+    if (!request_audit(r, "id=%u name=%s", (unsigned)user.id, user.name)) {
+        rv = CKR_FUNCTION_FAILED;
+        goto out;
+    }
+
+    struct record_name record = record_name('u', user.id);
+    struct record_name failures = record_name('f', user.id);
+    const struct store_compare compare = { record_name_view(&record), user.revision };
+    const struct store_change changes[] = {
+        { record_name_view(&record), VIEW_EMPTY, true },
+        { record_name_view(&failures), VIEW_EMPTY, true },
+    };
+
+    rv = hsm_commit(hsm, &compare, 1, changes, ARRAY_COUNT(changes), &revision);
+    if (rv == CKR_OK) {
+        pthread_rwlock_wrlock(&hsm->lock);
+        user_table_remove(&hsm->users, user.id);
+        pthread_rwlock_unlock(&hsm->lock);
+    }
+out:
+    pthread_mutex_unlock(&hsm->change);
+    wipe(&user, sizeof user);
+    return rv;
+}
+
+CK_RV
+handle_USER_PASSWORD(struct request *r)
+{
+    struct hsm *hsm = r->hsm;
+    struct user_password_request m;
+    struct user user;
+    CK_RV rv;
+
+    if (!user_password_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    if (!user_password_valid(m.password)) {
+        return CKR_PIN_LEN_RANGE;
+    }
+    if (!request_may(r, PLACE_SLOW)) {
+        return CODE_LATER;
+    }
+    pthread_mutex_lock(&hsm->change);
+    rv = user_copy(hsm, m.role, m.name, &user);
+    if (rv != CKR_OK) {
+        goto out;
+    }
+    if (user.id != r->who.user && r->who.role != ROLE_CO) {
+        rv = CKR_ACTION_PROHIBITED;
+        goto out;
+    }
+    user.version++;
+    rv = user_set_password(hsm->ports.entropy, &user, m.password);
+    if (rv != CKR_OK) {
+        goto out;
+    }
+    if (!request_audit(r, "id=%u name=%s", (unsigned)user.id, user.name)) {
+        rv = CKR_FUNCTION_FAILED;
+        goto out;
+    }
+    rv = user_store(hsm, &user);
+    if (rv == CKR_OK && user.failures > 0) {
+        rv = hsm_unlock_user(hsm, user.id);
+    }
+out:
+    pthread_mutex_unlock(&hsm->change);
+    wipe(&user, sizeof user);
+    return rv;
+}

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Objects on request: create, copy, destroy, read, change. Objects are immutable; a change
+ * builds the next version, stores it under the condition that nobody was faster, and puts it
+ * in the old one's place.
+ */
+#include "core/make.h"
+
+#include <string.h>
+
+/* ---- create ---- */
+
+/* What the template says it is. PKCS #11 v3.1, 4.1.1. */
+static CK_RV
+template_kind(view template, enum object_kind *ret_kind)
+{
+    uint64_t class, type = 0;
+    view value;
+    CK_ATTRIBUTE_TYPE type_attribute;
+
+    if (!attributes_find(template, CKA_CLASS, &value)) {
+        return CKR_TEMPLATE_INCOMPLETE;
+    }
+    if (!attributes_ulong(template, CKA_CLASS, &class)) {
+        return CKR_ATTRIBUTE_VALUE_INVALID;
+    }
+    if (class != CKO_DATA) {
+        type_attribute = class == CKO_CERTIFICATE ? CKA_CERTIFICATE_TYPE : CKA_KEY_TYPE;
+        if (!attributes_find(template, type_attribute, &value)) {
+            return CKR_TEMPLATE_INCOMPLETE;
+        }
+        if (!attributes_ulong(template, type_attribute, &type)) {
+            return CKR_ATTRIBUTE_VALUE_INVALID;
+        }
+    }
+    return kind_of(class, type, ret_kind) ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID;
+}
+
+/* The secret parts of a caller's template, each once. */
+static void
+secrets_take(enum object_kind kind, view template, struct writer *secrets)
+{
+    struct reader r = reader_of(template);
+    struct attribute attribute;
+    view there;
+
+    while (attributes_next(&r, &attribute)) {
+        if (use_is_secret(kind, attribute.type) &&
+            !attributes_find(writer_view(secrets), attribute.type, &there)) {
+            attribute_write(secrets, attribute.type, attribute.value);
+        }
+    }
+}
+
+CK_RV
+handle_OBJECT_CREATE(struct request *r)
+{
+    struct object_create_request m;
+    enum object_kind kind;
+    struct make make;
+    struct make *const makes[] = { &make };
+    CK_RV rv;
+
+    if (!object_create_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    rv = template_kind(m.template, &kind);
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if (!request_may(r, PLACE_STORE)) {
+        return CODE_LATER;
+    }
+    make_init(&make, kind, ORIGIN_CREATE, m.handle);
+    rv = template_check(r->rules, kind, ORIGIN_CREATE, r->who.role == ROLE_CO, m.template);
+    if (rv != CKR_OK) {
+        goto out;
+    }
+    template_complete(r->rules, kind, ORIGIN_CREATE, m.template, &make.attributes);
+    secrets_take(kind, m.template, &make.secrets);
+    if ((rv = make_allowed(r, writer_view(&make.attributes))) != CKR_OK ||
+        (rv = make_finish(r, &make)) != CKR_OK || (rv = make_commit(r, makes, 1)) != CKR_OK) {
+        goto out;
+    }
+    make_reply_infos(r, makes, 1);
+out:
+    make_clear(&make);
+    return rv;
+}
+
+/* ---- rights over an object that is there ---- */
+
+/*
+ * May the one who asks change or remove it? A token object wants a read-write session; what
+ * a user made is that user's, sharing gives its use only.
+ */
+static CK_RV
+object_may_change(const struct request *r, const struct object *object)
+{
+    if (object_is_token(object) && (r->frame->flags & FRAME_READ_WRITE) == 0) {
+        return CKR_SESSION_READ_ONLY;
+    }
+    if (handle_is_session(object->handle) || object->owner == 0 ||
+        object->owner == r->who.user) {
+        return CKR_OK;
+    }
+    if (r->who.user == 0) {
+        return rules_switch_on(r->rules, SWITCH_public_objects_open) ? CKR_OK
+                                                                     : CKR_USER_NOT_LOGGED_IN;
+    }
+    return CKR_ACTION_PROHIBITED;
+}
+
+/* ---- change ---- */
+
+/* The attributes with the changes in them; what was not there is added. */
+static void
+attributes_merge(view current, view changes, struct writer *out)
+{
+    struct reader r = reader_of(current);
+    struct attribute attribute;
+    view value;
+
+    while (attributes_next(&r, &attribute)) {
+        bool changed = attributes_find(changes, attribute.type, &value);
+
+        attribute_write(out, attribute.type, changed ? value : attribute.value);
+    }
+    r = reader_of(changes);
+    while (attributes_next(&r, &attribute)) {
+        if (!attributes_find(writer_view(out), attribute.type, &value)) {
+            attribute_write(out, attribute.type, attribute.value);
+        }
+    }
+}
+
+/* The next version of an object, in the store and in its table. Under the lock for changes. */
+static CK_RV
+object_replace(struct request *r, struct object *old, view attributes, struct object **ret_new)
+{
+    struct hsm *hsm = r->hsm;
+    const struct sealer *sealer = object_sealer(hsm, old->handle);
+    struct object_parts parts = {
+        .handle = old->handle,
+        .session = old->session,
+        .kind = old->kind,
+        .owner = old->owner,
+        .version = old->version + 1,
+        .shares = old->shares,
+        .share_count = old->share_count,
+        .attributes = attributes,
+    };
+    struct object *object = NULL;
+    struct writer secrets, record;
+    CK_RV rv;
+
+    writer_init(&secrets, ATTRIBUTES_BYTES_MAX);
+    writer_init(&record, STORE_VALUE_MAX);
+    rv = object_open_secrets(sealer, old, &secrets);
+    if (rv != CKR_OK) {
+        goto out;
+    }
+    parts.secrets = writer_view(&secrets);
+    rv = object_new(sealer, &parts, &object);
+    if (rv != CKR_OK) {
+        goto out;
+    }
+    if (object_is_token(object)) {
+        struct record_name name = record_name('o', object->handle);
+
+        rv = object_record(sealer, object, &record);
+        if (rv != CKR_OK) {
+            goto out;
+        }
+
+        const struct store_compare compare = { record_name_view(&name), old->revision };
+        const struct store_change change = { record_name_view(&name), writer_view(&record),
+                                             false };
+
+        rv = hsm_commit(hsm, &compare, 1, &change, 1, &object->revision);
+        if (rv != CKR_OK) {
+            goto out;
+        }
+        pthread_rwlock_wrlock(&hsm->lock);
+        if (!table_put(&hsm->objects, object)) {
+            rv = CKR_DEVICE_MEMORY;
+        }
+        pthread_rwlock_unlock(&hsm->lock);
+    } else {
+        pthread_mutex_lock(&r->context->lock);
+        /* Closing its session may have been faster; then it is gone and stays so. */
+        if (table_find(&r->context->objects, object->handle) == NULL) {
+            rv = CKR_OBJECT_HANDLE_INVALID;
+        } else if (!table_put(&r->context->objects, object)) {
+            rv = CKR_DEVICE_MEMORY;
+        }
+        pthread_mutex_unlock(&r->context->lock);
+    }
+    if (rv == CKR_OK) {
+        *ret_new = object_ref(object);
+    }
+out:
+    object_unref(object);
+    writer_clear(&secrets);
+    writer_clear(&record);
+    return rv;
+}
+
+CK_RV
+handle_OBJECT_SET(struct request *r)
+{
+    struct hsm *hsm = r->hsm;
+    struct object_set_request m;
+    struct object *object = NULL;
+    struct object *changed = NULL;
+    struct writer attributes;
+    CK_RV rv;
+
+    if (!object_set_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    if (!handle_is_session(m.object) && !request_may(r, PLACE_STORE)) {
+        return CODE_LATER;
+    }
+    writer_init(&attributes, ATTRIBUTES_BYTES_MAX);
+    pthread_mutex_lock(&hsm->change);
+    object = request_object(r, m.object);
+    if (object == NULL) {
+        rv = CKR_OBJECT_HANDLE_INVALID;
+        goto out;
+    }
+    if ((object->info.flags & KEY_FLAG_MODIFIABLE) == 0) {
+        rv = CKR_ACTION_PROHIBITED;
+        goto out;
+    }
+    if ((rv = object_may_change(r, object)) != CKR_OK ||
+        (rv = template_check_change(r->rules, object->kind, false, r->who.role == ROLE_CO,
+                                    object_attributes(object), m.changes)) != CKR_OK) {
+        goto out;
+    }
+    attributes_merge(object_attributes(object), m.changes, &attributes);
+    if (!writer_ok(&attributes)) {
+        rv = CKR_DEVICE_MEMORY;
+        goto out;
+    }
+    if (!request_audit(r, "object=%u", (unsigned)m.object)) {
+        rv = CKR_FUNCTION_FAILED;
+        goto out;
+    }
+    rv = object_replace(r, object, writer_view(&attributes), &changed);
+    if (rv == CKR_OK) {
+        write_u32(r->reply, KEY_INFO_LEN);
+        key_info_write(r->reply, &changed->info);
+    }
+out:
+    pthread_mutex_unlock(&hsm->change);
+    object_unref(object);
+    object_unref(changed);
+    writer_clear(&attributes);
+    return rv;
+}
+
+/* ---- destroy ---- */
+
+CK_RV
+handle_OBJECT_DESTROY(struct request *r)
+{
+    struct hsm *hsm = r->hsm;
+    struct object_destroy_request m;
+    struct object *object = NULL;
+    bool session;
+    CK_RV rv;
+
+    if (!object_destroy_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    session = handle_is_session(m.object);
+    if (!session && !request_may(r, PLACE_STORE)) {
+        return CODE_LATER;
+    }
+    pthread_mutex_lock(&hsm->change);
+    object = request_object(r, m.object);
+    if (object == NULL) {
+        rv = CKR_OBJECT_HANDLE_INVALID;
+        goto out;
+    }
+    if ((object->info.flags & KEY_FLAG_DESTROYABLE) == 0 &&
+        !(session && rules_switch_on(r->rules, SWITCH_session_objects_destroyable))) {
+        rv = CKR_ACTION_PROHIBITED;
+        goto out;
+    }
+    rv = object_may_change(r, object);
+    if (rv != CKR_OK) {
+        goto out;
+    }
+    if (!request_audit(r, "object=%u", (unsigned)m.object)) {
+        rv = CKR_FUNCTION_FAILED;
+        goto out;
+    }
+    if (session) {
+        pthread_mutex_lock(&r->context->lock);
+        rv = table_remove(&r->context->objects, m.object) ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
+        pthread_mutex_unlock(&r->context->lock);
+    } else {
+        struct record_name name = record_name('o', m.object);
+        const struct store_compare compare = { record_name_view(&name), object->revision };
+        const struct store_change change = { record_name_view(&name), VIEW_EMPTY, true };
+        uint64_t revision;
+
+        rv = hsm_commit(hsm, &compare, 1, &change, 1, &revision);
+        if (rv == CKR_OK) {
+            pthread_rwlock_wrlock(&hsm->lock);
+            table_remove(&hsm->objects, m.object);
+            pthread_rwlock_unlock(&hsm->lock);
+        }
+    }
+out:
+    pthread_mutex_unlock(&hsm->change);
+    object_unref(object);
+    return rv;
+}
+
+/* ---- copy ---- */
+
+/* The copy's attributes: the source's with the changes, less what is made anew. */
+static void
+copy_attributes(view source, view changes, struct writer *out)
+{
+    struct writer merged;
+    struct reader r;
+    struct attribute attribute;
+
+    writer_init(&merged, ATTRIBUTES_BYTES_MAX);
+    attributes_merge(source, changes, &merged);
+    r = reader_of(writer_view(&merged));
+    while (attributes_next(&r, &attribute)) {
+        if (attribute.type != CKA_UNIQUE_ID) {
+            attribute_write(out, attribute.type, attribute.value);
+        }
+    }
+    out->failed = out->failed || !writer_ok(&merged);
+    writer_clear(&merged);
+}
+
+static CK_RV
+copy_make(struct request *r, struct object *source, view changes, struct make *make)
+{
+    struct make *const makes[] = { make };
+    CK_RV rv;
+
+    copy_attributes(object_attributes(source), changes, &make->attributes);
+    if (!writer_ok(&make->attributes)) {
+        return CKR_DEVICE_MEMORY;
+    }
+    if ((rv = make_allowed(r, writer_view(&make->attributes))) != CKR_OK ||
+        (rv = object_open_secrets(object_sealer(r->hsm, source->handle), source,
+                                  &make->secrets)) != CKR_OK ||
+        (rv = make_unique_id(r, make)) != CKR_OK || (rv = make_commit(r, makes, 1)) != CKR_OK) {
+        return rv;
+    }
+    make_reply_infos(r, makes, 1);
+    return CKR_OK;
+}
+
+CK_RV
+handle_OBJECT_COPY(struct request *r)
+{
+    struct object_copy_request m;
+    struct object *source;
+    struct make make;
+    CK_RV rv;
+
+    if (!object_copy_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    if (!request_may(r, PLACE_STORE)) {
+        return CODE_LATER;
+    }
+    source = request_object(r, m.object);
+    if (source == NULL) {
+        return CKR_OBJECT_HANDLE_INVALID;
+    }
+    make_init(&make, source->kind, ORIGIN_COPY, m.handle);
+    if ((source->info.flags & KEY_FLAG_COPYABLE) == 0) {
+        rv = CKR_ACTION_PROHIBITED;
+        goto out;
+    }
+    if (m.template.len > 0 && !rules_switch_on(r->rules, SWITCH_copy_with_template)) {
+        rv = CKR_TEMPLATE_INCONSISTENT;
+        goto out;
+    }
+    rv = template_check_change(r->rules, source->kind, true, r->who.role == ROLE_CO,
+                               object_attributes(source), m.template);
+    if (rv == CKR_OK) {
+        rv = copy_make(r, source, m.template, &make);
+    }
+out:
+    make_clear(&make);
+    object_unref(source);
+    return rv;
+}
+
+/* ---- read ---- */
+
+static bool
+object_hides_secrets(const struct object *object)
+{
+    return (object->info.flags & KEY_FLAG_SENSITIVE) != 0 ||
+           (object->info.flags & KEY_FLAG_EXTRACTABLE) == 0;
+}
+
+static void
+attribute_answer(const struct object *object, view secrets, uint32_t type, struct writer *out)
+{
+    view value;
+
+    if (use_is_secret(object->kind, type)) {
+        if (object_hides_secrets(object)) {
+            attribute_write_status(out, type, ATTRIBUTE_SENSITIVE);
+            return;
+        }
+        if (attributes_find(secrets, type, &value)) {
+            attribute_write(out, type, value);
+            return;
+        }
+    } else if (attributes_find(object_attributes(object), type, &value)) {
+        attribute_write(out, type, value);
+        return;
+    }
+    attribute_write_status(out, type, ATTRIBUTE_UNKNOWN);
+}
+
+CK_RV
+handle_OBJECT_GET(struct request *r)
+{
+    struct object_get_request m;
+    struct object *object;
+    struct writer secrets;
+    size_t start;
+    CK_RV rv = CKR_OK;
+
+    if (!object_get_request_read(r->body, &m) ||
+        number_array_count(m.types) > ATTRIBUTES_MAX) {
+        return CODE_BAD_FRAME;
+    }
+    object = request_object(r, m.object);
+    if (object == NULL) {
+        return CKR_OBJECT_HANDLE_INVALID;
+    }
+    writer_init(&secrets, ATTRIBUTES_BYTES_MAX);
+    if (!object_hides_secrets(object)) {
+        rv = object_open_secrets(object_sealer(r->hsm, m.object), object, &secrets);
+    }
+    start = r->reply->len;
+    write_u32(r->reply, 0);
+    for (size_t i = 0; rv == CKR_OK && i < number_array_count(m.types); i++) {
+        attribute_answer(object, writer_view(&secrets), number_array_get(m.types, i), r->reply);
+    }
+    if (rv == CKR_OK) {
+        if (!writer_ok(r->reply) || r->reply->len - start - 4 > ATTRIBUTES_BYTES_MAX) {
+            rv = CKR_DEVICE_MEMORY;
+        } else {
+            writer_patch_u32(r->reply, start, (uint32_t)(r->reply->len - start - 4));
+        }
+    }
+    writer_clear(&secrets);
+    object_unref(object);
+    return rv;
+}
+
+CK_RV
+handle_KEY_DETAILS(struct request *r)
+{
+    struct key_details_request m;
+    struct object *object;
+    struct writer shares;
+
+    if (!key_details_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    object = request_object(r, m.object);
+    if (object == NULL) {
+        return CKR_OBJECT_HANDLE_INVALID;
+    }
+    writer_init(&shares, OBJECT_SHARES_MAX * 4);
+    for (size_t i = 0; i < object->share_count; i++) {
+        number_write(&shares, object->shares[i]);
+    }
+
+    const struct key_details_reply answer = { .owner = object->owner,
+                                              .shared = { writer_view(&shares) } };
+
+    key_details_reply_write(r->reply, &answer);
+    writer_clear(&shares);
+    object_unref(object);
+    return CKR_OK;
+}

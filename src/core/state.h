@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The HSM from inside: its state, one request on its way, and the handlers that
+ * operations.def dispatches to. Only core/ includes this.
+ */
+#ifndef CORE_STATE_H
+#define CORE_STATE_H
+
+#include "core/context.h"
+#include "core/hsm.h"
+#include "core/ticket.h"
+#include "core/user.h"
+
+struct hsm {
+    struct hsm_ports ports;
+    struct sealer sealer;      /* master key: records and tickets */
+    struct sealer boot_sealer; /* a key of this boot: session objects, quick hashes */
+    enum policy policy;
+    char label[33];
+    char serial[17];
+
+    pthread_rwlock_t lock; /* guards objects and users; held only for a look or a change */
+    struct table objects;
+    struct user_table users;
+
+    struct context_table contexts;
+
+    pthread_mutex_t change;  /* one change or removal of a stored record at a time */
+    pthread_mutex_t passwords; /* one slow password check at a time */
+    pthread_mutex_t numbers; /* guards the two blocks */
+    struct number_block {
+        uint64_t next;
+        uint64_t left;
+    } handles, certificates;
+
+    _Atomic uint64_t revision;
+    _Atomic uint64_t logins; /* counter of logins of this boot */
+};
+
+/* One request on its way through the core. */
+struct request {
+    struct hsm *hsm;
+    const struct hsm_peer *peer;
+    enum hsm_place place;
+    enum hsm_place later; /* where to go on, when the handler says LATER */
+    const struct frame *frame;
+    const struct operation_row *row;
+    struct context *context; /* NULL for ATTACH */
+    struct identity who;
+    struct rules rules;
+    struct writer *reply; /* the body goes here; on an error code it is cut back */
+    view body;
+};
+
+/* What a handler returns beside return codes: nothing happened, go to request->later. */
+#define CODE_LATER ((CK_RV)0xfffffff0u)
+
+/* Does the place allow what this costs? Else later is set and the caller returns CODE_LATER. */
+bool request_may(struct request *request, enum hsm_place needed);
+bool request_may_work(struct request *request, enum work work);
+
+/* One handler per row of operations.def that the core answers. */
+#define OPERATION(name, number, access, ports, repeat, work) CK_RV handle_##name(struct request *r);
+#include "wire/operations.def"
+#undef OPERATION
+
+/*
+ * Objects as a request sees them: with a reference for the caller, or NULL when there is no
+ * such object or it may not be seen. Session objects are sealed by the boot's sealer.
+ */
+struct object *request_object(struct request *request, uint32_t handle);
+const struct sealer *object_sealer(const struct hsm *hsm, uint32_t handle);
+bool request_sees(const struct request *request, const struct object *object);
+
+#define HANDLE_TOKEN_FIRST 0x40000u
+#define HANDLE_TOKEN_LAST 0x7fffffffu
+#define HANDLE_SESSION_FIRST 0x80000000u
+#define HANDLE_SESSION_LAST 0xffefffffu
+#define HANDLE_CERTIFICATE_FIRST 0xfff00000u
+#define HANDLE_CERTIFICATE_LAST 0xfffffffeu
+bool handle_is_session(uint32_t handle);
+
+/* One change of the store: waits, keeps the revision, gives CKR_OK or CKR_DEVICE_ERROR.
+ * *ret_revision is that of the transaction. */
+MUST_USE CK_RV hsm_commit(struct hsm *hsm, const struct store_compare *compares,
+                          size_t compare_count, const struct store_change *changes,
+                          size_t change_count, uint64_t *ret_revision);
+
+/* Sets the count of failed logins back to 0, durably (login.c). */
+MUST_USE CK_RV hsm_unlock_user(struct hsm *hsm, uint32_t id);
+
+/* The audit line `what` by the one who asks; false: it could not be recorded, do not act. */
+MUST_USE bool request_audit(struct request *request, const char *format, ...) PRINTF(2, 3);
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Handles are mostly given in rising order, so the sorted array is mostly appended to.
+ * Removal leaves a hole, and holes are packed away when they are half of the array. The
+ * chains of labels and ids run through the objects themselves.
+ */
+#include "core/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS_FIRST 16
+#define BUCKETS_FIRST 64
+
+void
+table_init(struct table *table)
+{
+    *table = (struct table){ 0 };
+}
+
+void
+table_clear(struct table *table)
+{
+    for (size_t i = 0; i < table->slot_count; i++) {
+        object_unref(table->slots[i].object);
+    }
+    free(table->slots);
+    free(table->labels);
+    free(table->ids);
+    table_init(table);
+}
+
+size_t
+table_count(const struct table *table)
+{
+    return table->slot_count - table->removed;
+}
+
+/* FNV-1a; the table is not an oracle for anyone: labels are the caller's own. */
+static uint64_t
+hash_bytes(view bytes)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+
+    for (size_t i = 0; i < bytes.len; i++) {
+        hash = (hash ^ bytes.data[i]) * 0x100000001b3u;
+    }
+    return hash;
+}
+
+/* An object without the attribute, or with an empty one, is in no chain. */
+static struct object **
+bucket_of(struct object **buckets, size_t count, view attributes, CK_ATTRIBUTE_TYPE type)
+{
+    view value;
+
+    if (count == 0 || !attributes_find(attributes, type, &value) || value.len == 0) {
+        return NULL;
+    }
+    return &buckets[hash_bytes(value) % count];
+}
+
+static void
+chains_add(struct table *table, struct object *object)
+{
+    view attributes = object_attributes(object);
+    struct object **label =
+        bucket_of(table->labels, table->bucket_count, attributes, CKA_LABEL);
+    struct object **id = bucket_of(table->ids, table->bucket_count, attributes, CKA_ID);
+
+    if (label != NULL) {
+        object->label_next = *label;
+        *label = object;
+    }
+    if (id != NULL) {
+        object->id_next = *id;
+        *id = object;
+    }
+}
+
+static void
+chains_drop(struct table *table, struct object *object)
+{
+    view attributes = object_attributes(object);
+    struct object **label =
+        bucket_of(table->labels, table->bucket_count, attributes, CKA_LABEL);
+    struct object **id = bucket_of(table->ids, table->bucket_count, attributes, CKA_ID);
+
+    for (; label != NULL && *label != NULL; label = &(*label)->label_next) {
+        if (*label == object) {
+            *label = object->label_next;
+            break;
+        }
+    }
+    for (; id != NULL && *id != NULL; id = &(*id)->id_next) {
+        if (*id == object) {
+            *id = object->id_next;
+            break;
+        }
+    }
+    object->label_next = NULL;
+    object->id_next = NULL;
+}
+
+static bool
+buckets_grow(struct table *table)
+{
+    size_t count = table->bucket_count == 0 ? BUCKETS_FIRST : table->bucket_count * 2;
+    struct object **labels = calloc(count, sizeof(struct object *));
+    struct object **ids = calloc(count, sizeof(struct object *));
+
+    if (labels == NULL || ids == NULL) {
+        free(labels);
+        free(ids);
+        return false;
+    }
+    free(table->labels);
+    free(table->ids);
+    table->labels = labels;
+    table->ids = ids;
+    table->bucket_count = count;
+    for (size_t i = 0; i < table->slot_count; i++) {
+        struct object *object = table->slots[i].object;
+
+        if (object != NULL) {
+            object->label_next = NULL;
+            object->id_next = NULL;
+            chains_add(table, object);
+        }
+    }
+    return true;
+}
+
+/* The first slot whose handle is not below; slot_count when there is none. */
+static size_t
+slot_at(const struct table *table, uint32_t handle)
+{
+    size_t low = 0;
+    size_t high = table->slot_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (table->slots[middle].handle < handle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static void
+slots_pack(struct table *table)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < table->slot_count; i++) {
+        if (table->slots[i].object != NULL) {
+            table->slots[kept++] = table->slots[i];
+        }
+    }
+    table->slot_count = kept;
+    table->removed = 0;
+}
+
+static bool
+slots_grow(struct table *table)
+{
+    size_t size = table->slot_size == 0 ? SLOTS_FIRST : table->slot_size * 2;
+    struct table_slot *slots = realloc(table->slots, size * sizeof *slots);
+
+    if (slots == NULL) {
+        return false;
+    }
+    table->slots = slots;
+    table->slot_size = size;
+    return true;
+}
+
+bool
+table_put(struct table *table, struct object *object)
+{
+    if ((table->slot_count == table->slot_size && !slots_grow(table)) ||
+        (table->slot_count >= table->bucket_count && !buckets_grow(table))) {
+        return false;
+    }
+
+    size_t at = slot_at(table, object->handle);
+
+    if (at < table->slot_count && table->slots[at].handle == object->handle) {
+        struct object *old = table->slots[at].object;
+
+        if (old != NULL) {
+            chains_drop(table, old);
+            object_unref(old);
+        } else {
+            table->removed--;
+        }
+    } else {
+        memmove(table->slots + at + 1, table->slots + at,
+                (table->slot_count - at) * sizeof *table->slots);
+        table->slot_count++;
+    }
+    table->slots[at] = (struct table_slot){ object->handle, object_ref(object) };
+    chains_add(table, object);
+    return true;
+}
+
+bool
+table_remove(struct table *table, uint32_t handle)
+{
+    size_t at = slot_at(table, handle);
+
+    if (at == table->slot_count || table->slots[at].handle != handle ||
+        table->slots[at].object == NULL) {
+        return false;
+    }
+
+    struct object *object = table->slots[at].object;
+
+    chains_drop(table, object);
+    table->slots[at].object = NULL;
+    table->removed++;
+    object_unref(object);
+    if (table->removed > SLOTS_FIRST && table->removed > table->slot_count / 2) {
+        slots_pack(table);
+    }
+    return true;
+}
+
+struct object *
+table_find(const struct table *table, uint32_t handle)
+{
+    size_t at = slot_at(table, handle);
+
+    if (at == table->slot_count || table->slots[at].handle != handle) {
+        return NULL;
+    }
+    return table->slots[at].object;
+}
+
+struct object *
+table_next(const struct table *table, uint32_t after)
+{
+    if (after == UINT32_MAX) {
+        return NULL;
+    }
+    for (size_t i = slot_at(table, after + 1); i < table->slot_count; i++) {
+        if (table->slots[i].object != NULL) {
+            return table->slots[i].object;
+        }
+    }
+    return NULL;
+}
+
+void
+table_candidates(const struct table *table, view template, bool *ret_all,
+                 void (*visit)(void *arg, struct object *object), void *arg)
+{
+    view value;
+    bool by_id = attributes_find(template, CKA_ID, &value) && value.len > 0;
+    bool by_label = !by_id && attributes_find(template, CKA_LABEL, &value) && value.len > 0;
+
+    *ret_all = !by_id && !by_label;
+    if (*ret_all || table->bucket_count == 0) {
+        return;
+    }
+
+    struct object **buckets = by_id ? table->ids : table->labels;
+    struct object *object = buckets[hash_bytes(value) % table->bucket_count];
+
+    while (object != NULL) {
+        struct object *next = by_id ? object->id_next : object->label_next;
+
+        visit(arg, object);
+        object = next;
+    }
+}
