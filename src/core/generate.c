@@ -96,6 +96,21 @@ generator_find(const struct request *r, const struct mechanism *mechanism, CK_FL
     return params_check(r->rules, row, function, NULL, mechanism);
 }
 
+/* RSA is slow wherever it lands; quick keys wait for the store, or for nothing. */
+static bool
+generation_may(struct request *r, const struct mechanism_row *row, view template, view other)
+{
+    bool token = false;
+    bool other_token = false;
+
+    (void)attributes_bool(template, CKA_TOKEN, &token);
+    (void)attributes_bool(other, CKA_TOKEN, &other_token);
+    if (row->work != WORK_slow && (token || other_token)) {
+        return request_may(r, PLACE_STORE);
+    }
+    return request_may_work(r, row->work);
+}
+
 CK_RV
 handle_GENERATE_KEY(struct request *r)
 {
@@ -117,7 +132,7 @@ handle_GENERATE_KEY(struct request *r)
     if (!kind_of(CKO_SECRET_KEY, row->key_type, &kind)) {
         return CKR_MECHANISM_INVALID;
     }
-    if (!request_may(r, PLACE_SLOW)) {
+    if (!generation_may(r, row, m.template, VIEW_EMPTY)) {
         return CODE_LATER;
     }
     make_init(&make, kind, ORIGIN_GENERATE, m.handle);
@@ -163,7 +178,7 @@ handle_GENERATE_PAIR(struct request *r)
         !kind_of(CKO_PRIVATE_KEY, row->key_type, &private_kind)) {
         return CKR_MECHANISM_INVALID;
     }
-    if (!request_may(r, PLACE_SLOW)) {
+    if (!generation_may(r, row, m.public_template, m.private_template)) {
         return CODE_LATER;
     }
     make_init(&public, public_kind, ORIGIN_GENERATE, m.public_handle);
