@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Mechanisms and curves as tables, and what follows from a row: what a policy offers, what
+ * running costs, how long the output is.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "rules/key.h"
+
+static const struct rules standard = { POLICY_STANDARD, INTERFACE_P11 };
+static const struct rules azure = { POLICY_AZURE, INTERFACE_P11 };
+static const struct rules azure_api = { POLICY_AZURE, INTERFACE_API };
+static const struct rules fips = { POLICY_FIPS, INTERFACE_P11 };
+static const struct rules fips_api = { POLICY_FIPS, INTERFACE_API };
+
+static void
+rows_are_sorted_and_found(void **state)
+{
+    size_t count;
+    const struct mechanism_row *rows = mechanism_rows(&count);
+
+    UNUSED(state);
+    assert_true(count > 30);
+    for (size_t i = 0; i < count; i++) {
+        assert_ptr_equal(mechanism_row(rows[i].type), &rows[i]);
+        assert_true(i == 0 || rows[i - 1].type < rows[i].type);
+        assert_memory_equal(rows[i].name, "CKM_", 4);
+    }
+    assert_null(mechanism_row(CKM_DES3_CBC));
+    assert_null(mechanism_row(~(CK_MECHANISM_TYPE)0));
+}
+
+static void
+rows_agree_with_themselves(void **state)
+{
+    size_t count;
+    const struct mechanism_row *rows = mechanism_rows(&count);
+
+    UNUSED(state);
+    for (size_t i = 0; i < count; i++) {
+        const struct mechanism_row *row = &rows[i];
+
+        assert_true(row->driver < DRIVER_COUNT);
+        assert_int_equal(row->key_type == KEY_TYPE_NONE, row->driver == DRIVER_digest);
+        assert_true(row->out != OUT_hash || row->hash != HASH_NONE);
+        for (size_t policy = 0; policy < POLICY_COUNT; policy++) {
+            const struct mechanism_limit *limit = &row->limit[policy];
+
+            assert_true(limit->min <= limit->max);
+            assert_true(limit->functions != 0 || limit->max == 0);
+            /* What azure offers, standard offers; what fips offers, azure offers. */
+            assert_int_equal(limit->functions & ~row->limit[POLICY_STANDARD].functions, 0);
+        }
+        assert_int_equal(row->limit[POLICY_FIPS].functions & ~row->limit[POLICY_AZURE].functions,
+                         0);
+    }
+}
+
+static void
+a_mechanism_is_offered_for_its_functions_only(void **state)
+{
+    UNUSED(state);
+    assert_non_null(mechanism_for(azure, CKM_AES_GCM, CKF_ENCRYPT));
+    assert_null(mechanism_for(azure, CKM_AES_GCM, CKF_SIGN));
+    assert_null(mechanism_for(azure, CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_ENCRYPT));
+    assert_non_null(mechanism_for(azure, CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR));
+    assert_null(mechanism_for(azure, CKM_DES3_CBC, CKF_ENCRYPT));
+    assert_null(mechanism_for(azure, CKM_AES_ECB, 0));
+}
+
+static void
+fips_withholds_and_narrows(void **state)
+{
+    UNUSED(state);
+    assert_non_null(mechanism_for(azure, CKM_ECDSA_SHA1, CKF_SIGN));
+    assert_null(mechanism_for(fips, CKM_ECDSA_SHA1, CKF_SIGN));
+    assert_int_equal(mechanism_limit(azure, mechanism_row(CKM_RSA_PKCS))->min, 1024);
+    assert_int_equal(mechanism_limit(fips, mechanism_row(CKM_RSA_PKCS))->min, 2048);
+}
+
+static void
+private_rsa_and_large_curves_leave_the_loop(void **state)
+{
+    const struct mechanism_row *rsa = mechanism_row(CKM_SHA256_RSA_PKCS);
+    const struct mechanism_row *ecdsa = mechanism_row(CKM_ECDSA);
+    const struct key_info p256 = { .bits = 256 };
+    const struct key_info p384 = { .bits = 384 };
+
+    UNUSED(state);
+    assert_int_equal(mechanism_work(rsa, CKF_SIGN, NULL), WORK_cpu);
+    assert_int_equal(mechanism_work(rsa, CKF_VERIFY, NULL), WORK_inline);
+    assert_int_equal(mechanism_work(mechanism_row(CKM_RSA_PKCS), CKF_DECRYPT, NULL), WORK_cpu);
+    assert_int_equal(mechanism_work(mechanism_row(CKM_RSA_PKCS), CKF_ENCRYPT, NULL), WORK_inline);
+    assert_int_equal(mechanism_work(ecdsa, CKF_SIGN, &p256), WORK_inline);
+    assert_int_equal(mechanism_work(ecdsa, CKF_SIGN, &p384), WORK_cpu);
+    assert_int_equal(mechanism_work(mechanism_row(CKM_AES_GCM), CKF_ENCRYPT, NULL), WORK_inline);
+    assert_int_equal(
+        mechanism_work(mechanism_row(CKM_RSA_PKCS_KEY_PAIR_GEN), CKF_GENERATE_KEY_PAIR, NULL),
+        WORK_slow);
+}
+
+static void
+every_row_has_a_class_of_work(void **state)
+{
+    size_t count;
+    const struct mechanism_row *rows = mechanism_rows(&count);
+
+    UNUSED(state);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(mechanism_work(&rows[i], CKF_SIGN, NULL) <= WORK_slow);
+    }
+}
+
+struct length {
+    CK_MECHANISM_TYPE type;
+    CK_FLAGS function;
+    uint32_t key_bits;
+    size_t tag_len, in, out;
+    bool exact;
+};
+
+static void
+output_lengths_follow_from_the_input(void **state)
+{
+    static const struct length lengths[] = {
+        { CKM_AES_ECB, CKF_ENCRYPT, 256, 0, 32, 32, true },
+        { CKM_AES_CTR, CKF_DECRYPT, 256, 0, 7, 7, true },
+        { CKM_AES_CBC_PAD, CKF_ENCRYPT, 256, 0, 0, 16, true },
+        { CKM_AES_CBC_PAD, CKF_ENCRYPT, 256, 0, 15, 16, true },
+        { CKM_AES_CBC_PAD, CKF_ENCRYPT, 256, 0, 16, 32, true },
+        { CKM_AES_CBC_PAD, CKF_DECRYPT, 256, 0, 32, 32, false },
+        { CKM_AES_GCM, CKF_ENCRYPT, 256, 16, 5, 21, true },
+        { CKM_AES_GCM, CKF_DECRYPT, 256, 16, 21, 5, true },
+        { CKM_AES_GCM, CKF_DECRYPT, 256, 16, 16, 0, true },
+        { CKM_AES_GCM, CKF_DECRYPT, 256, 16, 15, 0, true },
+        { CKM_RSA_PKCS, CKF_SIGN, 2048, 0, 1, 256, true },
+        { CKM_RSA_PKCS, CKF_ENCRYPT, 2047, 0, 1, 256, true },
+        { CKM_RSA_PKCS, CKF_DECRYPT, 2048, 0, 256, 256, false },
+        { CKM_ECDSA, CKF_SIGN, 256, 0, 32, 64, true },
+        { CKM_ECDSA_SHA256, CKF_SIGN, 521, 0, 1000, 132, true },
+        { CKM_SHA224, CKF_DIGEST, 0, 0, 1000, 28, true },
+        { CKM_SHA512_HMAC, CKF_SIGN, 8, 0, 0, 64, true },
+        { CKM_AES_KEY_GEN, CKF_GENERATE, 0, 0, 0, 0, true },
+        { CKM_AES_GCM, CKF_ENCRYPT, 256, 16, SIZE_MAX, SIZE_MAX, true },
+        { CKM_AES_CBC_PAD, CKF_ENCRYPT, 256, 0, SIZE_MAX, SIZE_MAX, true },
+    };
+
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(lengths); i++) {
+        const struct length *l = &lengths[i];
+        const struct key_info key = { .bits = l->key_bits };
+        bool exact = !l->exact;
+        size_t out = mechanism_output_len(mechanism_row(l->type), l->function, &key, l->tag_len,
+                                          l->in, &exact);
+
+        assert_int_equal(out, l->out);
+        assert_int_equal(exact, l->exact);
+    }
+}
+
+static void
+curves_are_found_by_both_names(void **state)
+{
+    size_t count;
+    const struct curve_row *rows = curve_rows(&count);
+
+    UNUSED(state);
+    assert_int_equal(count, 6);
+    for (size_t i = 0; i < count; i++) {
+        assert_ptr_equal(curve_by_oid(rows[i].oid, rows[i].oid_len), &rows[i]);
+        assert_ptr_equal(curve_by_tool_id(rows[i].tool_id), &rows[i]);
+        assert_null(curve_by_oid(rows[i].oid, rows[i].oid_len - 1));
+        /* DER: tag, length, content */
+        assert_int_equal(rows[i].oid[0], 6);
+        assert_int_equal(rows[i].oid[1], rows[i].oid_len - 2);
+    }
+    assert_null(curve_by_oid(NULL, 0));
+    assert_null(curve_by_oid("\x06\x03\x2b\x65\x70", 5));
+    assert_null(curve_by_tool_id(0));
+}
+
+/* Seed-requirements C-12: PKCS #11 signs with P-256 and P-384, the tools with all. */
+static void
+the_interface_decides_which_curves_sign(void **state)
+{
+    const struct curve_row *p521 = curve_by_tool_id(15);
+    const struct curve_row *p256 = curve_by_tool_id(2);
+    const struct curve_row *p192 = curve_by_tool_id(1);
+
+    UNUSED(state);
+    assert_true(curve_functions(standard, p521) & CKF_SIGN);
+    assert_false(curve_functions(azure, p521) & CKF_SIGN);
+    assert_true(curve_functions(azure_api, p521) & CKF_SIGN);
+    assert_true(curve_functions(azure, p521) & CKF_GENERATE_KEY_PAIR);
+    assert_true(curve_functions(azure, p256) & CKF_SIGN);
+    assert_true(curve_functions(fips, p256) & CKF_SIGN);
+    assert_true(curve_functions(azure_api, p192) & CKF_SIGN);
+    assert_int_equal(curve_functions(fips_api, p192), 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_are_sorted_and_found),
+        cmocka_unit_test(rows_agree_with_themselves),
+        cmocka_unit_test(a_mechanism_is_offered_for_its_functions_only),
+        cmocka_unit_test(fips_withholds_and_narrows),
+        cmocka_unit_test(private_rsa_and_large_curves_leave_the_loop),
+        cmocka_unit_test(every_row_has_a_class_of_work),
+        cmocka_unit_test(output_lengths_follow_from_the_input),
+        cmocka_unit_test(curves_are_found_by_both_names),
+        cmocka_unit_test(the_interface_decides_which_curves_sign),
+    };
+
+    return cmocka_run_group_tests_name("mechanism", tests, NULL, NULL);
+}
