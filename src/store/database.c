@@ -347,10 +347,10 @@ database_copy(struct database *database, const char *path)
 }
 
 static bool
-database_exec(struct database *database, const char *sql)
+database_exec(struct database *database, const char *doing, const char *sql)
 {
     return sqlite3_exec(database->handle, sql, NULL, NULL, NULL) == SQLITE_OK ||
-           database_failed(database, sql);
+           database_failed(database, doing);
 }
 
 static bool
@@ -377,7 +377,7 @@ database_make(struct database *database, struct entropy *entropy)
         log_err("store: %s: no random bytes for its id", database->path);
         return false;
     }
-    if (!database_exec(database,
+    if (!database_exec(database, "make the tables",
                        "CREATE TABLE store (id BLOB NOT NULL, revision INTEGER NOT NULL) STRICT;"
                        "CREATE TABLE number (counter TEXT PRIMARY KEY, next INTEGER NOT NULL)"
                        " STRICT;"
@@ -471,13 +471,14 @@ database_begin(struct database *database)
     }
     /* Exclusive before WAL: then no memory is shared, and the lock is kept from here on.
      * secure_delete: a destroyed key leaves no sealed copy in free pages. */
-    return database_exec(database, "PRAGMA locking_mode = EXCLUSIVE;"
-                                   "PRAGMA journal_mode = WAL;"
-                                   "PRAGMA synchronous = FULL;"
-                                   "PRAGMA secure_delete = ON;"
-                                   "PRAGMA trusted_schema = OFF;"
-                                   "PRAGMA temp_store = MEMORY;"
-                                   "BEGIN IMMEDIATE");
+    return database_exec(database, "open",
+                         "PRAGMA locking_mode = EXCLUSIVE;"
+                         "PRAGMA journal_mode = WAL;"
+                         "PRAGMA synchronous = FULL;"
+                         "PRAGMA secure_delete = ON;"
+                         "PRAGMA trusted_schema = OFF;"
+                         "PRAGMA temp_store = MEMORY;"
+                         "BEGIN IMMEDIATE");
 }
 
 struct database *

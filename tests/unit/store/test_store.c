@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The contract of struct store, run on every engine alike. What only a durable engine
+ * promises is in test_sqlite.c.
+ */
+#include "unit/store/store_fixture.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum engine { ENGINE_MEMORY, ENGINE_SQLITE };
+
+static const enum engine memory_engine = ENGINE_MEMORY;
+static const enum engine sqlite_engine = ENGINE_SQLITE;
+
+static int
+setup(void **state)
+{
+    const enum engine *engine = *state;
+    struct fixture *f = calloc(1, sizeof *f);
+
+    fixture_folder(f);
+    f->store = *engine == ENGINE_MEMORY ? memory_store_new((const uint8_t *)"0123456789abcdef")
+                                        : sqlite_store_open(f->path, &counting);
+    assert_non_null(f->store);
+    *state = f;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    f->store->close(f->store);
+    fixture_clean(f);
+    free(f);
+    return 0;
+}
+
+static void
+new_store_is_empty_at_revision_0(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_holds(f->store, "");
+    assert_int_equal(f->store->revision(f->store), 0);
+}
+
+static void
+revision_rises_by_one_with_each_transaction(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(put(f->store, "a", "1"), 1);
+    assert_int_equal(put(f->store, "b", "2"), 2);
+    assert_int_equal(put(f->store, "a", "3"), 3);
+    assert_int_equal(f->store->revision(f->store), 3);
+    assert_holds(f->store, "a=3@3 b=2@2 ");
+}
+
+static void
+records_are_loaded_in_the_order_of_keys(void **state)
+{
+    struct fixture *f = *state;
+
+    put(f->store, "b", "");
+    put(f->store, "ab", "");
+    put(f->store, "\xff", "");
+    put(f->store, "a", "");
+    put(f->store, "a\x01", "");
+
+    assert_holds(f->store, "a=@4 a\x01=@5 ab=@2 b=@1 \xff=@3 ");
+}
+
+static void
+compare_absent_holds_only_for_the_first(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t revision = 77;
+
+    assert_int_equal(put_if(f->store, "a", VIEW_TEXT("1"), 0, &revision), STORE_OK);
+    assert_int_equal(revision, 1);
+    revision = 77;
+    assert_int_equal(put_if(f->store, "a", VIEW_TEXT("2"), 0, &revision), STORE_CONFLICT);
+
+    assert_int_equal(revision, 77);         /* a failed call changes nothing */
+    assert_holds(f->store, "a=1@1 ");
+    assert_int_equal(f->store->revision(f->store), 1);
+}
+
+static void
+compare_revision_holds_only_for_the_present_one(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t revision;
+
+    put(f->store, "x", "1");
+    put(f->store, "a", "1");
+
+    assert_int_equal(put_if(f->store, "a", VIEW_TEXT("2"), 1, &revision), STORE_CONFLICT);
+    assert_int_equal(put_if(f->store, "a", VIEW_TEXT("2"), 3, &revision), STORE_CONFLICT);
+    assert_int_equal(put_if(f->store, "b", VIEW_TEXT("2"), 2, &revision), STORE_CONFLICT);
+    assert_int_equal(put_if(f->store, "a", VIEW_TEXT("2"), 2, &revision), STORE_OK);
+    assert_int_equal(revision, 3);
+    assert_holds(f->store, "a=2@3 x=1@1 ");
+}
+
+static void
+compare_absent_holds_after_a_delete(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t revision;
+
+    put(f->store, "a", "1");
+    delete(f->store, "a");
+
+    assert_holds(f->store, "");
+    assert_int_equal(put_if(f->store, "a", VIEW_TEXT("2"), 1, &revision), STORE_CONFLICT);
+    assert_int_equal(put_if(f->store, "a", VIEW_TEXT("2"), 0, &revision), STORE_OK);
+    assert_int_equal(revision, 3);
+}
+
+static void
+deleting_what_is_not_there_is_fine(void **state)
+{
+    struct fixture *f = *state;
+
+    delete(f->store, "a");
+    put(f->store, "b", "1");
+    delete(f->store, "a");
+
+    assert_holds(f->store, "b=1@2 ");
+}
+
+static void
+several_changes_happen_together_or_not_at_all(void **state)
+{
+    struct fixture *f = *state;
+    struct store_compare compares[] = { { VIEW_TEXT("a"), 1 }, { VIEW_TEXT("c"), 0 } };
+    const struct store_change changes[] = {
+        { VIEW_TEXT("a"), VIEW_TEXT("2"), false },
+        { VIEW_TEXT("b"), VIEW_EMPTY, true },
+        { VIEW_TEXT("c"), VIEW_TEXT("3"), false },
+        { VIEW_TEXT("d"), VIEW_TEXT("4"), false },
+    };
+    const struct store_txn txn = { compares, 2, changes, 4 };
+    uint64_t revision;
+
+    put(f->store, "a", "1");
+    put(f->store, "b", "1");
+    compares[1].revision = 9;               /* the last compare spoils it */
+    assert_int_equal(store_commit(f->store, &txn, &revision), STORE_CONFLICT);
+    assert_holds(f->store, "a=1@1 b=1@2 ");
+
+    compares[1].revision = 0;
+    assert_int_equal(store_commit(f->store, &txn, &revision), STORE_OK);
+    assert_int_equal(revision, 3);
+    assert_holds(f->store, "a=2@3 c=3@3 d=4@3 ");
+}
+
+static void
+last_change_of_a_key_counts(void **state)
+{
+    struct fixture *f = *state;
+    const struct store_change changes[] = {
+        { VIEW_TEXT("a"), VIEW_TEXT("1"), false },
+        { VIEW_TEXT("a"), VIEW_TEXT("2"), false },
+        { VIEW_TEXT("b"), VIEW_TEXT("1"), false },
+        { VIEW_TEXT("b"), VIEW_EMPTY, true },
+    };
+    const struct store_txn txn = { NULL, 0, changes, 4 };
+    uint64_t revision;
+
+    assert_int_equal(store_commit(f->store, &txn, &revision), STORE_OK);
+
+    assert_holds(f->store, "a=2@1 ");
+}
+
+static bool
+measure(void *arg, view key, view value, uint64_t revision)
+{
+    size_t *sizes = arg;
+
+    UNUSED(revision);
+    sizes[0] = key.len;
+    sizes[1] = value.len;
+    return value.data[0] == 'v' && value.data[value.len - 1] == 'v';
+}
+
+static void
+sizes_up_to_the_limits_are_kept_and_larger_refused(void **state)
+{
+    struct fixture *f = *state;
+    char *key = calloc(1, STORE_KEY_MAX + 2);
+    uint8_t *value = malloc(STORE_VALUE_MAX + 1);
+    uint64_t revision = 0;
+    size_t sizes[2] = { 0, 0 };
+
+    memset(value, 'v', STORE_VALUE_MAX + 1);
+    assert_int_equal(put_if(f->store, "a", view_of(value, STORE_VALUE_MAX + 1), 0, &revision),
+                     STORE_FAILED);
+    memset(key, 'k', STORE_KEY_MAX + 1);
+    assert_int_equal(put_if(f->store, key, VIEW_TEXT("1"), 0, &revision), STORE_FAILED);
+    assert_int_equal(put_if(f->store, "", VIEW_TEXT("1"), 0, &revision), STORE_FAILED);
+    key[STORE_KEY_MAX] = '\0';
+    assert_holds(f->store, "");
+
+    assert_int_equal(put_if(f->store, key, view_of(value, STORE_VALUE_MAX), 0, &revision),
+                     STORE_OK);
+    assert_true(f->store->load_all(f->store, measure, sizes));
+    assert_int_equal(sizes[0], STORE_KEY_MAX);
+    assert_int_equal(sizes[1], STORE_VALUE_MAX);
+    free(value);
+    free(key);
+}
+
+static void
+transaction_takes_64_changes_and_no_more(void **state)
+{
+    struct fixture *f = *state;
+    struct store_change changes[STORE_TXN_MAX + 1];
+    char keys[STORE_TXN_MAX + 1][8];
+    struct store_txn txn = { NULL, 0, changes, STORE_TXN_MAX + 1 };
+    uint64_t revision;
+
+    for (size_t i = 0; i <= STORE_TXN_MAX; i++) {
+        snprintf(keys[i], sizeof keys[i], "%02zu", i);
+        changes[i] = (struct store_change){ view_str(keys[i]), VIEW_TEXT("x"), false };
+    }
+    assert_int_equal(store_commit(f->store, &txn, &revision), STORE_FAILED);
+    assert_holds(f->store, "");
+
+    txn.change_count = STORE_TXN_MAX;
+    assert_int_equal(store_commit(f->store, &txn, &revision), STORE_OK);
+    for (size_t i = 0; i < STORE_TXN_MAX; i++) {
+        changes[i].delete = true;
+    }
+    assert_int_equal(store_commit(f->store, &txn, &revision), STORE_OK);
+    assert_holds(f->store, "");
+}
+
+static bool
+stop_at_once(void *arg, view key, view value, uint64_t revision)
+{
+    UNUSED(key);
+    UNUSED(value);
+    UNUSED(revision);
+    ++*(int *)arg;
+    return false;
+}
+
+static void
+visit_that_stops_the_load_is_told_so(void **state)
+{
+    struct fixture *f = *state;
+    int count = 0;
+
+    put(f->store, "a", "1");
+    put(f->store, "b", "1");
+
+    assert_false(f->store->load_all(f->store, stop_at_once, &count));
+    assert_int_equal(count, 1);
+}
+
+static void
+numbers_come_in_blocks_from_the_start(void **state)
+{
+    struct fixture *f = *state;
+    struct store *store = f->store;
+    uint64_t first;
+
+    assert_true(store->next_numbers(store, "handle", 1024, 0x40000, &first));
+    assert_int_equal(first, 0x40000);
+    assert_true(store->next_numbers(store, "handle", 1, 0x40000, &first));
+    assert_int_equal(first, 0x40400);
+    assert_true(store->next_numbers(store, "user", 1, 1, &first));
+    assert_int_equal(first, 1);
+    assert_true(store->next_numbers(store, "handle", 1, 0x50000, &first));
+    assert_int_equal(first, 0x50000);       /* a later start is obeyed, an earlier one not */
+    assert_true(store->next_numbers(store, "handle", 1, 1, &first));
+    assert_int_equal(first, 0x50001);
+}
+
+static void
+numbers_end_before_they_wrap(void **state)
+{
+    struct fixture *f = *state;
+    struct store *store = f->store;
+    uint64_t first = 7;
+
+    assert_true(store->next_numbers(store, "n", 1, INT64_MAX - 4, &first));
+    assert_false(store->next_numbers(store, "n", 1024, 1, &first));
+    assert_int_equal(first, INT64_MAX - 4);
+    assert_true(store->next_numbers(store, "n", 2, 1, &first));
+}
+
+static void
+id_stays_the_same(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t before[16], after[16];
+
+    f->store->id(f->store, before);
+    put(f->store, "a", "1");
+    f->store->id(f->store, after);
+
+    assert_memory_equal(before, after, sizeof before);
+}
+
+#define SUBMITTERS 64
+#define ROUNDS 16
+
+struct race {
+    struct store *store;
+    _Atomic uint32_t committed;
+    _Atomic uint32_t failed;
+};
+
+struct find {
+    view key;
+    uint64_t number;
+    uint64_t revision;
+};
+
+static bool
+find_number(void *arg, view key, view value, uint64_t revision)
+{
+    struct find *find = arg;
+
+    if (view_equal(find->key, key)) {
+        find->number = load_u64(value.data);
+        find->revision = revision;
+    }
+    return true;
+}
+
+/* Adds one to the shared record again and again, each time under compare-revision. */
+static void *
+race_run(void *arg)
+{
+    struct race *race = arg;
+
+    for (int round = 0; round < ROUNDS;) {
+        struct find find = { VIEW_TEXT("shared"), 0, 0 };
+        uint8_t value[8];
+        uint64_t revision;
+
+        (void)race->store->load_all(race->store, find_number, &find);
+        store_u64(value, find.number + 1);
+
+        enum store_result result = put_if(race->store, "shared", view_of(value, sizeof value),
+                                          find.revision, &revision);
+
+        if (result == STORE_OK) {
+            atomic_fetch_add(&race->committed, 1);
+            round++;
+        } else if (result == STORE_FAILED) {
+            atomic_fetch_add(&race->failed, 1);
+            round++;
+        }
+    }
+    return NULL;
+}
+
+static void
+submitters_at_once_lose_no_update(void **state)
+{
+    struct fixture *f = *state;
+    struct race race = { .store = f->store };
+    struct find find = { VIEW_TEXT("shared"), 0, 0 };
+    pthread_t threads[SUBMITTERS];
+
+    for (size_t i = 0; i < SUBMITTERS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, race_run, &race), 0);
+    }
+    for (size_t i = 0; i < SUBMITTERS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+
+    assert_int_equal(race.failed, 0);
+    assert_int_equal(race.committed, SUBMITTERS * ROUNDS);
+    assert_true(f->store->load_all(f->store, find_number, &find));
+    assert_int_equal(find.number, SUBMITTERS * ROUNDS);
+    assert_int_equal(find.revision, SUBMITTERS * ROUNDS);
+    assert_int_equal(f->store->revision(f->store), SUBMITTERS * ROUNDS);
+}
+
+struct tally {
+    _Atomic int ok;
+    _Atomic int conflict;
+    _Atomic int failed;
+    _Atomic uint64_t revisions;
+};
+
+static void
+tally_done(void *arg, enum store_result result, uint64_t revision)
+{
+    struct tally *tally = arg;
+
+    if (result == STORE_OK) {
+        atomic_fetch_add(&tally->revisions, revision);
+    }
+    atomic_fetch_add(result == STORE_OK         ? &tally->ok
+                     : result == STORE_CONFLICT ? &tally->conflict
+                                                : &tally->failed, 1);
+}
+
+static void
+conflicts_in_a_crowd_spoil_no_other(void **state)
+{
+    struct fixture *f = *state;
+    struct tally tally = { 0, 0, 0, 0 };
+
+    for (int i = 0; i < 64; i++) {
+        char key[8];
+
+        /* Every second one wants a record that is there to be absent. */
+        snprintf(key, sizeof key, "%02d", i / 2);
+
+        const struct store_compare compare = { view_str(key), 0 };
+        const struct store_change change = { view_str(key), VIEW_TEXT("x"), false };
+        const struct store_txn txn = { &compare, 1, &change, 1 };
+
+        f->store->submit(f->store, &txn, tally_done, &tally);
+        memset(key, '#', sizeof key);       /* submit has its own copy */
+    }
+    put(f->store, "z", "");                 /* comes after all of them */
+
+    assert_int_equal(tally.ok, 32);
+    assert_int_equal(tally.conflict, 32);
+    assert_int_equal(tally.revisions, 32 * 33 / 2);
+    assert_int_equal(f->store->revision(f->store), 33);
+}
+
+/* clang-format off */
+#define ON(engine, name) \
+    { #engine ": " #name, name, setup, teardown, (void *)(uintptr_t)&engine##_engine }
+#define BOTH(name) ON(memory, name), ON(sqlite, name)
+/* clang-format on */
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(new_store_is_empty_at_revision_0),
+        BOTH(revision_rises_by_one_with_each_transaction),
+        BOTH(records_are_loaded_in_the_order_of_keys),
+        BOTH(compare_absent_holds_only_for_the_first),
+        BOTH(compare_revision_holds_only_for_the_present_one),
+        BOTH(compare_absent_holds_after_a_delete),
+        BOTH(deleting_what_is_not_there_is_fine),
+        BOTH(several_changes_happen_together_or_not_at_all),
+        BOTH(last_change_of_a_key_counts),
+        BOTH(sizes_up_to_the_limits_are_kept_and_larger_refused),
+        BOTH(transaction_takes_64_changes_and_no_more),
+        BOTH(visit_that_stops_the_load_is_told_so),
+        BOTH(numbers_come_in_blocks_from_the_start),
+        BOTH(numbers_end_before_they_wrap),
+        BOTH(id_stays_the_same),
+        BOTH(submitters_at_once_lose_no_update),
+        BOTH(conflicts_in_a_crowd_spoil_no_other),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
