@@ -149,7 +149,6 @@ handle_GENERATE_KEY(struct request *r)
         (rv = make_finish(r, &make)) != CKR_OK || (rv = make_commit(r, makes, 1)) != CKR_OK) {
         goto out;
     }
-    make_reply_infos(r, makes, 1);
 out:
     writer_clear(&unused);
     make_clear(&make);
@@ -204,7 +203,6 @@ handle_GENERATE_PAIR(struct request *r)
         (rv = make_finish(r, &private)) != CKR_OK || (rv = make_commit(r, makes, 2)) != CKR_OK) {
         goto out;
     }
-    make_reply_infos(r, makes, 2);
 out:
     writer_clear(&public_part);
     writer_clear(&private_part);

@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Birth, opening and the door: every request comes through hsm_handle(), which finds its
- * row and its context, asks for permission, and calls its handler.
+ * The door: every request comes through hsm_handle(), which finds its row and its context,
+ * asks for permission, and calls its handler. What a request changes is stored together with
+ * its reply.
  */
 #include "core/state.h"
 
 #include "base/log.h"
-#include "crypto/algo.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define PARTITION_NAME VIEW_TEXT("partition")
-#define FIRST_USER_ID 3u /* 1 is the first CO, 2 the service's own */
-#define OFFICER_ID 1u
-#define SERVICE_ID 2u
-#define SERVICE_NAME "app_user"
 
 bool
 handle_is_session(uint32_t handle)
@@ -52,324 +45,73 @@ hsm_commit(struct hsm *hsm, const struct store_compare *compares, size_t compare
     return CKR_OK;
 }
 
-/* ---- birth ---- */
-
-static CK_RV
-partition_write(const struct sealer *sealer, const struct hsm_birth *birth, struct writer *out)
+static struct reply_key
+request_key(const struct request *request)
 {
-    struct writer plain;
-    CK_RV rv = CKR_HOST_MEMORY;
+    struct reply_key key = { .request = request->frame->request };
 
-    writer_init(&plain, 1024);
-    write_u8(&plain, (uint8_t)birth->policy);
-    write_bytes(&plain, view_str(birth->label));
-    write_bytes(&plain, view_str(birth->serial));
-    if (writer_ok(&plain)) {
-        rv = record_seal(sealer, PARTITION_NAME, 0, 1, writer_view(&plain), out);
-    }
-    writer_clear(&plain);
-    return rv;
+    memcpy(key.context, request->frame->context, FRAME_CONTEXT_LEN);
+    return key;
 }
 
-static bool
-partition_read(struct hsm *hsm, view record)
+static view
+request_reply_body(const struct request *request)
 {
-    struct writer plain;
-    struct reader r;
-    uint64_t version;
-    uint8_t policy;
-    view label, serial;
-    bool read = false;
-
-    writer_init(&plain, 1024);
-    if (record_open(&hsm->sealer, PARTITION_NAME, 0, record, &version, &plain) == CKR_OK) {
-        r = reader_of(writer_view(&plain));
-        read = read_u8(&r, &policy) && policy < POLICY_COUNT &&
-               read_bytes(&r, sizeof hsm->label - 1, &label) &&
-               read_bytes(&r, sizeof hsm->serial - 1, &serial) && reader_done(&r);
-        if (read) {
-            hsm->policy = (enum policy)policy;
-            memcpy(hsm->label, label.data, label.len);
-            memcpy(hsm->serial, serial.data, serial.len);
-        }
-    }
-    writer_clear(&plain);
-    return read;
+    return view_of(request->reply->data + request->reply_start,
+                   request->reply->len - request->reply_start);
 }
 
-static CK_RV
-birth_user(const struct sealer *sealer, uint32_t id, enum role role, const char *name,
-           view password, struct writer *out)
+CK_RV
+request_commit(struct request *request, const struct store_compare *compares,
+               size_t compare_count, const struct store_change *changes, size_t change_count,
+               uint64_t *ret_revision)
 {
-    struct user user = { .id = id, .role = role, .version = 1 };
+    struct hsm *hsm = request->hsm;
+    const struct reply_key key = request_key(request);
+    const struct reply_name name = reply_name(&key);
+    const uint64_t now = hsm->ports.clock->wall(hsm->ports.clock);
+    struct store_compare all_compares[COMMIT_MAX + 1];
+    struct store_change all_changes[COMMIT_MAX + 1];
+    struct writer record;
     CK_RV rv;
 
-    snprintf(user.name, sizeof user.name, "%s", name);
-    rv = user_set_password(sealer->entropy, &user, password);
+    if (compare_count > COMMIT_MAX || change_count > COMMIT_MAX) {
+        return CKR_GENERAL_ERROR;
+    }
+    if (!writer_ok(request->reply)) {
+        return CKR_DEVICE_MEMORY;
+    }
+    memcpy(all_compares, compares, compare_count * sizeof *compares);
+    memcpy(all_changes, changes, change_count * sizeof *changes);
+    writer_init(&record, STORE_VALUE_MAX);
+    rv = reply_record(&hsm->sealer, &key, now, request_reply_body(request), &record);
     if (rv == CKR_OK) {
-        rv = user_record(sealer, &user, out);
+        all_compares[compare_count] = (struct store_compare){ reply_name_view(&name), 0 };
+        all_changes[change_count] =
+            (struct store_change){ reply_name_view(&name), writer_view(&record), false };
+        rv = hsm_commit(hsm, all_compares, compare_count + 1, all_changes, change_count + 1,
+                        ret_revision);
     }
-    wipe(&user, sizeof user);
+    writer_clear(&record);
+    if (rv == CKR_OK) {
+        replies_keep(&hsm->replies, &key, now, true, request_reply_body(request));
+        request->reply_kept = true;
+    }
     return rv;
 }
 
-CK_RV
-hsm_initialize(const struct hsm_ports *ports, view master_key, const struct hsm_birth *birth)
+/* A kept reply's record has had its time. */
+static void
+reply_gone(void *arg, const struct reply_key *key)
 {
-    struct sealer sealer = { .entropy = ports->entropy };
-    struct writer partition, officer, service;
-    struct record_name officer_name = record_name('u', OFFICER_ID);
-    struct record_name service_name = record_name('u', SERVICE_ID);
-    uint8_t unknown[USER_PASSWORD_MAX];
+    struct hsm *hsm = arg;
+    const struct reply_name name = reply_name(key);
+    const struct store_change change = { reply_name_view(&name), VIEW_EMPTY, true };
     uint64_t revision;
-    CK_RV rv;
 
-    if (master_key.len != HSM_MASTER_KEY_LEN || !user_name_valid(view_str(birth->officer)) ||
-        strlen(birth->label) > 32 || strlen(birth->serial) > 16) {
-        return CKR_ARGUMENTS_BAD;
+    if (hsm_commit(hsm, NULL, 0, &change, 1, &revision) != CKR_OK) {
+        log_wrn("an old reply stays in the store until the next start");
     }
-    if (!user_password_valid(birth->officer_password)) {
-        return CKR_PIN_LEN_RANGE;
-    }
-    writer_init(&partition, STORE_VALUE_MAX);
-    writer_init(&officer, STORE_VALUE_MAX);
-    writer_init(&service, STORE_VALUE_MAX);
-    sealer.key = secret_dup(master_key);
-    if (sealer.key == NULL) {
-        rv = CKR_HOST_MEMORY;
-        goto out;
-    }
-    ports->store->id(ports->store, sealer.store_id);
-    /* Nobody knows the service user's password: it belongs to the nodes themselves. */
-    if (!ports->entropy->fill(ports->entropy, unknown, sizeof unknown)) {
-        rv = CKR_FUNCTION_FAILED;
-        goto out;
-    }
-    if ((rv = partition_write(&sealer, birth, &partition)) != CKR_OK ||
-        (rv = birth_user(&sealer, OFFICER_ID, ROLE_CO, birth->officer, birth->officer_password,
-                         &officer)) != CKR_OK ||
-        (rv = birth_user(&sealer, SERVICE_ID, ROLE_AU, SERVICE_NAME,
-                         view_of(unknown, sizeof unknown), &service)) != CKR_OK) {
-        goto out;
-    }
-
-    const struct store_compare empty = { PARTITION_NAME, 0 };
-    const struct store_change changes[] = {
-        { PARTITION_NAME, writer_view(&partition), false },
-        { record_name_view(&officer_name), writer_view(&officer), false },
-        { record_name_view(&service_name), writer_view(&service), false },
-    };
-    const struct store_txn txn = { &empty, 1, changes, ARRAY_COUNT(changes) };
-
-    switch (store_commit(ports->store, &txn, &revision)) {
-    case STORE_OK:
-        rv = CKR_OK;
-        break;
-    case STORE_CONFLICT:
-        rv = CKR_GENERAL_ERROR;
-        break;
-    case STORE_FAILED:
-        rv = CKR_DEVICE_ERROR;
-        break;
-    }
-out:
-    wipe(unknown, sizeof unknown);
-    secret_free(sealer.key);
-    writer_clear(&partition);
-    writer_clear(&officer);
-    writer_clear(&service);
-    return rv;
-}
-
-/* ---- opening ---- */
-
-struct loading {
-    struct hsm *hsm;
-    bool partition;
-    CK_RV rv;
-};
-
-static CK_RV
-load_numbered(struct hsm *hsm, char prefix, uint32_t number, view value, uint64_t revision)
-{
-    struct object *object = NULL;
-    struct user user;
-    CK_RV rv = CKR_OK;
-
-    switch (prefix) {
-    case 'o':
-        rv = object_from_record(&hsm->sealer, number, value, revision, &object);
-        if (rv == CKR_OK && !table_put(&hsm->objects, object)) {
-            rv = CKR_HOST_MEMORY;
-        }
-        object_unref(object);
-        break;
-    case 'u':
-        rv = user_from_record(&hsm->sealer, number, value, revision, &user);
-        if (rv == CKR_OK && !user_table_put(&hsm->users, &user)) {
-            rv = CKR_HOST_MEMORY;
-        }
-        wipe(&user, sizeof user);
-        break;
-    default:
-        rv = CKR_GENERAL_ERROR;
-        break;
-    }
-    return rv;
-}
-
-/* "x/0123abcd" -> 'x' and the number; false for any other name. */
-static bool
-name_parse(view key, char *ret_prefix, uint32_t *ret_number)
-{
-    char text[9] = { 0 };
-    uint8_t number[4];
-    size_t len;
-
-    if (key.len != RECORD_NAME_LEN || key.data[1] != '/') {
-        return false;
-    }
-    memcpy(text, key.data + 2, 8);
-    if (!hex_decode(text, number, sizeof number, &len) || len != sizeof number) {
-        return false;
-    }
-    *ret_prefix = (char)key.data[0];
-    *ret_number = (uint32_t)number[0] << 24 | (uint32_t)number[1] << 16 |
-                  (uint32_t)number[2] << 8 | number[3];
-    return true;
-}
-
-static bool
-load_visit(void *arg, view key, view value, uint64_t revision)
-{
-    struct loading *loading = arg;
-    struct hsm *hsm = loading->hsm;
-    char prefix;
-    uint32_t number;
-
-    if (view_equal(key, PARTITION_NAME)) {
-        loading->partition = partition_read(hsm, value);
-        loading->rv = loading->partition ? CKR_OK : CKR_GENERAL_ERROR;
-    } else if (name_parse(key, &prefix, &number)) {
-        /* Failures stand under f/, which sorts before u/: they are read in a second pass. */
-        loading->rv =
-            prefix == 'f' ? CKR_OK : load_numbered(hsm, prefix, number, value, revision);
-    } else {
-        loading->rv = CKR_GENERAL_ERROR;
-    }
-    if (loading->rv != CKR_OK) {
-        log_err("record %.*s does not open: is it the master key of this store?", (int)key.len,
-                (const char *)key.data);
-    }
-    return loading->rv == CKR_OK;
-}
-
-static bool
-load_failures_visit(void *arg, view key, view value, uint64_t revision)
-{
-    struct loading *loading = arg;
-    char prefix;
-    uint32_t number;
-    struct user *user;
-
-    if (!name_parse(key, &prefix, &number) || prefix != 'f') {
-        return true;
-    }
-    user = user_by_id(&loading->hsm->users, number);
-    if (user != NULL) {
-        loading->rv =
-            failures_from_record(&loading->hsm->sealer, number, value, &user->failures);
-        user->failures_revision = revision;
-    }
-    return loading->rv == CKR_OK;
-}
-
-static CK_RV
-hsm_load(struct hsm *hsm)
-{
-    struct store *store = hsm->ports.store;
-    struct loading loading = { .hsm = hsm, .rv = CKR_OK };
-    bool all = store->load_all(store, load_visit, &loading);
-
-    if (loading.rv != CKR_OK) {
-        return loading.rv;
-    }
-    if (!all) {
-        return CKR_DEVICE_ERROR;
-    }
-    if (!loading.partition) {
-        return CKR_TOKEN_NOT_INITIALIZED;
-    }
-    if (!store->load_all(store, load_failures_visit, &loading)) {
-        return loading.rv == CKR_OK ? CKR_DEVICE_ERROR : loading.rv;
-    }
-    return CKR_OK;
-}
-
-static bool
-locks_init(struct hsm *hsm)
-{
-    return pthread_rwlock_init(&hsm->lock, NULL) == 0 &&
-           pthread_mutex_init(&hsm->change, NULL) == 0 &&
-           pthread_mutex_init(&hsm->passwords, NULL) == 0 &&
-           pthread_mutex_init(&hsm->numbers, NULL) == 0;
-}
-
-CK_RV
-hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
-{
-    struct hsm *hsm = calloc(1, sizeof *hsm);
-    CK_RV rv = CKR_HOST_MEMORY;
-
-    if (hsm == NULL) {
-        return CKR_HOST_MEMORY;
-    }
-    hsm->ports = *ports;
-    table_init(&hsm->objects);
-    hsm->sealer = (struct sealer){ .key = secret_dup(master_key), .entropy = ports->entropy };
-    hsm->boot_sealer =
-        (struct sealer){ .key = secret_new(HSM_MASTER_KEY_LEN), .entropy = ports->entropy };
-    if (!locks_init(hsm) || !context_table_init(&hsm->contexts) || hsm->sealer.key == NULL ||
-        hsm->boot_sealer.key == NULL || master_key.len != HSM_MASTER_KEY_LEN) {
-        goto fail;
-    }
-    if (!ports->entropy->fill(ports->entropy, secret_data(hsm->boot_sealer.key),
-                              HSM_MASTER_KEY_LEN)) {
-        rv = CKR_FUNCTION_FAILED;
-        goto fail;
-    }
-    ports->store->id(ports->store, hsm->sealer.store_id);
-    memcpy(hsm->boot_sealer.store_id, hsm->sealer.store_id, sizeof hsm->sealer.store_id);
-    atomic_init(&hsm->revision, ports->store->revision(ports->store));
-    /* Login numbers of different boots must differ; wall time moves faster than logins. */
-    atomic_init(&hsm->logins, ports->clock->wall(ports->clock) << 20);
-    rv = hsm_load(hsm);
-    if (rv != CKR_OK) {
-        goto fail;
-    }
-    *ret_hsm = hsm;
-    return CKR_OK;
-fail:
-    hsm_close(hsm);
-    return rv;
-}
-
-void
-hsm_close(struct hsm *hsm)
-{
-    if (hsm == NULL) {
-        return;
-    }
-    context_table_clear(&hsm->contexts);
-    table_clear(&hsm->objects);
-    user_table_clear(&hsm->users);
-    secret_free(hsm->sealer.key);
-    secret_free(hsm->boot_sealer.key);
-    pthread_rwlock_destroy(&hsm->lock);
-    pthread_mutex_destroy(&hsm->change);
-    pthread_mutex_destroy(&hsm->passwords);
-    pthread_mutex_destroy(&hsm->numbers);
-    free(hsm);
 }
 
 void
@@ -377,8 +119,13 @@ hsm_sweep(struct hsm *hsm, uint64_t idle_ms)
 {
     uint64_t now = hsm->ports.clock->monotonic(hsm->ports.clock);
 
+    uint64_t wall = hsm->ports.clock->wall(hsm->ports.clock);
+
     if (now > idle_ms) {
         context_sweep(&hsm->contexts, now - idle_ms);
+    }
+    if (wall > REPLY_LIFE_MS) {
+        replies_sweep(&hsm->replies, wall - REPLY_LIFE_MS, reply_gone, hsm);
     }
 }
 
@@ -535,12 +282,46 @@ request_dispatch(struct request *request)
     }
 }
 
+static CK_RV
+request_run_permitted(struct request *request)
+{
+    CK_RV rv = request_permitted(request);
+
+    return rv == CKR_OK ? request_dispatch(request) : rv;
+}
+
+/*
+ * A `once` request that comes again gets the first reply. It is looked for before, and again
+ * after a failure, for the first may have ended while this one ran.
+ */
+static CK_RV
+request_run_once(struct request *request)
+{
+    struct hsm *hsm = request->hsm;
+    const struct reply_key key = request_key(request);
+    CK_RV rv;
+
+    if (replies_find(&hsm->replies, &key, request->reply)) {
+        return CKR_OK;
+    }
+    rv = request_run_permitted(request);
+    if (rv == CKR_OK && !request->reply_kept && writer_ok(request->reply)) {
+        replies_keep(&hsm->replies, &key, hsm->ports.clock->wall(hsm->ports.clock), false,
+                     request_reply_body(request));
+    } else if (rv != CKR_OK && rv != CODE_LATER && writer_ok(request->reply)) {
+        writer_truncate(request->reply, request->reply_start);
+        if (replies_find(&hsm->replies, &key, request->reply)) {
+            return CKR_OK;
+        }
+    }
+    return rv;
+}
+
 /* Everything up to the handler. CODE_LATER goes through. */
 static CK_RV
 request_run(struct request *request)
 {
     struct hsm *hsm = request->hsm;
-    CK_RV rv;
 
     request->row = operation_row(request->frame->operation);
     if (request->row == NULL || (request->row->ports & request->peer->port) == 0) {
@@ -558,8 +339,8 @@ request_run(struct request *request)
                           hsm->ports.clock->monotonic(hsm->ports.clock), memory_order_relaxed);
     request->who = context_identity(request->context);
     request->rules.interface = request->who.interface;
-    rv = request_permitted(request);
-    return rv == CKR_OK ? request_dispatch(request) : rv;
+    return request->row->repeat == REPEAT_once ? request_run_once(request)
+                                               : request_run_permitted(request);
 }
 
 enum hsm_result
@@ -577,16 +358,18 @@ hsm_handle(struct hsm *hsm, const struct hsm_peer *peer, enum hsm_place place,
     };
     size_t start = frame_begin(reply);
     size_t body_start = reply->len;
-    CK_RV rv = request_run(&request);
+    CK_RV rv;
     struct frame answer = {
         .operation = frame->operation,
         .flags = FRAME_REPLY,
         .request = frame->request,
         .session = frame->session,
-        .revision = atomic_load(&hsm->revision),
     };
 
+    request.reply_start = body_start;
+    rv = request_run(&request);
     context_unref(request.context);
+    answer.revision = atomic_load(&hsm->revision);
     if (rv == CODE_LATER) {
         writer_truncate(reply, start);
         *ret_place = request.later;

@@ -224,7 +224,7 @@ store_objects(struct request *request, struct make *const makes[], size_t count)
         stored++;
     }
     if (rv == CKR_OK && stored > 0) {
-        rv = hsm_commit(hsm, compares, stored, changes, stored, &revision);
+        rv = request_commit(request, compares, stored, changes, stored, &revision);
     }
     for (size_t i = 0; i < stored; i++) {
         writer_clear(&records[i]);
@@ -295,6 +295,21 @@ enter_token_objects(struct hsm *hsm, struct make *const makes[], size_t count)
     return rv;
 }
 
+/* The key information of what is made, as the reply's infos. */
+static void
+reply_infos(struct request *request, struct make *const makes[], size_t count)
+{
+    size_t start = request->reply->len;
+
+    write_u32(request->reply, 0);
+    for (size_t i = 0; i < count; i++) {
+        key_info_write(request->reply, &makes[i]->object->info);
+    }
+    if (writer_ok(request->reply)) {
+        writer_patch_u32(request->reply, start, (uint32_t)(request->reply->len - start - 4));
+    }
+}
+
 CK_RV
 make_commit(struct request *request, struct make *const makes[], size_t count)
 {
@@ -302,6 +317,9 @@ make_commit(struct request *request, struct make *const makes[], size_t count)
 
     for (size_t i = 0; i < count && rv == CKR_OK; i++) {
         rv = object_build(request, makes[i]);
+    }
+    if (rv == CKR_OK) {
+        reply_infos(request, makes, count);
     }
     for (size_t i = 0; i < count && rv == CKR_OK; i++) {
         if (!request_audit(request, "object=%u kind=%u token=%d",
@@ -324,18 +342,4 @@ make_commit(struct request *request, struct make *const makes[], size_t count)
         leave_session_objects(request, makes, count);
     }
     return rv;
-}
-
-void
-make_reply_infos(struct request *request, struct make *const makes[], size_t count)
-{
-    size_t start = request->reply->len;
-
-    write_u32(request->reply, 0);
-    for (size_t i = 0; i < count; i++) {
-        key_info_write(request->reply, &makes[i]->object->info);
-    }
-    if (writer_ok(request->reply)) {
-        writer_patch_u32(request->reply, start, (uint32_t)(request->reply->len - start - 4));
-    }
 }

@@ -35,10 +35,8 @@ MUST_USE CK_RV make_finish(struct request *request, struct make *make);
 MUST_USE CK_RV make_unique_id(struct request *request, struct make *make);
 
 /* Gives numbers, stores all (token objects in one transaction) and puts them into their
- * tables; then make->object of each is set. Nothing happens on failure. */
+ * tables; then make->object of each is set, and the reply's infos are written. Nothing
+ * happens on failure. */
 MUST_USE CK_RV make_commit(struct request *request, struct make *const makes[], size_t count);
-
-/* The key information of what was made, as the reply's infos. */
-void make_reply_infos(struct request *request, struct make *const makes[], size_t count);
 
 #endif

@@ -46,8 +46,9 @@ handle_USER_LIST(struct request *r)
 
 /* Seals and stores the user, then puts it into the table. Under the lock for changes. */
 static CK_RV
-user_store(struct hsm *hsm, struct user *user)
+user_store(struct request *r, struct user *user)
 {
+    struct hsm *hsm = r->hsm;
     struct record_name name = record_name('u', user->id);
     struct writer record;
     uint64_t revision = 0;
@@ -60,7 +61,7 @@ user_store(struct hsm *hsm, struct user *user)
         const struct store_change change = { record_name_view(&name), writer_view(&record),
                                              false };
 
-        rv = hsm_commit(hsm, &compare, 1, &change, 1, &revision);
+        rv = request_commit(r, &compare, 1, &change, 1, &revision);
     }
     writer_clear(&record);
     if (rv != CKR_OK) {
@@ -144,12 +145,11 @@ handle_USER_CREATE(struct request *r)
         rv = CKR_FUNCTION_FAILED;
         goto out;
     }
-    rv = user_store(hsm, &user);
-    if (rv == CKR_OK) {
-        const struct user_create_reply answer = { .user = user.id };
 
-        user_create_reply_write(r->reply, &answer);
-    }
+    const struct user_create_reply answer = { .user = user.id };
+
+    user_create_reply_write(r->reply, &answer);
+    rv = user_store(r, &user);
 out:
     pthread_mutex_unlock(&hsm->change);
     wipe(&user, sizeof user);
@@ -227,7 +227,7 @@ handle_USER_DELETE(struct request *r)
         { record_name_view(&failures), VIEW_EMPTY, true },
     };
 
-    rv = hsm_commit(hsm, &compare, 1, changes, ARRAY_COUNT(changes), &revision);
+    rv = request_commit(r, &compare, 1, changes, ARRAY_COUNT(changes), &revision);
     if (rv == CKR_OK) {
         pthread_rwlock_wrlock(&hsm->lock);
         user_table_remove(&hsm->users, user.id);
@@ -274,7 +274,7 @@ handle_USER_PASSWORD(struct request *r)
         rv = CKR_FUNCTION_FAILED;
         goto out;
     }
-    rv = user_store(hsm, &user);
+    rv = user_store(r, &user);
     if (rv == CKR_OK && user.failures > 0) {
         rv = hsm_unlock_user(hsm, user.id);
     }

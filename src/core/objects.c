@@ -82,7 +82,6 @@ handle_OBJECT_CREATE(struct request *r)
         (rv = make_finish(r, &make)) != CKR_OK || (rv = make_commit(r, makes, 1)) != CKR_OK) {
         goto out;
     }
-    make_reply_infos(r, makes, 1);
 out:
     make_clear(&make);
     return rv;
@@ -134,9 +133,9 @@ attributes_merge(view current, view changes, struct writer *out)
     }
 }
 
-/* The next version of an object, in the store and in its table. Under the lock for changes. */
+/* The next version of an object, in the reply, the store and its table. Under the lock for changes. */
 static CK_RV
-object_replace(struct request *r, struct object *old, view attributes, struct object **ret_new)
+object_replace(struct request *r, struct object *old, view attributes)
 {
     struct hsm *hsm = r->hsm;
     const struct sealer *sealer = object_sealer(hsm, old->handle);
@@ -165,6 +164,8 @@ object_replace(struct request *r, struct object *old, view attributes, struct ob
     if (rv != CKR_OK) {
         goto out;
     }
+    write_u32(r->reply, KEY_INFO_LEN);
+    key_info_write(r->reply, &object->info);
     if (object_is_token(object)) {
         struct record_name name = record_name('o', object->handle);
 
@@ -177,7 +178,7 @@ object_replace(struct request *r, struct object *old, view attributes, struct ob
         const struct store_change change = { record_name_view(&name), writer_view(&record),
                                              false };
 
-        rv = hsm_commit(hsm, &compare, 1, &change, 1, &object->revision);
+        rv = request_commit(r, &compare, 1, &change, 1, &object->revision);
         if (rv != CKR_OK) {
             goto out;
         }
@@ -196,9 +197,6 @@ object_replace(struct request *r, struct object *old, view attributes, struct ob
         }
         pthread_mutex_unlock(&r->context->lock);
     }
-    if (rv == CKR_OK) {
-        *ret_new = object_ref(object);
-    }
 out:
     object_unref(object);
     writer_clear(&secrets);
@@ -212,7 +210,6 @@ handle_OBJECT_SET(struct request *r)
     struct hsm *hsm = r->hsm;
     struct object_set_request m;
     struct object *object = NULL;
-    struct object *changed = NULL;
     struct writer attributes;
     CK_RV rv;
 
@@ -247,15 +244,10 @@ handle_OBJECT_SET(struct request *r)
         rv = CKR_FUNCTION_FAILED;
         goto out;
     }
-    rv = object_replace(r, object, writer_view(&attributes), &changed);
-    if (rv == CKR_OK) {
-        write_u32(r->reply, KEY_INFO_LEN);
-        key_info_write(r->reply, &changed->info);
-    }
+    rv = object_replace(r, object, writer_view(&attributes));
 out:
     pthread_mutex_unlock(&hsm->change);
     object_unref(object);
-    object_unref(changed);
     writer_clear(&attributes);
     return rv;
 }
@@ -307,7 +299,7 @@ handle_OBJECT_DESTROY(struct request *r)
         const struct store_change change = { record_name_view(&name), VIEW_EMPTY, true };
         uint64_t revision;
 
-        rv = hsm_commit(hsm, &compare, 1, &change, 1, &revision);
+        rv = request_commit(r, &compare, 1, &change, 1, &revision);
         if (rv == CKR_OK) {
             pthread_rwlock_wrlock(&hsm->lock);
             table_remove(&hsm->objects, m.object);
@@ -358,7 +350,6 @@ copy_make(struct request *r, struct object *source, view changes, struct make *m
         (rv = make_unique_id(r, make)) != CKR_OK || (rv = make_commit(r, makes, 1)) != CKR_OK) {
         return rv;
     }
-    make_reply_infos(r, makes, 1);
     return CKR_OK;
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/context.h"
 #include "core/hsm.h"
+#include "core/replies.h"
 #include "core/ticket.h"
 #include "core/user.h"
 
@@ -24,6 +25,7 @@ struct hsm {
     struct user_table users;
 
     struct context_table contexts;
+    struct replies replies;
 
     pthread_mutex_t change;  /* one change or removal of a stored record at a time */
     pthread_mutex_t passwords; /* one slow password check at a time */
@@ -49,6 +51,8 @@ struct request {
     struct identity who;
     struct rules rules;
     struct writer *reply; /* the body goes here; on an error code it is cut back */
+    size_t reply_start;   /* where the reply's body begins */
+    bool reply_kept;
     view body;
 };
 
@@ -81,10 +85,19 @@ bool request_sees(const struct request *request, const struct object *object);
 bool handle_is_session(uint32_t handle);
 
 /* One change of the store: waits, keeps the revision, gives CKR_OK or CKR_DEVICE_ERROR.
- * *ret_revision is that of the transaction. */
+ * *ret_revision is that of the transaction. For what is no request's result; the rest goes
+ * through request_commit(). */
 MUST_USE CK_RV hsm_commit(struct hsm *hsm, const struct store_compare *compares,
                           size_t compare_count, const struct store_change *changes,
                           size_t change_count, uint64_t *ret_revision);
+
+#define COMMIT_MAX 4u /* changes of one request */
+
+/* The change that a `once` request makes. The reply's body has to be written before: it is
+ * kept in the same transaction, for a request that comes again. */
+MUST_USE CK_RV request_commit(struct request *request, const struct store_compare *compares,
+                              size_t compare_count, const struct store_change *changes,
+                              size_t change_count, uint64_t *ret_revision);
 
 /* Sets the count of failed logins back to 0, durably (login.c). */
 MUST_USE CK_RV hsm_unlock_user(struct hsm *hsm, uint32_t id);

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The partition as a whole: its birth in an empty store, and how it is opened, loaded and
+ * closed.
+ */
+#include "core/state.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PARTITION_NAME VIEW_TEXT("partition")
+#define FIRST_USER_ID 3u /* 1 is the first CO, 2 the service's own */
+#define OFFICER_ID 1u
+#define SERVICE_ID 2u
+#define SERVICE_NAME "app_user"
+
+/* ---- birth ---- */
+
+static CK_RV
+partition_write(const struct sealer *sealer, const struct hsm_birth *birth, struct writer *out)
+{
+    struct writer plain;
+    CK_RV rv = CKR_HOST_MEMORY;
+
+    writer_init(&plain, 1024);
+    write_u8(&plain, (uint8_t)birth->policy);
+    write_bytes(&plain, view_str(birth->label));
+    write_bytes(&plain, view_str(birth->serial));
+    if (writer_ok(&plain)) {
+        rv = record_seal(sealer, PARTITION_NAME, 0, 1, writer_view(&plain), out);
+    }
+    writer_clear(&plain);
+    return rv;
+}
+
+static bool
+partition_read(struct hsm *hsm, view record)
+{
+    struct writer plain;
+    struct reader r;
+    uint64_t version;
+    uint8_t policy;
+    view label, serial;
+    bool read = false;
+
+    writer_init(&plain, 1024);
+    if (record_open(&hsm->sealer, PARTITION_NAME, 0, record, &version, &plain) == CKR_OK) {
+        r = reader_of(writer_view(&plain));
+        read = read_u8(&r, &policy) && policy < POLICY_COUNT &&
+               read_bytes(&r, sizeof hsm->label - 1, &label) &&
+               read_bytes(&r, sizeof hsm->serial - 1, &serial) && reader_done(&r);
+        if (read) {
+            hsm->policy = (enum policy)policy;
+            memcpy(hsm->label, label.data, label.len);
+            memcpy(hsm->serial, serial.data, serial.len);
+        }
+    }
+    writer_clear(&plain);
+    return read;
+}
+
+static CK_RV
+birth_user(const struct sealer *sealer, uint32_t id, enum role role, const char *name,
+           view password, struct writer *out)
+{
+    struct user user = { .id = id, .role = role, .version = 1 };
+    CK_RV rv;
+
+    snprintf(user.name, sizeof user.name, "%s", name);
+    rv = user_set_password(sealer->entropy, &user, password);
+    if (rv == CKR_OK) {
+        rv = user_record(sealer, &user, out);
+    }
+    wipe(&user, sizeof user);
+    return rv;
+}
+
+CK_RV
+hsm_initialize(const struct hsm_ports *ports, view master_key, const struct hsm_birth *birth)
+{
+    struct sealer sealer = { .entropy = ports->entropy };
+    struct writer partition, officer, service;
+    struct record_name officer_name = record_name('u', OFFICER_ID);
+    struct record_name service_name = record_name('u', SERVICE_ID);
+    uint8_t unknown[USER_PASSWORD_MAX];
+    uint64_t revision;
+    CK_RV rv;
+
+    if (master_key.len != HSM_MASTER_KEY_LEN || !user_name_valid(view_str(birth->officer)) ||
+        strlen(birth->label) > 32 || strlen(birth->serial) > 16) {
+        return CKR_ARGUMENTS_BAD;
+    }
+    if (!user_password_valid(birth->officer_password)) {
+        return CKR_PIN_LEN_RANGE;
+    }
+    writer_init(&partition, STORE_VALUE_MAX);
+    writer_init(&officer, STORE_VALUE_MAX);
+    writer_init(&service, STORE_VALUE_MAX);
+    sealer.key = secret_dup(master_key);
+    if (sealer.key == NULL) {
+        rv = CKR_HOST_MEMORY;
+        goto out;
+    }
+    ports->store->id(ports->store, sealer.store_id);
+    /* Nobody knows the service user's password: it belongs to the nodes themselves. */
+    if (!ports->entropy->fill(ports->entropy, unknown, sizeof unknown)) {
+        rv = CKR_FUNCTION_FAILED;
+        goto out;
+    }
+    if ((rv = partition_write(&sealer, birth, &partition)) != CKR_OK ||
+        (rv = birth_user(&sealer, OFFICER_ID, ROLE_CO, birth->officer, birth->officer_password,
+                         &officer)) != CKR_OK ||
+        (rv = birth_user(&sealer, SERVICE_ID, ROLE_AU, SERVICE_NAME,
+                         view_of(unknown, sizeof unknown), &service)) != CKR_OK) {
+        goto out;
+    }
+
+    const struct store_compare empty = { PARTITION_NAME, 0 };
+    const struct store_change changes[] = {
+        { PARTITION_NAME, writer_view(&partition), false },
+        { record_name_view(&officer_name), writer_view(&officer), false },
+        { record_name_view(&service_name), writer_view(&service), false },
+    };
+    const struct store_txn txn = { &empty, 1, changes, ARRAY_COUNT(changes) };
+
+    switch (store_commit(ports->store, &txn, &revision)) {
+    case STORE_OK:
+        rv = CKR_OK;
+        break;
+    case STORE_CONFLICT:
+        rv = CKR_GENERAL_ERROR;
+        break;
+    case STORE_FAILED:
+        rv = CKR_DEVICE_ERROR;
+        break;
+    }
+out:
+    wipe(unknown, sizeof unknown);
+    secret_free(sealer.key);
+    writer_clear(&partition);
+    writer_clear(&officer);
+    writer_clear(&service);
+    return rv;
+}
+
+/* ---- opening ---- */
+
+struct loading {
+    struct hsm *hsm;
+    bool partition;
+    CK_RV rv;
+};
+
+static CK_RV
+load_numbered(struct hsm *hsm, char prefix, uint32_t number, view value, uint64_t revision)
+{
+    struct object *object = NULL;
+    struct user user;
+    CK_RV rv = CKR_OK;
+
+    switch (prefix) {
+    case 'o':
+        rv = object_from_record(&hsm->sealer, number, value, revision, &object);
+        if (rv == CKR_OK && !table_put(&hsm->objects, object)) {
+            rv = CKR_HOST_MEMORY;
+        }
+        object_unref(object);
+        break;
+    case 'u':
+        rv = user_from_record(&hsm->sealer, number, value, revision, &user);
+        if (rv == CKR_OK && !user_table_put(&hsm->users, &user)) {
+            rv = CKR_HOST_MEMORY;
+        }
+        wipe(&user, sizeof user);
+        break;
+    default:
+        rv = CKR_GENERAL_ERROR;
+        break;
+    }
+    return rv;
+}
+
+/* "x/0123abcd" -> 'x' and the number; false for any other name. */
+static bool
+name_parse(view key, char *ret_prefix, uint32_t *ret_number)
+{
+    char text[9] = { 0 };
+    uint8_t number[4];
+    size_t len;
+
+    if (key.len != RECORD_NAME_LEN || key.data[1] != '/') {
+        return false;
+    }
+    memcpy(text, key.data + 2, 8);
+    if (!hex_decode(text, number, sizeof number, &len) || len != sizeof number) {
+        return false;
+    }
+    *ret_prefix = (char)key.data[0];
+    *ret_number = (uint32_t)number[0] << 24 | (uint32_t)number[1] << 16 |
+                  (uint32_t)number[2] << 8 | number[3];
+    return true;
+}
+
+static CK_RV
+load_reply(struct hsm *hsm, const struct reply_key *key, view value)
+{
+    struct writer body;
+    uint64_t at;
+    CK_RV rv;
+
+    writer_init(&body, FRAME_BODY_MAX);
+    rv = reply_from_record(&hsm->sealer, key, value, &at, &body);
+    if (rv == CKR_OK) {
+        replies_keep(&hsm->replies, key, at, true, writer_view(&body));
+    }
+    writer_clear(&body);
+    return rv;
+}
+
+static bool
+load_visit(void *arg, view key, view value, uint64_t revision)
+{
+    struct loading *loading = arg;
+    struct hsm *hsm = loading->hsm;
+    struct reply_key reply;
+    char prefix;
+    uint32_t number;
+
+    if (view_equal(key, PARTITION_NAME)) {
+        loading->partition = partition_read(hsm, value);
+        loading->rv = loading->partition ? CKR_OK : CKR_GENERAL_ERROR;
+    } else if (name_parse(key, &prefix, &number)) {
+        /* Failures stand under f/, which sorts before u/: they are read in a second pass. */
+        loading->rv =
+            prefix == 'f' ? CKR_OK : load_numbered(hsm, prefix, number, value, revision);
+    } else if (reply_name_parse(key, &reply)) {
+        loading->rv = load_reply(hsm, &reply, value);
+    } else {
+        loading->rv = CKR_GENERAL_ERROR;
+    }
+    if (loading->rv != CKR_OK) {
+        log_err("record %.*s does not open: is it the master key of this store?", (int)key.len,
+                (const char *)key.data);
+    }
+    return loading->rv == CKR_OK;
+}
+
+static bool
+load_failures_visit(void *arg, view key, view value, uint64_t revision)
+{
+    struct loading *loading = arg;
+    char prefix;
+    uint32_t number;
+    struct user *user;
+
+    if (!name_parse(key, &prefix, &number) || prefix != 'f') {
+        return true;
+    }
+    user = user_by_id(&loading->hsm->users, number);
+    if (user != NULL) {
+        loading->rv =
+            failures_from_record(&loading->hsm->sealer, number, value, &user->failures);
+        user->failures_revision = revision;
+    }
+    return loading->rv == CKR_OK;
+}
+
+static CK_RV
+hsm_load(struct hsm *hsm)
+{
+    struct store *store = hsm->ports.store;
+    struct loading loading = { .hsm = hsm, .rv = CKR_OK };
+    bool all = store->load_all(store, load_visit, &loading);
+
+    if (loading.rv != CKR_OK) {
+        return loading.rv;
+    }
+    if (!all) {
+        return CKR_DEVICE_ERROR;
+    }
+    if (!loading.partition) {
+        return CKR_TOKEN_NOT_INITIALIZED;
+    }
+    if (!store->load_all(store, load_failures_visit, &loading)) {
+        return loading.rv == CKR_OK ? CKR_DEVICE_ERROR : loading.rv;
+    }
+    return CKR_OK;
+}
+
+static bool
+locks_init(struct hsm *hsm)
+{
+    return pthread_rwlock_init(&hsm->lock, NULL) == 0 &&
+           pthread_mutex_init(&hsm->change, NULL) == 0 &&
+           pthread_mutex_init(&hsm->passwords, NULL) == 0 &&
+           pthread_mutex_init(&hsm->numbers, NULL) == 0;
+}
+
+CK_RV
+hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
+{
+    struct hsm *hsm = calloc(1, sizeof *hsm);
+    CK_RV rv = CKR_HOST_MEMORY;
+
+    if (hsm == NULL) {
+        return CKR_HOST_MEMORY;
+    }
+    hsm->ports = *ports;
+    table_init(&hsm->objects);
+    hsm->sealer = (struct sealer){ .key = secret_dup(master_key), .entropy = ports->entropy };
+    hsm->boot_sealer =
+        (struct sealer){ .key = secret_new(HSM_MASTER_KEY_LEN), .entropy = ports->entropy };
+    if (!locks_init(hsm) || !context_table_init(&hsm->contexts) ||
+        !replies_init(&hsm->replies) || hsm->sealer.key == NULL ||
+        hsm->boot_sealer.key == NULL || master_key.len != HSM_MASTER_KEY_LEN) {
+        goto fail;
+    }
+    if (!ports->entropy->fill(ports->entropy, secret_data(hsm->boot_sealer.key),
+                              HSM_MASTER_KEY_LEN)) {
+        rv = CKR_FUNCTION_FAILED;
+        goto fail;
+    }
+    ports->store->id(ports->store, hsm->sealer.store_id);
+    memcpy(hsm->boot_sealer.store_id, hsm->sealer.store_id, sizeof hsm->sealer.store_id);
+    atomic_init(&hsm->revision, ports->store->revision(ports->store));
+    /* Login numbers of different boots must differ; wall time moves faster than logins. */
+    atomic_init(&hsm->logins, ports->clock->wall(ports->clock) << 20);
+    rv = hsm_load(hsm);
+    if (rv != CKR_OK) {
+        goto fail;
+    }
+    *ret_hsm = hsm;
+    return CKR_OK;
+fail:
+    hsm_close(hsm);
+    return rv;
+}
+
+void
+hsm_close(struct hsm *hsm)
+{
+    if (hsm == NULL) {
+        return;
+    }
+    context_table_clear(&hsm->contexts);
+    replies_clear(&hsm->replies);
+    table_clear(&hsm->objects);
+    user_table_clear(&hsm->users);
+    secret_free(hsm->sealer.key);
+    secret_free(hsm->boot_sealer.key);
+    pthread_rwlock_destroy(&hsm->lock);
+    pthread_mutex_destroy(&hsm->change);
+    pthread_mutex_destroy(&hsm->passwords);
+    pthread_mutex_destroy(&hsm->numbers);
+    free(hsm);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Replies that are kept: a `once` request that comes again, because its reply was lost with
+ * a connection, gets the reply of the first time and has no second effect. What wrote the
+ * store keeps its reply there in the same transaction, under r/<context>/<number>, so that
+ * a restart of the node does not forget it; the rest is kept in memory alone.
+ */
+#ifndef CORE_REPLIES_H
+#define CORE_REPLIES_H
+
+#include "core/record.h"
+#include "wire/frame.h"
+
+#include <pthread.h>
+
+#define REPLY_LIFE_MS (10u * 60u * 1000u)
+#define REPLY_NAME_LEN (2u + 2u * FRAME_CONTEXT_LEN + 1u + 16u)
+
+struct reply_key {
+    uint8_t context[FRAME_CONTEXT_LEN];
+    uint64_t request;
+};
+
+/* The name of its record. */
+struct reply_name {
+    char text[REPLY_NAME_LEN + 1];
+};
+struct reply_name reply_name(const struct reply_key *key);
+view reply_name_view(const struct reply_name *name);
+MUST_USE bool reply_name_parse(view text, struct reply_key *ret_key);
+
+struct kept_reply;
+
+struct replies {
+    pthread_mutex_t lock;
+    struct kept_reply **buckets; /* under lock */
+    size_t count;                /* under lock */
+};
+
+MUST_USE bool replies_init(struct replies *replies);
+void replies_clear(struct replies *replies);
+
+/* Appends the kept body to out; false when there is none for that key. */
+bool replies_find(struct replies *replies, const struct reply_key *key, struct writer *out);
+/* Keeps a body (of a reply with CKR_OK) by copy. at: clock.wall. stored: it has a record too.
+ * Short memory loses it silently: then a repeat asks the record, or runs again. */
+void replies_keep(struct replies *replies, const struct reply_key *key, uint64_t at, bool stored,
+                  view body);
+/* Forgets those kept before; gone is called for each that has a record. */
+void replies_sweep(struct replies *replies, uint64_t before,
+                   void (*gone)(void *arg, const struct reply_key *key), void *arg);
+
+/* The sealed record of a reply. */
+MUST_USE CK_RV reply_record(const struct sealer *sealer, const struct reply_key *key, uint64_t at,
+                            view body, struct writer *out);
+/* The body is appended to out. */
+MUST_USE CK_RV reply_from_record(const struct sealer *sealer, const struct reply_key *key,
+                                 view record, uint64_t *ret_at, struct writer *out);
+
+#endif
