@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every message of messages.def there and back, cut short and too long; then what single
+ * forms refuse, and some messages byte by byte.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "unit/rules/list.h"
+#include "wire/message.h"
+
+/* ---- a sample of each form ---- */
+
+static void
+sample_u8(uint8_t *value)
+{
+    *value = 0xa5;
+}
+
+static void
+sample_u32(uint32_t *value)
+{
+    *value = 0x89abcdefu;
+}
+
+static void
+sample_flag(bool *value)
+{
+    *value = true;
+}
+
+static void
+sample_bytes(view *value)
+{
+    *value = VIEW_TEXT("\x00\xff bytes");
+}
+
+static void
+sample_text(view *value)
+{
+    *value = VIEW_TEXT("Gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x94\x91");
+}
+
+static void
+sample_list(view *value)
+{
+    *value = LIST(BYTES(LABEL, "key"), BOOL(TOKEN, true));
+}
+
+static void
+sample_mech(struct mechanism *value)
+{
+    *value = (struct mechanism){
+        .type = CKM_AES_GCM,
+        .shape = PARAMS_gcm,
+        .params.gcm = { VIEW_TEXT("twelve bytes"), VIEW_TEXT("aad"), 128 },
+    };
+}
+
+static void
+sample_infos(struct info_array *value)
+{
+    static uint8_t memory[100];
+    const struct key_info info = { 1, 2, 3, 4, 5, 6 };
+    struct writer w;
+
+    writer_init_fixed(&w, memory, sizeof memory);
+    key_info_write(&w, &info);
+    key_info_write(&w, &info);
+    value->bytes = writer_view(&w);
+}
+
+static void
+sample_numbers(struct number_array *value)
+{
+    value->bytes = VIEW_TEXT("\x01\x00\x00\x00\x02\x00\x00\x00");
+}
+
+static void
+sample_users(struct user_array *value)
+{
+    static uint8_t memory[100];
+    const struct user_info user = { 7, ROLE_CU, VIEW_TEXT("cu1"), 3, false, true };
+    struct writer w;
+
+    writer_init_fixed(&w, memory, sizeof memory);
+    user_info_write(&w, &user);
+    user_info_write(&w, &user);
+    value->bytes = writer_view(&w);
+}
+
+#define sample_secret sample_bytes
+
+/*
+ * static void
+ * detach_request_sample(struct writer *w)
+ * {
+ *     struct detach_request m;
+ *
+ *     memset(&m, 0, sizeof m);
+ *     detach_request_write(w, &m);
+ * }
+ */
+#define MESSAGE(name)                     \
+    static void name##_sample(struct writer *w) \
+    {                                     \
+        struct name m;                    \
+                                          \
+        memset(&m, 0, sizeof m);
+#define FIELD(form, name) sample_##form(&m.name);
+#define MESSAGE_END(name)    \
+        name##_write(w, &m); \
+    }
+#include "wire/messages.def"
+#undef MESSAGE
+#undef FIELD
+#undef MESSAGE_END
+
+/* Reads a body and writes what was read; false when it does not read. */
+#define MESSAGE(name)                                 \
+    static bool name##_again(view body, struct writer *w) \
+    {                                                 \
+        struct name m;                                \
+                                                      \
+        if (!name##_read(body, &m)) {                 \
+            return false;                             \
+        }                                             \
+        name##_write(w, &m);                          \
+        return true;                                  \
+    }
+#define FIELD(form, name)
+#define MESSAGE_END(name)
+#include "wire/messages.def"
+#undef MESSAGE
+#undef FIELD
+#undef MESSAGE_END
+
+/* { "find_reply", find_reply_sample, find_reply_again } */
+#define MESSAGE(name) { #name, name##_sample, name##_again },
+#define FIELD(form, name)
+#define MESSAGE_END(name)
+static const struct {
+    const char *name;
+    void (*sample)(struct writer *w);
+    bool (*again)(view body, struct writer *w);
+} messages[] = {
+#include "wire/messages.def"
+};
+#undef MESSAGE
+#undef FIELD
+#undef MESSAGE_END
+
+/* Bytes in an allocation of just their length, so that a sanitizer sees a step too far. */
+static view
+exact_copy(view v)
+{
+    uint8_t *copy = malloc(v.len == 0 ? 1 : v.len);
+
+    assert_non_null(copy);
+    if (v.len > 0) {
+        memcpy(copy, v.data, v.len);
+    }
+    return view_of(copy, v.len);
+}
+
+static void
+every_message_reads_back_to_the_same_bytes(void **state)
+{
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(messages); i++) {
+        struct writer first, second;
+
+        writer_init(&first, FRAME_BODY_MAX);
+        writer_init(&second, FRAME_BODY_MAX);
+        messages[i].sample(&first);
+
+        view body = exact_copy(writer_view(&first));
+
+        assert_true(writer_ok(&first));
+        if (!messages[i].again(body, &second) ||
+            !view_equal(writer_view(&first), writer_view(&second))) {
+            fail_msg("%s does not read back", messages[i].name);
+        }
+        free((void *)(uintptr_t)body.data);
+        writer_clear(&first);
+        writer_clear(&second);
+    }
+}
+
+static void
+every_truncation_of_every_message_is_refused(void **state)
+{
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(messages); i++) {
+        struct writer whole, again;
+
+        writer_init(&whole, FRAME_BODY_MAX);
+        writer_init(&again, FRAME_BODY_MAX);
+        messages[i].sample(&whole);
+        for (size_t len = 0; len < whole.len; len++) {
+            view cut = exact_copy(view_of(whole.data, len));
+
+            if (messages[i].again(cut, &again)) {
+                fail_msg("%s reads from %zu bytes of %zu", messages[i].name, len, whole.len);
+            }
+            free((void *)(uintptr_t)cut.data);
+        }
+        writer_clear(&whole);
+        writer_clear(&again);
+    }
+}
+
+static void
+left_over_bytes_are_refused_in_every_message(void **state)
+{
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(messages); i++) {
+        struct writer whole, again;
+
+        writer_init(&whole, FRAME_BODY_MAX);
+        writer_init(&again, FRAME_BODY_MAX);
+        messages[i].sample(&whole);
+        write_u8(&whole, 0);
+        if (messages[i].again(writer_view(&whole), &again)) {
+            fail_msg("%s reads with a byte too many", messages[i].name);
+        }
+        writer_clear(&whole);
+        writer_clear(&again);
+    }
+}
+
+/* Whatever one flipped bit makes of a message, what still reads is written the same. */
+static void
+what_reads_is_canonical_after_any_bit_flip(void **state)
+{
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(messages); i++) {
+        struct writer whole, again;
+
+        writer_init(&whole, FRAME_BODY_MAX);
+        writer_init(&again, FRAME_BODY_MAX);
+        messages[i].sample(&whole);
+        for (size_t bit = 0; bit < 8 * whole.len; bit++) {
+            whole.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            writer_reset(&again);
+            if (messages[i].again(writer_view(&whole), &again) &&
+                !view_equal(writer_view(&whole), writer_view(&again))) {
+                fail_msg("%s is not canonical at bit %zu", messages[i].name, bit);
+            }
+            whole.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+        writer_clear(&whole);
+        writer_clear(&again);
+    }
+}
+
+/* ---- what single forms refuse ---- */
+
+static void
+a_flag_is_0_or_1(void **state)
+{
+    struct find_reply m;
+
+    UNUSED(state);
+    assert_true(find_reply_read(VIEW_TEXT("\0\0\0\0\x01"), &m));
+    assert_true(m.more);
+    assert_false(find_reply_read(VIEW_TEXT("\0\0\0\0\x02"), &m));
+}
+
+/* Reads a user_delete_request with that name. */
+static bool
+text_reads(view text)
+{
+    struct user_delete_request m;
+    struct writer w;
+    bool reads;
+
+    writer_init(&w, FRAME_BODY_MAX);
+    write_u32(&w, ROLE_CU);
+    write_bytes(&w, text);
+    reads = user_delete_request_read(writer_view(&w), &m);
+    writer_clear(&w);
+    return reads;
+}
+
+static void
+text_is_utf8_without_nul(void **state)
+{
+    UNUSED(state);
+    assert_true(text_reads(VIEW_EMPTY));
+    assert_true(text_reads(VIEW_TEXT("cu1")));
+    assert_true(text_reads(VIEW_TEXT("\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf")));
+    assert_true(text_reads(VIEW_TEXT("\xed\x9f\xbf\xee\x80\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf")));
+    assert_false(text_reads(VIEW_TEXT("a\0b")));
+    assert_false(text_reads(VIEW_TEXT("\x80")));             /* a tail without a head */
+    assert_false(text_reads(VIEW_TEXT("\xc3")));             /* a head without a tail */
+    assert_false(text_reads(VIEW_TEXT("\xe2\x82")));
+    assert_false(text_reads(VIEW_TEXT("\xc3(")));
+    assert_false(text_reads(VIEW_TEXT("\xc0\x80")));         /* longer than need be */
+    assert_false(text_reads(VIEW_TEXT("\xc1\xbf")));
+    assert_false(text_reads(VIEW_TEXT("\xe0\x9f\xbf")));
+    assert_false(text_reads(VIEW_TEXT("\xf0\x8f\xbf\xbf")));
+    assert_false(text_reads(VIEW_TEXT("\xed\xa0\x80")));     /* half of a surrogate pair */
+    assert_false(text_reads(VIEW_TEXT("\xf4\x90\x80\x80"))); /* over U+10FFFF */
+    assert_false(text_reads(VIEW_TEXT("\xf8\x88\x80\x80\x80")));
+    assert_false(text_reads(VIEW_TEXT("\xff")));
+}
+
+static void
+text_has_at_most_256_bytes(void **state)
+{
+    char text[257];
+    struct user_delete_request m = { .role = ROLE_CU };
+    struct writer w;
+
+    UNUSED(state);
+    memset(text, 'x', sizeof text);
+    assert_true(text_reads(view_of(text, 256)));
+    assert_false(text_reads(view_of(text, 257)));
+    /* nor is such a text ever written */
+    m.name = view_of(text, 257);
+    writer_init(&w, 1000);
+    user_delete_request_write(&w, &m);
+    assert_false(writer_ok(&w));
+    writer_clear(&w);
+}
+
+static void
+arrays_are_of_whole_entries(void **state)
+{
+    struct object_copy_reply infos;
+    struct key_details_reply numbers;
+    struct user_list_reply users;
+
+    UNUSED(state);
+    assert_true(object_copy_reply_read(VIEW_TEXT("\0\0\0\0"), &infos));
+    assert_int_equal(info_array_count(infos.made), 0);
+    assert_false(object_copy_reply_read(VIEW_TEXT("\x01\0\0\0x"), &infos));
+    assert_true(key_details_reply_read(VIEW_TEXT("\0\0\0\0\x04\0\0\0abcd"), &numbers));
+    assert_false(key_details_reply_read(VIEW_TEXT("\0\0\0\0\x03\0\0\0abc"), &numbers));
+    assert_true(user_list_reply_read(VIEW_TEXT("\0\0\0\0"), &users));
+    assert_false(user_list_reply_read(VIEW_TEXT("\x01\0\0\0x"), &users));
+}
+
+static void
+a_list_has_to_be_one(void **state)
+{
+    struct object_get_reply m;
+
+    UNUSED(state);
+    assert_true(object_get_reply_read(VIEW_TEXT("\x08\0\0\0\x03\0\0\0\0\0\0\0"), &m));
+    assert_false(object_get_reply_read(VIEW_TEXT("\x08\0\0\0\x03\0\0\0\x01\0\0\0"), &m));
+    assert_false(object_get_reply_read(VIEW_TEXT("\x03\0\0\0abc"), &m));
+}
+
+static void
+a_failed_read_changes_nothing(void **state)
+{
+    struct login_reply m = { .user = 7, .role = 8 };
+
+    UNUSED(state);
+    assert_false(login_reply_read(VIEW_TEXT("\x01\0\0\0\x02\0\0\0\x05\0\0\0abc"), &m));
+    assert_int_equal(m.user, 7);
+    assert_int_equal(m.role, 8);
+}
+
+/* ---- golden bytes ---- */
+
+#define GOLDEN(text) view_of(text, sizeof(text) - 1)
+
+static void
+hello_is_these_bytes(void **state)
+{
+    struct hello_request m = { 1, VIEW_TEXT("0123456789abcdef"), 0x1234, INTERFACE_API };
+    struct writer w;
+
+    UNUSED(state);
+    writer_init(&w, 1000);
+    hello_request_write(&w, &m);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x01\0\0\0"
+                                                   "\x10\0\0\0"
+                                                   "0123456789abcdef"
+                                                   "\x34\x12\0\0"
+                                                   "\x01")));
+    writer_clear(&w);
+}
+
+static void
+sign_is_these_bytes(void **state)
+{
+    struct sign_request m = {
+        .mechanism = { .type = CKM_SHA256_RSA_PKCS_PSS,
+                       .shape = PARAMS_pss,
+                       .params.pss = { CKM_SHA256, CKG_MGF1_SHA256, 32 } },
+        .key = 0x40001,
+        .max = 256,
+        .data = VIEW_TEXT("abc"),
+    };
+    struct sign_request read;
+    struct writer w;
+
+    UNUSED(state);
+    writer_init(&w, 1000);
+    sign_request_write(&w, &m);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x43\0\0\0\x05"
+                                                   "\x0c\0\0\0"
+                                                   "\x50\x02\0\0\x02\0\0\0\x20\0\0\0"
+                                                   "\x01\0\x04\0"
+                                                   "\0\x01\0\0"
+                                                   "\x03\0\0\0"
+                                                   "abc")));
+    assert_true(sign_request_read(writer_view(&w), &read));
+    assert_int_equal(read.mechanism.type, CKM_SHA256_RSA_PKCS_PSS);
+    assert_int_equal(read.mechanism.params.pss.salt_len, 32);
+    assert_true(view_equal(read.data, m.data));
+    writer_clear(&w);
+}
+
+static void
+found_keys_are_these_bytes(void **state)
+{
+    const struct key_info info = { 0x40001, CKO_SECRET_KEY, CKK_AES, KEY_FLAG_TOKEN, 256, 0 };
+    struct find_reply m = { .more = true };
+    struct find_reply read;
+    struct writer infos, w;
+
+    UNUSED(state);
+    writer_init(&infos, 1000);
+    key_info_write(&infos, &info);
+    m.found.bytes = writer_view(&infos);
+    writer_init(&w, 1000);
+    find_reply_write(&w, &m);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x18\0\0\0"
+                                                   "\x01\0\x04\0"
+                                                   "\x04\0\0\0"
+                                                   "\x1f\0\0\0"
+                                                   "\x01\0\0\0"
+                                                   "\0\x01\0\0"
+                                                   "\0\0\0\0"
+                                                   "\x01")));
+    assert_true(find_reply_read(writer_view(&w), &read));
+    assert_int_equal(info_array_count(read.found), 1);
+
+    struct key_info got = info_array_get(read.found, 0);
+
+    assert_int_equal(got.handle, info.handle);
+    assert_int_equal(got.class, info.class);
+    assert_int_equal(got.key_type, info.key_type);
+    assert_int_equal(got.flags, info.flags);
+    assert_int_equal(got.bits, info.bits);
+    assert_int_equal(got.curve, info.curve);
+    writer_clear(&infos);
+    writer_clear(&w);
+}
+
+static void
+users_are_these_bytes(void **state)
+{
+    const struct user_info user = { 3, ROLE_CO, VIEW_TEXT("admin"), 2, false, true };
+    struct user_list_reply read;
+    struct user_info got;
+    struct writer users, w;
+
+    UNUSED(state);
+    writer_init(&users, 1000);
+    user_info_write(&users, &user);
+
+    struct user_list_reply m = { { writer_view(&users) } };
+
+    writer_init(&w, 1000);
+    user_list_reply_write(&w, &m);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x17\0\0\0"
+                                                   "\x03\0\0\0"
+                                                   "\x02\0\0\0"
+                                                   "\x05\0\0\0"
+                                                   "admin"
+                                                   "\x02\0\0\0"
+                                                   "\0\x01")));
+    assert_true(user_list_reply_read(writer_view(&w), &read));
+
+    struct reader r = reader_of(read.users.bytes);
+
+    assert_true(user_array_next(&r, &got));
+    assert_int_equal(got.id, 3);
+    assert_int_equal(got.role, ROLE_CO);
+    assert_true(view_equal(got.name, VIEW_TEXT("admin")));
+    assert_int_equal(got.failures, 2);
+    assert_false(got.quorum_key);
+    assert_true(got.second_factor);
+    assert_false(user_array_next(&r, &got));
+    writer_clear(&users);
+    writer_clear(&w);
+}
+
+static void
+numbers_step_by_four(void **state)
+{
+    struct writer w;
+
+    UNUSED(state);
+    writer_init(&w, 100);
+    number_write(&w, 5);
+    number_write(&w, 0x01020304);
+
+    struct number_array array = { writer_view(&w) };
+
+    assert_int_equal(number_array_count(array), 2);
+    assert_int_equal(number_array_get(array, 0), 5);
+    assert_int_equal(number_array_get(array, 1), 0x01020304);
+    writer_clear(&w);
+}
+
+/* ---- operations ---- */
+
+static void
+operations_are_found_by_their_number(void **state)
+{
+    size_t count;
+    const struct operation_row *rows = operation_rows(&count);
+
+    UNUSED(state);
+    for (size_t i = 0; i < count; i++) {
+        assert_ptr_equal(operation_row((uint16_t)rows[i].operation), &rows[i]);
+        assert_true(i == 0 || rows[i - 1].operation < rows[i].operation);
+    }
+    assert_string_equal(operation_row(OPERATION_SIGN)->name, "SIGN");
+    assert_int_equal(OPERATION_SIGN, 52);
+    assert_null(operation_row(OPERATION_NONE));
+    assert_null(operation_row(9));
+    assert_null(operation_row(84));
+    assert_null(operation_row(UINT16_MAX));
+}
+
+static void
+every_operation_has_both_messages(void **state)
+{
+    size_t count;
+    const struct operation_row *rows = operation_rows(&count);
+
+    UNUSED(state);
+    assert_int_equal(ARRAY_COUNT(messages), 2 * count);
+    for (size_t i = 0; i < count; i++) {
+        size_t found = 0;
+
+        for (size_t k = 0; k < ARRAY_COUNT(messages); k++) {
+            size_t len = strlen(rows[i].name);
+
+            found += strncasecmp(messages[k].name, rows[i].name, len) == 0 &&
+                             (strcmp(messages[k].name + len, "_request") == 0 ||
+                              strcmp(messages[k].name + len, "_reply") == 0)
+                         ? 1
+                         : 0;
+        }
+        assert_int_equal(found, 2);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_message_reads_back_to_the_same_bytes),
+        cmocka_unit_test(every_truncation_of_every_message_is_refused),
+        cmocka_unit_test(left_over_bytes_are_refused_in_every_message),
+        cmocka_unit_test(what_reads_is_canonical_after_any_bit_flip),
+        cmocka_unit_test(a_flag_is_0_or_1),
+        cmocka_unit_test(text_is_utf8_without_nul),
+        cmocka_unit_test(text_has_at_most_256_bytes),
+        cmocka_unit_test(arrays_are_of_whole_entries),
+        cmocka_unit_test(a_list_has_to_be_one),
+        cmocka_unit_test(a_failed_read_changes_nothing),
+        cmocka_unit_test(hello_is_these_bytes),
+        cmocka_unit_test(sign_is_these_bytes),
+        cmocka_unit_test(found_keys_are_these_bytes),
+        cmocka_unit_test(users_are_these_bytes),
+        cmocka_unit_test(numbers_step_by_four),
+        cmocka_unit_test(operations_are_found_by_their_number),
+        cmocka_unit_test(every_operation_has_both_messages),
+    };
+
+    return cmocka_run_group_tests_name("message", tests, NULL, NULL);
+}

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Mechanism parameters: taken from what applications fill, carried over the wire, judged.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "wire/params.h"
+
+static const struct rules standard = { POLICY_STANDARD, INTERFACE_P11 };
+static const struct rules azure = { POLICY_AZURE, INTERFACE_P11 };
+static const struct rules fips = { POLICY_FIPS, INTERFACE_P11 };
+
+static uint8_t iv12[12] = "\1\2\3\4\5\6\7\x08\x09\x0a\x0b";
+static uint8_t zeros[16];
+static uint8_t aad[] = "aad";
+
+static CK_RV
+take(CK_MECHANISM_TYPE type, void *parameter, size_t len, struct mechanism *ret_mechanism)
+{
+    CK_MECHANISM mechanism = { type, parameter, len };
+
+    return params_take(mechanism_row(type), &mechanism, ret_mechanism);
+}
+
+static CK_RV
+check(struct rules rules, CK_FLAGS function, const struct key_info *key,
+      const struct mechanism *mechanism)
+{
+    return params_check(rules, mechanism_row(mechanism->type), function, key, mechanism);
+}
+
+static struct mechanism
+gcm(const void *iv, size_t iv_len, uint32_t tag_bits)
+{
+    return (struct mechanism){
+        .type = CKM_AES_GCM,
+        .shape = PARAMS_gcm,
+        .params.gcm = { view_of(iv, iv_len), VIEW_EMPTY, tag_bits },
+    };
+}
+
+static struct mechanism
+pss(CK_MECHANISM_TYPE type, CK_ULONG hash, CK_ULONG mgf, uint32_t salt_len)
+{
+    return (struct mechanism){
+        .type = (uint32_t)type,
+        .shape = PARAMS_pss,
+        .params.pss = { (uint32_t)hash, (uint32_t)mgf, salt_len },
+    };
+}
+
+static struct mechanism
+oaep(CK_ULONG hash, CK_ULONG mgf, uint32_t source, view label)
+{
+    return (struct mechanism){
+        .type = CKM_RSA_PKCS_OAEP,
+        .shape = PARAMS_oaep,
+        .params.oaep = { (uint32_t)hash, (uint32_t)mgf, source, label },
+    };
+}
+
+/* ---- from the application ---- */
+
+static void
+a_mechanism_without_parameter_takes_none(void **state)
+{
+    struct mechanism m;
+
+    UNUSED(state);
+    assert_int_equal(take(CKM_SHA256, NULL, 0, &m), CKR_OK);
+    assert_int_equal(m.type, CKM_SHA256);
+    assert_int_equal(m.shape, PARAMS_none);
+    assert_int_equal(take(CKM_SHA256, zeros, 0, &m), CKR_OK);
+    assert_int_equal(take(CKM_SHA256, zeros, 1, &m), CKR_MECHANISM_PARAM_INVALID);
+    assert_int_equal(take(CKM_SHA256, NULL, 1, &m), CKR_MECHANISM_PARAM_INVALID);
+}
+
+static void
+cbc_takes_sixteen_bytes(void **state)
+{
+    struct mechanism m;
+
+    UNUSED(state);
+    assert_int_equal(take(CKM_AES_CBC, zeros, 16, &m), CKR_OK);
+    assert_ptr_equal(m.params.iv.bytes.data, zeros);
+    assert_int_equal(check(azure, CKF_ENCRYPT, NULL, &m), CKR_OK);
+    assert_int_equal(take(CKM_AES_CBC, NULL, 16, &m), CKR_MECHANISM_PARAM_INVALID);
+    assert_int_equal(take(CKM_AES_CBC, zeros, 17, &m), CKR_MECHANISM_PARAM_INVALID);
+    assert_int_equal(take(CKM_AES_CBC, zeros, 15, &m), CKR_OK);
+    assert_int_equal(check(azure, CKF_ENCRYPT, NULL, &m), CKR_MECHANISM_PARAM_INVALID);
+    assert_int_equal(take(CKM_AES_CBC_PAD, NULL, 0, &m), CKR_OK);
+    assert_int_equal(check(azure, CKF_ENCRYPT, NULL, &m), CKR_MECHANISM_PARAM_INVALID);
+}
+
+static void
+gcm_is_taken_in_both_layouts(void **state)
+{
+    CK_GCM_PARAMS of_header = { iv12, 12, 0, aad, 3, 128 };
+    struct {
+        CK_BYTE_PTR pIv;
+        CK_ULONG ulIvLen;
+        CK_BYTE_PTR pAAD;
+        CK_ULONG ulAADLen;
+        CK_ULONG ulTagBits;
+    } of_text = { iv12, 12, aad, 3, 128 };
+    struct mechanism m[2];
+
+    UNUSED(state);
+    assert_int_equal(take(CKM_AES_GCM, &of_header, sizeof of_header, &m[0]), CKR_OK);
+    assert_int_equal(take(CKM_AES_GCM, &of_text, sizeof of_text, &m[1]), CKR_OK);
+    for (size_t i = 0; i < ARRAY_COUNT(m); i++) {
+        assert_ptr_equal(m[i].params.gcm.iv.data, iv12);
+        assert_int_equal(m[i].params.gcm.iv.len, 12);
+        assert_ptr_equal(m[i].params.gcm.aad.data, aad);
+        assert_int_equal(m[i].params.gcm.aad.len, 3);
+        assert_int_equal(params_tag_len(&m[i]), 16);
+    }
+}
+
+static void
+a_structure_of_another_length_is_refused(void **state)
+{
+    CK_GCM_PARAMS p = { iv12, 12, 0, aad, 3, 128 };
+    struct mechanism m = { .type = 77 };
+
+    UNUSED(state);
+    for (size_t len = 0; len < sizeof p; len++) {
+        if (len != sizeof p - sizeof(CK_ULONG)) { /* that is the other layout's length */
+            assert_int_equal(take(CKM_AES_GCM, &p, len, &m), CKR_MECHANISM_PARAM_INVALID);
+        }
+    }
+    assert_int_equal(take(CKM_AES_GCM, NULL, sizeof p, &m), CKR_MECHANISM_PARAM_INVALID);
+    assert_int_equal(take(CKM_RSA_PKCS_PSS, NULL, 0, &m), CKR_MECHANISM_PARAM_INVALID);
+    assert_int_equal(m.type, 77);
+}
+
+static void
+pointers_and_lengths_inside_have_to_agree(void **state)
+{
+    CK_GCM_PARAMS no_iv = { NULL, 12, 0, NULL, 0, 128 };
+    CK_GCM_PARAMS no_aad = { iv12, 12, 0, NULL, 3, 128 };
+    CK_GCM_PARAMS long_iv = { iv12, 257, 0, NULL, 0, 128 };
+    CK_GCM_PARAMS long_aad = { iv12, 12, 0, aad, 65537, 128 };
+    CK_GCM_PARAMS huge_tag = { iv12, 12, 0, NULL, 0, (CK_ULONG)UINT32_MAX + 1 };
+    CK_GCM_PARAMS *const bad[] = { &no_iv, &no_aad, &long_iv, &long_aad, &huge_tag };
+    struct mechanism m;
+
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        assert_int_equal(take(CKM_AES_GCM, bad[i], sizeof *bad[i], &m),
+                         CKR_MECHANISM_PARAM_INVALID);
+    }
+}
+
+static void
+an_unaligned_parameter_is_taken(void **state)
+{
+    CK_AES_CTR_PARAMS p = { .ulCounterBits = 64 };
+    uint8_t memory[sizeof p + 1];
+    struct mechanism m;
+
+    UNUSED(state);
+    memset(p.cb, 0xc5, sizeof p.cb);
+    memcpy(memory + 1, &p, sizeof p);
+    assert_int_equal(take(CKM_AES_CTR, memory + 1, sizeof p, &m), CKR_OK);
+    assert_int_equal(m.params.ctr.bits, 64);
+    assert_int_equal(m.params.ctr.block.len, 16);
+    assert_ptr_equal(m.params.ctr.block.data, memory + 1 + offsetof(CK_AES_CTR_PARAMS, cb));
+}
+
+static void
+oaep_and_pss_are_taken_field_by_field(void **state)
+{
+    CK_RSA_PKCS_OAEP_PARAMS o = { CKM_SHA256, CKG_MGF1_SHA384, CKZ_DATA_SPECIFIED, aad, 3 };
+    CK_RSA_PKCS_PSS_PARAMS p = { CKM_SHA512, CKG_MGF1_SHA1, 20 };
+    struct mechanism m;
+
+    UNUSED(state);
+    assert_int_equal(take(CKM_RSA_PKCS_OAEP, &o, sizeof o, &m), CKR_OK);
+    assert_int_equal(m.params.oaep.hash, CKM_SHA256);
+    assert_int_equal(m.params.oaep.mgf, CKG_MGF1_SHA384);
+    assert_int_equal(m.params.oaep.source, CKZ_DATA_SPECIFIED);
+    assert_int_equal(m.params.oaep.label.len, 3);
+    assert_int_equal(take(CKM_RSA_PKCS_PSS, &p, sizeof p, &m), CKR_OK);
+    assert_int_equal(m.params.pss.hash, CKM_SHA512);
+    assert_int_equal(m.params.pss.mgf, CKG_MGF1_SHA1);
+    assert_int_equal(m.params.pss.salt_len, 20);
+}
+
+/* ---- over the wire ---- */
+
+static void
+every_shape_reads_back_to_the_same_bytes(void **state)
+{
+    const struct mechanism shapes[] = {
+        { .type = CKM_SHA256, .shape = PARAMS_none },
+        { .type = CKM_AES_CBC, .shape = PARAMS_iv, .params.iv = { { zeros, 16 } } },
+        { .type = CKM_AES_CTR, .shape = PARAMS_ctr, .params.ctr = { 128, { zeros, 16 } } },
+        gcm(iv12, 12, 96),
+        oaep(CKM_SHA256, CKG_MGF1_SHA256, 1, VIEW_TEXT("label")),
+        pss(CKM_RSA_PKCS_PSS, CKM_SHA_1, CKG_MGF1_SHA1, 20),
+    };
+
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(shapes); i++) {
+        struct mechanism m;
+        struct writer first, second;
+
+        writer_init(&first, 1000);
+        writer_init(&second, 1000);
+        mechanism_write(&first, &shapes[i]);
+
+        struct reader r = reader_of(writer_view(&first));
+
+        assert_true(mechanism_read(&r, &m));
+        assert_true(reader_done(&r));
+        assert_int_equal(m.type, shapes[i].type);
+        assert_int_equal(m.shape, shapes[i].shape);
+        mechanism_write(&second, &m);
+        assert_true(view_equal(writer_view(&first), writer_view(&second)));
+        for (size_t len = 0; len < first.len; len++) {
+            struct reader cut = reader_of(view_of(first.data, len));
+
+            assert_false(mechanism_read(&cut, &m));
+            assert_int_equal(cut.left, len);
+        }
+        writer_clear(&first);
+        writer_clear(&second);
+    }
+}
+
+static bool
+reads(const char *bytes, size_t len)
+{
+    struct reader r = reader_of(view_of(bytes, len));
+    struct mechanism m;
+
+    return mechanism_read(&r, &m) && reader_done(&r);
+}
+#define READS(literal) reads(literal, sizeof(literal) - 1)
+
+static void
+the_wire_form_is_canonical(void **state)
+{
+    UNUSED(state);
+    assert_true(READS("\x50\x02\0\0\0\0\0\0\0"));
+    assert_false(READS("\x50\x02\0\0\x06\0\0\0\0"));      /* no such shape */
+    assert_false(READS("\x50\x02\0\0\0\x01\0\0\0x"));     /* none with a byte */
+    assert_true(READS("\x50\x02\0\0\x01\x01\0\0\0x"));    /* an IV, whose length is judged later */
+    assert_false(READS("\x50\x02\0\0\x01\x11\0\0\0"
+                       "0123456789abcdefg"));              /* longer than any IV */
+    assert_true(READS("\x0d\0\0\0\x05\x0c\0\0\0"
+                      "0123456789ab"));
+    assert_false(READS("\x0d\0\0\0\x05\x0d\0\0\0"
+                       "0123456789abc"));                  /* PSS with a byte left over */
+}
+
+static void
+caps_hold_on_the_wire_too(void **state)
+{
+    static uint8_t bytes[257];
+    struct mechanism m = gcm(bytes, 257, 128);
+    struct writer w;
+
+    UNUSED(state);
+    writer_init(&w, 1000);
+    mechanism_write(&w, &m);
+
+    struct reader r = reader_of(writer_view(&w));
+
+    assert_false(mechanism_read(&r, &m));
+    writer_clear(&w);
+}
+
+/* ---- judged ---- */
+
+static void
+shape_and_type_have_to_be_the_rows(void **state)
+{
+    struct mechanism m = gcm(iv12, 12, 128);
+
+    UNUSED(state);
+    assert_int_equal(params_check(azure, mechanism_row(CKM_AES_CBC), CKF_ENCRYPT, NULL, &m),
+                     CKR_MECHANISM_PARAM_INVALID);
+    m.shape = PARAMS_none;
+    m.params.none.bytes = VIEW_EMPTY;
+    assert_int_equal(check(azure, CKF_ENCRYPT, NULL, &m), CKR_MECHANISM_PARAM_INVALID);
+}
+
+static void
+a_counter_has_1_to_128_bits(void **state)
+{
+    UNUSED(state);
+    for (uint32_t bits = 0; bits <= 130; bits++) {
+        struct mechanism m = { .type = CKM_AES_CTR,
+                               .shape = PARAMS_ctr,
+                               .params.ctr = { bits, { zeros, 16 } } };
+
+        assert_int_equal(check(azure, CKF_ENCRYPT, NULL, &m),
+                         bits >= 1 && bits <= 128 ? CKR_OK : CKR_MECHANISM_PARAM_INVALID);
+    }
+}
+
+static void
+gcm_tags_are_those_of_the_recommendation(void **state)
+{
+    UNUSED(state);
+    for (uint32_t bits = 0; bits <= 136; bits++) {
+        struct mechanism m = gcm(iv12, 12, bits);
+        bool full = bits == 96 || bits == 104 || bits == 112 || bits == 120 || bits == 128;
+        bool brief = bits == 32 || bits == 64;
+
+        assert_int_equal(check(azure, CKF_ENCRYPT, NULL, &m),
+                         full ? CKR_OK : CKR_MECHANISM_PARAM_INVALID);
+        assert_int_equal(check(standard, CKF_DECRYPT, NULL, &m),
+                         full || brief ? CKR_OK : CKR_MECHANISM_PARAM_INVALID);
+    }
+}
+
+static void
+a_gcm_iv_has_1_to_256_bytes(void **state)
+{
+    static uint8_t bytes[256];
+    struct mechanism one = gcm(iv12, 1, 128);
+    struct mechanism none = gcm(NULL, 0, 128);
+    struct mechanism longest = gcm(bytes, 256, 128);
+
+    UNUSED(state);
+    assert_int_equal(check(azure, CKF_ENCRYPT, NULL, &one), CKR_OK);
+    assert_int_equal(check(azure, CKF_ENCRYPT, NULL, &longest), CKR_OK);
+    assert_int_equal(check(azure, CKF_ENCRYPT, NULL, &none), CKR_MECHANISM_PARAM_INVALID);
+}
+
+static void
+fips_encrypts_with_generated_ivs_only(void **state)
+{
+    struct mechanism own = gcm(iv12, 12, 128);
+    struct mechanism blank = gcm(zeros, 12, 128);
+    struct mechanism longer = gcm(zeros, 13, 128);
+
+    UNUSED(state);
+    assert_int_equal(check(fips, CKF_ENCRYPT, NULL, &own), CKR_MECHANISM_PARAM_INVALID);
+    assert_int_equal(check(fips, CKF_ENCRYPT, NULL, &longer), CKR_MECHANISM_PARAM_INVALID);
+    assert_int_equal(check(fips, CKF_ENCRYPT, NULL, &blank), CKR_OK);
+    assert_int_equal(check(fips, CKF_DECRYPT, NULL, &own), CKR_OK);
+    assert_int_equal(check(azure, CKF_ENCRYPT, NULL, &own), CKR_OK);
+}
+
+static void
+twelve_zero_bytes_ask_for_an_iv_but_in_standard(void **state)
+{
+    struct mechanism own = gcm(iv12, 12, 128);
+    struct mechanism blank = gcm(zeros, 12, 128);
+    struct mechanism longer = gcm(zeros, 16, 128);
+    struct mechanism cbc = { .type = CKM_AES_CBC,
+                             .shape = PARAMS_iv,
+                             .params.iv = { { zeros, 12 } } };
+
+    UNUSED(state);
+    assert_true(params_wants_iv(azure, CKF_ENCRYPT, &blank));
+    assert_true(params_wants_iv(fips, CKF_ENCRYPT, &blank));
+    assert_false(params_wants_iv(standard, CKF_ENCRYPT, &blank));
+    assert_false(params_wants_iv(azure, CKF_DECRYPT, &blank));
+    assert_false(params_wants_iv(azure, CKF_ENCRYPT, &own));
+    assert_false(params_wants_iv(azure, CKF_ENCRYPT, &longer));
+    assert_false(params_wants_iv(azure, CKF_ENCRYPT, &cbc));
+}
+
+static void
+oaep_wants_known_functions_and_a_sane_source(void **state)
+{
+    struct mechanism good = oaep(CKM_SHA256, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, VIEW_TEXT("l"));
+    struct mechanism bare = oaep(CKM_SHA_1, CKG_MGF1_SHA1, 0, VIEW_EMPTY);
+    const struct mechanism bad[] = {
+        oaep(CKM_SHA256_HMAC, CKG_MGF1_SHA1, 1, VIEW_EMPTY),
+        oaep(0, CKG_MGF1_SHA1, 1, VIEW_EMPTY),
+        oaep(CKM_SHA256, 0, 1, VIEW_EMPTY),
+        oaep(CKM_SHA256, 99, 1, VIEW_EMPTY),
+        oaep(CKM_SHA256, CKG_MGF1_SHA1, 0, VIEW_TEXT("l")),
+        oaep(CKM_SHA256, CKG_MGF1_SHA1, 2, VIEW_EMPTY),
+    };
+
+    UNUSED(state);
+    assert_int_equal(check(azure, CKF_ENCRYPT, NULL, &good), CKR_OK);
+    assert_int_equal(check(azure, CKF_ENCRYPT, NULL, &bare), CKR_OK);
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        assert_int_equal(check(azure, CKF_ENCRYPT, NULL, &bad[i]), CKR_MECHANISM_PARAM_INVALID);
+    }
+}
+
+static void
+oaep_wants_a_modulus_with_room(void **state)
+{
+    struct mechanism m = oaep(CKM_SHA512, CKG_MGF1_SHA512, 1, VIEW_EMPTY);
+    struct key_info key = { .bits = 8 * (2 * 64 + 2) };
+
+    UNUSED(state);
+    assert_int_equal(check(azure, CKF_ENCRYPT, &key, &m), CKR_OK);
+    key.bits = 8 * (2 * 64 + 1);
+    assert_int_equal(check(azure, CKF_ENCRYPT, &key, &m), CKR_MECHANISM_PARAM_INVALID);
+    key.bits = 1024;
+    assert_int_equal(check(azure, CKF_ENCRYPT, &key, &m), CKR_MECHANISM_PARAM_INVALID);
+}
+
+static void
+pss_hashes_have_to_agree(void **state)
+{
+    struct mechanism plain = pss(CKM_RSA_PKCS_PSS, CKM_SHA384, CKG_MGF1_SHA256, 0);
+    struct mechanism same = pss(CKM_SHA256_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256, 32);
+    struct mechanism other = pss(CKM_SHA256_RSA_PKCS_PSS, CKM_SHA384, CKG_MGF1_SHA384, 48);
+    struct mechanism no_hash = pss(CKM_RSA_PKCS_PSS, 0, CKG_MGF1_SHA256, 0);
+    struct mechanism no_mgf = pss(CKM_RSA_PKCS_PSS, CKM_SHA384, 0, 0);
+
+    UNUSED(state);
+    assert_int_equal(check(azure, CKF_SIGN, NULL, &plain), CKR_OK);
+    assert_int_equal(check(azure, CKF_SIGN, NULL, &same), CKR_OK);
+    assert_int_equal(check(azure, CKF_SIGN, NULL, &other), CKR_MECHANISM_PARAM_INVALID);
+    assert_int_equal(check(azure, CKF_SIGN, NULL, &no_hash), CKR_MECHANISM_PARAM_INVALID);
+    assert_int_equal(check(azure, CKF_SIGN, NULL, &no_mgf), CKR_MECHANISM_PARAM_INVALID);
+}
+
+static void
+pss_salt_has_to_fit_the_modulus(void **state)
+{
+    static const struct {
+        uint32_t bits, salt_max;
+    } keys[] = {
+        { 2048, 256 - 2 - 32 },
+        { 2047, 256 - 2 - 32 },
+        { 2049, 256 - 2 - 32 }, /* k is 257, but one bit more fills no byte */
+        { 1024, 128 - 2 - 32 },
+    };
+
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+        struct key_info key = { .bits = keys[i].bits };
+        struct mechanism fits = pss(CKM_SHA256_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256,
+                                    keys[i].salt_max);
+        struct mechanism over = pss(CKM_SHA256_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256,
+                                    keys[i].salt_max + 1);
+        struct mechanism huge = pss(CKM_SHA256_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256,
+                                    UINT32_MAX);
+
+        assert_int_equal(check(azure, CKF_SIGN, &key, &fits), CKR_OK);
+        assert_int_equal(check(azure, CKF_SIGN, &key, &over), CKR_MECHANISM_PARAM_INVALID);
+        assert_int_equal(check(azure, CKF_SIGN, &key, &huge), CKR_MECHANISM_PARAM_INVALID);
+    }
+}
+
+static void
+a_key_too_small_for_the_hash_is_refused(void **state)
+{
+    struct key_info key = { .bits = 256 };
+    struct mechanism m = pss(CKM_RSA_PKCS_PSS, CKM_SHA512, CKG_MGF1_SHA512, 0);
+
+    UNUSED(state);
+    assert_int_equal(check(azure, CKF_SIGN, &key, &m), CKR_MECHANISM_PARAM_INVALID);
+    key.bits = 0;
+    assert_int_equal(check(azure, CKF_SIGN, &key, &m), CKR_MECHANISM_PARAM_INVALID);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_mechanism_without_parameter_takes_none),
+        cmocka_unit_test(cbc_takes_sixteen_bytes),
+        cmocka_unit_test(gcm_is_taken_in_both_layouts),
+        cmocka_unit_test(a_structure_of_another_length_is_refused),
+        cmocka_unit_test(pointers_and_lengths_inside_have_to_agree),
+        cmocka_unit_test(an_unaligned_parameter_is_taken),
+        cmocka_unit_test(oaep_and_pss_are_taken_field_by_field),
+        cmocka_unit_test(every_shape_reads_back_to_the_same_bytes),
+        cmocka_unit_test(the_wire_form_is_canonical),
+        cmocka_unit_test(caps_hold_on_the_wire_too),
+        cmocka_unit_test(shape_and_type_have_to_be_the_rows),
+        cmocka_unit_test(a_counter_has_1_to_128_bits),
+        cmocka_unit_test(gcm_tags_are_those_of_the_recommendation),
+        cmocka_unit_test(a_gcm_iv_has_1_to_256_bytes),
+        cmocka_unit_test(fips_encrypts_with_generated_ivs_only),
+        cmocka_unit_test(twelve_zero_bytes_ask_for_an_iv_but_in_standard),
+        cmocka_unit_test(oaep_wants_known_functions_and_a_sane_source),
+        cmocka_unit_test(oaep_wants_a_modulus_with_room),
+        cmocka_unit_test(pss_hashes_have_to_agree),
+        cmocka_unit_test(pss_salt_has_to_fit_the_modulus),
+        cmocka_unit_test(a_key_too_small_for_the_hash_is_refused),
+    };
+
+    return cmocka_run_group_tests_name("params", tests, NULL, NULL);
+}
