@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the HSM says, in the words of the tools. Several codes may be shown as one: the
+ * original tells less than PKCS #11 does.
+ */
+#include "tools/code.h"
+
+#include "wire/frame.h"
+
+#define POLICY "This operation violates the current configured/FIPS policies"
+#define NO_HANDLE "Invalid object handle is passed to this operation"
+
+/* clang-format off */
+/*    code                          shown       class                text */
+static const struct code codes[] = {
+    { CKR_OK,                       0x00,       "HSM Return",        "SUCCESS" },
+    { CKR_SIGNATURE_INVALID,        0x1b,       "CSP Error",         "ERR_BAD_PKCS_DATA" },
+    { CODE_USER_UNKNOWN,            0x9d,       "HSM Error",         "This user doesn't exist" },
+    { CKR_LOGIN_FAILURE,            0xa3,       "HSM Error",         "RET_USER_LOGIN_FAILURE" },
+    { CKR_PIN_INCORRECT,            0xa3,       "HSM Error",         "RET_USER_LOGIN_FAILURE" },
+    { CKR_PIN_LOCKED,               0xa3,       "HSM Error",         "RET_USER_LOGIN_FAILURE" },
+    { CKR_OBJECT_HANDLE_INVALID,    0xa8,       "HSM Error",         NO_HANDLE },
+    { CKR_KEY_HANDLE_INVALID,       0xa8,       "HSM Error",         NO_HANDLE },
+    { CKR_TOKEN_RESOURCE_EXCEEDED,  0xab,       "HSM Error",         "Reached the limit of Max number of supported objects" },
+    { CKR_MECHANISM_INVALID,        0xb3,       "HSM Error",         POLICY },
+    { CKR_KEY_SIZE_RANGE,           0xb3,       "HSM Error",         POLICY },
+    { CKR_CURVE_NOT_SUPPORTED,      0xb3,       "HSM Error",         POLICY },
+    { CKR_DOMAIN_PARAMS_INVALID,    0xb3,       "HSM Error",         POLICY },
+    { CKR_TEMPLATE_INCONSISTENT,    0xb3,       "HSM Error",         POLICY },
+    { CKR_DEVICE_MEMORY,            0xbb,       "HSM Error",         "HSM is busy; try again" },
+    { CKR_ACTION_PROHIBITED,        0xc6,       "HSM Error",         "Key Access is denied" },
+    { CKR_USER_TYPE_INVALID,        0xdb,       "HSM Error",         "Invalid User Type" },
+    { CKR_USER_NOT_LOGGED_IN,       0x101,      "HSM Error",         "no user of the right type is logged in; run loginHSM" },
+    { CKR_USER_ALREADY_LOGGED_IN,   0x100,      "HSM Error",         "a user is logged in already; run logoutHSM first" },
+    { CKR_USER_ANOTHER_ALREADY_LOGGED_IN, 0x104, "HSM Error",        "a user is logged in already; run logoutHSM first" },
+    { CKR_ARGUMENTS_BAD,            0x07,       "HSM Error",         "Invalid argument; a user's name has 1 to 31 letters, digits or _" },
+    { CKR_PIN_LEN_RANGE,            0xa2,       "HSM Error",         "a password has 8 to 32 characters" },
+    { CODE_USER_EXISTS,             0x9c,       "HSM Error",         "a user with this name exists already" },
+    { CODE_USER_OWNS_KEYS,          0x9f,       "HSM Error",         "this user owns keys; delete them first" },
+    { CKR_DEVICE_ERROR,             0x30000085, "HSM CLUSTER ERROR", "Server in cluster is unavailable" },
+    { CKR_GENERAL_ERROR,            0x30000085, "HSM CLUSTER ERROR", "Server in cluster is unavailable" },
+};
+/* clang-format on */
+
+const struct code *
+code_rows(size_t *ret_count)
+{
+    *ret_count = ARRAY_COUNT(codes);
+    return codes;
+}
+
+const struct code *
+code_of(CK_RV rv)
+{
+    static _Thread_local struct code other;
+
+    for (size_t i = 0; i < ARRAY_COUNT(codes); i++) {
+        if (codes[i].rv == rv) {
+            return &codes[i];
+        }
+    }
+    other = (struct code){ rv, (uint32_t)rv, "HSM Error", return_name(rv) };
+    return &other;
+}

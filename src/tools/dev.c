@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * azcloudhsm_dev: the program. `run` is up, the command, down; the rest are the pieces.
+ */
+#include "tools/dev.h"
+
+#include "tools/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RUN_FOLDER "azcloudhsm-dev.XXXXXX"
+
+struct dev_tool {
+    struct dev dev;
+    char **command; /* what stands after --, NULL when nothing does */
+    int lock;
+};
+
+static enum status tool_run(void *tool, const struct values *values);
+static enum status tool_up(void *tool, const struct values *values);
+static enum status tool_down(void *tool, const struct values *values);
+static enum status tool_status(void *tool, const struct values *values);
+static enum status tool_env(void *tool, const struct values *values);
+static enum status tool_help(void *tool, const struct values *values);
+
+/* clang-format off */
+#define DIR \
+        { "--dir",    "D",     ARGUMENT_TEXT,   NEED_NOT, 0, 0,   "its folder; $AZCLOUDHSM_DEV_DIR, else ~/.local/state/azcloudhsm_dev" }
+#define NEW \
+        { "--policy", "NAME",  ARGUMENT_TEXT,   NEED_NOT, 0, 0,   "azure (default), fips or standard; for a new folder" }, \
+        { "--nodes",  "COUNT", ARGUMENT_NUMBER, NEED_NOT, 1, 32,  "nodes: 1 for now" }
+
+static const struct command rows[] = {
+    { "run",    tool_run,    true, "makes an HSM, runs what stands after --, stops all; its status is the command's", {
+        { "--dir",    "D",   ARGUMENT_TEXT,   NEED_NOT, 0, 0,   "its folder, which then stays; a temporary one by default" }, NEW } },
+    { "up",     tool_up,     true, "starts what is not running; makes what is not there", { DIR, NEW } },
+    { "down",   tool_down,   true, "stops server and daemon; the keys stay", { DIR } },
+    { "status", tool_status, true, "tells what is running; exit status 0 when all is", { DIR } },
+    { "env",    tool_env,    true, "prints export lines for a shell", { DIR } },
+    { "help",   tool_help,   true, "lists the commands, or explains one", {
+        { "command",  "COMMAND", ARGUMENT_TEXT, NEED_NOT, 0, 0, "which one" } } },
+};
+/* clang-format on */
+
+static const struct command_table commands = { rows, ARRAY_COUNT(rows), false };
+
+static enum status
+tool_help(void *tool, const struct values *values)
+{
+    const char *name = values_text(values, "command");
+    const char *error = NULL;
+    const struct command *command = name != NULL ? command_find(&commands, name, &error) : NULL;
+
+    UNUSED(tool);
+    if (name == NULL) {
+        fputs("azcloudhsm_dev: a throwaway HSM. azcloudhsm_dev run -- COMMAND [ARGUMENT...]\n",
+              stdout);
+        command_list(&commands, stdout);
+    } else if (command == NULL) {
+        fprintf(stderr, "%s: %s\n", name, error);
+        return STATUS_MISUSED;
+    } else {
+        command_help(command, stdout);
+    }
+    return STATUS_DONE;
+}
+
+/* The folder as an absolute path without anything that JSON or a shell would have to quote. */
+static bool
+dir_set(struct dev *dev, const char *path)
+{
+    char resolved[PATH_MAX];
+
+    if (realpath(path, resolved) == NULL) {
+        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        return false;
+    }
+    if (strlen(resolved) >= sizeof dev->dir - 64) {
+        fprintf(stderr, "%s: the path is too long; take a shorter --dir\n", resolved);
+        return false;
+    }
+    for (const char *c = resolved; *c != '\0'; c++) {
+        if ((unsigned char)*c < 0x20 || strchr("\"\\'", *c) != NULL) {
+            fprintf(stderr, "%s: take a --dir without quotes and backslashes\n", resolved);
+            return false;
+        }
+    }
+    memcpy(dev->dir, resolved, strlen(resolved) + 1);
+    return true;
+}
+
+/* mkdir -p, the last one for us alone. */
+static bool
+folders_make(const char *path)
+{
+    char part[DEV_PATH_MAX];
+
+    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part) {
+        fprintf(stderr, "%s: the path is too long; take a shorter --dir\n", path);
+        return false;
+    }
+    for (char *c = part + 1; *c != '\0'; c++) {
+        if (*c == '/') {
+            *c = '\0';
+            (void)mkdir(part, 0777); /* what cannot be made shows at the last one */
+            *c = '/';
+        }
+    }
+    if (mkdir(part, 0700) < 0 && errno != EEXIST) {
+        perror(part);
+        return false;
+    }
+    return true;
+}
+
+/* --dir, the environment, or the usual place. */
+static bool
+dir_choose(const struct values *values, bool make, struct dev *dev)
+{
+    const char *given = values_text(values, "--dir");
+    const char *home = getenv("HOME");
+    char usual[DEV_PATH_MAX];
+
+    if (given == NULL) {
+        given = getenv("AZCLOUDHSM_DEV_DIR");
+    }
+    if (given == NULL && home != NULL) {
+        snprintf(usual, sizeof usual, "%s/.local/state/azcloudhsm_dev", home);
+        given = usual;
+    }
+    if (given == NULL) {
+        fputs("which folder? give --dir D\n", stderr);
+        return false;
+    }
+    return (!make || folders_make(given)) && dir_set(dev, given);
+}
+
+static bool
+new_read(const struct values *values, struct dev *dev)
+{
+    const char *name = values_text(values, "--policy");
+    enum policy policy = POLICY_AZURE;
+
+    if (name != NULL && !policy_parse(name, &policy)) {
+        fprintf(stderr, "--policy %s: give azure, fips or standard\n", name);
+        return false;
+    }
+    if (values_number(values, "--nodes", 1) != 1) {
+        fputs("--nodes: clusters of several nodes are not there yet; leave it out or give 1\n",
+              stderr);
+        return false;
+    }
+    dev->policy = policy_name(policy);
+    return true;
+}
+
+/* One azcloudhsm_dev at a time changes a folder. */
+static bool
+dir_lock(struct dev_tool *tool)
+{
+    tool->lock = open(tool->dev.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (tool->lock < 0 || flock(tool->lock, LOCK_EX) < 0) {
+        perror(tool->dev.dir);
+        return false;
+    }
+    return true;
+}
+
+static void
+dir_unlock(struct dev_tool *tool)
+{
+    if (tool->lock >= 0) {
+        close(tool->lock);
+        tool->lock = -1;
+    }
+}
+
+static bool
+server_up(struct dev *dev)
+{
+    char path[DEV_PATH_MAX];
+
+    /* What an earlier one left is no sign of readiness. */
+    return dev_path(dev, "node0/server.ports", path) &&
+           (unlink(path) == 0 || errno == ENOENT) && dev_start(dev, DEV_SERVER) &&
+           dev_wait(dev, DEV_SERVER) &&
+           /* From now on the same ports, so that the daemon finds a restarted server. */
+           dev_write_server(dev);
+}
+
+/* Everything from nothing. Keys are made while the partition is initialised. */
+static bool
+make_all(struct dev *dev)
+{
+    char path[DEV_PATH_MAX];
+
+    if (dev_exists(dev, "node0")) {
+        fprintf(stderr, "%s holds an HSM that was never finished; remove the folder\n", dev->dir);
+        return false;
+    }
+    if (!dev_path(dev, "node0", path)) {
+        return false;
+    }
+    if (mkdir(path, 0700) < 0) {
+        perror(path);
+        return false;
+    }
+    if (!dev_write_server(dev)) {
+        return false;
+    }
+
+    pid_t pid = dev_initialize(dev);
+    bool ok = pid > 0 && dev_certificates(dev);
+
+    /* Waited for in any case: no child is left behind. */
+    if (pid > 0 && !dev_initialized(dev, pid)) {
+        ok = false;
+    }
+    return ok && server_up(dev) && dev_write_clients(dev) && dev_start(dev, DEV_DAEMON) &&
+           dev_create_user(dev) && dev_wait(dev, DEV_DAEMON) &&
+           dev_write(dev, "made", "%s\n", dev->policy);
+}
+
+/* Starts what is not running. */
+static bool
+start_rest(struct dev *dev)
+{
+    const pid_t server = dev_running(dev, DEV_SERVER);
+
+    if (server != 0 && !dev_read_ports(dev)) {
+        fprintf(stderr, "the server (pid %ld) has not come up; run down first\n", (long)server);
+        return false;
+    }
+    if (server == 0 && !server_up(dev)) {
+        return false;
+    }
+    if (dev_running(dev, DEV_DAEMON) == 0 &&
+        (!dev_write_clients(dev) || !dev_start(dev, DEV_DAEMON))) {
+        return false;
+    }
+    return dev_read_socket(dev) && dev_wait(dev, DEV_DAEMON);
+}
+
+static bool
+all_up(struct dev *dev)
+{
+    return dev_exists(dev, "made") ? start_rest(dev) : make_all(dev);
+}
+
+static bool
+all_down(struct dev *dev)
+{
+    bool daemon = dev_stop(dev, DEV_DAEMON);
+    bool server = dev_stop(dev, DEV_SERVER);
+
+    dev_remove_socket(dev);
+    return daemon && server;
+}
+
+static void
+status_print(struct dev *dev)
+{
+    const pid_t server = dev_running(dev, DEV_SERVER);
+    const pid_t daemon = dev_running(dev, DEV_DAEMON);
+
+    if (server != 0 && dev_read_ports(dev)) {
+        printf("server: running (pid %ld), client 127.0.0.1:%u, management 127.0.0.1:%u\n",
+               (long)server, dev->client_port, dev->manage_port);
+    } else {
+        puts(server != 0 ? "server: starting" : "server: stopped");
+    }
+    if (daemon != 0 && dev_read_socket(dev)) {
+        printf("daemon: running (pid %ld), socket %s\n", (long)daemon, dev->socket_path);
+    } else {
+        puts("daemon: stopped");
+    }
+}
+
+static enum status
+tool_up(void *opaque, const struct values *values)
+{
+    struct dev_tool *tool = opaque;
+    struct dev *dev = &tool->dev;
+
+    dev->detach = true;
+    if (tool->command != NULL) {
+        fputs("up takes no command; run does\n", stderr);
+        return STATUS_MISUSED;
+    }
+    if (!new_read(values, dev) || !dir_choose(values, true, dev)) {
+        return STATUS_MISUSED;
+    }
+    if (!dir_lock(tool)) {
+        return STATUS_REFUSED;
+    }
+
+    const bool had_server = dev_running(dev, DEV_SERVER) != 0;
+    const bool had_daemon = dev_running(dev, DEV_DAEMON) != 0;
+    const bool ok = all_up(dev);
+
+    /* A failed call changes nothing: what ran before goes on. */
+    if (!ok && !had_daemon) {
+        dev_stop(dev, DEV_DAEMON);
+    }
+    if (!ok && !had_server) {
+        dev_stop(dev, DEV_SERVER);
+    }
+    dir_unlock(tool);
+    if (!ok) {
+        return STATUS_REFUSED;
+    }
+    status_print(dev);
+    printf("next: eval \"$(azcloudhsm_dev env --dir '%s')\"\n", dev->dir);
+    return STATUS_DONE;
+}
+
+static enum status
+tool_down(void *opaque, const struct values *values)
+{
+    struct dev_tool *tool = opaque;
+
+    if (!dir_choose(values, false, &tool->dev)) {
+        return STATUS_MISUSED;
+    }
+    if (!dir_lock(tool)) {
+        return STATUS_REFUSED;
+    }
+
+    bool ok = all_down(&tool->dev);
+
+    dir_unlock(tool);
+    return ok ? STATUS_DONE : STATUS_REFUSED;
+}
+
+static enum status
+tool_status(void *opaque, const struct values *values)
+{
+    struct dev_tool *tool = opaque;
+
+    if (!dir_choose(values, false, &tool->dev)) {
+        return STATUS_MISUSED;
+    }
+    status_print(&tool->dev);
+    return dev_running(&tool->dev, DEV_SERVER) != 0 && dev_running(&tool->dev, DEV_DAEMON) != 0
+               ? STATUS_DONE
+               : STATUS_REFUSED;
+}
+
+static enum status
+tool_env(void *opaque, const struct values *values)
+{
+    struct dev_tool *tool = opaque;
+    const char *dir = tool->dev.dir;
+    char module[DEV_PATH_MAX];
+
+    if (!dir_choose(values, false, &tool->dev)) {
+        return STATUS_MISUSED;
+    }
+    printf("export AZCLOUDHSM_APPLICATION_CFG='%s/azcloudhsm_application.cfg'\n", dir);
+    printf("export AZCLOUDHSM_DEV_DIR='%s'\n", dir);
+    if (dev_module_path(module)) {
+        printf("export AZCLOUDHSM_PKCS11_MODULE='%s'\n", module);
+    }
+    return STATUS_DONE;
+}
+
+static bool
+run_dir(const struct values *values, struct dev *dev, bool *ret_temporary)
+{
+    const char *given = values_text(values, "--dir");
+    const char *base = getenv("TMPDIR");
+    char path[DEV_PATH_MAX];
+
+    *ret_temporary = false;
+    if (given != NULL) {
+        return folders_make(given) && dir_set(dev, given);
+    }
+    snprintf(path, sizeof path, "%s/" RUN_FOLDER, base != NULL && base[0] != '\0' ? base : "/tmp");
+    if (mkdtemp(path) == NULL) {
+        perror(path);
+        return false;
+    }
+    *ret_temporary = true;
+    return dir_set(dev, path);
+}
+
+static enum status
+tool_run(void *opaque, const struct values *values)
+{
+    struct dev_tool *tool = opaque;
+    struct dev *dev = &tool->dev;
+    bool temporary;
+    int status = STATUS_REFUSED;
+
+    if (tool->command == NULL) {
+        fputs("run what? azcloudhsm_dev run -- COMMAND [ARGUMENT...]\n", stderr);
+        return STATUS_MISUSED;
+    }
+    if (!new_read(values, dev) || !run_dir(values, dev, &temporary)) {
+        return STATUS_MISUSED;
+    }
+    if (!dir_lock(tool)) {
+        return STATUS_REFUSED;
+    }
+
+    bool ok = all_up(dev);
+
+    /* The command may call azcloudhsm_dev itself. */
+    dir_unlock(tool);
+    if (ok) {
+        status = dev_command(dev, tool->command);
+    }
+    all_down(dev);
+    if (temporary) {
+        dev_remove(dev);
+    }
+    /* The command's own status, which enum status has no name for. */
+    exit(fflush(stdout) == 0 ? status : STATUS_REFUSED);
+}
+
+int
+main(int argc, char **argv)
+{
+    struct dev_tool tool = { .lock = -1 };
+    struct values values = { 0 };
+    char help[] = "help";
+    char *no_words[] = { help };
+    size_t count = (size_t)argc - 1;
+    size_t used = 0;
+
+    for (int i = 1; i < argc && tool.command == NULL; i++) {
+        if (strcmp(argv[i], "--") == 0 && i + 1 < argc) {
+            tool.command = argv + i + 1;
+            count = (size_t)i - 1;
+        }
+    }
+
+    const bool asked = count > 0 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0);
+    char **words = count == 0 || asked ? no_words : argv + 1;
+
+    if (asked || count == 0) {
+        count = 1;
+    }
+    if (!command_parse(&commands, words, count, &used, &values)) {
+        return STATUS_MISUSED;
+    }
+    if (used < count) {
+        fprintf(stderr, "what is %s? A command stands after --\n", words[used]);
+        return STATUS_MISUSED;
+    }
+    dev_hold_signals();
+
+    enum status status = command_run(&tool, &values);
+
+    values_clear(&values);
+    return fflush(stdout) == 0 ? (int)status : STATUS_REFUSED;
+}

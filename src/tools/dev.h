@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * azcloudhsm_dev: a throwaway HSM for a laptop or CI. A folder D holds all there is of it:
+ *
+ *     PO.key PO.crt                  the owner, who signs the node
+ *     client_ca.key client_ca.crt    who signs clients
+ *     client.key client.crt          the daemon's and the management tool's certificate
+ *     node0/                         the node's state, node.key, node.crt, its configuration
+ *     azcloudhsm_*.cfg               what the daemon, the tools and applications read
+ *     client.pid client.log          the daemon's
+ *     made                           written last: the folder is whole
+ */
+#ifndef TOOLS_DEV_H
+#define TOOLS_DEV_H
+
+#include "rules/rules.h"
+
+#include <stdarg.h>
+#include <sys/types.h>
+
+#define DEV_PATH_MAX 512u
+#define DEV_TEXT_MAX 4096u
+#define DEV_WAIT_MS 10000
+#define DEV_STOP_MS 5000
+
+/* The serial number of the only node, in its certificate. */
+#define DEV_SERIAL "000000001"
+
+#define DEV_OFFICER "admin"
+#define DEV_OFFICER_PASSWORD "adminpassword"
+#define DEV_USER "cu1"
+#define DEV_USER_PASSWORD "user1234"
+
+struct dev {
+    char dir[DEV_PATH_MAX]; /* absolute */
+    char socket_path[DEV_PATH_MAX];
+    const char *policy;
+    bool detach; /* what is started outlives this program */
+    unsigned client_port;
+    unsigned manage_port;
+};
+
+enum dev_program { DEV_SERVER, DEV_DAEMON };
+
+/* dev_cert.c: makes PO, node and client keys with their certificates in D. */
+MUST_USE bool dev_certificates(const struct dev *dev);
+
+/* dev_files.c. Failures print a line on stderr. */
+/* "D/name" into path, which has DEV_PATH_MAX bytes. */
+MUST_USE bool dev_path(const struct dev *dev, const char *name, char *path);
+/* Replaces a file whole, or leaves it as it was. */
+MUST_USE bool dev_write(const struct dev *dev, const char *name, const char *format, ...)
+    PRINTF(3, 4);
+/* A small text file; false when it is not there. Prints nothing. */
+MUST_USE bool dev_read(const struct dev *dev, const char *name, char *text, size_t size);
+bool dev_exists(const struct dev *dev, const char *name);
+/* The node's configuration, on the ports of dev (0: any that is free). */
+MUST_USE bool dev_write_server(const struct dev *dev);
+/* Everything that the daemon, the tools and applications read. Chooses the socket's path. */
+MUST_USE bool dev_write_clients(struct dev *dev);
+/* The ports that the running node has. */
+MUST_USE bool dev_read_ports(struct dev *dev);
+/* The daemon's socket, as dev_write_clients() chose it. */
+MUST_USE bool dev_read_socket(struct dev *dev);
+/* Removes the socket's folder when it is one of its own. */
+void dev_remove_socket(struct dev *dev);
+/* Removes D with all in it. */
+void dev_remove(const struct dev *dev);
+
+/* dev_process.c */
+/* The pid of D's server or daemon, 0 when it is not running. */
+pid_t dev_running(const struct dev *dev, enum dev_program program);
+/* The PKCS #11 module; path has DEV_PATH_MAX bytes. False with a line on stderr. */
+MUST_USE bool dev_module_path(char *path);
+/* Starts `azcloudhsm_server CFG --initialize`; the pid, or -1. */
+pid_t dev_initialize(const struct dev *dev);
+/* Waits for it; false when it failed (its own words are on stderr). */
+MUST_USE bool dev_initialized(const struct dev *dev, pid_t pid);
+/* Starts server or daemon with its log in D; false with a line on stderr. */
+MUST_USE bool dev_start(const struct dev *dev, enum dev_program program);
+/* Waits until it answers; false with a line on stderr when it ended or took too long. */
+MUST_USE bool dev_wait(struct dev *dev, enum dev_program program);
+/* SIGTERM, then SIGKILL; true when it is gone. */
+bool dev_stop(const struct dev *dev, enum dev_program program);
+/* Runs the command in D's environment; its exit status, 128+n for a signal. */
+int dev_command(const struct dev *dev, char **command);
+/* From now on signals that end this program are kept until someone looks. */
+void dev_hold_signals(void);
+bool dev_interrupted(void);
+
+/* dev_user.c: creates DEV_USER over the management port. */
+MUST_USE bool dev_create_user(const struct dev *dev);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * azcloudhsm_dev: keys and certificates. PO.key is RSA-2048, as the seeds make it; the others
+ * are on P-256, which is made in no time.
+ */
+#include "tools/dev.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <openssl/bn.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+
+#define DAYS 3650
+#define SERIAL_BITS 127
+
+/* One certificate with its key. issuer NULL: it signs itself, and may sign others. */
+struct identity {
+    const char *key_file;
+    const char *certificate_file;
+    bool rsa;
+    char name[128]; /* CN */
+    EVP_PKEY *key;
+    X509 *certificate;
+};
+
+static FILE *
+file_create(const struct dev *dev, const char *name)
+{
+    char path[DEV_PATH_MAX];
+
+    if (!dev_path(dev, name, path)) {
+        return NULL;
+    }
+
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+
+    if (file == NULL) {
+        perror(path);
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    return file;
+}
+
+static bool
+identity_write(const struct dev *dev, const struct identity *identity)
+{
+    FILE *file = file_create(dev, identity->key_file);
+    bool ok = file != NULL &&
+              PEM_write_PrivateKey(file, identity->key, NULL, NULL, 0, NULL, NULL) == 1;
+
+    if (file != NULL && fclose(file) != 0) {
+        ok = false;
+    }
+    file = ok ? file_create(dev, identity->certificate_file) : NULL;
+    ok = file != NULL && PEM_write_X509(file, identity->certificate) == 1;
+    if (file != NULL && fclose(file) != 0) {
+        ok = false;
+    }
+    return ok;
+}
+
+static bool
+extension_add(X509 *certificate, X509 *issuer, int nid, const char *value)
+{
+    X509V3_CTX context;
+    X509_EXTENSION *extension;
+    bool ok;
+
+    X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
+    extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
+    ok = extension != NULL && X509_add_ext(certificate, extension, -1) == 1;
+    X509_EXTENSION_free(extension);
+    return ok;
+}
+
+static bool
+serial_set(X509 *certificate)
+{
+    BIGNUM *number = BN_new();
+    bool ok = number != NULL &&
+              BN_rand(number, SERIAL_BITS, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) == 1 &&
+              BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
+
+    BN_free(number);
+    return ok;
+}
+
+static bool
+certificate_sign(struct identity *identity, const struct identity *issuer)
+{
+    const struct identity *signer = issuer != NULL ? issuer : identity;
+    X509 *certificate = X509_new();
+    X509_NAME *name = certificate != NULL ? X509_get_subject_name(certificate) : NULL;
+
+    identity->certificate = certificate;
+    return certificate != NULL && X509_set_version(certificate, X509_VERSION_3) == 1 &&
+           serial_set(certificate) &&
+           X509_gmtime_adj(X509_getm_notBefore(certificate), -3600) != NULL &&
+           X509_time_adj_ex(X509_getm_notAfter(certificate), DAYS, 0, NULL) != NULL &&
+           X509_NAME_add_entry_by_txt(name, "O", MBSTRING_ASC,
+                                      (const unsigned char *)"azcloudhsm_dev", -1, -1, 0) == 1 &&
+           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                                      (const unsigned char *)identity->name, -1, -1, 0) == 1 &&
+           X509_set_issuer_name(certificate, X509_get_subject_name(signer->certificate)) == 1 &&
+           X509_set_pubkey(certificate, identity->key) == 1 &&
+           extension_add(certificate, signer->certificate, NID_subject_key_identifier, "hash") &&
+           extension_add(certificate, signer->certificate, NID_basic_constraints,
+                         issuer == NULL ? "critical,CA:TRUE" : "critical,CA:FALSE") &&
+           extension_add(certificate, signer->certificate, NID_key_usage,
+                         issuer == NULL ? "critical,keyCertSign,cRLSign"
+                                        : "critical,digitalSignature") &&
+           X509_sign(certificate, signer->key, EVP_sha256()) > 0;
+}
+
+static bool
+identity_make(const struct dev *dev, struct identity *identity, const struct identity *issuer)
+{
+    identity->key = identity->rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+
+    bool ok = identity->key != NULL && certificate_sign(identity, issuer) &&
+              identity_write(dev, identity);
+
+    if (!ok) {
+        fprintf(stderr, "%s cannot be made: %s\n", identity->certificate_file,
+                ERR_peek_error() != 0 ? ERR_reason_error_string(ERR_peek_error())
+                                      : "writing failed");
+    }
+    return ok;
+}
+
+static void
+identity_clear(struct identity *identity)
+{
+    EVP_PKEY_free(identity->key);
+    X509_free(identity->certificate);
+}
+
+bool
+dev_certificates(const struct dev *dev)
+{
+    struct identity owner = { "PO.key", "PO.crt", true, "PO", NULL, NULL };
+    struct identity ca = { "client_ca.key", "client_ca.crt", false, "client CA", NULL, NULL };
+    struct identity node = { "node0/node.key", "node0/node.crt", false, "", NULL, NULL };
+    struct identity client = { "client.key", "client.crt", false, "client", NULL, NULL };
+
+    snprintf(node.name, sizeof node.name, "HSM:%s:PARTN:1", DEV_SERIAL);
+
+    bool ok = identity_make(dev, &ca, NULL) && identity_make(dev, &client, &ca) &&
+              identity_make(dev, &owner, NULL) && identity_make(dev, &node, &owner);
+
+    identity_clear(&owner);
+    identity_clear(&ca);
+    identity_clear(&node);
+    identity_clear(&client);
+    return ok;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * azcloudhsm_dev: the files of D, all but keys and certificates.
+ */
+#include "tools/dev.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define SOCKET_NAME "daemon.sock"
+#define SOCKET_FOLDER "/tmp/azcloudhsm-"
+
+bool
+dev_path(const struct dev *dev, const char *name, char *path)
+{
+    int len = snprintf(path, DEV_PATH_MAX, "%s/%s", dev->dir, name);
+
+    if (len < 0 || (size_t)len >= DEV_PATH_MAX) {
+        fprintf(stderr, "%s: the path is too long; take a shorter --dir\n", dev->dir);
+        return false;
+    }
+    return true;
+}
+
+bool
+dev_write(const struct dev *dev, const char *name, const char *format, ...)
+{
+    char path[DEV_PATH_MAX];
+    char fresh[DEV_PATH_MAX + 8];
+    va_list arguments;
+
+    if (!dev_path(dev, name, path)) {
+        return false;
+    }
+    snprintf(fresh, sizeof fresh, "%s.new", path);
+
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+
+    if (file == NULL) {
+        perror(fresh);
+        if (fd >= 0) {
+            close(fd);
+        }
+        return false;
+    }
+    va_start(arguments, format);
+
+    bool ok = vfprintf(file, format, arguments) >= 0;
+
+    va_end(arguments);
+    if (fclose(file) != 0 || !ok || rename(fresh, path) < 0) {
+        perror(path);
+        return false;
+    }
+    return true;
+}
+
+bool
+dev_read(const struct dev *dev, const char *name, char *text, size_t size)
+{
+    char path[DEV_PATH_MAX];
+    int fd = dev_path(dev, name, path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t len = -1;
+
+    if (fd >= 0) {
+        len = read(fd, text, size - 1);
+        close(fd);
+    }
+    if (len < 0) {
+        return false;
+    }
+    text[len] = '\0';
+    return true;
+}
+
+bool
+dev_exists(const struct dev *dev, const char *name)
+{
+    char path[DEV_PATH_MAX];
+
+    return dev_path(dev, name, path) && access(path, F_OK) == 0;
+}
+
+bool
+dev_write_server(const struct dev *dev)
+{
+    return dev_write(dev, "node0/azcloudhsm_server.cfg",
+                     "{\n"
+                     "  \"listen\": [\"127.0.0.1:%u\"],\n"
+                     "  \"listen_management\": [\"127.0.0.1:%u\"],\n"
+                     "  \"state\": \"%s/node0\",\n"
+                     "  \"certificate\": \"node.crt\",\n"
+                     "  \"private_key\": \"node.key\",\n"
+                     "  \"owner_certificate\": \"%s/PO.crt\",\n"
+                     "  \"client_ca\": \"%s/client_ca.crt\",\n"
+                     "  \"require_client_certificate\": true,\n"
+                     "  \"log_level\": \"INFO\"\n"
+                     "}\n",
+                     dev->client_port, dev->manage_port, dev->dir, dev->dir, dev->dir);
+}
+
+/* The path of a Unix socket has little room: a D that is deep gets a folder under /tmp. */
+static bool
+socket_choose(struct dev *dev)
+{
+    struct sockaddr_un address;
+    char folder[] = SOCKET_FOLDER "XXXXXX";
+
+    if (strlen(dev->dir) + sizeof SOCKET_NAME + 1 <= sizeof address.sun_path) {
+        return dev_path(dev, SOCKET_NAME, dev->socket_path);
+    }
+    dev_remove_socket(dev);
+    if (mkdtemp(folder) == NULL) {
+        perror(folder);
+        return false;
+    }
+    snprintf(dev->socket_path, sizeof dev->socket_path, "%s/" SOCKET_NAME, folder);
+    return true;
+}
+
+bool
+dev_write_clients(struct dev *dev)
+{
+    return socket_choose(dev) &&
+           dev_write(dev, "socket_path", "%s\n", dev->socket_path) &&
+           dev_write(dev, "azcloudhsm_client.cfg",
+                     "{\n"
+                     "  \"client\": {\n"
+                     "    \"daemon_id\": 1,\n"
+                     "    \"e2e_owner_crt_path\": \"%s/PO.crt\",\n"
+                     "    \"log_level\": \"INFO\",\n"
+                     "    \"reconnect_attempts\": -1,\n"
+                     "    \"reconnect_interval\": 1,\n"
+                     "    \"socket_type\": \"UNIXSOCKET\",\n"
+                     "    \"socket_path\": \"%s\",\n"
+                     "    \"socket_mode\": \"0600\",\n"
+                     "    \"state\": \"%s\"\n"
+                     "  },\n"
+                     "  \"server\": {\n"
+                     "    \"hostname\": \"127.0.0.1\",\n"
+                     "    \"port\": %u\n"
+                     "  },\n"
+                     "  \"ssl\": {\n"
+                     "    \"certificate\": \"%s/client.crt\",\n"
+                     "    \"pkey\": \"%s/client.key\"\n"
+                     "  }\n"
+                     "}\n",
+                     dev->dir, dev->socket_path, dev->dir, dev->client_port, dev->dir,
+                     dev->dir) &&
+           dev_write(dev, "azcloudhsm_mgmt_util.cfg",
+                     "{\n"
+                     "  \"servers\": [\n"
+                     "    {\n"
+                     "      \"name\": \"hsm1\",\n"
+                     "      \"hostname\": \"127.0.0.1\",\n"
+                     "      \"port\": %u,\n"
+                     "      \"certificate\": \"%s/client.crt\",\n"
+                     "      \"pkey\": \"%s/client.key\",\n"
+                     "      \"e2e_encryption\": {\n"
+                     "        \"enable\": \"yes\",\n"
+                     "        \"owner_cert_path\": \"%s/PO.crt\"\n"
+                     "      },\n"
+                     "      \"enable\": \"yes\"\n"
+                     "    }\n"
+                     "  ]\n"
+                     "}\n",
+                     dev->manage_port, dev->dir, dev->dir, dev->dir) &&
+           dev_write(dev, "azcloudhsm_application.cfg",
+                     "DAEMON_ID=1\n"
+                     "SOCKET_TYPE=UNIXSOCKET\n"
+                     "SOCKET_PATH=%s\n"
+                     "DEFAULT_WRAP_WITH_TRUSTED=1\n",
+                     dev->socket_path);
+}
+
+/* The port at the end of the line `what HOST:PORT`. */
+static bool
+port_find(const char *text, const char *what, unsigned *ret_port)
+{
+    const char *line = strstr(text, what);
+    const char *end = line != NULL ? strchr(line, '\n') : NULL;
+
+    if (end == NULL) {
+        return false;
+    }
+
+    const char *colon = end;
+
+    while (colon > line && *colon != ':') {
+        colon--;
+    }
+
+    unsigned long port = strtoul(colon + 1, NULL, 10);
+
+    if (*colon != ':' || port == 0 || port > 65535) {
+        return false;
+    }
+    *ret_port = (unsigned)port;
+    return true;
+}
+
+bool
+dev_read_ports(struct dev *dev)
+{
+    char text[DEV_TEXT_MAX];
+
+    return dev_read(dev, "node0/server.ports", text, sizeof text) &&
+           port_find(text, "client ", &dev->client_port) &&
+           port_find(text, "management ", &dev->manage_port);
+}
+
+bool
+dev_read_socket(struct dev *dev)
+{
+    if (!dev_read(dev, "socket_path", dev->socket_path, sizeof dev->socket_path)) {
+        return false;
+    }
+    dev->socket_path[strcspn(dev->socket_path, "\n")] = '\0';
+    return true;
+}
+
+void
+dev_remove_socket(struct dev *dev)
+{
+    if (dev_read_socket(dev) &&
+        strncmp(dev->socket_path, SOCKET_FOLDER, strlen(SOCKET_FOLDER)) == 0) {
+        unlink(dev->socket_path);
+        *strrchr(dev->socket_path, '/') = '\0';
+        rmdir(dev->socket_path);
+    }
+}
+
+static int
+entry_remove(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+    UNUSED(status);
+    UNUSED(type);
+    UNUSED(where);
+    return remove(path);
+}
+
+void
+dev_remove(const struct dev *dev)
+{
+    if (nftw(dev->dir, entry_remove, 16, FTW_DEPTH | FTW_PHYS) != 0) {
+        fprintf(stderr, "%s cannot be removed: %s\n", dev->dir, strerror(errno));
+    }
+}

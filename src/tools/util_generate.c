@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * azcloudhsm_util: making keys. What a kind of key may do is a row; the options that every
+ * such command has are read in one place.
+ */
+#include "tools/util.h"
+
+#include <string.h>
+
+#define TEMPLATE_MAX 4096u
+
+/* The numbers of -t. */
+enum sym_type { SYM_GENERIC = 16, SYM_RC4 = 18, SYM_DES3 = 21, SYM_AES = 31 };
+
+/* clang-format off */
+/*                                    usage attributes, all TRUE; 0 ends a row */
+static const CK_ATTRIBUTE_TYPE usage_aes[]         = { CKA_ENCRYPT, CKA_DECRYPT, CKA_WRAP, CKA_UNWRAP, CKA_DERIVE, 0 };
+static const CK_ATTRIBUTE_TYPE usage_generic[]     = { CKA_DERIVE, 0 };
+static const CK_ATTRIBUTE_TYPE usage_rsa_public[]  = { CKA_VERIFY, CKA_ENCRYPT, CKA_WRAP, 0 };
+static const CK_ATTRIBUTE_TYPE usage_rsa_private[] = { CKA_SIGN, CKA_DECRYPT, CKA_UNWRAP, 0 };
+static const CK_ATTRIBUTE_TYPE usage_ec_public[]   = { CKA_VERIFY, 0 };
+static const CK_ATTRIBUTE_TYPE usage_ec_private[]  = { CKA_SIGN, CKA_DERIVE, 0 };
+/* clang-format on */
+
+/* What every object gets, and what a usage row says. */
+static void
+common_write(struct writer *w, const struct values *values, const CK_ATTRIBUTE_TYPE *usage)
+{
+    const char *id = values_text(values, "-id");
+
+    attribute_write_bool(w, CKA_TOKEN, !values_given(values, "-sess"));
+    attribute_write_bool(w, CKA_PRIVATE, true);
+    attribute_write(w, CKA_LABEL, view_str(values_text(values, "-l")));
+    if (id != NULL) {
+        attribute_write(w, CKA_ID, view_str(id));
+    }
+    for (; *usage != 0; usage++) {
+        attribute_write_bool(w, *usage, true);
+    }
+}
+
+/* What private and secret keys get beside. */
+static void
+secret_write(struct writer *w, const struct util *util, const struct values *values)
+{
+    attribute_write_bool(w, CKA_SENSITIVE, true);
+    attribute_write_bool(w, CKA_EXTRACTABLE, !values_given(values, "-nex"));
+    attribute_write_bool(
+        w, CKA_WRAP_WITH_TRUSTED,
+        values_number(values, "-wrap_with_trusted", util->config.wrap_with_trusted) != 0);
+}
+
+/* False, with a line on stderr, when a key has the id already or the HSM cannot be asked. */
+static bool
+id_is_free(struct util *util, const struct values *values)
+{
+    const char *id = values_text(values, "-id");
+    struct find_reply reply;
+    struct writer template;
+    struct call call;
+    bool free = false;
+
+    if (id == NULL) {
+        return true;
+    }
+    writer_init(&template, TEMPLATE_MAX);
+    attribute_write(&template, CKA_ID, view_str(id));
+
+    CK_RV rv = call_begin(util->client, &call);
+
+    if (rv == CKR_OK) {
+        const struct find_request request = { .template = writer_view(&template), .max = 1 };
+
+        find_request_write(call.body, &request);
+        rv = call_send(&call, OPERATION_FIND, UTIL_SESSION, FRAME_READ_WRITE);
+    }
+    if (rv == CKR_OK && !find_reply_read(call.reply, &reply)) {
+        rv = CKR_DEVICE_ERROR;
+    }
+    if (rv != CKR_OK) {
+        util_returned("Cfm3FindKey", rv);
+    } else if (info_array_count(reply.found) > 0) {
+        fprintf(stderr, "%s: -id %s: key %u has this id; give another\n", values->command->name,
+                id, (unsigned)info_array_get(reply.found, 0).handle);
+    } else {
+        free = true;
+    }
+    call_end(&call);
+    writer_clear(&template);
+    return free;
+}
+
+static CK_RV
+key_generate(struct util *util, CK_MECHANISM_TYPE type, const struct writer *template,
+             uint32_t *ret_handle)
+{
+    const struct generate_key_request request = {
+        .mechanism = { .type = (uint32_t)type, .shape = PARAMS_none },
+        .template = writer_view(template),
+    };
+    struct generate_key_reply reply;
+    struct call call;
+    CK_RV rv;
+
+    if (!writer_ok(template)) {
+        return CKR_HOST_MEMORY;
+    }
+    if ((rv = call_begin(util->client, &call)) == CKR_OK) {
+        generate_key_request_write(call.body, &request);
+        rv = call_send(&call, OPERATION_GENERATE_KEY, UTIL_SESSION, FRAME_READ_WRITE);
+    }
+    if (rv == CKR_OK &&
+        (!generate_key_reply_read(call.reply, &reply) || info_array_count(reply.made) != 1)) {
+        rv = CKR_DEVICE_ERROR;
+    }
+    if (rv == CKR_OK) {
+        *ret_handle = info_array_get(reply.made, 0).handle;
+    }
+    call_end(&call);
+    return rv;
+}
+
+static CK_RV
+pair_generate(struct util *util, CK_MECHANISM_TYPE type, const struct writer *public_template,
+              const struct writer *private_template, uint32_t *ret_public, uint32_t *ret_private)
+{
+    const struct generate_pair_request request = {
+        .mechanism = { .type = (uint32_t)type, .shape = PARAMS_none },
+        .public_template = writer_view(public_template),
+        .private_template = writer_view(private_template),
+    };
+    struct generate_pair_reply reply;
+    struct call call;
+    CK_RV rv;
+
+    if (!writer_ok(public_template) || !writer_ok(private_template)) {
+        return CKR_HOST_MEMORY;
+    }
+    if ((rv = call_begin(util->client, &call)) == CKR_OK) {
+        generate_pair_request_write(call.body, &request);
+        rv = call_send(&call, OPERATION_GENERATE_PAIR, UTIL_SESSION, FRAME_READ_WRITE);
+    }
+    if (rv == CKR_OK &&
+        (!generate_pair_reply_read(call.reply, &reply) || info_array_count(reply.made) != 2)) {
+        rv = CKR_DEVICE_ERROR;
+    }
+    if (rv == CKR_OK) {
+        *ret_public = info_array_get(reply.made, 0).handle;
+        *ret_private = info_array_get(reply.made, 1).handle;
+    }
+    call_end(&call);
+    return rv;
+}
+
+enum status
+util_gen_sym_key(void *tool, const struct values *values)
+{
+    struct util *util = tool;
+    const uint32_t type = values_number(values, "-t", 0);
+    struct writer template;
+    uint32_t handle = 0;
+    CK_RV rv;
+
+    if (type != SYM_AES && type != SYM_GENERIC && type != SYM_DES3 && type != SYM_RC4) {
+        fputs("genSymKey: -t is 16, 18, 21 or 31\n", stderr);
+        return STATUS_MISUSED;
+    }
+    if (!id_is_free(util, values)) {
+        return STATUS_REFUSED;
+    }
+    writer_init(&template, TEMPLATE_MAX);
+    common_write(&template, values, type == SYM_AES ? usage_aes : usage_generic);
+    secret_write(&template, util, values);
+    attribute_write_ulong(&template, CKA_VALUE_LEN, values_number(values, "-s", 0));
+    if (type == SYM_AES) {
+        rv = key_generate(util, CKM_AES_KEY_GEN, &template, &handle);
+    } else if (type == SYM_GENERIC) {
+        rv = key_generate(util, CKM_GENERIC_SECRET_KEY_GEN, &template, &handle);
+    } else {
+        rv = CKR_MECHANISM_INVALID; /* no policy has them yet */
+    }
+    writer_clear(&template);
+
+    enum status status = util_returned("Cfm3GenerateSymmetricKey", rv);
+
+    if (rv == CKR_OK) {
+        printf("\n\tSymmetric Key Created.  Key Handle: %u\n", (unsigned)handle);
+    }
+    util_cluster(util, rv);
+    return status;
+}
+
+/* Makes the pair of both templates, and says so. */
+static enum status
+pair_make(struct util *util, CK_MECHANISM_TYPE type, const struct writer *public_template,
+          const struct writer *private_template)
+{
+    uint32_t public_handle = 0;
+    uint32_t private_handle = 0;
+    CK_RV rv = pair_generate(util, type, public_template, private_template, &public_handle,
+                             &private_handle);
+    enum status status = util_returned("Cfm3GenerateKeyPair", rv);
+
+    if (rv == CKR_OK) {
+        printf("\n\tCfm3GenerateKeyPair:    public key handle: %u    private key handle: %u\n",
+               (unsigned)public_handle, (unsigned)private_handle);
+    }
+    util_cluster(util, rv);
+    return status;
+}
+
+enum status
+util_gen_rsa_pair(void *tool, const struct values *values)
+{
+    struct util *util = tool;
+    const uint32_t exponent = values_number(values, "-e", 0);
+    const uint8_t big[] = { (uint8_t)(exponent >> 24), (uint8_t)(exponent >> 16),
+                            (uint8_t)(exponent >> 8), (uint8_t)exponent };
+    const size_t zeros = big[0] != 0 ? 0 : 1; /* 65537 and more has three bytes at least */
+    struct writer public_template;
+    struct writer private_template;
+
+    if (exponent % 2 == 0) {
+        fputs("genRSAKeyPair: -e is an odd number from 65537 on\n", stderr);
+        return STATUS_MISUSED;
+    }
+    if (!id_is_free(util, values)) {
+        return STATUS_REFUSED;
+    }
+    writer_init(&public_template, TEMPLATE_MAX);
+    writer_init(&private_template, TEMPLATE_MAX);
+    common_write(&public_template, values, usage_rsa_public);
+    attribute_write_ulong(&public_template, CKA_MODULUS_BITS, values_number(values, "-m", 0));
+    attribute_write(&public_template, CKA_PUBLIC_EXPONENT,
+                    view_of(big + zeros, sizeof big - zeros));
+    common_write(&private_template, values, usage_rsa_private);
+    secret_write(&private_template, util, values);
+
+    enum status status =
+        pair_make(util, CKM_RSA_PKCS_KEY_PAIR_GEN, &public_template, &private_template);
+
+    writer_clear(&public_template);
+    writer_clear(&private_template);
+    return status;
+}
+
+enum status
+util_gen_ecc_pair(void *tool, const struct values *values)
+{
+    struct util *util = tool;
+    const struct curve_row *curve = curve_by_tool_id(values_number(values, "-i", 0));
+    struct writer public_template;
+    struct writer private_template;
+
+    if (curve == NULL) {
+        /* A curve of the original's that this HSM does not have. */
+        enum status refused = util_returned("Cfm3GenerateKeyPair", CKR_CURVE_NOT_SUPPORTED);
+
+        util_cluster(util, CKR_CURVE_NOT_SUPPORTED);
+        return refused;
+    }
+    if (!id_is_free(util, values)) {
+        return STATUS_REFUSED;
+    }
+    writer_init(&public_template, TEMPLATE_MAX);
+    writer_init(&private_template, TEMPLATE_MAX);
+    common_write(&public_template, values, usage_ec_public);
+    attribute_write(&public_template, CKA_EC_PARAMS, view_of(curve->oid, curve->oid_len));
+    common_write(&private_template, values, usage_ec_private);
+    secret_write(&private_template, util, values);
+
+    enum status status =
+        pair_make(util, CKM_EC_KEY_PAIR_GEN, &public_template, &private_template);
+
+    writer_clear(&public_template);
+    writer_clear(&private_template);
+    return status;
+}
