@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A job: a request on its way through the pools, with copies of all that its connection lent
+ * for a moment, and the reply that it gathers. Bodies may hold secrets and are wiped.
+ */
+#ifndef SERVER_JOB_H
+#define SERVER_JOB_H
+
+#include "core/hsm.h"
+#include "server/queue.h"
+
+struct peer;
+
+struct job {
+    struct queue_item item; /* first, so that an item is its job */
+    struct peer *peer;
+    enum hsm_place place;
+    struct frame request;
+    struct writer body;
+    struct writer reply;
+};
+
+/* NULL when memory is short. */
+struct job *job_new(struct peer *peer, enum hsm_place place, const struct frame *request,
+                    view body);
+void job_free(struct job *job);
+
+/* Handles the request; false when it has to go on to job->place. */
+MUST_USE bool job_run(struct job *job, struct hsm *hsm, const struct hsm_peer *who);
+/* The reply of a request that finds no room. */
+void job_refuse(struct job *job);
+/* Sends the job back to its peer's lane; from any thread. (In lane.c, which knows peers.) */
+void job_return(struct job *job);
+
+#endif

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Connections and their requests. All of a peer belongs to its lane's thread. A job that is
+ * away in a pool keeps its peer alive by being counted there; the link may be gone by the
+ * time it comes back.
+ */
+#include "server/lane.h"
+
+#include "base/log.h"
+#include "net/link.h"
+#include "server/audit.h"
+#include "server/job.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DRAIN_LOOK_MS 10u
+/* A peer that does not fetch its replies is not read until it has. */
+#define BACKLOG_HIGH (4u * 1024u * 1024u)
+#define BACKLOG_LOW (1u * 1024u * 1024u)
+#define BACKLOG_LOOK_MS 20u
+
+struct peer {
+    struct lane *lane;
+    struct peer *next;
+    struct peer **at; /* who points at it */
+    struct link *link; /* NULL once the connection is over */
+    struct hsm_peer who;
+    size_t jobs; /* away in the pools */
+    bool up;
+    bool paused;
+};
+
+struct lane {
+    const struct lane_service *service;
+    struct loop *loop;
+    pthread_t thread;
+    struct peer *peers;
+    struct timer *backlog_timer; /* runs while a peer is paused */
+    struct timer *drain_timer;   /* runs while draining */
+    void (*drained)(void *arg);
+    void *drained_arg;
+    bool draining;
+};
+
+/* Releases the peer as soon as nothing refers to it any more. */
+static void
+peer_free_unused(struct peer *peer)
+{
+    if (peer->link != NULL || peer->jobs > 0) {
+        return;
+    }
+    *peer->at = peer->next;
+    if (peer->next != NULL) {
+        peer->next->at = peer->at;
+    }
+    free(peer);
+}
+
+/* Ends the connection; the peer may be gone afterwards. */
+static void
+peer_end(struct peer *peer)
+{
+    struct link *link = peer->link;
+
+    peer->link = NULL;
+    link_free(link);
+    peer_free_unused(peer);
+}
+
+static void
+lane_look_at_backlogs(void *arg)
+{
+    struct lane *lane = arg;
+    bool waiting = false;
+
+    for (struct peer *peer = lane->peers; peer != NULL; peer = peer->next) {
+        if (!peer->paused || peer->link == NULL) {
+            continue;
+        }
+        if (link_backlog(peer->link) <= BACKLOG_LOW) {
+            peer->paused = false;
+            link_resume(peer->link);
+        } else {
+            waiting = true;
+        }
+    }
+    if (!waiting) {
+        timer_free(lane->backlog_timer);
+        lane->backlog_timer = NULL;
+    }
+}
+
+/* After something was appended. The peer may be gone afterwards. */
+static void
+peer_send(struct peer *peer)
+{
+    struct lane *lane = peer->lane;
+
+    if (!writer_ok(link_output(peer->link))) {
+        log_wrn("%s: dropped: it does not fetch its replies", link_name(peer->link));
+        peer_end(peer);
+        return;
+    }
+    link_flush(peer->link);
+    if (peer->paused || lane->draining || link_backlog(peer->link) < BACKLOG_HIGH) {
+        return;
+    }
+    if (lane->backlog_timer == NULL) {
+        lane->backlog_timer = timer_new(lane->loop, BACKLOG_LOOK_MS, true, lane_look_at_backlogs,
+                                        lane);
+    }
+    if (lane->backlog_timer != NULL) {
+        peer->paused = true;
+        link_pause(peer->link);
+    }
+}
+
+/* Hands the job to the pool of its place; what does not fit is answered at once. */
+static void
+job_queue(const struct lane_service *service, struct job *job)
+{
+    struct pool *pool = service->pools[job->place];
+
+    if (!pool_put(pool, job->request.context, &job->item)) {
+        job_refuse(job);
+        job_return(job);
+    }
+}
+
+/* On the lane's thread: the reply of a job that was away. */
+static void
+peer_job_back(void *arg)
+{
+    struct job *job = arg;
+    struct peer *peer = job->peer;
+
+    peer->jobs--;
+    if (peer->link == NULL) {
+        peer_free_unused(peer);
+    } else {
+        write_raw(link_output(peer->link), writer_view(&job->reply));
+        peer_send(peer);
+    }
+    job_free(job);
+}
+
+void
+job_return(struct job *job)
+{
+    static const struct timespec moment = { 0, 1000000 };
+
+    /* Memory is short for a moment; without the reply the peer would wait for ever. */
+    while (!loop_post(job->peer->lane->loop, peer_job_back, job)) {
+        nanosleep(&moment, NULL);
+    }
+}
+
+void
+lane_work(struct queue_item *item)
+{
+    struct job *job = (struct job *)item;
+    const struct lane_service *service = job->peer->lane->service;
+
+    if (job_run(job, service->hsm, &job->peer->who)) {
+        job_return(job);
+    } else {
+        job_queue(service, job);
+    }
+}
+
+void
+lane_drop(struct queue_item *item)
+{
+    struct job *job = (struct job *)item;
+
+    job_refuse(job);
+    job_return(job);
+}
+
+static void
+peer_up(void *arg, struct link *link)
+{
+    struct peer *peer = arg;
+
+    peer->up = true;
+    log_dbg("%s: connection %llu is up", link_name(link), (unsigned long long)peer->who.connection);
+}
+
+static void
+peer_down(void *arg, struct link *link, const char *reason)
+{
+    struct peer *peer = arg;
+
+    log_dbg("%s: connection %llu ends: %s", link_name(link),
+            (unsigned long long)peer->who.connection, reason);
+    peer_end(peer);
+}
+
+static void
+peer_frame(void *arg, struct link *link, const struct frame *frame, view body)
+{
+    struct peer *peer = arg;
+    const struct lane_service *service = peer->lane->service;
+    enum hsm_place place = PLACE_LOOP;
+
+    if (!peer->up) {
+        log_wrn("%s: dropped: a frame before the handshake's end", link_name(link));
+        peer_end(peer);
+        return;
+    }
+    if (hsm_handle(service->hsm, &peer->who, PLACE_LOOP, frame, body, link_output(link),
+                   &place) == HSM_DONE) {
+        peer_send(peer);
+        return;
+    }
+
+    struct job *job = job_new(peer, place, frame, body);
+
+    if (job == NULL) {
+        frame_reply(link_output(link), frame, CKR_DEVICE_MEMORY, 0, VIEW_EMPTY);
+        peer_send(peer);
+        return;
+    }
+    peer->jobs++;
+    job_queue(service, job);
+}
+
+static const struct link_events peer_events = { peer_up, peer_frame, peer_down };
+
+/* A connection on its way to its lane. */
+struct arrival {
+    struct lane *lane;
+    struct tls_context *tls;
+    int fd;
+    unsigned port;
+};
+
+static void
+lane_arrive(void *arg)
+{
+    static _Atomic uint64_t connections;
+    struct arrival arrival = *(struct arrival *)arg;
+    struct lane *lane = arrival.lane;
+    struct peer *peer = lane->draining ? NULL : calloc(1, sizeof *peer);
+
+    free(arg);
+    if (peer == NULL) {
+        close(arrival.fd);
+        goto out;
+    }
+    peer->lane = lane;
+    peer->who.port = arrival.port;
+    peer->who.connection = atomic_fetch_add(&connections, 1) + 1;
+    peer->next = lane->peers;
+    peer->at = &lane->peers;
+    if (peer->next != NULL) {
+        peer->next->at = &peer->next;
+    }
+    lane->peers = peer;
+    peer->link = link_new(lane->loop, arrival.fd, arrival.tls, true, &peer_events, peer);
+    peer_free_unused(peer); /* when there is no link */
+out:
+    tls_context_free(arrival.tls);
+}
+
+void
+lane_take(struct lane *lane, int fd, struct tls_context *tls, unsigned port)
+{
+    struct arrival *arrival = malloc(sizeof *arrival);
+
+    if (arrival == NULL) {
+        close(fd);
+        return;
+    }
+    *arrival = (struct arrival){ lane, tls_context_ref(tls), fd, port };
+    if (!loop_post(lane->loop, lane_arrive, arrival)) {
+        tls_context_free(arrival->tls);
+        free(arrival);
+        close(fd);
+    }
+}
+
+static void
+lane_drain_look(void *arg)
+{
+    struct lane *lane = arg;
+    struct peer *next;
+
+    for (struct peer *peer = lane->peers; peer != NULL; peer = next) {
+        next = peer->next;
+        if (peer->link != NULL &&
+            (!peer->up || (peer->jobs == 0 && link_backlog(peer->link) == 0))) {
+            peer_end(peer);
+        }
+    }
+    if (lane->peers == NULL) {
+        timer_free(lane->drain_timer);
+        lane->drain_timer = NULL;
+        lane->drained(lane->drained_arg);
+    }
+}
+
+static void
+lane_drain_begin(void *arg)
+{
+    struct lane *lane = arg;
+
+    lane->draining = true;
+    for (struct peer *peer = lane->peers; peer != NULL; peer = peer->next) {
+        if (peer->link != NULL && peer->up && !peer->paused) {
+            peer->paused = true;
+            link_pause(peer->link);
+        }
+    }
+    timer_free(lane->backlog_timer);
+    lane->backlog_timer = NULL;
+    lane->drain_timer = timer_new(lane->loop, DRAIN_LOOK_MS, true, lane_drain_look, lane);
+}
+
+void
+lane_drain(struct lane *lane, void (*drained)(void *arg), void *arg)
+{
+    lane->drained = drained;
+    lane->drained_arg = arg;
+    /* When memory is short the caller's limit of time ends the wait. */
+    if (!loop_post(lane->loop, lane_drain_begin, lane)) {
+        log_wrn("no memory for an orderly end of connections");
+    }
+}
+
+static void *
+lane_run(void *arg)
+{
+    struct lane *lane = arg;
+
+    pthread_setname_np(pthread_self(), "lane");
+    audit_thread_never_waits();
+    loop_run(lane->loop);
+    return NULL;
+}
+
+struct lane *
+lane_new(const struct lane_service *service)
+{
+    struct lane *lane = calloc(1, sizeof *lane);
+
+    if (lane == NULL || (lane->loop = loop_new()) == NULL) {
+        log_err("no memory for an event loop");
+        free(lane);
+        return NULL;
+    }
+    lane->service = service;
+    if (pthread_create(&lane->thread, NULL, lane_run, lane) != 0) {
+        log_err("the thread of an event loop does not start");
+        loop_free(lane->loop);
+        free(lane);
+        return NULL;
+    }
+    return lane;
+}
+
+void
+lane_free(struct lane *lane)
+{
+    struct peer *next;
+
+    if (lane == NULL) {
+        return;
+    }
+    loop_stop(lane->loop);
+    pthread_join(lane->thread, NULL);
+    for (struct peer *peer = lane->peers; peer != NULL; peer = next) {
+        next = peer->next;
+        peer->jobs = 0;
+        if (peer->link != NULL) {
+            peer_end(peer);
+        } else {
+            peer_free_unused(peer);
+        }
+    }
+    timer_free(lane->backlog_timer);
+    timer_free(lane->drain_timer);
+    loop_free(lane->loop);
+    free(lane);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A lane: one event loop in a thread of its own, with the connections it was given. It handles
+ * on the spot what is quick; the rest goes to the pools, and the replies come back to it.
+ */
+#ifndef SERVER_LANE_H
+#define SERVER_LANE_H
+
+#include "core/hsm.h"
+#include "net/tls.h"
+#include "server/pool.h"
+
+/* What all lanes share. Outlives them. */
+struct lane_service {
+    struct hsm *hsm;
+    struct pool *pools[PLACE_STORE + 1]; /* by enum hsm_place; none for PLACE_LOOP */
+};
+
+struct lane;
+
+/* Starts the thread; signals are blocked by the caller. NULL with a line in the log. */
+struct lane *lane_new(const struct lane_service *service);
+/* From any thread. Takes fd, and a reference of tls; port is PORTS_client or PORTS_manage. */
+void lane_take(struct lane *lane, int fd, struct tls_context *tls, unsigned port);
+/* From any thread, once. Reads no more; ends each connection when its requests are answered
+ * and the answers have left; then calls drained(arg) on the lane's thread. */
+void lane_drain(struct lane *lane, void (*drained)(void *arg), void *arg);
+/* Ends the thread, then all connections. The pools are stopped. */
+void lane_free(struct lane *lane);
+
+/* The pools' work, and what becomes of a job that a stopped pool leaves. */
+void lane_work(struct queue_item *job);
+void lane_drop(struct queue_item *job);
+
+#endif

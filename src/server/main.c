@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * azcloudhsm_server: arguments, then one of two things: make the partition, or run the node.
+ */
+#include "base/log.h"
+#include "server/node.h"
+#include "server/partition.h"
+#include "server/process.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: azcloudhsm_server azcloudhsm_server.cfg\n"
+    "       azcloudhsm_server azcloudhsm_server.cfg --initialize --officer NAME\n"
+    "                         [--label LABEL] [--policy azure|fips|standard]\n"
+    "The first form runs the node. The second makes its partition; the officer's password is\n"
+    "read from standard input, one line.\n";
+
+struct arguments {
+    const char *path;
+    bool initialize;
+    struct partition_plan plan;
+};
+
+static bool
+arguments_read(int count, char **words, struct arguments *ret_arguments)
+{
+    struct arguments a = { .plan = { POLICY_AZURE, "cloudhsm", NULL } };
+
+    for (int i = 1; i < count; i++) {
+        const char *word = words[i];
+
+        if (word[0] != '-' && a.path == NULL) {
+            a.path = word;
+        } else if (strcmp(word, "--initialize") == 0) {
+            a.initialize = true;
+        } else if (i + 1 == count) {
+            fprintf(stderr, "%s: unknown, or its value is missing\n", word);
+            return false;
+        } else if (strcmp(word, "--label") == 0) {
+            a.plan.label = words[++i];
+        } else if (strcmp(word, "--officer") == 0) {
+            a.plan.officer = words[++i];
+        } else if (strcmp(word, "--policy") != 0) {
+            fprintf(stderr, "%s: unknown\n", word);
+            return false;
+        } else if (!policy_parse(words[++i], &a.plan.policy)) {
+            fprintf(stderr, "--policy %s: not azure, fips or standard\n", words[i]);
+            return false;
+        }
+    }
+    if (a.path == NULL || a.initialize != (a.plan.officer != NULL)) {
+        return false;
+    }
+    *ret_arguments = a;
+    return true;
+}
+
+int
+main(int count, char **words)
+{
+    struct arguments arguments;
+    struct server_settings settings;
+
+    if (count == 2 && (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0)) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    if (!arguments_read(count, words, &arguments)) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    if (!server_settings_read(arguments.path, &settings)) {
+        return 1;
+    }
+    log_set_level(settings.log_level);
+    process_harden();
+    if (arguments.initialize) {
+        return partition_make(settings.state, &arguments.plan) ? 0 : 1;
+    }
+    return node_run(arguments.path, &settings);
+}

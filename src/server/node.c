@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Assembly. The main thread runs a loop of its own for listeners, signals and timers; the
+ * connections live on the lanes.
+ */
+#include "server/node.h"
+
+#include "base/log.h"
+#include "net/link.h"
+#include "server/lane.h"
+#include "server/notify.h"
+#include "server/partition.h"
+#include "server/process.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LANES_MAX 256u
+#define STORE_THREADS 8u
+#define CPU_QUEUE_MAX 4096u
+#define SLOW_QUEUE_MAX 256u
+#define STORE_QUEUE_MAX 4096u
+#define SLOW_NICE 5
+#define DRAIN_MS 5000u
+#define SWEEP_MS 10000u
+/* Contexts go when their daemon says so; this is for those whose daemon died. */
+#define CONTEXT_IDLE_MS (24u * 60u * 60u * 1000u)
+
+#define PORTS_NAME "server.ports"
+#define PID_NAME "server.pid"
+
+/* One kind of listener: its addresses and what came of them. */
+struct gate {
+    struct node *node;
+    unsigned port;
+    struct listener *listeners[8];
+    size_t count;
+};
+
+struct node {
+    const char *settings_path;
+    struct folder *folder;
+    struct partition partition;
+    struct loop *loop;
+    struct tls_context *tls; /* for connections from now on */
+    struct lane_service service;
+    struct lane **lanes;
+    size_t lane_count;
+    size_t lane_next;
+    struct gate client;
+    struct gate manage;
+    struct signal_watch *watches[3];
+    struct timer *sweep_timer;
+    struct timer *drain_timer;
+    size_t draining; /* lanes that still are; counted on the main loop */
+    bool stopping;
+};
+
+static const char *
+set_or_null(const char *text)
+{
+    return text[0] == '\0' ? NULL : text;
+}
+
+static struct tls_context *
+node_tls(const struct server_settings *settings)
+{
+    /* Without a CA for clients, those that the owner signed are the only ones that can count. */
+    const char *anchor = set_or_null(settings->client_ca);
+    const struct tls_files files = {
+        .anchor = anchor == NULL && settings->require_client_certificate
+                      ? settings->owner_certificate
+                      : anchor,
+        .certificate = settings->certificate,
+        .private_key = settings->private_key,
+        .require_peer = settings->require_client_certificate,
+    };
+
+    return tls_server_new(&files);
+}
+
+static void
+gate_accepted(void *arg, int fd)
+{
+    struct gate *gate = arg;
+    struct node *node = gate->node;
+    struct lane *lane = node->lanes[node->lane_next++ % node->lane_count];
+
+    lane_take(lane, fd, node->tls, gate->port);
+}
+
+static bool
+gate_open(struct gate *gate, struct node *node, unsigned port, const char (*addresses)[128],
+          size_t count)
+{
+    gate->node = node;
+    gate->port = port;
+    for (size_t i = 0; i < count && i < ARRAY_COUNT(gate->listeners); i++) {
+        gate->listeners[i] = listener_new(node->loop, addresses[i], gate_accepted, gate);
+        if (gate->listeners[i] == NULL) {
+            return false;
+        }
+        gate->count++;
+    }
+    return true;
+}
+
+static void
+gate_close(struct gate *gate)
+{
+    while (gate->count > 0) {
+        listener_free(gate->listeners[--gate->count]);
+    }
+}
+
+/* Lines "<name> HOST:PORT", with the ports that the listeners got. */
+static void
+gate_print(const struct gate *gate, const char *name, const char (*addresses)[128], char *text,
+           size_t size)
+{
+    for (size_t i = 0; i < gate->count; i++) {
+        const char *colon = strrchr(addresses[i], ':');
+        size_t host_len = colon == NULL ? strlen(addresses[i]) : (size_t)(colon - addresses[i]);
+        size_t len = strlen(text);
+
+        snprintf(text + len, size - len, "%s %.*s:%u\n", name, (int)host_len, addresses[i],
+                 listener_port(gate->listeners[i]));
+    }
+}
+
+static bool
+node_tell(struct node *node, const struct server_settings *settings)
+{
+    char text[4096] = "";
+    char pid[32];
+
+    gate_print(&node->client, "client", settings->listen, text, sizeof text);
+    gate_print(&node->manage, "management", settings->listen_management, text, sizeof text);
+    snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+    return folder_write(node->folder, PID_NAME, pid) &&
+           folder_write(node->folder, PORTS_NAME, text);
+}
+
+/* "2224 on HOST:PORT, HOST:PORT" */
+static void
+gate_describe(const struct gate *gate, unsigned number, const char (*addresses)[128], char *text,
+              size_t size)
+{
+    int len = snprintf(text, size, "%u on", number);
+
+    for (size_t i = 0; i < gate->count && len > 0 && (size_t)len < size; i++) {
+        const char *colon = strrchr(addresses[i], ':');
+        size_t host_len = colon == NULL ? strlen(addresses[i]) : (size_t)(colon - addresses[i]);
+
+        len += snprintf(text + len, size - (size_t)len, "%s %.*s:%u", i == 0 ? "" : ",",
+                        (int)host_len, addresses[i], listener_port(gate->listeners[i]));
+    }
+}
+
+static void
+node_ready(const struct node *node, const struct server_settings *settings)
+{
+    struct hsm_counts counts;
+    char client[512];
+    char manage[512];
+
+    hsm_count(node->partition.hsm, &counts);
+    log_inf("partition open: %zu objects, %zu users; %zu loops", counts.objects, counts.users,
+            node->lane_count);
+    gate_describe(&node->client, 2224, settings->listen, client, sizeof client);
+    gate_describe(&node->manage, 2225, settings->listen_management, manage, sizeof manage);
+    log_inf("ready: %s, %s", client, manage);
+    notify_send("READY=1");
+}
+
+static void
+node_sweep(void *arg)
+{
+    struct node *node = arg;
+
+    hsm_sweep(node->partition.hsm, CONTEXT_IDLE_MS);
+}
+
+static void
+node_reload(void *arg)
+{
+    struct node *node = arg;
+    struct server_settings settings;
+
+    if (node->stopping) {
+        return;
+    }
+    notify_reloading();
+    if (server_settings_read(node->settings_path, &settings)) {
+        struct tls_context *tls = node_tls(&settings);
+
+        log_set_level(settings.log_level);
+        if (tls != NULL) {
+            tls_context_free(node->tls);
+            node->tls = tls;
+            log_inf("reloaded: certificates for new connections, log level");
+        } else {
+            log_wrn("the certificates stay as they were");
+        }
+    } else {
+        log_wrn("the settings stay as they were");
+    }
+    notify_send("READY=1");
+}
+
+static void
+node_drained(void *arg)
+{
+    struct node *node = arg;
+
+    if (--node->draining == 0) {
+        loop_stop(node->loop);
+    }
+}
+
+/* On a lane's thread. When memory is short the drain timer ends the wait. */
+static void
+node_lane_drained(void *arg)
+{
+    struct node *node = arg;
+
+    if (!loop_post(node->loop, node_drained, node)) {
+        log_wrn("no memory to end early");
+    }
+}
+
+static void
+node_give_up(void *arg)
+{
+    struct node *node = arg;
+
+    log_wrn("some requests were not answered in time");
+    loop_stop(node->loop);
+}
+
+static void
+node_stop(void *arg)
+{
+    struct node *node = arg;
+
+    if (node->stopping) {
+        return;
+    }
+    node->stopping = true;
+    log_inf("stopping");
+    notify_send("STOPPING=1");
+    gate_close(&node->client);
+    gate_close(&node->manage);
+    node->drain_timer = timer_new(node->loop, DRAIN_MS, false, node_give_up, node);
+    node->draining = node->lane_count;
+    for (size_t i = 0; i < node->lane_count; i++) {
+        lane_drain(node->lanes[i], node_lane_drained, node);
+    }
+    if (node->drain_timer == NULL) {
+        loop_stop(node->loop);
+    }
+}
+
+static bool
+node_start_pools(struct node *node)
+{
+    size_t cores = process_cores();
+    struct pool **pools = node->service.pools;
+
+    return (pools[PLACE_CPU] = pool_new("cpu", cores, 0, CPU_QUEUE_MAX, lane_work)) != NULL &&
+           (pools[PLACE_SLOW] = pool_new("slow", size_max(cores / 2, 1), SLOW_NICE,
+                                         SLOW_QUEUE_MAX, lane_work)) != NULL &&
+           (pools[PLACE_STORE] = pool_new("store", STORE_THREADS, 0, STORE_QUEUE_MAX,
+                                          lane_work)) != NULL;
+}
+
+static bool
+node_start_lanes(struct node *node, unsigned loops)
+{
+    size_t count = size_min(loops == 0 ? process_cores() : loops, LANES_MAX);
+
+    node->lanes = calloc(count, sizeof *node->lanes);
+    while (node->lanes != NULL && node->lane_count < count) {
+        struct lane *lane = lane_new(&node->service);
+
+        if (lane == NULL) {
+            return false;
+        }
+        node->lanes[node->lane_count++] = lane;
+    }
+    return node->lanes != NULL;
+}
+
+static bool
+node_watch(struct node *node)
+{
+    node->watches[0] = signal_watch_new(node->loop, SIGTERM, node_stop, node);
+    node->watches[1] = signal_watch_new(node->loop, SIGINT, node_stop, node);
+    node->watches[2] = signal_watch_new(node->loop, SIGHUP, node_reload, node);
+    node->sweep_timer = timer_new(node->loop, SWEEP_MS, true, node_sweep, node);
+    return node->watches[0] != NULL && node->watches[1] != NULL && node->watches[2] != NULL &&
+           node->sweep_timer != NULL;
+}
+
+/* Signals are the main loop's: every thread is started with them blocked. */
+static bool
+node_start_threads(struct node *node, const struct server_settings *settings)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+
+    bool good = partition_open(node->folder, &node->partition);
+
+    if (good) {
+        node->service.hsm = node->partition.hsm;
+        good = node_start_pools(node) && node_start_lanes(node, settings->loops);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return good;
+}
+
+static bool
+node_start(struct node *node, const struct server_settings *settings)
+{
+    return (node->folder = folder_open(settings->state)) != NULL &&
+           (node->tls = node_tls(settings)) != NULL && (node->loop = loop_new()) != NULL &&
+           node_watch(node) && node_start_threads(node, settings) &&
+           gate_open(&node->client, node, PORTS_client, settings->listen,
+                     settings->listen_count) &&
+           gate_open(&node->manage, node, PORTS_manage, settings->listen_management,
+                     settings->listen_management_count) &&
+           node_tell(node, settings);
+}
+
+/* In the order that lets everything away come home: pools, lanes, then what they used. */
+static void
+node_clear(struct node *node)
+{
+    gate_close(&node->client);
+    gate_close(&node->manage);
+    for (size_t i = 0; i < ARRAY_COUNT(node->service.pools); i++) {
+        if (node->service.pools[i] != NULL) {
+            pool_stop(node->service.pools[i], lane_drop);
+        }
+    }
+    while (node->lane_count > 0) {
+        lane_free(node->lanes[--node->lane_count]);
+    }
+    free(node->lanes);
+    for (size_t i = 0; i < ARRAY_COUNT(node->service.pools); i++) {
+        pool_free(node->service.pools[i]);
+    }
+    partition_close(&node->partition);
+    for (size_t i = 0; i < ARRAY_COUNT(node->watches); i++) {
+        signal_watch_free(node->watches[i]);
+    }
+    timer_free(node->sweep_timer);
+    timer_free(node->drain_timer);
+    loop_free(node->loop);
+    tls_context_free(node->tls);
+    if (node->folder != NULL) {
+        folder_remove(node->folder, PORTS_NAME);
+        folder_remove(node->folder, PID_NAME);
+    }
+    folder_close(node->folder);
+}
+
+int
+node_run(const char *path, const struct server_settings *settings)
+{
+    struct node node = { .settings_path = path };
+    bool started = node_start(&node, settings);
+
+    if (started) {
+        node_ready(&node, settings);
+        loop_run(node.loop);
+    }
+    node_clear(&node);
+    if (started) {
+        log_inf("stopped");
+    }
+    return started ? 0 : 1;
+}

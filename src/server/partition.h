@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The partition on disk: its birth (--initialize), and its opening by a server that runs.
+ */
+#ifndef SERVER_PARTITION_H
+#define SERVER_PARTITION_H
+
+#include "core/hsm.h"
+#include "server/folder.h"
+
+struct partition_plan {
+    enum policy policy;
+    const char *label;
+    const char *officer;
+};
+
+/* Makes master key and store in the state folder; the officer's password is the first line of
+ * standard input. False, with a line in the log: one exists already, or it fails. */
+MUST_USE bool partition_make(const char *state, const struct partition_plan *plan);
+
+/* What a running server holds. */
+struct partition {
+    struct hsm_ports ports;
+    struct hsm *hsm;
+};
+
+/* False with a line in the log; *ret_partition is untouched then. */
+MUST_USE bool partition_open(struct folder *folder, struct partition *ret_partition);
+/* Nothing handles requests any more. A partition of zeros is fine. */
+void partition_close(struct partition *partition);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A pool of worker threads behind a fair, bounded queue. Signals are for the main thread, so
+ * pools are made while they are blocked.
+ */
+#ifndef SERVER_POOL_H
+#define SERVER_POOL_H
+
+#include "server/queue.h"
+
+struct pool;
+
+/* nice: how much these threads give way to others. NULL with a line in the log. */
+struct pool *pool_new(const char *name, size_t threads, int nice, size_t queue_max,
+                      void (*work)(struct queue_item *item));
+/* From any thread. work(item) runs on a thread of the pool. False: full or stopped; item is
+ * still the caller's. */
+MUST_USE bool pool_put(struct pool *pool, const uint8_t context[FRAME_CONTEXT_LEN],
+                       struct queue_item *item);
+/* Waits for the work that runs now; what still waits is handed to drop. pool_put() gives
+ * false from here on. */
+void pool_stop(struct pool *pool, void (*drop)(struct queue_item *item));
+/* Stopped, or never used. */
+void pool_free(struct pool *pool);
+
+#endif
