@@ -16,6 +16,9 @@ BIN=$STAGE/bin
 LIB=$STAGE/lib64
 # shellcheck disable=SC2034  # used by the tests
 MODULE=$LIB/libazcloudhsm_pkcs11.so
+# Programs of tests/system/meson.build: in the build folder that the stage was installed from.
+# shellcheck disable=SC2034
+PROGRAMS=${PROGRAMS:-$(realpath -m "$STAGE/../../..")/tests/system}
 FULL=${FULL:-}
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/hsmtest.XXXXXX")
 
@@ -54,6 +57,65 @@ check() {
     else
         not_ok "$name" "$(printf '%s\n' "exit status $status: $*" "$output")"
     fi
+}
+
+# lacks TEXT LINE...: names the lines that are not among those of TEXT; leading and trailing blanks
+# of a line do not count.
+lacks() {
+    local text=$1 line
+    shift
+    for line in "$@"; do
+        sed 's/^[[:blank:]]*//; s/[[:blank:]]*$//' <<<"$text" | grep -qxF -- "$line" ||
+            echo "lacks the line: $line"
+    done
+}
+
+# has_lines NAME TEXT LINE...: ok if TEXT lacks none of them.
+has_lines() {
+    local name=$1 text=$2 missing
+    shift 2
+    missing=$(lacks "$text" "$@")
+    if [ -z "$missing" ]; then
+        ok "$name"
+    else
+        not_ok "$name" "$(printf '%s\n' "$missing" "in:" "$text")"
+    fi
+}
+
+# tap COMMAND...: runs a program that speaks TAP; its lines become ours.
+tap() {
+    local output status=0 good bad
+    output=$("$@" 2>&1) || status=$?
+    printf '%s\n' "$output"
+    good=$(grep -c '^ok\b' <<<"$output")
+    bad=$(grep -c '^not ok\b' <<<"$output")
+    tap_done=$((tap_done + good + bad)) tap_failed=$((tap_failed + bad))
+    if [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$good" -eq 0 ]; }; then
+        not_ok "it ran to its end: $*" "exit status $status"
+    fi
+}
+
+# limit SECONDS COMMAND...: with an end, also for what does not listen.
+limit() {
+    timeout --kill-after=5 "$@"
+}
+
+# killed SIGNAL PID...: quietly, if they are still there.
+killed() {
+    kill "-$1" "${@:2}" 2>/dev/null || true
+}
+
+# hsm_up DIR [OPTION...]: a throwaway HSM that goes away with the test; its environment is ours then.
+hsm_up() {
+    local dir=$1 environment
+    shift
+    limit 60 "$BIN/azcloudhsm_dev" up --dir "$dir" "$@" >"$TMP/up.log" 2>&1 || {
+        not_ok "azcloudhsm_dev up" "$(cat "$TMP/up.log")"
+        exit 1
+    }
+    at_exit limit 60 "$BIN/azcloudhsm_dev" down --dir "$dir"
+    environment=$(limit 10 "$BIN/azcloudhsm_dev" env --dir "$dir")
+    eval "$environment"
 }
 
 # at_exit COMMAND...: runs when the test ends, however it ends; the last one first.

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The library as a guest in its process: fork, re-initialisation, unloading, and what is left
+ * behind afterwards.
+ *
+ *   guest MODULE fork|again|reload|traces|leave
+ */
+#include "p11.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TIMES 100
+
+static const char *path;
+
+static int
+entries_of(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    int count = 0;
+
+    if (dir == NULL) {
+        die("cannot read %s", folder);
+    }
+    while (readdir(dir) != NULL) {
+        count++;
+    }
+    closedir(dir);
+    return count;
+}
+
+static int
+descriptors(void)
+{
+    return entries_of("/proc/self/fd");
+}
+
+static int
+threads(void)
+{
+    return entries_of("/proc/self/task");
+}
+
+static CK_RV
+sign(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
+{
+    CK_MECHANISM mechanism = { CKM_ECDSA_SHA256, NULL, 0 };
+    uint8_t in[10] = { 1 }, out[64];
+    CK_ULONG out_len = sizeof out;
+    CK_RV rv = p11->C_SignInit(session, &mechanism, key);
+
+    return rv != CKR_OK ? rv : p11->C_Sign(session, in, sizeof in, out, &out_len);
+}
+
+/* In a child of fork; its exit status is 0 when all was as it should be, else the step's number. */
+static int
+in_child(int (*act)(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key), CK_SESSION_HANDLE session,
+         CK_OBJECT_HANDLE key)
+{
+    int status = 0;
+    pid_t child;
+
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        alarm(60);
+        _exit(act(session, key));
+    }
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+static int
+child_without_initialize(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
+{
+    CK_INFO info;
+    uint8_t random[8];
+
+    /* PKCS #11 v3.1, 2.5: the child has to call C_Initialize before anything else. */
+    if (p11->C_GetInfo(&info) != CKR_CRYPTOKI_NOT_INITIALIZED) {
+        return 1;
+    }
+    if (p11->C_GenerateRandom(session, random, sizeof random) != CKR_CRYPTOKI_NOT_INITIALIZED) {
+        return 2;
+    }
+    if (sign(session, key) != CKR_CRYPTOKI_NOT_INITIALIZED) {
+        return 3;
+    }
+    return p11->C_Finalize(NULL) == CKR_CRYPTOKI_NOT_INITIALIZED ? 0 : 4;
+}
+
+static int
+child_with_initialize(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
+{
+    CK_OBJECT_HANDLE public = 0, private = 0;
+    CK_SESSION_INFO info;
+    CK_SESSION_HANDLE own;
+    int before;
+
+    if (p11->C_Initialize(NULL) != CKR_OK) {
+        return 1;
+    }
+    if (p11->C_GetSessionInfo(session, &info) != CKR_SESSION_HANDLE_INVALID) {
+        return 2; /* the parent's session is not the child's */
+    }
+    own = p11_session();
+    if (p11->C_GetSessionInfo(own, &info) != CKR_OK || info.state != CKS_RW_PUBLIC_SESSION) {
+        return 3; /* nor is the parent's login */
+    }
+    if (sign(own, key) == CKR_OK) {
+        return 4;
+    }
+    if (p11_login(own, PIN) != CKR_OK) {
+        return 5;
+    }
+    if (p11_generate_ec(own, NULL, &public, &private) != CKR_OK || sign(own, private) != CKR_OK) {
+        return 6;
+    }
+    before = descriptors();
+    if (p11->C_Finalize(NULL) != CKR_OK) {
+        return 7;
+    }
+    return descriptors() < before ? 0 : 8;
+}
+
+static int
+child_that_forks_again(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
+{
+    int status = child_with_initialize(session, key);
+
+    if (status == 0 && p11->C_Initialize(NULL) == CKR_OK) {
+        CK_SESSION_HANDLE own = p11_session();
+
+        status = in_child(child_with_initialize, own, key);
+    }
+    return status;
+}
+
+static void
+test_fork(void)
+{
+    CK_SESSION_HANDLE session = p11_start(path, PIN);
+    CK_OBJECT_HANDLE public = 0, private = 0;
+    int before, failed = 0, status;
+
+    MUST(p11_generate_ec(session, NULL, &public, &private));
+    check_code(sign(session, private), CKR_OK, "the parent signs");
+    before = descriptors();
+    status = in_child(child_without_initialize, session, private);
+    check(status == 0, "a child without C_Initialize is not initialised (step %d)", status);
+    check_code(sign(session, private), CKR_OK, "the parent signs afterwards");
+    status = in_child(child_with_initialize, session, private);
+    check(status == 0, "a child with C_Initialize has a context of its own (step %d)", status);
+    check_code(sign(session, private), CKR_OK, "the parent signs afterwards, too");
+    status = in_child(child_that_forks_again, session, private);
+    check(status == 0, "a grandchild, too (step %d)", status);
+    for (int i = 0; i < 20; i++) {
+        failed += in_child(i % 2 == 0 ? child_with_initialize : child_without_initialize, session,
+                           private) != 0;
+        failed += sign(session, private) != CKR_OK;
+    }
+    check(failed == 0, "20 children, one after the other");
+    check(descriptors() == before, "the parent has as many descriptors as before");
+    MUST(p11->C_Finalize(NULL));
+    status = in_child(child_with_initialize, session, private);
+    check(status == 0, "a child of a finalised parent works (step %d)", status);
+}
+
+/* Children are made while other threads are inside the library. */
+static atomic_bool stop;
+static atomic_int wrong;
+static CK_OBJECT_HANDLE shared_key;
+
+static void *
+traffic(void *arg)
+{
+    CK_SESSION_HANDLE session = *(CK_SESSION_HANDLE *)arg;
+
+    while (!stop) {
+        wrong += sign(session, shared_key) != CKR_OK;
+    }
+    return NULL;
+}
+
+static void
+test_fork_in_traffic(void)
+{
+    CK_SESSION_HANDLE sessions[2];
+    pthread_t workers[2];
+    CK_OBJECT_HANDLE public = 0;
+    int failed = 0;
+
+    MUST(p11->C_Initialize(NULL));
+    for (size_t i = 0; i < COUNT(sessions); i++) {
+        sessions[i] = p11_session();
+    }
+    MUST(p11_login(sessions[0], PIN));
+    MUST(p11_generate_ec(sessions[0], NULL, &public, &shared_key));
+    for (size_t i = 0; i < COUNT(workers); i++) {
+        pthread_create(&workers[i], NULL, traffic, &sessions[i]);
+    }
+    for (int i = 0; i < 20; i++) {
+        int status = in_child(i % 2 == 0 ? child_with_initialize : child_without_initialize,
+                              sessions[0], shared_key);
+
+        if (status != 0) {
+            printf("# step %d\n", status);
+            failed++;
+        }
+    }
+    stop = true;
+    for (size_t i = 0; i < COUNT(workers); i++) {
+        pthread_join(workers[i], NULL);
+    }
+    check(failed == 0, "20 children while other threads call (%d failed)", failed);
+    check(wrong == 0, "the other threads do not notice (%d calls failed)", (int)wrong);
+    MUST(p11->C_Finalize(NULL));
+}
+
+static void
+test_again(void)
+{
+    int before = -1, threads_before = threads();
+
+    p11_load(path);
+    for (int i = 0; i < TIMES; i++) {
+        CK_SESSION_HANDLE session;
+
+        MUST(p11->C_Initialize(NULL));
+        session = p11_session();
+        MUST(p11_login(session, PIN));
+        if (i % 3 == 0) {
+            MUST(p11->C_Logout(session));
+            MUST(p11->C_CloseSession(session));
+        }
+        MUST(p11->C_Finalize(NULL));
+        if (i == 0) {
+            before = descriptors();
+        }
+    }
+    check(true, "C_Initialize, login and C_Finalize %d times", TIMES);
+    check(descriptors() == before, "no descriptor stays behind");
+    check(threads() == threads_before, "no thread was started");
+
+    MUST(p11->C_Initialize(NULL));
+    check_code(p11->C_Initialize(NULL), CKR_CRYPTOKI_ALREADY_INITIALIZED, "initialised twice");
+    check_code(p11->C_Finalize(&before), CKR_ARGUMENTS_BAD, "C_Finalize with an argument");
+    MUST(p11->C_Finalize(NULL));
+    check_code(p11->C_Finalize(NULL), CKR_CRYPTOKI_NOT_INITIALIZED, "finalised twice");
+}
+
+/* What is open, and where the library is, after TIMES rounds of load, use and unload. */
+static void
+reload(bool finalize)
+{
+    int before = descriptors();
+    bool mapped = false;
+    char line[512];
+    FILE *maps;
+
+    for (int i = 0; i < TIMES; i++) {
+        void *handle = p11_load(path);
+
+        if (i % 3 != 2) {
+            MUST(p11->C_Initialize(NULL));
+            if (i % 3 == 0) {
+                MUST(p11_login(p11_session(), PIN));
+            }
+            if (finalize) {
+                MUST(p11->C_Finalize(NULL));
+            }
+        }
+        dlclose(handle);
+    }
+    check(true, "dlopen and dlclose %d times", TIMES);
+    check(descriptors() == before, "no descriptor stays behind");
+    maps = fopen("/proc/self/maps", "r");
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+        mapped = mapped || strstr(line, "libazcloudhsm_pkcs11") != NULL;
+    }
+    fclose(maps);
+    check(!mapped, "the library is out of memory");
+}
+
+static void
+test_reload(void)
+{
+    reload(true);
+    puts("# and without C_Finalize");
+    reload(false);
+}
+
+static void
+test_traces(void)
+{
+    struct sigaction before[NSIG], after;
+    int changed = 0, threads_before = threads();
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE public = 0, private = 0;
+
+    memset(before, 0, sizeof before);
+    for (int i = 1; i < NSIG; i++) {
+        sigaction(i, NULL, &before[i]);
+    }
+    session = p11_start(path, PIN);
+    MUST(p11_generate_ec(session, NULL, &public, &private));
+    MUST(sign(session, private));
+    check(threads() == threads_before, "the library starts no thread");
+    for (int i = 1; i < NSIG; i++) {
+        memset(&after, 0, sizeof after);
+        changed += sigaction(i, NULL, &after) == 0 && after.sa_handler != before[i].sa_handler;
+    }
+    check(changed == 0, "the library sets no signal handler");
+    MUST(p11->C_Finalize(NULL));
+}
+
+/* Ends while everything is open, by return from main. */
+static void
+test_leave(void)
+{
+    CK_SESSION_HANDLE session = p11_start(path, PIN);
+    CK_MECHANISM mechanism = { CKM_SHA256, NULL, 0 };
+
+    MUST(p11->C_DigestInit(session, &mechanism));
+    check(true, "left without C_Finalize");
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc != 3) {
+        die("usage: guest MODULE fork|again|reload|traces|leave");
+    }
+    path = argv[1];
+    if (strcmp(argv[2], "fork") == 0) {
+        test_fork();
+        test_fork_in_traffic();
+    } else if (strcmp(argv[2], "again") == 0) {
+        test_again();
+    } else if (strcmp(argv[2], "reload") == 0) {
+        test_reload();
+    } else if (strcmp(argv[2], "traces") == 0) {
+        test_traces();
+    } else {
+        test_leave();
+    }
+    return checks_failed != 0;
+}
