@@ -169,13 +169,44 @@ program_exec(const struct dev *dev, int input, int log, char **arguments, pid_t 
     setsid(); /* Ctrl-C is for the user's command */
     sigprocmask(SIG_SETMASK, &before, NULL);
     dup2(input, STDIN_FILENO);
-    if (log >= 0) {
-        dup2(log, STDOUT_FILENO);
-        dup2(log, STDERR_FILENO);
-    }
+    dup2(log, STDOUT_FILENO);
+    dup2(log, STDERR_FILENO);
     execv(arguments[0], arguments);
     fprintf(stderr, "%s: %s\n", arguments[0], strerror(errno));
     _exit(127);
+}
+
+static int
+log_open(const struct dev *dev, enum dev_program which)
+{
+    char path[DEV_PATH_MAX];
+    int log = -1;
+
+    if (dev_path(dev, programs[which].log, path)) {
+        log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        if (log < 0) {
+            perror(path);
+        }
+    }
+    return log;
+}
+
+/* The end of the log on stderr: a temporary D is about to go, with the log in it. */
+static void
+log_show(const struct dev *dev, enum dev_program which)
+{
+    char path[DEV_PATH_MAX];
+    char text[DEV_TEXT_MAX];
+    FILE *log = dev_path(dev, programs[which].log, path) ? fopen(path, "re") : NULL;
+
+    if (log == NULL) {
+        return;
+    }
+    if (fseek(log, -(long)sizeof text, SEEK_END) != 0) {
+        rewind(log);
+    }
+    fwrite(text, 1, fread(text, 1, sizeof text, log), stderr);
+    fclose(log);
 }
 
 /* The password goes through a pipe: arguments and environment can be read by others. */
@@ -205,8 +236,8 @@ dev_initialize(const struct dev *dev)
     char path[DEV_PATH_MAX];
     char config[DEV_PATH_MAX];
     char policy[16];
-    char *arguments[] = { path,     config,          "--initialize", "--policy",  policy, "--label",
-                          "cavium", "--officer", DEV_OFFICER,    NULL };
+    char *arguments[] = { path,   config,      "--initialize", "--policy",
+                          policy, "--officer", DEV_OFFICER,    NULL };
     const pid_t parent = getpid();
 
     snprintf(policy, sizeof policy, "%s", dev->policy);
@@ -215,22 +246,23 @@ dev_initialize(const struct dev *dev)
         return -1;
     }
 
-    int input = password_pipe();
+    int log = log_open(dev, DEV_SERVER);
+    int input = log < 0 ? -1 : password_pipe();
+    pid_t pid = -1;
 
-    if (input < 0) {
-        perror("pipe");
-        return -1;
+    if (input >= 0) {
+        fflush(NULL);
+        pid = fork();
+        if (pid == 0) {
+            program_exec(dev, input, log, arguments, parent);
+        }
+        close(input);
     }
-    fflush(NULL);
-
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        program_exec(dev, input, -1, arguments, parent);
+    if (log >= 0) {
+        close(log);
     }
-    close(input);
     if (pid < 0) {
-        perror("fork");
+        perror("azcloudhsm_server --initialize");
     }
     return pid;
 }
@@ -240,14 +272,14 @@ dev_initialized(const struct dev *dev, pid_t pid)
 {
     int status = 0;
 
-    UNUSED(dev);
     while (waitpid(pid, &status, 0) < 0) {
         if (errno != EINTR) {
             return false;
         }
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        fputs("the partition could not be initialised\n", stderr);
+        fputs("the partition could not be initialised:\n", stderr);
+        log_show(dev, DEV_SERVER);
         return false;
     }
     return true;
@@ -261,21 +293,18 @@ dev_start(const struct dev *dev, enum dev_program which)
     const struct program *program = &programs[which];
     char path[DEV_PATH_MAX];
     char config[DEV_PATH_MAX];
-    char log_path[DEV_PATH_MAX];
     char *arguments[] = { path, config, NULL };
     const pid_t parent = getpid();
     int input = -1;
     int log = -1;
     bool ok = false;
 
-    if (!program_path(program, path) ||
-        !dev_path(dev, program->config, config) || !dev_path(dev, program->log, log_path)) {
+    if (!program_path(program, path) || !dev_path(dev, program->config, config)) {
         return false;
     }
     input = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    log = log_open(dev, which);
     if (input < 0 || log < 0) {
-        perror(log_path);
         goto out;
     }
     fflush(NULL);
@@ -360,14 +389,14 @@ dev_wait(struct dev *dev, enum dev_program which)
         }
         if (started[which] > 0 && waitpid(started[which], &status, WNOHANG) > 0) {
             started[which] = 0;
-            fprintf(stderr, "the %s ended at once; %s/%s says why\n", program->what, dev->dir,
-                    program->log);
+            fprintf(stderr, "the %s ended at once:\n", program->what);
+            log_show(dev, which);
             return false;
         }
         pause_ms(STEP_MS);
     }
-    fprintf(stderr, "the %s is not ready after %d s; %s/%s may say why\n", program->what,
-            DEV_WAIT_MS / 1000, dev->dir, program->log);
+    fprintf(stderr, "the %s is not ready after %d s:\n", program->what, DEV_WAIT_MS / 1000);
+    log_show(dev, which);
     return false;
 }
 
