@@ -92,9 +92,11 @@ mechanism_for(struct rules rules, CK_MECHANISM_TYPE type, CK_FLAGS function)
 enum work
 mechanism_work(const struct mechanism_row *row, CK_FLAGS function, const struct key_info *key)
 {
+    const CK_FLAGS private_functions = CKF_SIGN | CKF_SIGN_RECOVER | CKF_DECRYPT | CKF_UNWRAP;
+
     switch (row->work) {
     case WORK_rsa:
-        return (function & (CKF_SIGN | CKF_DECRYPT)) != 0 ? WORK_cpu : WORK_inline;
+        return (function & private_functions) != 0 ? WORK_cpu : WORK_inline;
     case WORK_ec:
         return key != NULL && key->bits <= 256 ? WORK_inline : WORK_cpu;
     default:

@@ -476,6 +476,9 @@ template_check_change(struct rules rules, enum object_kind kind, bool copy, bool
     if (changes.len > 0 && !copy && !is_co && is_trusted_certificate(kind, current)) {
         return CKR_ATTRIBUTE_READ_ONLY;
     }
+    if (!kind_agrees(kind, changes)) {
+        return CKR_TEMPLATE_INCONSISTENT;
+    }
     /* ALWAYS_AUTHENTICATE itself never changes, so the new PRIVATE decides. */
     if (attributes_bool(current, CKA_ALWAYS_AUTHENTICATE, &authenticate) && authenticate &&
         attributes_bool(changes, CKA_PRIVATE, &private) && !private) {

@@ -742,6 +742,18 @@ azure_differs_in_what_may_be_set(void **state)
                      CKR_ATTRIBUTE_READ_ONLY);
 }
 
+/* Under azure the type of a certificate may be set; it still has to stay this kind. */
+static void
+a_change_keeps_the_kind(void **state)
+{
+    UNUSED(state);
+    assert_int_equal(
+        change(azure, KIND_X509, VIEW_EMPTY, LIST(ULONG(CERTIFICATE_TYPE, CKC_X_509))), CKR_OK);
+    assert_int_equal(
+        change(azure, KIND_X509, VIEW_EMPTY, LIST(ULONG(CERTIFICATE_TYPE, CKC_WTLS))),
+        CKR_TEMPLATE_INCONSISTENT);
+}
+
 /* ---- matching ---- */
 
 static void
@@ -802,6 +814,7 @@ main(void)
         cmocka_unit_test(changes_rank_their_codes_like_templates),
         cmocka_unit_test(only_an_officer_touches_trust),
         cmocka_unit_test(azure_differs_in_what_may_be_set),
+        cmocka_unit_test(a_change_keeps_the_kind),
         cmocka_unit_test(a_search_matches_byte_for_byte),
     };
 
