@@ -23,7 +23,7 @@ struct algo_op;
  * Parses a key of this kind. attributes and secrets are valid attribute lists. Validates
  * (point on its curve, modulus and exponents, CRT parts that fit): CKR_ATTRIBUTE_VALUE_INVALID
  * or CKR_PUBLIC_KEY_INVALID, CKR_CURVE_NOT_SUPPORTED, CKR_DOMAIN_PARAMS_INVALID,
- * CKR_HOST_MEMORY. The lists are not kept.
+ * CKR_DEVICE_MEMORY. The lists are not kept.
  */
 MUST_USE CK_RV algo_key_new(enum object_kind kind, view attributes, view secrets,
                             struct algo_key **ret_key);

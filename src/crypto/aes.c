@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * AES in its modes. Padding is taken off here, not in the library, so that all wrong ones look
+ * alike. What may turn out to be padding or a tag is held back until the end is known.
+ */
+#include "crypto/driver.h"
+#include "crypto/library.h"
+
+#include <assert.h>
+#include <openssl/crypto.h>
+#include <string.h>
+
+#define FEED_MAX ((size_t)1 << 30) /* the library counts in int */
+#define GCM_IV_MAX 128u            /* of the library */
+
+/* ---- what the row says ---- */
+
+static enum cipher_mode
+mode_of(const struct mechanism_row *row)
+{
+    switch (row->params) {
+    case PARAMS_iv:
+        return MODE_CBC;
+    case PARAMS_ctr:
+        return MODE_CTR;
+    case PARAMS_gcm:
+        return MODE_GCM;
+    default:
+        return MODE_ECB;
+    }
+}
+
+static bool
+is_block_mode(const struct mechanism_row *row)
+{
+    return row->params == PARAMS_none || row->params == PARAMS_iv;
+}
+
+static bool
+is_padded(const struct mechanism_row *row)
+{
+    return row->out == OUT_pad;
+}
+
+static bool
+encrypts(const struct algo_op *op)
+{
+    return op->call.function == CKF_ENCRYPT;
+}
+
+static view
+iv_of(const struct mechanism *mechanism)
+{
+    switch (mechanism->shape) {
+    case PARAMS_iv:
+        return mechanism->params.iv.bytes;
+    case PARAMS_ctr:
+        return mechanism->params.ctr.block;
+    case PARAMS_gcm:
+        return mechanism->params.gcm.iv;
+    default:
+        return VIEW_EMPTY;
+    }
+}
+
+/*
+ * How many bytes there are before the low `bits` of the counter block would overflow. PKCS #11
+ * v3.1, 6.13.3: CKR_DATA_LEN_RANGE beyond; the increment after the last block is free.
+ */
+static uint64_t
+counter_room(view block, uint32_t bits)
+{
+    uint64_t high = 0;
+    uint64_t low = 0;
+
+    for (size_t i = 0; i < 8; i++) {
+        high = high << 8 | block.data[i];
+        low = low << 8 | block.data[i + 8];
+    }
+    if (bits > 64) {
+        uint64_t mask = bits == 128 ? UINT64_MAX : ((uint64_t)1 << (bits - 64)) - 1;
+
+        if ((high & mask) != mask) {
+            return UINT64_MAX;
+        }
+    } else if (bits < 64) {
+        low |= UINT64_MAX << bits; /* as if the bits above were about to carry */
+    }
+
+    uint64_t blocks = 0 - low; /* 2^64 - low, where 0 stands for 2^64 */
+
+    return blocks == 0 || blocks > UINT64_MAX / BLOCK_LEN ? UINT64_MAX : blocks * BLOCK_LEN;
+}
+
+/* ---- contexts ---- */
+
+static bool
+cipher_prepare(struct ready *ready, const struct algo_op *op, size_t iv_len)
+{
+    const struct mechanism_row *row = op->call.row;
+    view key = secret_view(op->call.key->value);
+    int encrypt = encrypts(op) ? 1 : 0;
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+
+    ready->cipher = ctx;
+    if (ctx == NULL || EVP_CipherInit_ex2(ctx, library_cipher(mode_of(row), key.len), NULL, NULL,
+                                          encrypt, NULL) != 1) {
+        return false;
+    }
+    if (row->params == PARAMS_gcm &&
+        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_IVLEN, (int)iv_len, NULL) != 1) {
+        return false;
+    }
+    return EVP_CIPHER_CTX_set_padding(ctx, is_padded(row) && encrypt) == 1 &&
+           EVP_CipherInit_ex2(ctx, NULL, key.data, NULL, encrypt, NULL) == 1;
+}
+
+static bool
+cipher_restart(EVP_CIPHER_CTX *ctx, const struct mechanism *mechanism)
+{
+    view aad = mechanism->shape == PARAMS_gcm ? mechanism->params.gcm.aad : VIEW_EMPTY;
+    int unused;
+
+    return EVP_CipherInit_ex2(ctx, NULL, NULL, iv_of(mechanism).data, -1, NULL) == 1 &&
+           (aad.len == 0 || EVP_CipherUpdate(ctx, NULL, &unused, aad.data, (int)aad.len) == 1);
+}
+
+static CK_RV
+aes_start(struct algo_op *op)
+{
+    const struct mechanism *mechanism = op->call.mechanism;
+    const struct mechanism_row *row = op->call.row;
+    size_t iv_len = iv_of(mechanism).len;
+    const struct ready_setup setup = {
+        .function = (uint32_t)op->call.function,
+        .mode = (uint32_t)mode_of(row) | (is_padded(row) ? 0x100u : 0u),
+        .number = (uint32_t)iv_len,
+    };
+
+    if (row->params == PARAMS_gcm && iv_len > GCM_IV_MAX) {
+        return CKR_MECHANISM_PARAM_INVALID;
+    }
+    op->tag_len = params_tag_len(mechanism);
+    if (!encrypts(op)) {
+        op->keep_len = is_padded(row) ? BLOCK_LEN : op->tag_len;
+    }
+    op->fed_max = row->params == PARAMS_ctr ? counter_room(mechanism->params.ctr.block,
+                                                           mechanism->params.ctr.bits)
+                                            : UINT64_MAX;
+    op->ready = ready_take(op->call.key, &setup);
+    if (op->ready == NULL) {
+        op->ready = ready_new(&setup);
+        if (op->ready == NULL) {
+            return CKR_DEVICE_MEMORY;
+        }
+        if (!cipher_prepare(op->ready, op, iv_len)) {
+            return library_failed("prepare an AES key");
+        }
+    }
+    return cipher_restart(op->ready->cipher, mechanism) ? CKR_OK
+                                                        : library_failed("start a cipher");
+}
+
+/* ---- input ---- */
+
+static CK_RV
+length_error(const struct algo_op *op)
+{
+    return encrypts(op) ? CKR_DATA_LEN_RANGE : CKR_ENCRYPTED_DATA_LEN_RANGE;
+}
+
+/* Bytes that come out when len more go in: block modes give whole blocks only. */
+static size_t
+output_len(const struct algo_op *op, size_t len)
+{
+    size_t partial = (size_t)(op->fed % BLOCK_LEN);
+
+    return is_block_mode(op->call.row) ? (partial + len) / BLOCK_LEN * BLOCK_LEN : len;
+}
+
+static CK_RV
+feed(struct algo_op *op, view in, struct writer *out)
+{
+    for (view part; (part = view_slice(in, 0, FEED_MAX)).len > 0;
+         in = view_slice(in, part.len, in.len)) {
+        size_t len = output_len(op, part.len);
+        uint8_t none[BLOCK_LEN];
+        uint8_t *space = len == 0 ? none : write_space(out, len);
+        int done = 0;
+
+        if (space == NULL) {
+            return CKR_DEVICE_MEMORY;
+        }
+        if (EVP_CipherUpdate(op->ready->cipher, space, &done, part.data, (int)part.len) != 1) {
+            return library_failed("continue a cipher");
+        }
+        assert((size_t)done == len);
+        op->fed += part.len;
+    }
+    return CKR_OK;
+}
+
+/* Feeds all but the last keep_len bytes of what has come so far. */
+static CK_RV
+feed_but_tail(struct algo_op *op, view in, struct writer *out)
+{
+    size_t total = op->held_len + in.len;
+    size_t leave = total - size_min(total, op->keep_len);
+    size_t from_held = size_min(leave, op->held_len);
+    CK_RV rv;
+
+    if ((rv = feed(op, view_of(op->held, from_held), out)) != CKR_OK ||
+        (rv = feed(op, view_slice(in, 0, leave - from_held), out)) != CKR_OK) {
+        return rv;
+    }
+
+    view tail = view_slice(in, leave - from_held, in.len);
+
+    memmove(op->held, op->held + from_held, op->held_len - from_held);
+    op->held_len -= from_held;
+    if (tail.len > 0) {
+        memcpy(op->held + op->held_len, tail.data, tail.len);
+        op->held_len += tail.len;
+    }
+    return CKR_OK;
+}
+
+static CK_RV
+aes_update(struct algo_op *op, view in, struct writer *out)
+{
+    if (in.len > op->fed_max - op->fed) {
+        return CKR_DATA_LEN_RANGE;
+    }
+    return op->keep_len > 0 ? feed_but_tail(op, in, out) : feed(op, in, out);
+}
+
+/* ---- the end ---- */
+
+/* 1 when a < b, else 0; both below 2^31. */
+static unsigned
+is_less(unsigned a, unsigned b)
+{
+    return (a - b) >> 31;
+}
+
+/* PKCS #7 padding of a last block: its length, or 0 when it is wrong, always by the same steps. */
+static size_t
+padding_len(const uint8_t block[BLOCK_LEN])
+{
+    unsigned pad = block[BLOCK_LEN - 1];
+    unsigned wrong = is_less(pad, 1) | is_less(BLOCK_LEN, pad);
+
+    for (unsigned i = 0; i < BLOCK_LEN; i++) {
+        unsigned inside = 0u - is_less(i, pad);
+
+        wrong |= inside & (block[BLOCK_LEN - 1 - i] ^ pad);
+    }
+    return pad & (0u - is_less(wrong, 1));
+}
+
+static CK_RV
+end_unpadding(struct algo_op *op, struct writer *out)
+{
+    uint8_t block[BLOCK_LEN];
+    CK_RV rv = CKR_ENCRYPTED_DATA_INVALID;
+    int len = 0;
+
+    if (op->held_len != BLOCK_LEN || op->fed % BLOCK_LEN != 0) {
+        return CKR_ENCRYPTED_DATA_LEN_RANGE;
+    }
+    if (EVP_DecryptUpdate(op->ready->cipher, block, &len, op->held, BLOCK_LEN) != 1) {
+        return library_failed("end a cipher");
+    }
+    assert(len == (int)BLOCK_LEN);
+
+    size_t pad = padding_len(block);
+
+    if (pad > 0) {
+        write_raw(out, view_of(block, BLOCK_LEN - pad));
+        rv = CKR_OK;
+    }
+    wipe(block, sizeof block);
+    return rv;
+}
+
+static CK_RV
+end_padding(struct algo_op *op, struct writer *out)
+{
+    uint8_t *space = write_space(out, BLOCK_LEN);
+    int len = 0;
+
+    if (space == NULL) {
+        return CKR_DEVICE_MEMORY;
+    }
+    return EVP_EncryptFinal_ex(op->ready->cipher, space, &len) == 1
+               ? CKR_OK
+               : library_failed("end a cipher");
+}
+
+static CK_RV
+end_tagging(struct algo_op *op, struct writer *out)
+{
+    uint8_t none[BLOCK_LEN];
+    uint8_t *tag = write_space(out, op->tag_len);
+    int len = 0;
+
+    if (tag == NULL) {
+        return CKR_DEVICE_MEMORY;
+    }
+    if (EVP_EncryptFinal_ex(op->ready->cipher, none, &len) != 1 ||
+        EVP_CIPHER_CTX_ctrl(op->ready->cipher, EVP_CTRL_AEAD_GET_TAG, (int)op->tag_len, tag) !=
+            1) {
+        return library_failed("make a GCM tag");
+    }
+    return CKR_OK;
+}
+
+static CK_RV
+end_checking(struct algo_op *op)
+{
+    uint8_t none[BLOCK_LEN];
+    int len = 0;
+
+    if (op->held_len != op->tag_len) {
+        return CKR_ENCRYPTED_DATA_LEN_RANGE;
+    }
+    if (EVP_CIPHER_CTX_ctrl(op->ready->cipher, EVP_CTRL_AEAD_SET_TAG, (int)op->tag_len,
+                            op->held) != 1) {
+        return library_failed("take a GCM tag");
+    }
+    return EVP_DecryptFinal_ex(op->ready->cipher, none, &len) == 1 ? CKR_OK
+                                                                   : CKR_ENCRYPTED_DATA_INVALID;
+}
+
+static CK_RV
+end(struct algo_op *op, struct writer *out)
+{
+    const struct mechanism_row *row = op->call.row;
+
+    if (is_padded(row)) {
+        return encrypts(op) ? end_padding(op, out) : end_unpadding(op, out);
+    }
+    if (row->params == PARAMS_gcm) {
+        return encrypts(op) ? end_tagging(op, out) : end_checking(op);
+    }
+    if (is_block_mode(row) && op->fed % BLOCK_LEN != 0) {
+        return length_error(op);
+    }
+    return CKR_OK;
+}
+
+static CK_RV
+aes_final(struct algo_op *op, view signature, struct writer *out)
+{
+    CK_RV rv = end(op, out);
+
+    UNUSED(signature);
+    if (rv == CKR_OK) {
+        ready_give(op->call.key, op->ready);
+        op->ready = NULL;
+    }
+    return rv;
+}
+
+const struct algo algo_aes = {
+    .kinds = 1u << KIND_AES,
+    .once = refuse_once,
+    .start = aes_start,
+    .update = aes_update,
+    .final = aes_final,
+    .generate = refuse_generate,
+};

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside a parsed key: the library's form of it, and the contexts prepared with it that wait
+ * for their next use. Only files of crypto/ include this.
+ */
+#ifndef CRYPTO_KEY_H
+#define CRYPTO_KEY_H
+
+#include "crypto/algo.h"
+
+#include <openssl/evp.h>
+
+struct ready_pool;
+
+struct algo_key {
+    enum object_kind kind;
+    EVP_PKEY *pkey;                 /* RSA and EC; a private key's knows the public one too */
+    struct secret *value;           /* AES and generic */
+    const struct curve_row *curve;  /* EC */
+    size_t len;                     /* of the modulus, the order, or the value, in bytes */
+    struct ready_pool *pool;
+};
+
+/* What one kind of key does: each fills or reads the part of struct algo_key that is its own. */
+struct key_parser {
+    CK_RV (*parse)(struct algo_key *key, view attributes, view secrets);
+    CK_RV (*made)(const struct algo_key *key, view given, struct writer *attributes,
+                  struct writer *secrets);
+};
+
+extern const struct key_parser rsa_public_parser;
+extern const struct key_parser rsa_private_parser;
+extern const struct key_parser ec_public_parser;
+extern const struct key_parser ec_private_parser;
+extern const struct key_parser aes_parser;
+extern const struct key_parser generic_parser;
+
+/*
+ * One attribute that is to be made: written when given has none. When given has another one:
+ * ATTRIBUTE_VALUE_INVALID; an empty one is left as it is, where may_be_empty.
+ */
+MUST_USE CK_RV made_bytes(CK_ATTRIBUTE_TYPE type, view value, bool may_be_empty, view given,
+                          struct writer *attributes);
+MUST_USE CK_RV made_ulong(CK_ATTRIBUTE_TYPE type, uint64_t value, view given,
+                          struct writer *attributes);
+/* PUBLIC_KEY_INFO of a key with a pkey. */
+MUST_USE CK_RV made_public_key_info(const struct algo_key *key, view given,
+                                    struct writer *attributes);
+
+/* A number of the library as an attribute, at least len bytes long. */
+MUST_USE bool number_write(struct writer *w, CK_ATTRIBUTE_TYPE type, const BIGNUM *number,
+                           size_t len);
+
+#endif

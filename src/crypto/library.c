@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Fetching goes through locks and string comparisons inside the library, about a microsecond
+ * each; so everything is fetched at first use and kept for the life of the process.
+ */
+#include "crypto/library.h"
+
+#include "base/log.h"
+
+#include <assert.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#define KEY_SIZES 3u /* AES-128, 192, 256 */
+
+static pthread_once_t fetched = PTHREAD_ONCE_INIT;
+static EVP_MD *hashes[HASH_COUNT];
+static EVP_CIPHER *ciphers[MODE_COUNT][KEY_SIZES];
+static EVP_MAC *hmac;
+static EVP_KDF *hkdf;
+
+static void
+fetch(void)
+{
+    static const char *const modes[MODE_COUNT] = {
+        [MODE_ECB] = "ECB",
+        [MODE_CBC] = "CBC",
+        [MODE_CTR] = "CTR",
+        [MODE_GCM] = "GCM",
+    };
+
+    for (enum hash hash = HASH_NONE + 1; hash < HASH_COUNT; hash++) {
+        hashes[hash] = EVP_MD_fetch(NULL, hash_row(hash)->library_name, NULL);
+    }
+    for (size_t mode = 0; mode < MODE_COUNT; mode++) {
+        for (size_t size = 0; size < KEY_SIZES; size++) {
+            char name[sizeof "AES-256-GCM"];
+
+            snprintf(name, sizeof name, "AES-%u-%.3s", (unsigned)(128 + 64 * size), modes[mode]);
+            ciphers[mode][size] = EVP_CIPHER_fetch(NULL, name, NULL);
+        }
+    }
+    hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+    hkdf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_HKDF, NULL);
+    library_forget();
+}
+
+const EVP_MD *
+library_hash(enum hash hash)
+{
+    assert(hash > HASH_NONE && hash < HASH_COUNT);
+    pthread_once(&fetched, fetch);
+    return hashes[hash];
+}
+
+const EVP_CIPHER *
+library_cipher(enum cipher_mode mode, size_t key_len)
+{
+    assert(key_len == 16 || key_len == 24 || key_len == 32);
+    pthread_once(&fetched, fetch);
+    return ciphers[mode][key_len / 8 - 2];
+}
+
+EVP_MAC *
+library_hmac(void)
+{
+    pthread_once(&fetched, fetch);
+    return hmac;
+}
+
+EVP_KDF *
+library_hkdf(void)
+{
+    pthread_once(&fetched, fetch);
+    return hkdf;
+}
+
+CK_RV
+library_failed(const char *doing)
+{
+    unsigned long code = ERR_peek_last_error();
+
+    library_report(doing);
+    return ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE ? CKR_DEVICE_MEMORY : CKR_FUNCTION_FAILED;
+}
+
+void
+library_report(const char *doing)
+{
+    char text[256];
+
+    ERR_error_string_n(ERR_peek_last_error(), text, sizeof text);
+    log_err("crypto library: cannot %s: %s", doing, text);
+    library_forget();
+}
+
+void
+library_forget(void)
+{
+    /* Looking is far cheaper than clearing, and mostly there is nothing. */
+    if (ERR_peek_error() != 0) {
+        ERR_clear_error();
+    }
+}

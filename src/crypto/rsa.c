@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * RSA (RFC 8017): PKCS #1 v1.5 and PSS signatures over digests or over what the caller hands
+ * in, PKCS #1 v1.5 and OAEP encryption.
+ */
+#include "crypto/library.h"
+#include "crypto/pkey.h"
+
+#include <openssl/crypto.h>
+#include <openssl/params.h>
+#include <openssl/rsa.h>
+#include <string.h>
+
+#define PKCS1_OVERHEAD 11u
+#define IMPLICIT_REJECTION "implicit-rejection" /* OSSL_PKEY_PARAM_IMPLICIT_REJECTION, 3.2 */
+
+/* ---- signatures ---- */
+
+static struct ready_setup
+setup_of(const struct algo_call *call)
+{
+    const struct mechanism *mechanism = call->mechanism;
+    struct ready_setup setup = { .mode = RSA_PKCS1_PADDING, .hash = call->row->hash };
+
+    if (mechanism->shape == PARAMS_pss) {
+        setup.mode = RSA_PKCS1_PSS_PADDING;
+        setup.hash = hash_by_mechanism(mechanism->params.pss.hash);
+        setup.mgf = hash_by_mgf(mechanism->params.pss.mgf);
+        setup.number = mechanism->params.pss.salt_len;
+    } else if (mechanism->shape == PARAMS_oaep) {
+        setup.mode = RSA_PKCS1_OAEP_PADDING;
+        setup.hash = hash_by_mechanism(mechanism->params.oaep.hash);
+        setup.mgf = hash_by_mgf(mechanism->params.oaep.mgf);
+    }
+    return setup;
+}
+
+/* Core has asked params_check(); what would crash here is refused once more. */
+static bool
+setup_fits(const struct ready_setup *setup)
+{
+    return setup->mode == RSA_PKCS1_PADDING ||
+           (setup->hash != HASH_NONE && setup->mgf != HASH_NONE && setup->number <= RSA_LEN_MAX);
+}
+
+static CK_RV
+sign(const struct algo_call *call, const struct ready_setup *setup, view digest,
+     struct writer *out)
+{
+    size_t len = call->key->len;
+    uint8_t *signature = write_space(out, len);
+    CK_RV rv;
+
+    if (signature == NULL) {
+        return CKR_DEVICE_MEMORY;
+    }
+    rv = pkey_sign(call->key, *setup, digest, signature, &len);
+    return rv == CKR_OK ? pkey_recheck(call, *setup, digest, view_of(signature, len)) : rv;
+}
+
+static CK_RV
+sign_or_verify(const struct algo_call *call, const struct ready_setup *setup, view digest,
+               view signature, struct writer *out)
+{
+    return call->function == CKF_SIGN ? sign(call, setup, digest, out)
+                                      : pkey_verify(call->key, *setup, digest, signature);
+}
+
+/* The lengths that are wrong whatever the bytes are. */
+static CK_RV
+signature_lengths(const struct algo_call *call, const struct ready_setup *setup, size_t in_len,
+                  size_t signature_len)
+{
+    size_t key_len = call->key->len;
+
+    if (setup->mode == RSA_PKCS1_PSS_PADDING) {
+        if (in_len != hash_row(setup->hash)->length) {
+            return CKR_DATA_LEN_RANGE;
+        }
+    } else if (key_len < PKCS1_OVERHEAD || in_len > key_len - PKCS1_OVERHEAD) {
+        return CKR_DATA_LEN_RANGE;
+    }
+    return call->function == CKF_VERIFY && signature_len != key_len ? CKR_SIGNATURE_LEN_RANGE
+                                                                    : CKR_OK;
+}
+
+static CK_RV
+rsa_start(struct algo_op *op)
+{
+    op->setup = setup_of(&op->call);
+    return setup_fits(&op->setup) ? digest_start(op) : CKR_MECHANISM_PARAM_INVALID;
+}
+
+static CK_RV
+rsa_final(struct algo_op *op, view signature, struct writer *out)
+{
+    uint8_t digest[DIGEST_MAX];
+    size_t len = 0;
+    CK_RV rv;
+
+    if (op->call.function == CKF_VERIFY && signature.len != op->call.key->len) {
+        return CKR_SIGNATURE_LEN_RANGE;
+    }
+    rv = digest_end(op, digest, &len);
+    if (rv == CKR_OK) {
+        rv = sign_or_verify(&op->call, &op->setup, view_of(digest, len), signature, out);
+    }
+    wipe(digest, sizeof digest);
+    return rv;
+}
+
+/* ---- encryption ---- */
+
+/* A label is the context's from then on, so one with a label is not kept for others. */
+static CK_RV
+label_set(EVP_PKEY_CTX *ctx, view label)
+{
+    void *copy = OPENSSL_memdup(label.data, label.len);
+
+    if (copy == NULL) {
+        return CKR_DEVICE_MEMORY;
+    }
+    if (EVP_PKEY_CTX_set0_rsa_oaep_label(ctx, copy, (int)label.len) != 1) {
+        OPENSSL_free(copy);
+        return library_failed("set a label");
+    }
+    return CKR_OK;
+}
+
+static view
+label_of(const struct mechanism *mechanism)
+{
+    return mechanism->shape == PARAMS_oaep ? mechanism->params.oaep.label : VIEW_EMPTY;
+}
+
+static CK_RV
+crypt_ready(const struct algo_call *call, struct ready_setup setup, struct ready **ret_ready)
+{
+    struct ready *ready = NULL;
+    CK_RV rv;
+
+    setup.function = (uint32_t)call->function;
+    rv = pkey_ready(call->key, &setup, &ready);
+    if (rv == CKR_OK && label_of(call->mechanism).len > 0) {
+        rv = label_set(ready->pkey, label_of(call->mechanism));
+    }
+    if (rv != CKR_OK) {
+        ready_free(ready);
+        return rv;
+    }
+    *ret_ready = ready;
+    return CKR_OK;
+}
+
+static void
+crypt_done(const struct algo_call *call, struct ready *ready)
+{
+    if (label_of(call->mechanism).len > 0) {
+        ready_free(ready);
+    } else {
+        ready_give(call->key, ready);
+    }
+}
+
+static CK_RV
+encrypt(const struct algo_call *call, const struct ready_setup *setup, view in,
+        struct writer *out)
+{
+    size_t overhead = setup->mode == RSA_PKCS1_OAEP_PADDING ? 2 + 2 * hash_row(setup->hash)->length
+                                                            : PKCS1_OVERHEAD;
+    size_t len = call->key->len;
+    struct ready *ready = NULL;
+    uint8_t *space;
+    CK_RV rv;
+
+    if (len < overhead || in.len > len - overhead) {
+        return CKR_DATA_LEN_RANGE;
+    }
+    space = write_space(out, len);
+    if (space == NULL) {
+        return CKR_DEVICE_MEMORY;
+    }
+    if ((rv = crypt_ready(call, *setup, &ready)) != CKR_OK) {
+        return rv;
+    }
+    if (EVP_PKEY_encrypt(ready->pkey, space, &len, pkey_data(in), in.len) != 1) {
+        ready_free(ready);
+        return library_failed("encrypt with RSA");
+    }
+    crypt_done(call, ready);
+    return CKR_OK;
+}
+
+/* All ones when a < b, else 0; both below 2^31. */
+static uint32_t
+mask_less(uint32_t a, uint32_t b)
+{
+    return 0u - ((a - b) >> 31);
+}
+
+static uint32_t
+mask_equal(uint32_t a, uint32_t b)
+{
+    return mask_less(a ^ b, 1);
+}
+
+/*
+ * RFC 8017, 7.2.2, step 3: 00 02, at least eight bytes that are not 0, then 0 and the message.
+ * Every block of one length goes the same way; only the one answer at the end is told apart.
+ */
+static bool
+pkcs1_unpad(view block, view *ret_message)
+{
+    uint32_t good = mask_equal(block.data[0], 0) & mask_equal(block.data[1], 2);
+    uint32_t found = 0;
+    uint32_t zero_at = 0;
+
+    for (uint32_t i = 2; i < block.len; i++) {
+        uint32_t first = mask_equal(block.data[i], 0) & ~found;
+
+        zero_at |= first & i;
+        found |= first;
+    }
+    good &= found & ~mask_less(zero_at, PKCS1_OVERHEAD - 1);
+    if (good == 0) {
+        return false;
+    }
+    *ret_message = view_slice(block, zero_at + 1, block.len);
+    return true;
+}
+
+/* From 3.2 on the library gives random data for wrong padding, so there is nothing to see. */
+static bool
+rejects_implicitly(EVP_PKEY_CTX *ctx)
+{
+    const OSSL_PARAM *params = EVP_PKEY_CTX_settable_params(ctx);
+
+    return params != NULL && OSSL_PARAM_locate_const(params, IMPLICIT_REJECTION) != NULL;
+}
+
+/* The padding to ask the library for: none where its own check would show what it found. */
+static CK_RV
+decrypt_ready(const struct algo_call *call, struct ready_setup setup, bool *ret_unpad,
+              struct ready **ret_ready)
+{
+    CK_RV rv = crypt_ready(call, setup, ret_ready);
+
+    *ret_unpad = false;
+    if (rv == CKR_OK && setup.mode == RSA_PKCS1_PADDING &&
+        !rejects_implicitly((*ret_ready)->pkey)) {
+        ready_give(call->key, *ret_ready);
+        *ret_ready = NULL;
+        *ret_unpad = true;
+        setup.mode = RSA_NO_PADDING;
+        rv = crypt_ready(call, setup, ret_ready);
+    }
+    return rv;
+}
+
+static CK_RV
+decrypt(const struct algo_call *call, const struct ready_setup *setup, view in,
+        struct writer *out)
+{
+    uint8_t block[RSA_LEN_MAX];
+    size_t len = sizeof block;
+    struct ready *ready = NULL;
+    view message;
+    bool unpad, good;
+    CK_RV rv;
+
+    if (in.len != call->key->len) {
+        return CKR_ENCRYPTED_DATA_LEN_RANGE;
+    }
+    if ((rv = decrypt_ready(call, *setup, &unpad, &ready)) != CKR_OK) {
+        return rv;
+    }
+    good = EVP_PKEY_decrypt(ready->pkey, block, &len, in.data, in.len) == 1;
+    message = view_of(block, len);
+    if (!good) {
+        rv = CKR_ENCRYPTED_DATA_INVALID;
+    } else if (unpad && !pkcs1_unpad(view_of(block, len), &message)) {
+        rv = CKR_ENCRYPTED_DATA_INVALID;
+    } else {
+        write_raw(out, message);
+    }
+    crypt_done(call, ready);
+    wipe(block, sizeof block);
+    return rv;
+}
+
+static CK_RV
+rsa_once(const struct algo_call *call, view in, view signature, struct writer *out)
+{
+    struct ready_setup setup = setup_of(call);
+    CK_RV rv;
+
+    if (!setup_fits(&setup)) {
+        return CKR_MECHANISM_PARAM_INVALID;
+    }
+    switch (call->function) {
+    case CKF_ENCRYPT:
+        return encrypt(call, &setup, in, out);
+    case CKF_DECRYPT:
+        return decrypt(call, &setup, in, out);
+    default:
+        rv = signature_lengths(call, &setup, in.len, signature.len);
+        return rv == CKR_OK ? sign_or_verify(call, &setup, in, signature, out) : rv;
+    }
+}
+
+const struct algo algo_rsa = {
+    .kinds = 1u << KIND_RSA_PUBLIC | 1u << KIND_RSA_PRIVATE,
+    .once = rsa_once,
+    .start = rsa_start,
+    .update = digest_update,
+    .final = rsa_final,
+    .generate = rsa_generate,
+};

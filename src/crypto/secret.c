@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Secret keys: AES and generic. Their bytes live in locked memory and come from the entropy
+ * source that the caller brings.
+ */
+#include "crypto/digest.h"
+#include "crypto/library.h"
+
+#include <string.h>
+
+#define CHECK_VALUE_LEN 3u
+
+static CK_RV
+value_parse(struct algo_key *key, view secrets)
+{
+    view value;
+
+    if (!attributes_find(secrets, CKA_VALUE, &value) || value.len == 0) {
+        return CKR_ATTRIBUTE_VALUE_INVALID;
+    }
+    key->value = secret_dup(value);
+    key->len = value.len;
+    return key->value == NULL ? CKR_DEVICE_MEMORY : CKR_OK;
+}
+
+static bool
+is_aes_len(uint64_t len)
+{
+    return len == 16 || len == 24 || len == 32;
+}
+
+static CK_RV
+aes_parse(struct algo_key *key, view attributes, view secrets)
+{
+    CK_RV rv = value_parse(key, secrets);
+
+    UNUSED(attributes);
+    return rv == CKR_OK && !is_aes_len(key->len) ? CKR_ATTRIBUTE_VALUE_INVALID : rv;
+}
+
+static CK_RV
+generic_parse(struct algo_key *key, view attributes, view secrets)
+{
+    UNUSED(attributes);
+    return value_parse(key, secrets);
+}
+
+static CK_RV
+secret_made(const struct algo_key *key, view check, view given, struct writer *attributes)
+{
+    CK_RV rv = made_bytes(CKA_CHECK_VALUE, view_slice(check, 0, CHECK_VALUE_LEN), true, given,
+                          attributes);
+
+    return rv == CKR_OK ? made_ulong(CKA_VALUE_LEN, key->len, given, attributes) : rv;
+}
+
+/* PKCS #11 v3.1, 4.10.2: the start of a block of zeros, encrypted. */
+static CK_RV
+aes_made(const struct algo_key *key, view given, struct writer *attributes,
+         struct writer *secrets)
+{
+    static const uint8_t zeros[BLOCK_LEN];
+    view value = secret_view(key->value);
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    uint8_t block[BLOCK_LEN];
+    int len = 0;
+    CK_RV rv;
+
+    UNUSED(secrets);
+    if (ctx == NULL ||
+        EVP_EncryptInit_ex2(ctx, library_cipher(MODE_ECB, value.len), value.data, NULL, NULL) !=
+            1 ||
+        EVP_CIPHER_CTX_set_padding(ctx, 0) != 1 ||
+        EVP_EncryptUpdate(ctx, block, &len, zeros, BLOCK_LEN) != 1) {
+        rv = library_failed("compute a check value");
+    } else {
+        rv = secret_made(key, view_of(block, sizeof block), given, attributes);
+    }
+    EVP_CIPHER_CTX_free(ctx);
+    wipe(block, sizeof block);
+    return rv;
+}
+
+/* PKCS #11 v3.1, 6.8.1: the start of the SHA-1 hash of the value. */
+static CK_RV
+generic_made(const struct algo_key *key, view given, struct writer *attributes,
+             struct writer *secrets)
+{
+    uint8_t hash[DIGEST_MAX];
+    CK_RV rv = digest_once(HASH_SHA1, secret_view(key->value), hash);
+
+    UNUSED(secrets);
+    if (rv == CKR_OK) {
+        rv = secret_made(key, view_of(hash, hash_row(HASH_SHA1)->length), given, attributes);
+    }
+    wipe(hash, sizeof hash);
+    return rv;
+}
+
+const struct key_parser aes_parser = { aes_parse, aes_made };
+const struct key_parser generic_parser = { generic_parse, generic_made };
+
+static CK_RV
+secret_generate(const struct mechanism_limit *limit, const struct mechanism_row *row,
+                view template, struct algo_source source, struct writer *public_part,
+                struct writer *private_part, struct writer *secrets)
+{
+    size_t unit = row->unit == UNIT_BITS ? 8 : 1;
+    uint64_t len;
+    uint8_t *space;
+
+    UNUSED(public_part);
+    UNUSED(private_part);
+    if (!attributes_ulong(template, CKA_VALUE_LEN, &len)) {
+        return CKR_TEMPLATE_INCOMPLETE;
+    }
+    if (len < limit->min / unit || len > limit->max / unit ||
+        (row->key_type == CKK_AES && !is_aes_len(len))) {
+        return CKR_ATTRIBUTE_VALUE_INVALID;
+    }
+    write_u32(secrets, CKA_VALUE);
+    write_u32(secrets, (uint32_t)len);
+    space = write_space(secrets, (size_t)len);
+    if (space == NULL) {
+        return CKR_DEVICE_MEMORY;
+    }
+    return source.fill(source.arg, space, (size_t)len) ? CKR_OK : CKR_FUNCTION_FAILED;
+}
+
+const struct algo algo_secret = {
+    .kinds = 0,
+    .once = refuse_once,
+    .start = refuse_start,
+    .update = refuse_update,
+    .final = refuse_final,
+    .generate = secret_generate,
+};

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Digests and HMAC against the published vectors: the examples of FIPS 180-2 and RFC 4231, and
+ * for SHA-1 of RFC 2202.
+ */
+#include "algo_fixture.h"
+
+#define ABC "616263"
+#define TWO_BLOCKS "6162636462636465636465666465666765666768666768696768696a68696a6b696a6b6c" \
+                   "6a6b6c6d6b6c6d6e6c6d6e6f6d6e6f706e6f7071"
+
+static const struct {
+    CK_MECHANISM_TYPE type;
+    const char *in;
+    const char *out;
+} digests[] = {
+    { CKM_SHA_1, "", "da39a3ee5e6b4b0d3255bfef95601890afd80709" },
+    { CKM_SHA_1, ABC, "a9993e364706816aba3e25717850c26c9cd0d89d" },
+    { CKM_SHA_1, TWO_BLOCKS, "84983e441c3bd26ebaae4aa1f95129e5e54670f1" },
+    { CKM_SHA224, ABC, "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7" },
+    { CKM_SHA224, TWO_BLOCKS, "75388b16512776cc5dba5da1fd890150b0c6455cb4f58b1952522525" },
+    { CKM_SHA256, "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+    { CKM_SHA256, ABC, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+    { CKM_SHA256, TWO_BLOCKS, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
+    { CKM_SHA384, ABC,
+      "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca13"
+      "4c825a7" },
+    { CKM_SHA512, ABC,
+      "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a"
+      "3feebbd454d4423643ce80e2a9ac94fa54ca49f" },
+};
+
+static void
+digests_agree_with_fips_180(void **state)
+{
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(digests); i++) {
+        const struct mechanism m = plain_mechanism(digests[i].type);
+
+        assert_runs(&m, CKF_DIGEST, NULL, hex(digests[i].in), hex(digests[i].out));
+    }
+}
+
+/* Every hash that a signature may use can be had as a digest, and the other way round. */
+static void
+every_digest_row_has_a_vector(void **state)
+{
+    size_t count = 0;
+    const struct mechanism_row *rows = mechanism_rows(&count);
+
+    UNUSED(state);
+    for (size_t i = 0; i < count; i++) {
+        bool found = rows[i].driver != DRIVER_digest;
+
+        for (size_t j = 0; j < ARRAY_COUNT(digests); j++) {
+            found = found || digests[j].type == rows[i].type;
+        }
+        assert_true(found);
+    }
+}
+
+static const struct {
+    const char *key;
+    const char *data;
+    const char *out[5]; /* SHA-1 (RFC 2202 where it has the case), 224, 256, 384, 512 */
+} macs[] = {
+    { "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b", "4869205468657265",
+      { "b617318655057264e28bc0b6fb378c8ef146be00",
+        "896fb1128abbdf196832107cd49df33f47b4b1169912ba4f53684b22",
+        "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+        "afd03944d84895626b0825f4ab46907f15f9dadbe4101ec682aa034c7cebc59cfaea9ea9076ede7f4af152e8"
+        "b2fa9cb6",
+        "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cdedaa833b7d6b8a702038b274e"
+        "aea3f4e4be9d914eeb61f1702e696c203a126854" } },
+    { "4a656665", "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+      { "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79",
+        "a30e01098bc6dbbf45690f3a7e9e6d0f8bbea2a39e6148008fd05e44",
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+        "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47e42ec3736322445e8e2240ca5e69e2c78b3239ec"
+        "fab21649",
+        "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65"
+        "f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737" } },
+};
+
+static const CK_MECHANISM_TYPE mac_types[5] = { CKM_SHA_1_HMAC, CKM_SHA224_HMAC, CKM_SHA256_HMAC,
+                                                CKM_SHA384_HMAC, CKM_SHA512_HMAC };
+
+static void
+macs_agree_with_the_rfcs(void **state)
+{
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(macs); i++) {
+        struct algo_key *key = secret_key(KIND_GENERIC, hex(macs[i].key));
+
+        for (size_t j = 0; j < ARRAY_COUNT(mac_types); j++) {
+            const struct mechanism m = plain_mechanism(mac_types[j]);
+            view data = hex(macs[i].data);
+            view mac = hex(macs[i].out[j]);
+            uint8_t wrong[64];
+
+            assert_runs(&m, CKF_SIGN, key, data, mac);
+            assert_int_equal(run_once(&m, CKF_VERIFY, key, data, mac, &(struct writer){ 0 }),
+                             CKR_OK);
+            memcpy(wrong, mac.data, mac.len);
+            wrong[mac.len - 1] ^= 1;
+            assert_refused(&m, CKF_VERIFY, key, data, view_of(wrong, mac.len),
+                           CKR_SIGNATURE_INVALID);
+            assert_refused(&m, CKF_VERIFY, key, data, view_slice(mac, 0, mac.len - 1),
+                           CKR_SIGNATURE_LEN_RANGE);
+        }
+        algo_key_free(key);
+    }
+}
+
+/* The kept context starts from the key each time, also after a run that was given up. */
+static void
+mac_is_the_same_again(void **state)
+{
+    struct algo_key *key = secret_key(KIND_GENERIC, hex(macs[0].key));
+    const struct mechanism m = plain_mechanism(CKM_SHA256_HMAC);
+    struct algo_op *op = NULL;
+
+    UNUSED(state);
+    for (int i = 0; i < 3; i++) {
+        struct writer none = { 0 };
+
+        assert_int_equal(algo_start(standard, mechanism_row(m.type), CKF_SIGN, &m, key, &op),
+                         CKR_OK);
+        assert_int_equal(algo_update(op, VIEW_TEXT("given up"), &none), CKR_OK);
+        algo_op_free(op);
+        assert_runs(&m, CKF_SIGN, key, hex(macs[0].data), hex(macs[0].out[2]));
+    }
+    algo_key_free(key);
+}
+
+static void
+wrong_kind_of_key_is_refused(void **state)
+{
+    struct algo_key *aes = secret_key(KIND_AES, hex("000102030405060708090a0b0c0d0e0f"));
+    const struct mechanism mac = plain_mechanism(CKM_SHA256_HMAC);
+    const struct mechanism digest = plain_mechanism(CKM_SHA256);
+
+    UNUSED(state);
+    assert_refused(&mac, CKF_SIGN, aes, VIEW_EMPTY, VIEW_EMPTY, CKR_KEY_TYPE_INCONSISTENT);
+    assert_refused(&mac, CKF_SIGN, NULL, VIEW_EMPTY, VIEW_EMPTY, CKR_KEY_TYPE_INCONSISTENT);
+    assert_refused(&digest, CKF_DIGEST, aes, VIEW_EMPTY, VIEW_EMPTY, CKR_KEY_TYPE_INCONSISTENT);
+    algo_key_free(aes);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(digests_agree_with_fips_180),
+        cmocka_unit_test(every_digest_row_has_a_vector),
+        cmocka_unit_test(macs_agree_with_the_rfcs),
+        cmocka_unit_test(mac_is_the_same_again),
+        cmocka_unit_test(wrong_kind_of_key_is_refused),
+    };
+
+    return cmocka_run_group_tests_name("digest", tests, NULL, NULL);
+}
