@@ -33,7 +33,7 @@ static const struct code codes[] = {
     { CKR_USER_NOT_LOGGED_IN,       0x101,      "HSM Error",         "no user of the right type is logged in; run loginHSM" },
     { CKR_USER_ALREADY_LOGGED_IN,   0x100,      "HSM Error",         "a user is logged in already; run logoutHSM first" },
     { CKR_USER_ANOTHER_ALREADY_LOGGED_IN, 0x104, "HSM Error",        "a user is logged in already; run logoutHSM first" },
-    { CKR_ARGUMENTS_BAD,            0x07,       "HSM Error",         "Invalid argument; a user's name has 1 to 31 letters, digits or _" },
+    { CKR_ARGUMENTS_BAD,            0x07,       "HSM Error",         "Invalid argument" },
     { CKR_PIN_LEN_RANGE,            0xa2,       "HSM Error",         "a password has 8 to 32 characters" },
     { CODE_USER_EXISTS,             0x9c,       "HSM Error",         "a user with this name exists already" },
     { CODE_USER_OWNS_KEYS,          0x9f,       "HSM Error",         "this user owns keys; delete them first" },

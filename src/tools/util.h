@@ -14,6 +14,7 @@ struct util {
     struct client *client;
     struct appcfg config;
     bool aws; /* the cluster block in its older form */
+    uint32_t session_objects; /* made so far */
 };
 
 extern const struct command_table util_commands;

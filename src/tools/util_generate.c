@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define TEMPLATE_MAX 4096u
+#define SESSION_HANDLE_FIRST 0x80000000u
 
 /* The numbers of -t. */
 enum sym_type { SYM_GENERIC = 16, SYM_RC4 = 18, SYM_DES3 = 21, SYM_AES = 31 };
@@ -48,6 +49,13 @@ secret_write(struct writer *w, const struct util *util, const struct values *val
     attribute_write_bool(
         w, CKA_WRAP_WITH_TRUSTED,
         values_number(values, "-wrap_with_trusted", util->config.wrap_with_trusted) != 0);
+}
+
+/* Session objects are numbered by who makes them, token objects (0) by the HSM. */
+static uint32_t
+handle_next(struct util *util, const struct values *values)
+{
+    return values_given(values, "-sess") ? SESSION_HANDLE_FIRST + util->session_objects++ : 0;
 }
 
 /* False, with a line on stderr, when a key has the id already or the HSM cannot be asked. */
@@ -91,11 +99,12 @@ id_is_free(struct util *util, const struct values *values)
 }
 
 static CK_RV
-key_generate(struct util *util, CK_MECHANISM_TYPE type, const struct writer *template,
-             uint32_t *ret_handle)
+key_generate(struct util *util, const struct values *values, CK_MECHANISM_TYPE type,
+             const struct writer *template, uint32_t *ret_handle)
 {
     const struct generate_key_request request = {
         .mechanism = { .type = (uint32_t)type, .shape = PARAMS_none },
+        .handle = handle_next(util, values),
         .template = writer_view(template),
     };
     struct generate_key_reply reply;
@@ -121,11 +130,15 @@ key_generate(struct util *util, CK_MECHANISM_TYPE type, const struct writer *tem
 }
 
 static CK_RV
-pair_generate(struct util *util, CK_MECHANISM_TYPE type, const struct writer *public_template,
-              const struct writer *private_template, uint32_t *ret_public, uint32_t *ret_private)
+pair_generate(struct util *util, const struct values *values, CK_MECHANISM_TYPE type,
+              const struct writer *public_template, const struct writer *private_template,
+              uint32_t *ret_public, uint32_t *ret_private)
 {
+    const uint32_t public_handle = handle_next(util, values);
     const struct generate_pair_request request = {
         .mechanism = { .type = (uint32_t)type, .shape = PARAMS_none },
+        .public_handle = public_handle,
+        .private_handle = handle_next(util, values),
         .public_template = writer_view(public_template),
         .private_template = writer_view(private_template),
     };
@@ -173,9 +186,9 @@ util_gen_sym_key(void *tool, const struct values *values)
     secret_write(&template, util, values);
     attribute_write_ulong(&template, CKA_VALUE_LEN, values_number(values, "-s", 0));
     if (type == SYM_AES) {
-        rv = key_generate(util, CKM_AES_KEY_GEN, &template, &handle);
+        rv = key_generate(util, values, CKM_AES_KEY_GEN, &template, &handle);
     } else if (type == SYM_GENERIC) {
-        rv = key_generate(util, CKM_GENERIC_SECRET_KEY_GEN, &template, &handle);
+        rv = key_generate(util, values, CKM_GENERIC_SECRET_KEY_GEN, &template, &handle);
     } else {
         rv = CKR_MECHANISM_INVALID; /* no policy has them yet */
     }
@@ -192,13 +205,13 @@ util_gen_sym_key(void *tool, const struct values *values)
 
 /* Makes the pair of both templates, and says so. */
 static enum status
-pair_make(struct util *util, CK_MECHANISM_TYPE type, const struct writer *public_template,
-          const struct writer *private_template)
+pair_make(struct util *util, const struct values *values, CK_MECHANISM_TYPE type,
+          const struct writer *public_template, const struct writer *private_template)
 {
     uint32_t public_handle = 0;
     uint32_t private_handle = 0;
-    CK_RV rv = pair_generate(util, type, public_template, private_template, &public_handle,
-                             &private_handle);
+    CK_RV rv = pair_generate(util, values, type, public_template, private_template,
+                             &public_handle, &private_handle);
     enum status status = util_returned("Cfm3GenerateKeyPair", rv);
 
     if (rv == CKR_OK) {
@@ -237,7 +250,7 @@ util_gen_rsa_pair(void *tool, const struct values *values)
     secret_write(&private_template, util, values);
 
     enum status status =
-        pair_make(util, CKM_RSA_PKCS_KEY_PAIR_GEN, &public_template, &private_template);
+        pair_make(util, values, CKM_RSA_PKCS_KEY_PAIR_GEN, &public_template, &private_template);
 
     writer_clear(&public_template);
     writer_clear(&private_template);
@@ -270,7 +283,7 @@ util_gen_ecc_pair(void *tool, const struct values *values)
     secret_write(&private_template, util, values);
 
     enum status status =
-        pair_make(util, CKM_EC_KEY_PAIR_GEN, &public_template, &private_template);
+        pair_make(util, values, CKM_EC_KEY_PAIR_GEN, &public_template, &private_template);
 
     writer_clear(&public_template);
     writer_clear(&private_template);
