@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Listening sockets, and the first step of connecting.
+ */
+#include "net/link.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG 1024
+#define ACCEPTS_PER_ROUND 64
+
+struct listener {
+    struct event *event;
+    int fd;
+    bool tcp;
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    void (*accepted)(void *arg, int fd);
+    void *arg;
+};
+
+static void
+no_delay(int fd)
+{
+    const int on = 1;
+
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+static void
+on_accept(evutil_socket_t fd, short what, void *arg)
+{
+    struct listener *listener = arg;
+
+    UNUSED(what);
+    for (int i = 0; i < ACCEPTS_PER_ROUND; i++) {
+        int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (peer < 0) {
+            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+                log_wrn("accept: %s", strerror(errno));
+            }
+            return;
+        }
+        if (listener->tcp) {
+            no_delay(peer);
+        }
+        listener->accepted(listener->arg, peer);
+    }
+}
+
+static struct listener *
+listener_start(struct loop *loop, int fd, const char *name, void (*accepted)(void *arg, int fd),
+               void *arg)
+{
+    struct listener *listener = calloc(1, sizeof *listener);
+
+    if (listener == NULL) {
+        close(fd);
+        return NULL;
+    }
+    listener->fd = fd;
+    listener->accepted = accepted;
+    listener->arg = arg;
+    if (listen(fd, BACKLOG) != 0) {
+        log_err("cannot listen on %s: %s", name, strerror(errno));
+        listener_free(listener);
+        return NULL;
+    }
+    listener->event = event_new(loop_base(loop), fd, EV_READ | EV_PERSIST, on_accept, listener);
+    if (listener->event == NULL || event_add(listener->event, NULL) != 0) {
+        listener_free(listener);
+        return NULL;
+    }
+    return listener;
+}
+
+/* "host:port" or "[v6]:port" into its parts. */
+static bool
+address_split(const char *address, char *host, size_t host_size, const char **ret_port)
+{
+    const char *colon = strrchr(address, ':');
+    size_t len;
+
+    if (colon == NULL || colon == address) {
+        return false;
+    }
+    len = (size_t)(colon - address);
+    if (address[0] == '[' && address[len - 1] == ']') {
+        address++;
+        len -= 2;
+    }
+    if (len >= host_size) {
+        return false;
+    }
+    memcpy(host, address, len);
+    host[len] = '\0';
+    *ret_port = colon + 1;
+    return true;
+}
+
+struct listener *
+listener_new(struct loop *loop, const char *address, void (*accepted)(void *arg, int fd),
+             void *arg)
+{
+    const struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+                                    .ai_socktype = SOCK_STREAM };
+    struct addrinfo *found = NULL;
+    struct listener *listener;
+    char host[128];
+    const char *port;
+    const int on = 1;
+    int fd, error;
+
+    if (!address_split(address, host, sizeof host, &port)) {
+        log_err("listen address %s: want HOST:PORT", address);
+        return NULL;
+    }
+    error = getaddrinfo(host, port, &hints, &found);
+    if (error != 0) {
+        log_err("listen address %s: %s", address, gai_strerror(error));
+        return NULL;
+    }
+    fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    }
+    if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) != 0) {
+        log_err("cannot listen on %s: %s", address, strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+        }
+        freeaddrinfo(found);
+        return NULL;
+    }
+    freeaddrinfo(found);
+    listener = listener_start(loop, fd, address, accepted, arg);
+    if (listener != NULL) {
+        listener->tcp = true;
+    }
+    return listener;
+}
+
+/* Is somebody listening there? A file that nobody listens on is left from before. */
+static bool
+socket_is_alive(const struct sockaddr_un *address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool alive;
+
+    if (fd < 0) {
+        return false;
+    }
+    alive = connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ||
+            errno == EAGAIN;
+    close(fd);
+    return alive;
+}
+
+struct listener *
+listener_unix_new(struct loop *loop, const char *path, unsigned mode,
+                  void (*accepted)(void *arg, int fd), void *arg)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct listener *listener;
+    mode_t old_mask;
+    int fd, result;
+
+    if (strlen(path) >= sizeof address.sun_path) {
+        log_err("socket path %s: longer than %zu bytes", path, sizeof address.sun_path - 1);
+        return NULL;
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    if (socket_is_alive(&address)) {
+        log_err("another daemon listens on %s; stop it or use another daemon_id", path);
+        return NULL;
+    }
+    (void)unlink(path);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        log_err("cannot listen on %s: %s", path, strerror(errno));
+        return NULL;
+    }
+    old_mask = umask(0177); /* nobody comes in before the mode is what it should be */
+    result = bind(fd, (const struct sockaddr *)&address, sizeof address);
+    umask(old_mask);
+    if (result != 0 || chmod(path, mode) != 0) {
+        log_err("cannot listen on %s: %s", path, strerror(errno));
+        close(fd);
+        return NULL;
+    }
+    listener = listener_start(loop, fd, path, accepted, arg);
+    if (listener != NULL) {
+        memcpy(listener->path, path, strlen(path) + 1);
+    }
+    return listener;
+}
+
+unsigned
+listener_port(const struct listener *listener)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof address;
+
+    if (getsockname(listener->fd, (struct sockaddr *)&address, &len) != 0) {
+        return 0;
+    }
+    if (address.ss_family == AF_INET6) {
+        return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
+    }
+    return ntohs(((struct sockaddr_in *)&address)->sin_port);
+}
+
+void
+listener_free(struct listener *listener)
+{
+    if (listener == NULL) {
+        return;
+    }
+    if (listener->event != NULL) {
+        event_free(listener->event);
+    }
+    close(listener->fd);
+    if (listener->path[0] != '\0') {
+        (void)unlink(listener->path);
+    }
+    free(listener);
+}
+
+int
+link_connect(const char *host, unsigned port)
+{
+    const struct addrinfo hints = { .ai_flags = AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
+    struct addrinfo *found = NULL;
+    char service[8];
+    int fd, error;
+
+    snprintf(service, sizeof service, "%u", port % 65536u);
+    error = getaddrinfo(host, service, &hints, &found);
+    if (error != 0) {
+        log_wrn("host %s: %s", host, gai_strerror(error));
+        return -1;
+    }
+    fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        no_delay(fd);
+        if (connect(fd, found->ai_addr, found->ai_addrlen) != 0 && errno != EINPROGRESS) {
+            log_dbg("connect to %s:%u: %s", host, port, strerror(errno));
+            close(fd);
+            fd = -1;
+        }
+    }
+    freeaddrinfo(found);
+    return fd;
+}

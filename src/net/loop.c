@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * libevent underneath: readiness, timers and signals. Posted work goes through a list under
+ * a lock and an eventfd, so one wake-up serves many posts.
+ */
+#include "net/loop.h"
+
+#include "base/log.h"
+
+#include <event2/event.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct post {
+    struct post *next;
+    void (*call)(void *arg);
+    void *arg;
+};
+
+struct loop {
+    struct event_base *base;
+    struct event *wake;
+    int wake_fd;
+    pthread_mutex_t lock;
+    struct post *first; /* under lock */
+    struct post **last; /* under lock */
+    bool stop;          /* under lock */
+};
+
+struct timer {
+    struct event *event;
+    void (*call)(void *arg);
+    void *arg;
+};
+
+struct signal_watch {
+    struct event *event;
+    void (*call)(void *arg);
+    void *arg;
+};
+
+static void
+loop_wake(evutil_socket_t fd, short what, void *arg)
+{
+    struct loop *loop = arg;
+    struct post *posts;
+    uint64_t count;
+    bool stop;
+
+    UNUSED(what);
+    if (read(fd, &count, sizeof count) < 0) {
+        return; /* woken for nothing */
+    }
+    pthread_mutex_lock(&loop->lock);
+    posts = loop->first;
+    loop->first = NULL;
+    loop->last = &loop->first;
+    stop = loop->stop;
+    pthread_mutex_unlock(&loop->lock);
+    while (posts != NULL) {
+        struct post *post = posts;
+
+        posts = post->next;
+        post->call(post->arg);
+        free(post);
+    }
+    if (stop) {
+        event_base_loopbreak(loop->base);
+    }
+}
+
+struct loop *
+loop_new(void)
+{
+    struct loop *loop = calloc(1, sizeof *loop);
+
+    if (loop == NULL) {
+        return NULL;
+    }
+    loop->last = &loop->first;
+    pthread_mutex_init(&loop->lock, NULL);
+    loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    loop->base = event_base_new();
+    if (loop->wake_fd < 0 || loop->base == NULL) {
+        goto fail;
+    }
+    loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, loop_wake, loop);
+    if (loop->wake == NULL || event_add(loop->wake, NULL) != 0) {
+        goto fail;
+    }
+    return loop;
+fail:
+    loop_free(loop);
+    return NULL;
+}
+
+void
+loop_free(struct loop *loop)
+{
+    if (loop == NULL) {
+        return;
+    }
+    while (loop->first != NULL) {
+        struct post *post = loop->first;
+
+        loop->first = post->next;
+        free(post);
+    }
+    if (loop->wake != NULL) {
+        event_free(loop->wake);
+    }
+    if (loop->base != NULL) {
+        event_base_free(loop->base);
+    }
+    if (loop->wake_fd >= 0) {
+        close(loop->wake_fd);
+    }
+    pthread_mutex_destroy(&loop->lock);
+    free(loop);
+}
+
+struct event_base *
+loop_base(struct loop *loop)
+{
+    return loop->base;
+}
+
+void
+loop_run(struct loop *loop)
+{
+    if (event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY) < 0) {
+        log_err("an event loop failed");
+    }
+}
+
+static void
+loop_poke(struct loop *loop)
+{
+    const uint64_t one = 1;
+
+    if (write(loop->wake_fd, &one, sizeof one) < 0) {
+        return; /* the counter is full: it is awake already */
+    }
+}
+
+void
+loop_stop(struct loop *loop)
+{
+    pthread_mutex_lock(&loop->lock);
+    loop->stop = true;
+    pthread_mutex_unlock(&loop->lock);
+    loop_poke(loop);
+}
+
+bool
+loop_post(struct loop *loop, void (*call)(void *arg), void *arg)
+{
+    struct post *post = malloc(sizeof *post);
+    bool first;
+
+    if (post == NULL) {
+        return false;
+    }
+    *post = (struct post){ NULL, call, arg };
+    pthread_mutex_lock(&loop->lock);
+    first = loop->first == NULL;
+    *loop->last = post;
+    loop->last = &post->next;
+    pthread_mutex_unlock(&loop->lock);
+    if (first) {
+        loop_poke(loop);
+    }
+    return true;
+}
+
+static void
+timer_fire(evutil_socket_t fd, short what, void *arg)
+{
+    struct timer *timer = arg;
+
+    UNUSED(fd);
+    UNUSED(what);
+    timer->call(timer->arg);
+}
+
+struct timer *
+timer_new(struct loop *loop, unsigned interval_ms, bool repeat, void (*call)(void *arg), void *arg)
+{
+    struct timer *timer = calloc(1, sizeof *timer);
+    const struct timeval interval = { interval_ms / 1000,
+                                      (suseconds_t)(interval_ms % 1000) * 1000 };
+
+    if (timer == NULL) {
+        return NULL;
+    }
+    timer->call = call;
+    timer->arg = arg;
+    timer->event =
+        event_new(loop->base, -1, (short)(repeat ? EV_PERSIST : 0), timer_fire, timer);
+    if (timer->event == NULL || event_add(timer->event, &interval) != 0) {
+        timer_free(timer);
+        return NULL;
+    }
+    return timer;
+}
+
+void
+timer_free(struct timer *timer)
+{
+    if (timer == NULL) {
+        return;
+    }
+    if (timer->event != NULL) {
+        event_free(timer->event);
+    }
+    free(timer);
+}
+
+static void
+signal_fire(evutil_socket_t fd, short what, void *arg)
+{
+    struct signal_watch *watch = arg;
+
+    UNUSED(fd);
+    UNUSED(what);
+    watch->call(watch->arg);
+}
+
+struct signal_watch *
+signal_watch_new(struct loop *loop, int number, void (*call)(void *arg), void *arg)
+{
+    struct signal_watch *watch = calloc(1, sizeof *watch);
+
+    if (watch == NULL) {
+        return NULL;
+    }
+    watch->call = call;
+    watch->arg = arg;
+    watch->event = evsignal_new(loop->base, number, signal_fire, watch);
+    if (watch->event == NULL || event_add(watch->event, NULL) != 0) {
+        signal_watch_free(watch);
+        return NULL;
+    }
+    return watch;
+}
+
+void
+signal_watch_free(struct signal_watch *watch)
+{
+    if (watch == NULL) {
+        return;
+    }
+    if (watch->event != NULL) {
+        event_free(watch->event);
+    }
+    free(watch);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Contexts of OpenSSL, counted. The library's own texts go to the log here; whoever is above
+ * gets one line.
+ */
+#include "net/tls_private.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct tls_context {
+    _Atomic unsigned refs;
+    SSL_CTX *ctx;
+    bool verify_peer;
+};
+
+static void
+tls_error(const char *what, const char *file)
+{
+    char text[256] = "no reason given";
+    unsigned long code = ERR_peek_error();
+
+    if (code != 0) {
+        ERR_error_string_n(code, text, sizeof text);
+    }
+    ERR_clear_error();
+    log_err("%s %s: %s", what, file == NULL ? "" : file, text);
+}
+
+static bool
+context_load(struct tls_context *context, const struct tls_files *files)
+{
+    if (files->certificate != NULL && files->certificate[0] != '\0') {
+        if (SSL_CTX_use_certificate_chain_file(context->ctx, files->certificate) != 1) {
+            tls_error("certificate", files->certificate);
+            return false;
+        }
+        if (files->private_key == NULL ||
+            SSL_CTX_use_PrivateKey_file(context->ctx, files->private_key, SSL_FILETYPE_PEM) != 1 ||
+            SSL_CTX_check_private_key(context->ctx) != 1) {
+            tls_error("private key", files->private_key);
+            return false;
+        }
+    }
+    if (files->anchor != NULL && files->anchor[0] != '\0') {
+        if (SSL_CTX_load_verify_file(context->ctx, files->anchor) != 1) {
+            tls_error("trust anchor", files->anchor);
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct tls_context *
+context_new(const struct tls_files *files, const SSL_METHOD *method)
+{
+    struct tls_context *context = calloc(1, sizeof *context);
+
+    if (context == NULL) {
+        return NULL;
+    }
+    atomic_init(&context->refs, 1);
+    context->ctx = SSL_CTX_new(method);
+    if (context->ctx == NULL ||
+        SSL_CTX_set_min_proto_version(context->ctx, TLS1_3_VERSION) != 1) {
+        tls_error("TLS", NULL);
+        tls_context_free(context);
+        return NULL;
+    }
+    SSL_CTX_set_mode(context->ctx,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(context->ctx, 1);
+    if (!context_load(context, files)) {
+        tls_context_free(context);
+        return NULL;
+    }
+    return context;
+}
+
+struct tls_context *
+tls_server_new(const struct tls_files *files)
+{
+    struct tls_context *context = context_new(files, TLS_server_method());
+
+    if (context == NULL) {
+        return NULL;
+    }
+    if (files->anchor != NULL && files->anchor[0] != '\0') {
+        STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(files->anchor);
+
+        SSL_CTX_set_client_CA_list(context->ctx, names);
+        SSL_CTX_set_verify(context->ctx,
+                           SSL_VERIFY_PEER |
+                               (files->require_peer ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+                           NULL);
+    }
+    SSL_CTX_set_session_id_context(context->ctx, (const unsigned char *)"hsm", 3);
+    SSL_CTX_set_num_tickets(context->ctx, 0);
+    return context;
+}
+
+struct tls_context *
+tls_client_new(const struct tls_files *files)
+{
+    struct tls_context *context;
+
+    if (files->anchor == NULL || files->anchor[0] == '\0') {
+        log_err("no trust anchor: copy PO.crt to this host");
+        return NULL;
+    }
+    context = context_new(files, TLS_client_method());
+    if (context != NULL) {
+        SSL_CTX_set_verify(context->ctx, SSL_VERIFY_PEER, NULL);
+    }
+    return context;
+}
+
+struct tls_context *
+tls_context_ref(struct tls_context *context)
+{
+    atomic_fetch_add(&context->refs, 1);
+    return context;
+}
+
+void
+tls_context_free(struct tls_context *context)
+{
+    if (context == NULL || atomic_fetch_sub(&context->refs, 1) != 1) {
+        return;
+    }
+    SSL_CTX_free(context->ctx);
+    free(context);
+}
+
+SSL *
+tls_connection(struct tls_context *context, int fd, bool server)
+{
+    SSL *ssl = SSL_new(context->ctx);
+
+    if (ssl == NULL || SSL_set_fd(ssl, fd) != 1) {
+        SSL_free(ssl);
+        ERR_clear_error();
+        return NULL;
+    }
+    if (server) {
+        SSL_set_accept_state(ssl);
+    } else {
+        SSL_set_connect_state(ssl);
+    }
+    return ssl;
+}
+
+void
+tls_reason(SSL *ssl, int error, char *text, size_t size)
+{
+    int saved = errno;
+    unsigned long code = ERR_peek_error();
+
+    if (!SSL_is_server(ssl) && SSL_get_verify_result(ssl) != X509_V_OK) {
+        log_err("the node's certificate: %s",
+                X509_verify_cert_error_string(SSL_get_verify_result(ssl)));
+        snprintf(text, size, "%s", TLS_CERTIFICATE_ERROR);
+    } else if (error == SSL_ERROR_ZERO_RETURN) {
+        snprintf(text, size, "closed by the peer");
+    } else if (code != 0) {
+        const char *reason = ERR_reason_error_string(code);
+
+        snprintf(text, size, "TLS: %s", reason == NULL ? "failed" : reason);
+    } else if (saved != 0) {
+        snprintf(text, size, "%s", strerror(saved));
+    } else {
+        snprintf(text, size, "closed by the peer");
+    }
+    ERR_clear_error();
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What link.c and caller.c share of TLS; nothing outside net/ includes this.
+ */
+#ifndef NET_TLS_PRIVATE_H
+#define NET_TLS_PRIVATE_H
+
+#include "net/tls.h"
+
+#include <openssl/ssl.h>
+
+#define TLS_CERTIFICATE_ERROR "Certificate ERROR: [Certificate signature failure]"
+
+/* A new connection under the context; NULL when memory is short. */
+SSL *tls_connection(struct tls_context *context, int fd, bool server);
+/* Why the last call on ssl failed, one line; clears the library's queue. */
+void tls_reason(SSL *ssl, int error, char *text, size_t size);
+
+#endif
