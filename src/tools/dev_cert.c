@@ -113,6 +113,8 @@ certificate_sign(struct identity *identity, const struct identity *issuer)
            X509_set_issuer_name(certificate, X509_get_subject_name(signer->certificate)) == 1 &&
            X509_set_pubkey(certificate, identity->key) == 1 &&
            extension_add(certificate, signer->certificate, NID_subject_key_identifier, "hash") &&
+           (issuer == NULL || extension_add(certificate, signer->certificate,
+                                            NID_authority_key_identifier, "keyid")) &&
            extension_add(certificate, signer->certificate, NID_basic_constraints,
                          issuer == NULL ? "critical,CA:TRUE" : "critical,CA:FALSE") &&
            extension_add(certificate, signer->certificate, NID_key_usage,

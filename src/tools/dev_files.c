@@ -173,6 +173,20 @@ dev_write_clients(struct dev *dev)
                      "  ]\n"
                      "}\n",
                      dev->manage_port, dev->dir, dev->dir, dev->dir) &&
+           dev_write(dev, "azcloudhsm_resource.cfg",
+                     "{\n"
+                     "  \"servers\": [\n"
+                     "    {\n"
+                     "      \"hostname\": \"127.0.0.1\",\n"
+                     "      \"client_port\": %u,\n"
+                     "      \"management_port\": %u,\n"
+                     "      \"certificate\": \"%s/client.crt\",\n"
+                     "      \"pkey\": \"%s/client.key\",\n"
+                     "      \"e2e_encryption\": { \"owner_cert_path\": \"%s/PO.crt\" }\n"
+                     "    }\n"
+                     "  ]\n"
+                     "}\n",
+                     dev->client_port, dev->manage_port, dev->dir, dev->dir, dev->dir) &&
            dev_write(dev, "azcloudhsm_application.cfg",
                      "DAEMON_ID=1\n"
                      "SOCKET_TYPE=UNIXSOCKET\n"

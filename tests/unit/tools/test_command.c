@@ -35,7 +35,7 @@ static bool
 parse(const struct command_table *table, const char *text, struct values *ret_values,
       size_t *ret_used)
 {
-    struct line line;
+    static struct line line; /* values borrow from it */
 
     line_make(text, &line);
     return command_parse(table, line.words, line.count, ret_used, ret_values);
