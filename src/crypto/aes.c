@@ -4,6 +4,7 @@
  * alike. What may turn out to be padding or a tag is held back until the end is known.
  */
 #include "crypto/driver.h"
+#include "crypto/gcm_iv.h"
 #include "crypto/library.h"
 
 #include <assert.h>
@@ -11,7 +12,7 @@
 #include <string.h>
 
 #define FEED_MAX ((size_t)1 << 30) /* the library counts in int */
-#define GCM_IV_MAX 128u            /* of the library */
+#define MODE_PADDED 0x100u         /* in ready_setup.mode */
 
 /* ---- what the row says ---- */
 
@@ -116,13 +117,49 @@ cipher_prepare(struct ready *ready, const struct algo_op *op, size_t iv_len)
 }
 
 static bool
-cipher_restart(EVP_CIPHER_CTX *ctx, const struct mechanism *mechanism)
+cipher_restart(EVP_CIPHER_CTX *ctx, const struct mechanism *mechanism, view iv)
 {
     view aad = mechanism->shape == PARAMS_gcm ? mechanism->params.gcm.aad : VIEW_EMPTY;
     int unused;
 
-    return EVP_CipherInit_ex2(ctx, NULL, NULL, iv_of(mechanism).data, -1, NULL) == 1 &&
+    return EVP_CipherInit_ex2(ctx, NULL, NULL, iv.data, -1, NULL) == 1 &&
            (aad.len == 0 || EVP_CipherUpdate(ctx, NULL, &unused, aad.data, (int)aad.len) == 1);
+}
+
+static CK_RV
+iv_fold(const struct algo_key *key, view iv, uint8_t room[GCM_IV_FOLDED_LEN])
+{
+    uint8_t hash_key[BLOCK_LEN];
+    CK_RV rv = aes_zero_block(key, hash_key);
+
+    if (rv == CKR_OK) {
+        gcm_iv_fold(hash_key, iv, room);
+    }
+    wipe(hash_key, sizeof hash_key);
+    return rv;
+}
+
+/* A context for key, direction and length of the IV. */
+static CK_RV
+cipher_ready(struct algo_op *op, size_t iv_len)
+{
+    const struct mechanism_row *row = op->call.row;
+    const struct ready_setup setup = {
+        .function = (uint32_t)op->call.function,
+        .mode = (uint32_t)mode_of(row) | (is_padded(row) ? MODE_PADDED : 0),
+        .number = (uint32_t)iv_len,
+    };
+
+    op->ready = ready_take(op->call.key, &setup);
+    if (op->ready != NULL) {
+        return CKR_OK;
+    }
+    op->ready = ready_new(&setup);
+    if (op->ready == NULL) {
+        return CKR_DEVICE_MEMORY;
+    }
+    return cipher_prepare(op->ready, op, iv_len) ? CKR_OK
+                                                 : library_failed("prepare an AES key");
 }
 
 static CK_RV
@@ -130,14 +167,11 @@ aes_start(struct algo_op *op)
 {
     const struct mechanism *mechanism = op->call.mechanism;
     const struct mechanism_row *row = op->call.row;
-    size_t iv_len = iv_of(mechanism).len;
-    const struct ready_setup setup = {
-        .function = (uint32_t)op->call.function,
-        .mode = (uint32_t)mode_of(row) | (is_padded(row) ? 0x100u : 0u),
-        .number = (uint32_t)iv_len,
-    };
+    uint8_t room[GCM_IV_FOLDED_LEN];
+    view iv = iv_of(mechanism);
+    CK_RV rv;
 
-    if (row->params == PARAMS_gcm && iv_len > GCM_IV_MAX) {
+    if (row->params == PARAMS_gcm && iv.len == 0) {
         return CKR_MECHANISM_PARAM_INVALID;
     }
     op->tag_len = params_tag_len(mechanism);
@@ -147,18 +181,17 @@ aes_start(struct algo_op *op)
     op->fed_max = row->params == PARAMS_ctr ? counter_room(mechanism->params.ctr.block,
                                                            mechanism->params.ctr.bits)
                                             : UINT64_MAX;
-    op->ready = ready_take(op->call.key, &setup);
-    if (op->ready == NULL) {
-        op->ready = ready_new(&setup);
-        if (op->ready == NULL) {
-            return CKR_DEVICE_MEMORY;
+    if (iv.len > GCM_IV_LIBRARY_MAX) {
+        if ((rv = iv_fold(op->call.key, iv, room)) != CKR_OK) {
+            return rv;
         }
-        if (!cipher_prepare(op->ready, op, iv_len)) {
-            return library_failed("prepare an AES key");
-        }
+        iv = view_of(room, sizeof room);
     }
-    return cipher_restart(op->ready->cipher, mechanism) ? CKR_OK
-                                                        : library_failed("start a cipher");
+    if ((rv = cipher_ready(op, iv.len)) != CKR_OK) {
+        return rv;
+    }
+    return cipher_restart(op->ready->cipher, mechanism, iv) ? CKR_OK
+                                                            : library_failed("start a cipher");
 }
 
 /* ---- input ---- */

@@ -49,7 +49,7 @@ order_len(const struct curve_row *curve)
 static size_t
 point_len(const EC_GROUP *group)
 {
-    return 1 + 2 * ((size_t)EC_GROUP_get_degree(group) + 7) / 8;
+    return 1 + 2 * (((size_t)EC_GROUP_get_degree(group) + 7) / 8);
 }
 
 /* point is uncompressed and on the curve; scalar is NULL for a public key. */

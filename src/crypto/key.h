@@ -35,6 +35,9 @@ extern const struct key_parser ec_private_parser;
 extern const struct key_parser aes_parser;
 extern const struct key_parser generic_parser;
 
+/* A block of zeros, encrypted with an AES key: the start of a check value, and GCM's H. */
+MUST_USE CK_RV aes_zero_block(const struct algo_key *key, uint8_t out[16]);
+
 /*
  * One attribute that is to be made: written when given has none. When given has another one:
  * ATTRIBUTE_VALUE_INVALID; an empty one is left as it is, where may_be_empty.

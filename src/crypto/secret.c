@@ -54,29 +54,38 @@ secret_made(const struct algo_key *key, view check, view given, struct writer *a
     return rv == CKR_OK ? made_ulong(CKA_VALUE_LEN, key->len, given, attributes) : rv;
 }
 
+CK_RV
+aes_zero_block(const struct algo_key *key, uint8_t out[BLOCK_LEN])
+{
+    static const uint8_t zeros[BLOCK_LEN];
+    view value = secret_view(key->value);
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    CK_RV rv = CKR_OK;
+    int len = 0;
+
+    if (ctx == NULL ||
+        EVP_EncryptInit_ex2(ctx, library_cipher(MODE_ECB, value.len), value.data, NULL, NULL) !=
+            1 ||
+        EVP_CIPHER_CTX_set_padding(ctx, 0) != 1 ||
+        EVP_EncryptUpdate(ctx, out, &len, zeros, BLOCK_LEN) != 1) {
+        rv = library_failed("encrypt a block of zeros");
+    }
+    EVP_CIPHER_CTX_free(ctx);
+    return rv;
+}
+
 /* PKCS #11 v3.1, 4.10.2: the start of a block of zeros, encrypted. */
 static CK_RV
 aes_made(const struct algo_key *key, view given, struct writer *attributes,
          struct writer *secrets)
 {
-    static const uint8_t zeros[BLOCK_LEN];
-    view value = secret_view(key->value);
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     uint8_t block[BLOCK_LEN];
-    int len = 0;
-    CK_RV rv;
+    CK_RV rv = aes_zero_block(key, block);
 
     UNUSED(secrets);
-    if (ctx == NULL ||
-        EVP_EncryptInit_ex2(ctx, library_cipher(MODE_ECB, value.len), value.data, NULL, NULL) !=
-            1 ||
-        EVP_CIPHER_CTX_set_padding(ctx, 0) != 1 ||
-        EVP_EncryptUpdate(ctx, block, &len, zeros, BLOCK_LEN) != 1) {
-        rv = library_failed("compute a check value");
-    } else {
+    if (rv == CKR_OK) {
         rv = secret_made(key, view_of(block, sizeof block), given, attributes);
     }
-    EVP_CIPHER_CTX_free(ctx);
     wipe(block, sizeof block);
     return rv;
 }
