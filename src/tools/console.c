@@ -81,9 +81,7 @@ console_line(const char *prompt)
         free(line);
         line = NULL;
     }
-    if (line == NULL) {
-        putchar('\n');
-    }
+    putchar('\n'); /* which at a terminal is the echo of the user's own */
     return line;
 }
 

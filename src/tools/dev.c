@@ -225,8 +225,8 @@ make_all(struct dev *dev)
         ok = false;
     }
     return ok && server_up(dev) && dev_write_clients(dev) && dev_start(dev, DEV_DAEMON) &&
-           dev_create_user(dev) && dev_wait(dev, DEV_DAEMON) &&
-           dev_write(dev, "made", "%s\n", dev->policy);
+           dev_create_user(dev) && dev_write(dev, "made", "%s\n", dev->policy) &&
+           dev_wait(dev, DEV_DAEMON);
 }
 
 /* Starts what is not running. */
