@@ -256,7 +256,11 @@ on_flush(evutil_socket_t fd, short what, void *arg)
     UNUSED(what);
     if (link->up && !link->down && !link->freed) {
         link->busy++;
-        link_write(link);
+        if (writer_ok(&link->output)) {
+            link_write(link);
+        } else {
+            link_fail(link, "more output than its buffer takes");
+        }
         link_leave(link);
     }
 }
@@ -265,10 +269,6 @@ void
 link_flush(struct link *link)
 {
     if (!link->down && !link->freed) {
-        if (!writer_ok(&link->output)) {
-            link_fail(link, "more output than its buffer takes");
-            return;
-        }
         event_active(link->flush, EV_TIMEOUT, 0);
     }
 }

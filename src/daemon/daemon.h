@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The daemon from inside. One thread, one loop: local connections on one side, few long-lived
+ * links to the nodes on the other, and between them the requests that wait for a reply.
+ */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+#include "base/secret.h"
+#include "net/link.h"
+#include "net/settings.h"
+#include "wire/message.h"
+
+#define NODE_LINKS 2u
+#define CONTEXT_REQUESTS_MAX 64u
+#define CONTEXT_BYTES_MAX (4u * 1024u * 1024u)
+#define UID_CONTEXTS_MAX 1024u
+#define UID_PEERS_MAX 4096u
+#define REQUEST_MS 5000u
+#define REQUEST_SLOW_MS 60000u
+#define UNREACHABLE_MS 4500u /* so long a request waits for a node to come (back) */
+#define GRACE_MS 10000u      /* so long a context outlives its last connection */
+
+/* ---- contexts ---- */
+
+struct peer;
+
+/* How far a context is known to a node. */
+enum attachment { ATTACHMENT_NONE, ATTACHMENT_ASKED, ATTACHMENT_DONE };
+
+/* One application process. Its key is what the process drew and shows on each connection;
+ * its id is the daemon's own name for it towards the nodes. */
+struct context {
+    struct context *next;
+    uint8_t key[FRAME_CONTEXT_LEN];
+    uint8_t id[FRAME_CONTEXT_LEN];
+    enum interface interface;
+    uint32_t uid;
+    uint32_t pid;
+    struct secret *ticket; /* of the login, NULL without one */
+    enum attachment attachments[SETTINGS_SERVERS_MAX];
+    struct node_link *attach_link[SETTINGS_SERVERS_MAX]; /* where ATTACH is on its way */
+    unsigned bound;        /* node that runs its bound operations, + 1; 0: none */
+    size_t peers;
+    size_t requests;
+    size_t bytes;
+    uint64_t idle_since;   /* when its last connection went, 0 while it has one */
+    bool ended;            /* detached: goes when its requests are done */
+};
+
+/* One local connection. */
+struct peer {
+    struct peer *next;
+    struct peer *previous;
+    struct daemon *daemon;
+    struct link *link;
+    struct context *context; /* NULL until it said HELLO */
+    uint32_t uid;
+    uint32_t pid;
+    bool paused;
+};
+
+/* ---- requests ---- */
+
+/* A request without its reply yet. Kept whole, so that it can be sent again. */
+struct pending {
+    struct pending *next; /* in the order of coming */
+    struct pending *previous;
+    struct context *context;
+    struct peer *peer;         /* NULL once the asker is gone */
+    struct node_link *sent_on; /* NULL: waits for a node */
+    const struct operation_row *row;
+    struct frame frame;
+    uint8_t *body;
+    uint64_t deadline;
+    uint64_t waiting_since;
+};
+
+/* ---- nodes ---- */
+
+struct node_link {
+    struct node *node;
+    struct link *link; /* NULL while there is none */
+    bool up;
+    unsigned silent;   /* pings since anything came */
+    size_t load;       /* requests on it */
+    unsigned backoff_ms;
+    struct timer *retry;
+};
+
+struct node {
+    struct daemon *daemon;
+    size_t index;
+    struct settings_server settings;
+    struct node_link links[NODE_LINKS];
+};
+
+struct daemon {
+    struct loop *loop;
+    const char *settings_path;
+    struct client_settings settings;
+    struct tls_context *tls;
+    struct listener *listener;
+    struct node nodes[SETTINGS_SERVERS_MAX];
+    size_t node_count;
+    struct peer *peers;
+    struct context *contexts;
+    struct pending *pending_first;
+    struct pending *pending_last;
+    size_t pending_count;
+    uint64_t unreachable_since; /* 0 while a node is there */
+    struct timer *ping;
+    struct timer *check;
+    struct timer *give_up;
+    struct signal_watch *watches[3];
+    char socket_path[256];
+    bool stopping;
+};
+
+uint64_t daemon_now(void);
+
+/* context.c: connections of applications */
+void peer_accepted(void *arg, int fd);
+void peer_answer(struct peer *peer, const struct frame *request, uint32_t code, uint64_t revision,
+                 view body);
+void peers_resume(struct daemon *daemon, const struct context *context);
+void peers_clear(struct daemon *daemon);
+struct context *context_by_id(struct daemon *daemon, const uint8_t id[FRAME_CONTEXT_LEN]);
+void contexts_check(struct daemon *daemon);
+void contexts_clear(struct daemon *daemon);
+
+/* node.c: links to the nodes */
+void node_start(struct daemon *daemon);
+void node_ping(void *arg);
+void nodes_stop(struct daemon *daemon);
+/* The link for a request of this context: NULL when no node is there. */
+struct node_link *node_choose(struct daemon *daemon, struct context *context, bool bound);
+/* Appends ATTACH for the context. */
+void node_attach(struct node_link *link, struct context *context);
+void node_detach(struct daemon *daemon, struct context *context);
+
+/* route.c: requests and replies */
+void route_request(struct daemon *daemon, struct peer *peer, const struct frame *frame,
+                   view body);
+void route_reply(struct daemon *daemon, struct node_link *link, const struct frame *frame,
+                 view body);
+void route_node_up(struct daemon *daemon);
+void route_node_down(struct daemon *daemon, struct node_link *link);
+void route_peer_gone(struct daemon *daemon, struct peer *peer);
+void route_check(struct daemon *daemon);
+void route_clear(struct daemon *daemon);
+
+#endif

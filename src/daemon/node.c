@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Links to the nodes: connect, keep alive by pings, connect again. A request goes to the
+ * least busy link of a node that is there; the first one of a context is preceded by ATTACH.
+ */
+#include "daemon/daemon.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BACKOFF_FIRST_MS 50u
+#define PINGS_MISSED_MAX 3u
+
+static void node_link_connect(void *arg);
+
+static void
+node_link_retry(struct node_link *link)
+{
+    struct daemon *daemon = link->node->daemon;
+    unsigned wait = link->backoff_ms == 0 ? BACKOFF_FIRST_MS : link->backoff_ms;
+
+    if (daemon->stopping) {
+        return;
+    }
+    if (link->backoff_ms == 0) {
+        link->backoff_ms = BACKOFF_FIRST_MS;
+    } else {
+        link->backoff_ms = link->backoff_ms * 2;
+    }
+    if (link->backoff_ms > daemon->settings.reconnect_interval_ms) {
+        link->backoff_ms = daemon->settings.reconnect_interval_ms;
+    }
+    timer_free(link->retry);
+    link->retry = timer_new(daemon->loop, wait, false, node_link_connect, link);
+}
+
+static void
+on_node_up(void *arg, struct link *transport)
+{
+    struct node_link *link = arg;
+
+    UNUSED(transport);
+    link->up = true;
+    link->silent = 0;
+    link->backoff_ms = 0;
+    log_inf("connected to %s (%s)", link->node->settings.name, link_name(link->link));
+    route_node_up(link->node->daemon);
+}
+
+static void
+on_node_frame(void *arg, struct link *transport, const struct frame *frame, view body)
+{
+    struct node_link *link = arg;
+
+    UNUSED(transport);
+    link->silent = 0;
+    route_reply(link->node->daemon, link, frame, body);
+}
+
+static void
+node_link_drop(struct node_link *link, const char *reason)
+{
+    struct node *node = link->node;
+    bool was_up = link->up;
+
+    if (link->link == NULL) {
+        return;
+    }
+    if (was_up || link->backoff_ms == 0) {
+        log_wrn("%s (%s): %s", node->settings.name, link_name(link->link), reason);
+    }
+    if (strstr(reason, "Certificate ERROR") != NULL) {
+        log_inf("shutdown_ssl_socket: SSL_shutdown sent close_notify alert");
+    }
+    link_free(link->link);
+    link->link = NULL;
+    link->up = false;
+    route_node_down(node->daemon, link);
+    node_link_retry(link);
+}
+
+static void
+on_node_down(void *arg, struct link *transport, const char *reason)
+{
+    UNUSED(transport);
+    node_link_drop(arg, reason);
+}
+
+static const struct link_events node_events = {
+    .up = on_node_up,
+    .frame = on_node_frame,
+    .down = on_node_down,
+};
+
+static void
+node_link_connect(void *arg)
+{
+    struct node_link *link = arg;
+    struct node *node = link->node;
+    int fd;
+
+    if (link->link != NULL || node->daemon->stopping) {
+        return;
+    }
+    fd = link_connect(node->settings.hostname, node->settings.client_port);
+    if (fd >= 0) {
+        link->link = link_new(node->daemon->loop, fd, node->daemon->tls, false, &node_events,
+                              link);
+    }
+    if (link->link == NULL) {
+        node_link_retry(link);
+    }
+}
+
+void
+node_start(struct daemon *daemon)
+{
+    for (size_t i = 0; i < daemon->settings.server_count; i++) {
+        struct node *node = &daemon->nodes[daemon->node_count];
+
+        if (!daemon->settings.servers[i].enable) {
+            continue;
+        }
+        *node = (struct node){ .daemon = daemon,
+                               .index = daemon->node_count,
+                               .settings = daemon->settings.servers[i] };
+        daemon->node_count++;
+        for (size_t k = 0; k < NODE_LINKS; k++) {
+            node->links[k] = (struct node_link){ .node = node };
+            node_link_connect(&node->links[k]);
+        }
+    }
+}
+
+void
+nodes_stop(struct daemon *daemon)
+{
+    for (size_t i = 0; i < daemon->node_count; i++) {
+        for (size_t k = 0; k < NODE_LINKS; k++) {
+            struct node_link *link = &daemon->nodes[i].links[k];
+
+            timer_free(link->retry);
+            link->retry = NULL;
+            if (link->link != NULL) {
+                link_free(link->link);
+                link->link = NULL;
+            }
+            link->up = false;
+        }
+    }
+}
+
+/* The loop of the node answers pings itself, so silence means that it is gone. */
+void
+node_ping(void *arg)
+{
+    static const struct frame ping = { .operation = OPERATION_PING };
+    struct daemon *daemon = arg;
+
+    for (size_t i = 0; i < daemon->node_count; i++) {
+        for (size_t k = 0; k < NODE_LINKS; k++) {
+            struct node_link *link = &daemon->nodes[i].links[k];
+            uint8_t header[FRAME_HEADER_LEN];
+
+            if (!link->up) {
+                continue;
+            }
+            if (link->silent > PINGS_MISSED_MAX) {
+                node_link_drop(link, "no answer to pings");
+                continue;
+            }
+            link->silent++;
+            frame_encode(&ping, header);
+            write_raw(link_output(link->link), view_of(header, sizeof header));
+            link_flush(link->link);
+        }
+    }
+}
+
+/* ---- choosing ---- */
+
+static struct node_link *
+node_best_link(struct node *node, const struct context *context)
+{
+    struct node_link *best = NULL;
+
+    /* Until ATTACH is answered all goes the way it went, for order is kept there only. */
+    if (context->attachments[node->index] == ATTACHMENT_ASKED) {
+        struct node_link *asked = context->attach_link[node->index];
+
+        if (asked->up) {
+            return asked;
+        }
+    }
+    for (size_t k = 0; k < NODE_LINKS; k++) {
+        struct node_link *link = &node->links[k];
+
+        if (link->up && (best == NULL || link->load < best->load)) {
+            best = link;
+        }
+    }
+    return best;
+}
+
+struct node_link *
+node_choose(struct daemon *daemon, struct context *context, bool bound)
+{
+    struct node_link *link;
+
+    /* What is tied to a node's memory goes there or nowhere. */
+    if (context->bound != 0) {
+        link = node_best_link(&daemon->nodes[context->bound - 1], context);
+        if (link != NULL || bound) {
+            return link;
+        }
+    }
+    for (size_t i = 0; i < daemon->node_count; i++) {
+        link = node_best_link(&daemon->nodes[i], context);
+        if (link != NULL) {
+            context->bound = (unsigned)i + 1;
+            return link;
+        }
+    }
+    return NULL;
+}
+
+/* ---- contexts at nodes ---- */
+
+void
+node_attach(struct node_link *link, struct context *context)
+{
+    const struct attach_request m = {
+        .version = FRAME_VERSION,
+        .interface = (uint8_t)context->interface,
+        .uid = context->uid,
+        .pid = context->pid,
+        .ticket = secret_view(context->ticket),
+    };
+    struct writer *out = link_output(link->link);
+    struct frame frame = { .operation = OPERATION_ATTACH };
+    size_t start = frame_begin(out);
+
+    memcpy(frame.context, context->id, sizeof frame.context);
+    attach_request_write(out, &m);
+    if (frame_end(out, start, &frame)) {
+        context->attachments[link->node->index] = ATTACHMENT_ASKED;
+        context->attach_link[link->node->index] = link;
+    }
+}
+
+void
+node_detach(struct daemon *daemon, struct context *context)
+{
+    struct frame frame = { .operation = OPERATION_DETACH };
+    uint8_t header[FRAME_HEADER_LEN];
+
+    memcpy(frame.context, context->id, sizeof frame.context);
+    frame_encode(&frame, header);
+    for (size_t i = 0; i < daemon->node_count; i++) {
+        struct node_link *link = node_best_link(&daemon->nodes[i], context);
+
+        if (context->attachments[i] != ATTACHMENT_NONE && link != NULL) {
+            write_raw(link_output(link->link), view_of(header, sizeof header));
+            link_flush(link->link);
+        }
+        context->attachments[i] = ATTACHMENT_NONE;
+    }
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Requests on their way to a node, replies on their way back. A request is routed on its
+ * header alone and kept until its reply: when its node dies, what is harmless twice, and what
+ * the node knows by its number, is sent again; a step of a bound operation is lost with the
+ * node's memory and fails.
+ */
+#include "daemon/daemon.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static size_t
+pending_size(const struct pending *pending)
+{
+    return FRAME_HEADER_LEN + pending->frame.body_len;
+}
+
+static void
+pending_free(struct daemon *daemon, struct pending *pending)
+{
+    struct context *context = pending->context;
+
+    if (pending->previous != NULL) {
+        pending->previous->next = pending->next;
+    } else {
+        daemon->pending_first = pending->next;
+    }
+    if (pending->next != NULL) {
+        pending->next->previous = pending->previous;
+    } else {
+        daemon->pending_last = pending->previous;
+    }
+    daemon->pending_count--;
+    if (pending->sent_on != NULL) {
+        pending->sent_on->load--;
+    }
+    context->requests--;
+    context->bytes -= pending_size(pending);
+    wipe(pending->body, pending->frame.body_len);
+    free(pending->body);
+    free(pending);
+    if (context->requests < CONTEXT_REQUESTS_MAX / 2 || context->bytes < CONTEXT_BYTES_MAX / 2) {
+        peers_resume(daemon, context);
+    }
+}
+
+/* Ends a request with a code and no body. */
+static void
+pending_fail(struct daemon *daemon, struct pending *pending, uint32_t code)
+{
+    struct peer *peer = pending->peer;
+    struct frame frame = pending->frame;
+
+    pending_free(daemon, pending);
+    if (peer != NULL) {
+        peer_answer(peer, &frame, code, frame.revision, VIEW_EMPTY);
+    }
+}
+
+static bool
+is_bound(const struct pending *pending)
+{
+    return pending->row->repeat == REPEAT_bound;
+}
+
+/* Sends it, or leaves it waiting when no node is there. */
+static void
+pending_send(struct daemon *daemon, struct pending *pending)
+{
+    struct node_link *link = node_choose(daemon, pending->context, is_bound(pending));
+    struct writer *out;
+    uint8_t header[FRAME_HEADER_LEN];
+
+    if (link == NULL) {
+        if (pending->waiting_since == 0) {
+            pending->waiting_since = daemon_now();
+        }
+        return;
+    }
+    if (pending->context->attachments[link->node->index] == ATTACHMENT_NONE) {
+        node_attach(link, pending->context);
+    }
+    out = link_output(link->link);
+    frame_encode(&pending->frame, header);
+    write_raw(out, view_of(header, sizeof header));
+    write_raw(out, view_of(pending->body, pending->frame.body_len));
+    pending->sent_on = link;
+    pending->waiting_since = 0;
+    link->load++;
+    link_flush(link->link);
+}
+
+/* ---- from applications ---- */
+
+static struct pending *
+pending_new(struct daemon *daemon, struct peer *peer, const struct operation_row *row,
+            const struct frame *frame, view body)
+{
+    struct pending *pending = calloc(1, sizeof *pending);
+    uint64_t now = daemon_now();
+
+    if (pending == NULL || (pending->body = malloc(size_max(body.len, 1))) == NULL) {
+        free(pending);
+        return NULL;
+    }
+    if (body.len > 0) {
+        memcpy(pending->body, body.data, body.len);
+    }
+    pending->context = peer->context;
+    pending->peer = peer;
+    pending->row = row;
+    pending->frame = *frame;
+    memcpy(pending->frame.context, peer->context->id, FRAME_CONTEXT_LEN);
+    pending->deadline =
+        now + (row->work == OPERATION_WORK_slow ? REQUEST_SLOW_MS : REQUEST_MS);
+    pending->previous = daemon->pending_last;
+    if (daemon->pending_last != NULL) {
+        daemon->pending_last->next = pending;
+    } else {
+        daemon->pending_first = pending;
+    }
+    daemon->pending_last = pending;
+    daemon->pending_count++;
+    peer->context->requests++;
+    peer->context->bytes += pending_size(pending);
+    return pending;
+}
+
+void
+route_request(struct daemon *daemon, struct peer *peer, const struct frame *frame, view body)
+{
+    const struct operation_row *row = operation_row(frame->operation);
+    struct context *context = peer->context;
+    struct pending *pending;
+    bool unreachable = daemon->unreachable_since != 0 &&
+                       daemon_now() - daemon->unreachable_since > UNREACHABLE_MS;
+
+    /* HELLO and ATTACH are the daemon's own words; 0 is the number of its own requests. */
+    if (row == NULL || (row->ports & PORTS_client) == 0 || row->operation == OPERATION_ATTACH ||
+        frame->request == 0 || (frame->flags & FRAME_REPLY) != 0) {
+        peer_answer(peer, frame, (uint32_t)CKR_FUNCTION_NOT_SUPPORTED, 0, VIEW_EMPTY);
+        return;
+    }
+    if (daemon->stopping || unreachable) {
+        peer_answer(peer, frame, (uint32_t)CKR_DEVICE_ERROR, frame->revision, VIEW_EMPTY);
+        return;
+    }
+    pending = pending_new(daemon, peer, row, frame, body);
+    if (pending == NULL) {
+        peer_answer(peer, frame, (uint32_t)CKR_DEVICE_MEMORY, frame->revision, VIEW_EMPTY);
+        return;
+    }
+    if (context->requests >= CONTEXT_REQUESTS_MAX || context->bytes >= CONTEXT_BYTES_MAX) {
+        peer->paused = true;
+        link_pause(peer->link);
+    }
+    pending_send(daemon, pending);
+}
+
+void
+route_peer_gone(struct daemon *daemon, struct peer *peer)
+{
+    struct pending *pending = daemon->pending_first;
+
+    while (pending != NULL) {
+        struct pending *next = pending->next;
+
+        if (pending->peer == peer) {
+            pending->peer = NULL;
+            if (pending->sent_on == NULL) {
+                pending_free(daemon, pending);
+            }
+        }
+        pending = next;
+    }
+}
+
+/* ---- from nodes ---- */
+
+static struct pending *
+pending_find(struct daemon *daemon, const struct frame *frame)
+{
+    for (struct pending *pending = daemon->pending_first; pending != NULL;
+         pending = pending->next) {
+        if (pending->frame.request == frame->request &&
+            memcmp(pending->frame.context, frame->context, FRAME_CONTEXT_LEN) == 0) {
+            return pending;
+        }
+    }
+    return NULL;
+}
+
+/* A login's ticket is kept, so that the login outlives the node. */
+static void
+ticket_watch(struct context *context, const struct pending *pending, const struct frame *frame,
+             view body)
+{
+    struct login_reply login;
+
+    if (frame->code != CKR_OK) {
+        return;
+    }
+    if (pending->row->operation == OPERATION_LOGIN && login_reply_read(body, &login)) {
+        secret_free(context->ticket);
+        context->ticket = secret_dup(login.ticket);
+    } else if (pending->row->operation == OPERATION_LOGOUT) {
+        secret_free(context->ticket);
+        context->ticket = NULL;
+    }
+}
+
+/* Answers to the daemon's own ATTACH (DETACH and PING need no look). */
+static void
+own_reply(struct daemon *daemon, struct node_link *link, const struct frame *frame)
+{
+    struct context *context;
+
+    if (frame->operation != OPERATION_ATTACH) {
+        return;
+    }
+    context = context_by_id(daemon, frame->context);
+    if (context == NULL || context->attach_link[link->node->index] != link) {
+        return;
+    }
+    context->attachments[link->node->index] =
+        frame->code == CKR_OK ? ATTACHMENT_DONE : ATTACHMENT_NONE;
+    if (frame->code != CKR_OK) {
+        log_wrn("%s does not take a context in: %s", link->node->settings.name,
+                return_name(frame->code));
+    }
+}
+
+void
+route_reply(struct daemon *daemon, struct node_link *link, const struct frame *frame, view body)
+{
+    struct pending *pending;
+    struct context *context;
+
+    if ((frame->flags & FRAME_REPLY) == 0) {
+        return;
+    }
+    if (frame->request == 0) {
+        own_reply(daemon, link, frame);
+        return;
+    }
+    pending = pending_find(daemon, frame);
+    if (pending == NULL || pending->sent_on != link) {
+        return; /* late: it has failed or was sent another way */
+    }
+    context = pending->context;
+    if (frame->code == CODE_UNKNOWN_CONTEXT) {
+        /* The node has forgotten, by a restart or with time; it did nothing. */
+        link->load--;
+        pending->sent_on = NULL;
+        if (context->attachments[link->node->index] == ATTACHMENT_DONE) {
+            context->attachments[link->node->index] = ATTACHMENT_NONE;
+        }
+        pending_send(daemon, pending);
+        return;
+    }
+    ticket_watch(context, pending, frame, body);
+
+    struct peer *peer = pending->peer;
+
+    pending_free(daemon, pending);
+    if (peer != NULL) {
+        peer_answer(peer, frame, frame->code, frame->revision, body);
+    }
+}
+
+void
+route_node_up(struct daemon *daemon)
+{
+    struct pending *pending = daemon->pending_first;
+
+    daemon->unreachable_since = 0;
+    while (pending != NULL) {
+        struct pending *next = pending->next;
+
+        if (pending->sent_on == NULL) {
+            pending_send(daemon, pending);
+        }
+        pending = next;
+    }
+}
+
+static bool
+node_is_there(const struct daemon *daemon)
+{
+    for (size_t i = 0; i < daemon->node_count; i++) {
+        for (size_t k = 0; k < NODE_LINKS; k++) {
+            if (daemon->nodes[i].links[k].up) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Requests of a link that has gone: again elsewhere, or failed. The node may live on, and
+ * then it still knows the contexts; where it does not, it says so. */
+void
+route_node_down(struct daemon *daemon, struct node_link *link)
+{
+    struct pending *pending = daemon->pending_first;
+
+    for (struct context *context = daemon->contexts; context != NULL; context = context->next) {
+        if (context->attach_link[link->node->index] == link &&
+            context->attachments[link->node->index] == ATTACHMENT_ASKED) {
+            context->attachments[link->node->index] = ATTACHMENT_NONE;
+        }
+    }
+    if (!node_is_there(daemon) && daemon->unreachable_since == 0) {
+        daemon->unreachable_since = daemon_now();
+    }
+    while (pending != NULL) {
+        struct pending *next = pending->next;
+
+        if (pending->sent_on == link) {
+            link->load--;
+            pending->sent_on = NULL;
+            if (is_bound(pending) || daemon->stopping) {
+                pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
+            } else {
+                pending_send(daemon, pending);
+            }
+        }
+        pending = next;
+    }
+}
+
+/* Deadlines. */
+void
+route_check(struct daemon *daemon)
+{
+    struct pending *pending = daemon->pending_first;
+    uint64_t now = daemon_now();
+
+    while (pending != NULL) {
+        struct pending *next = pending->next;
+        bool waited = pending->sent_on == NULL && pending->waiting_since != 0 &&
+                      now - pending->waiting_since > UNREACHABLE_MS;
+
+        if (now > pending->deadline || waited) {
+            pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
+        }
+        pending = next;
+    }
+}
+
+void
+route_clear(struct daemon *daemon)
+{
+    while (daemon->pending_first != NULL) {
+        pending_fail(daemon, daemon->pending_first, (uint32_t)CKR_DEVICE_ERROR);
+    }
+}
