@@ -215,7 +215,7 @@ pair_write(EVP_PKEY *pkey, const struct curve_row *curve, struct writer *public_
     if (EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof point,
                                         &len) != 1 ||
         EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_PRIV_KEY, &scalar) != 1 ||
-        !number_write(secrets, CKA_VALUE, scalar, order_len(curve))) {
+        !key_number_write(secrets, CKA_VALUE, scalar, order_len(curve))) {
         rv = library_failed("read a generated EC key");
     }
     BN_clear_free(scalar);

@@ -103,7 +103,7 @@ made_public_key_info(const struct algo_key *key, view given, struct writer *attr
 }
 
 bool
-number_write(struct writer *w, CK_ATTRIBUTE_TYPE type, const BIGNUM *number, size_t len)
+key_number_write(struct writer *w, CK_ATTRIBUTE_TYPE type, const BIGNUM *number, size_t len)
 {
     size_t number_len = size_max(len, (size_t)BN_num_bytes(number));
 

@@ -51,7 +51,7 @@ MUST_USE CK_RV made_public_key_info(const struct algo_key *key, view given,
                                     struct writer *attributes);
 
 /* A number of the library as an attribute, at least len bytes long. */
-MUST_USE bool number_write(struct writer *w, CK_ATTRIBUTE_TYPE type, const BIGNUM *number,
+MUST_USE bool key_number_write(struct writer *w, CK_ATTRIBUTE_TYPE type, const BIGNUM *number,
                            size_t len);
 
 #endif

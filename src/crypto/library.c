@@ -89,9 +89,12 @@ library_failed(const char *doing)
 void
 library_report(const char *doing)
 {
-    char text[256];
+    unsigned long code = ERR_peek_last_error();
+    char text[256] = "it gives no reason";
 
-    ERR_error_string_n(ERR_peek_last_error(), text, sizeof text);
+    if (code != 0) {
+        ERR_error_string_n(code, text, sizeof text);
+    }
     log_err("crypto library: cannot %s: %s", doing, text);
     library_forget();
 }

@@ -194,7 +194,7 @@ part_write(EVP_PKEY *pkey, const char *name, CK_ATTRIBUTE_TYPE type, struct writ
         return true;
     }
     done = EVP_PKEY_get_bn_param(pkey, name, &number) == 1 &&
-           number_write(secrets, type, number, 0);
+           key_number_write(secrets, type, number, 0);
     BN_clear_free(number);
     return done;
 }
@@ -273,10 +273,10 @@ pair_write(EVP_PKEY *pkey, const BIGNUM *e, struct writer *public_part,
     CK_RV rv;
 
     if (EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, &n) != 1 ||
-        !number_write(public_part, CKA_MODULUS, n, 0) ||
-        !number_write(public_part, CKA_PUBLIC_EXPONENT, e, 0) ||
-        !number_write(private_part, CKA_MODULUS, n, 0) ||
-        !number_write(private_part, CKA_PUBLIC_EXPONENT, e, 0) ||
+        !key_number_write(public_part, CKA_MODULUS, n, 0) ||
+        !key_number_write(public_part, CKA_PUBLIC_EXPONENT, e, 0) ||
+        !key_number_write(private_part, CKA_MODULUS, n, 0) ||
+        !key_number_write(private_part, CKA_PUBLIC_EXPONENT, e, 0) ||
         !part_write(pkey, OSSL_PKEY_PARAM_RSA_D, CKA_PRIVATE_EXPONENT, secrets)) {
         rv = library_failed("read a generated RSA key");
     } else {
