@@ -23,8 +23,9 @@ struct appcfg {
 
 /*
  * Reads the file. For a program that runs with more rights than its user has (setuid), only
- * the places that are no choice of the user's count. False, with a line on stderr that names file, line and key, when a value
- * is wrong; unknown keys are passed over. say_missing: print the `not present` line.
+ * the places that are no choice of the user's count. False, with a line on stderr that names
+ * file, line and key, when a value is wrong; unknown keys are passed over. say_missing: print
+ * the `not present` line.
  */
 MUST_USE bool appcfg_read(bool say_missing, struct appcfg *ret_config);
 /* The parser alone: the defaults, then the values of the text of a file that messages name

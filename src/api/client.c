@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A context's connections. Idle ones wait on a stack, so the warmest is taken first; all that
- * exist are also on a list of their own, for a child of fork has to close every copy. Sockets
- * block, with a limit of their own: a usual call is one sendmsg and one recv.
+ * exist are also on a list of their own, for a child of fork has to close every copy.
  */
 #include "api/client.h"
 
 #include "api/appcfg.h"
+#include "api/connection.h"
 #include "base/secret.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -19,28 +17,14 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #define IDLE_MAX 64u
-#define REPLY_SIZE_FIRST 4096u
 /* The daemon itself answers within 5 s, and within 60 s where the work is slow. */
-#define LIMIT_MS 6000
+#define LIMIT_MS CONNECTION_LIMIT_MS
 #define LIMIT_SLOW_MS 65000
 #define LIMIT_CLOSE_MS 1000
 #define HELLO_MAX 128u
-
-struct connection {
-    int fd; /* -1 while there is none */
-    struct connection *next_idle; /* under client->lock */
-    struct connection *next;      /* under client->lock */
-    struct writer body;
-    uint8_t *reply; /* header and body as they came */
-    size_t reply_len;
-    size_t reply_size;
-};
 
 struct client {
     enum interface interface;
@@ -58,281 +42,9 @@ struct client {
     struct connection *_Atomic all;
 };
 
-enum outcome {
-    OUTCOME_ANSWERED,
-    OUTCOME_DIED,  /* the peer went away before a byte of the answer came */
-    OUTCOME_BROKEN /* silence, half an answer, or one that is not ours */
-};
-
-static int64_t
-now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* False when the deadline comes first. */
-static bool
-socket_wait(int fd, short events, int64_t deadline)
-{
-    for (;;) {
-        struct pollfd entry = { .fd = fd, .events = events };
-        int64_t left = deadline - now_ms();
-
-        if (left <= 0) {
-            return false;
-        }
-
-        int count = poll(&entry, 1, (int)left);
-
-        if (count > 0) {
-            return true;
-        }
-        if (count < 0 && errno != EINTR) {
-            return false;
-        }
-    }
-}
-
-/* A connected, blocking socket; -1 with errno. */
-static int
-socket_connect(const struct sockaddr_un *address, int64_t deadline)
-{
-    const struct timeval limit = { .tv_sec = LIMIT_MS / 1000 };
-    const struct timespec pause = { .tv_nsec = 1000000 };
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    /* An application that closed its standard streams must not find us in their place. */
-    if (fd >= 0 && fd <= STDERR_FILENO) {
-        int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-
-        close(fd);
-        fd = moved;
-    }
-    if (fd < 0) {
-        return -1;
-    }
-
-    /* EAGAIN: the daemon's queue of new connections is full at the moment. */
-    while (connect(fd, (const struct sockaddr *)address, sizeof *address) < 0) {
-        if ((errno != EAGAIN && errno != EINTR) || now_ms() >= deadline) {
-            goto failed;
-        }
-        nanosleep(&pause, NULL);
-    }
-    if (fcntl(fd, F_SETFL, 0) < 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0) {
-        goto failed;
-    }
-    return fd;
-
-failed:;
-    int error = errno;
-
-    close(fd);
-    errno = error;
-    return -1;
-}
-
-static void
-connection_close(struct connection *connection)
-{
-    if (connection->fd >= 0) {
-        close(connection->fd);
-        connection->fd = -1;
-    }
-}
-
-static void
-connection_forget_reply(struct connection *connection)
-{
-    if (connection->reply_len > 0) {
-        wipe(connection->reply, connection->reply_len);
-        connection->reply_len = 0;
-    }
-}
-
-static void
-connection_free(struct connection *connection)
-{
-    if (connection == NULL) {
-        return;
-    }
-    connection_close(connection);
-    writer_clear(&connection->body);
-    connection_forget_reply(connection);
-    free(connection->reply);
-    free(connection);
-}
-
-static struct connection *
-connection_new(void)
-{
-    struct connection *connection = calloc(1, sizeof *connection);
-
-    if (connection == NULL || (connection->reply = malloc(REPLY_SIZE_FIRST)) == NULL) {
-        free(connection);
-        return NULL;
-    }
-    connection->fd = -1;
-    connection->reply_size = REPLY_SIZE_FIRST;
-    writer_init(&connection->body, FRAME_BODY_MAX);
-    return connection;
-}
-
-/* Nothing comes unasked: a connection that has something to say is at its end. */
-static bool
-connection_is_stale(const struct connection *connection)
-{
-    uint8_t byte;
-
-    return recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
-           (errno != EAGAIN && errno != EINTR);
-}
-
-static bool
-connection_send(struct connection *connection, const uint8_t *header, view body, int64_t deadline)
-{
-    struct iovec parts[2] = {
-        { (void *)(uintptr_t)header, FRAME_HEADER_LEN },
-        { (void *)(uintptr_t)body.data, body.len },
-    };
-    struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
-    size_t left = FRAME_HEADER_LEN + body.len;
-
-    for (;;) {
-        ssize_t sent = sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-        if (sent < 0) {
-            if (errno != EINTR &&
-                (errno != EAGAIN || !socket_wait(connection->fd, POLLOUT, deadline))) {
-                return false;
-            }
-            continue;
-        }
-        left -= (size_t)sent;
-        if (left == 0) {
-            return true;
-        }
-        for (size_t i = 0; i < 2; i++) {
-            size_t step = size_min((size_t)sent, parts[i].iov_len);
-
-            parts[i].iov_base = (uint8_t *)parts[i].iov_base + step;
-            parts[i].iov_len -= step;
-            sent -= (ssize_t)step;
-        }
-    }
-}
-
-static bool
-connection_grow(struct connection *connection, size_t size)
-{
-    if (size <= connection->reply_size) {
-        return true;
-    }
-
-    uint8_t *larger = malloc(size);
-
-    if (larger == NULL) {
-        return false;
-    }
-    memcpy(larger, connection->reply, connection->reply_len);
-    wipe(connection->reply, connection->reply_len);
-    free(connection->reply);
-    connection->reply = larger;
-    connection->reply_size = size;
-    return true;
-}
-
-/* Receives one frame. It must be all that comes: there is one request at a time. */
-static enum outcome
-connection_receive(struct connection *connection, int64_t deadline, struct frame *ret_frame)
-{
-    struct frame frame = { 0 };
-    size_t need = FRAME_HEADER_LEN;
-    bool decoded = false;
-    bool wait = true; /* first in recv itself, under the socket's own limit */
-
-    connection->reply_len = 0;
-    for (;;) {
-        if (connection->reply_len >= FRAME_HEADER_LEN && !decoded) {
-            if (!frame_decode(connection->reply, &frame)) {
-                return OUTCOME_BROKEN;
-            }
-            decoded = true;
-            need += frame.body_len;
-            if (!connection_grow(connection, need)) {
-                return OUTCOME_BROKEN;
-            }
-        }
-        if (decoded && connection->reply_len >= need) {
-            break;
-        }
-        if (!wait && !socket_wait(connection->fd, POLLIN, deadline)) {
-            return OUTCOME_BROKEN;
-        }
-
-        ssize_t got = recv(connection->fd, connection->reply + connection->reply_len,
-                           connection->reply_size - connection->reply_len,
-                           wait ? 0 : MSG_DONTWAIT);
-
-        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
-            return connection->reply_len == 0 ? OUTCOME_DIED : OUTCOME_BROKEN;
-        }
-        if (got > 0) {
-            connection->reply_len += (size_t)got;
-        }
-        wait = false;
-    }
-    if (connection->reply_len > need) {
-        return OUTCOME_BROKEN;
-    }
-    *ret_frame = frame;
-    return OUTCOME_ANSWERED;
-}
-
-/* One request and its reply. Whatever is no answer to it closes the connection. */
-static enum outcome
-connection_exchange(struct connection *connection, const struct frame *request, view body,
-                    int64_t deadline, struct frame *ret_reply)
-{
-    uint8_t header[FRAME_HEADER_LEN];
-    struct frame reply;
-    enum outcome outcome;
-
-    frame_encode(request, header);
-    connection_forget_reply(connection);
-    if (connection_send(connection, header, body, deadline)) {
-        outcome = connection_receive(connection, deadline, &reply);
-    } else {
-        outcome = errno == EPIPE || errno == ECONNRESET ? OUTCOME_DIED : OUTCOME_BROKEN;
-    }
-    if (outcome == OUTCOME_ANSWERED &&
-        ((reply.flags & FRAME_REPLY) == 0 || reply.operation != request->operation ||
-         reply.request != request->request)) {
-        outcome = OUTCOME_BROKEN;
-    }
-    if (outcome != OUTCOME_ANSWERED) {
-        connection_forget_reply(connection);
-        connection_close(connection);
-        return outcome;
-    }
-    *ret_reply = reply;
-    return outcome;
-}
-
-static view
-connection_reply_body(const struct connection *connection)
-{
-    return view_slice(view_of(connection->reply, connection->reply_len), FRAME_HEADER_LEN,
-                      FRAME_BODY_MAX);
-}
-
 /* Tells the daemon on a new connection whose it is. */
 static bool
-connection_hello(struct client *client, struct connection *connection, int64_t deadline)
+client_hello(struct client *client, struct connection *connection, int64_t deadline)
 {
     const struct hello_request hello = {
         .version = FRAME_VERSION,
@@ -368,14 +80,12 @@ connection_hello(struct client *client, struct connection *connection, int64_t d
 
 /* False with errno, which is 0 when a daemon is there but does not speak with us. */
 static bool
-connection_connect(struct client *client, struct connection *connection, int64_t deadline)
+client_reach(struct client *client, struct connection *connection, int64_t deadline)
 {
-    connection_close(connection);
-    connection->fd = socket_connect(&client->address, deadline);
-    if (connection->fd < 0) {
+    if (!connection_open(connection, &client->address, deadline)) {
         return false;
     }
-    if (!connection_hello(client, connection, deadline)) {
+    if (!client_hello(client, connection, deadline)) {
         connection_close(connection);
         errno = 0;
         return false;
@@ -468,7 +178,7 @@ client_connect(struct client *client, struct connection **ret_connection)
     pthread_mutex_lock(&client->lock);
     client_link(client, connection);
     pthread_mutex_unlock(&client->lock);
-    if (!connection_connect(client, connection, now_ms() + LIMIT_MS)) {
+    if (!client_reach(client, connection, connection_clock() + LIMIT_MS)) {
         int error = errno;
 
         client_give(client, connection);
@@ -588,10 +298,9 @@ client_close(struct client *client)
             .revision = client_revision(client),
         };
         struct frame reply;
-        const struct timeval limit = { .tv_sec = LIMIT_CLOSE_MS / 1000 };
 
-        setsockopt(connection->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-        (void)connection_exchange(connection, &request, VIEW_EMPTY, now_ms() + LIMIT_CLOSE_MS,
+        connection_hurry(connection, LIMIT_CLOSE_MS);
+        (void)connection_exchange(connection, &request, VIEW_EMPTY, connection_clock() + LIMIT_CLOSE_MS,
                                   &reply);
     }
     client_free(client);
@@ -667,7 +376,7 @@ call_send(struct call *call, enum operation operation, uint32_t session, uint16_
     };
     const bool harmless = row->repeat == REPEAT_repeat;
     const int64_t deadline =
-        now_ms() + (row->work == OPERATION_WORK_slow ? LIMIT_SLOW_MS : LIMIT_MS);
+        connection_clock() + (row->work == OPERATION_WORK_slow ? LIMIT_SLOW_MS : LIMIT_MS);
     enum outcome outcome = OUTCOME_DIED;
     bool spent = false; /* was sent, and must not be sent again */
 
@@ -679,7 +388,7 @@ call_send(struct call *call, enum operation operation, uint32_t session, uint16_
     }
     if (outcome == OUTCOME_DIED) {
         client_drop_idle(client);
-        if (!spent && connection_connect(client, connection, deadline)) {
+        if (!spent && client_reach(client, connection, deadline)) {
             outcome = connection_exchange(connection, &request, body, deadline, &reply);
         }
     }

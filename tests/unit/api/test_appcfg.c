@@ -107,7 +107,8 @@ wrong_values_are_refused_and_change_nothing(void **state)
     static const char *const wrong[] = {
         "DAEMON_ID=x", "DAEMON_ID=-1", "DAEMON_ID=65536", "DAEMON_ID=1 2",   "PORT=0",
         "PORT=65536",  "PORT=99999999999999999999",       "SOCKET_TYPE=UDP", "SOCKET_TYPE=tcp",
-        "DEFAULT_WRAP_WITH_TRUSTED=2", "DEFAULT_WRAP_WITH_TRUSTED=yes", "USER_KEK_HANDLE=4294967296",
+        "DEFAULT_WRAP_WITH_TRUSTED=2", "DEFAULT_WRAP_WITH_TRUSTED=yes",
+        "USER_KEK_HANDLE=4294967296",
         "USER_KEK_HANDLE=0x",          "no equals sign",
     };
 

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One connection to the daemon: a Unix socket and the buffers of the request that is under
+ * way on it. It belongs to one thread at a time. Times are those of connection_clock().
+ */
+#ifndef API_CONNECTION_H
+#define API_CONNECTION_H
+
+#include "wire/message.h"
+
+#include <sys/un.h>
+
+/* The longest that one wait of a usual request may take. */
+#define CONNECTION_LIMIT_MS 6000
+
+struct connection {
+    int fd; /* -1 while there is none */
+    struct connection *next_idle; /* under client->lock */
+    struct connection *next;      /* under client->lock */
+    struct writer body;
+    uint8_t *reply; /* header and body as they came */
+    size_t reply_len;
+    size_t reply_size;
+};
+
+enum outcome {
+    OUTCOME_ANSWERED,
+    OUTCOME_DIED,  /* the peer went away before a byte of the answer came */
+    OUTCOME_BROKEN /* silence, half an answer, or one that is not ours */
+};
+
+/* Milliseconds that only rise. */
+int64_t connection_clock(void);
+
+/* Not connected yet; NULL when memory is short. */
+struct connection *connection_new(void);
+void connection_free(struct connection *connection);
+
+/* Connects anew; what was open before is closed. False with errno. */
+MUST_USE bool connection_open(struct connection *connection, const struct sockaddr_un *address,
+                              int64_t deadline);
+void connection_close(struct connection *connection);
+/* Shortens the longest wait. */
+void connection_hurry(struct connection *connection, unsigned limit_ms);
+/* Nothing comes unasked: a connection that has something to say is at its end. */
+bool connection_is_stale(const struct connection *connection);
+
+/* One request and its reply. Whatever is no answer to it closes the connection. */
+enum outcome connection_exchange(struct connection *connection, const struct frame *request,
+                                 view body, int64_t deadline, struct frame *ret_reply);
+/* The reply's body, borrowed until the next exchange or connection_forget_reply(). */
+view connection_reply_body(const struct connection *connection);
+void connection_forget_reply(struct connection *connection);
+
+#endif
