@@ -82,6 +82,24 @@ has_lines() {
     fi
 }
 
+# shows NAME TEXT PART: ok if PART stands somewhere in TEXT.
+shows() {
+    if grep -qF -- "$3" <<<"$2"; then
+        ok "$1"
+    else
+        not_ok "$1" "$(printf '%s\n' "lacks: $3" "in:" "$2")"
+    fi
+}
+
+# matches NAME TEXT PATTERN: ok if a line of TEXT matches the extended regular expression.
+matches() {
+    if grep -qE -- "$3" <<<"$2"; then
+        ok "$1"
+    else
+        not_ok "$1" "$(printf '%s\n' "no line matches: $3" "in:" "$2")"
+    fi
+}
+
 # tap COMMAND...: runs a program that speaks TAP; its lines become ours.
 tap() {
     local output status=0 good bad
