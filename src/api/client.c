@@ -24,7 +24,8 @@
 #define LIMIT_MS CONNECTION_LIMIT_MS
 #define LIMIT_SLOW_MS 65000
 #define LIMIT_CLOSE_MS 1000
-#define HELLO_MAX 128u
+#define TICKET_MAX 256u
+#define HELLO_MAX (128u + TICKET_MAX)
 
 struct client {
     enum interface interface;
@@ -37,6 +38,8 @@ struct client {
     pthread_mutex_t lock;
     struct connection *idle; /* under lock */
     size_t idle_count;       /* under lock */
+    uint8_t ticket[TICKET_MAX]; /* under lock: of the login, so that it outlives the daemon */
+    size_t ticket_len;          /* under lock */
     /* Under lock. Each change is one store of a pointer, so that a child of fork, which may
      * come at any moment, always finds a whole list. */
     struct connection *_Atomic all;
@@ -46,11 +49,20 @@ struct client {
 static bool
 client_hello(struct client *client, struct connection *connection, int64_t deadline)
 {
+    uint8_t ticket[TICKET_MAX];
+    size_t ticket_len;
+
+    pthread_mutex_lock(&client->lock);
+    ticket_len = client->ticket_len;
+    memcpy(ticket, client->ticket, ticket_len);
+    pthread_mutex_unlock(&client->lock);
+
     const struct hello_request hello = {
         .version = FRAME_VERSION,
         .key = view_of(client->key, sizeof client->key),
         .pid = (uint32_t)getpid(),
         .interface = (uint8_t)client->interface,
+        .ticket = view_of(ticket, ticket_len),
     };
     uint8_t buffer[HELLO_MAX];
     struct writer body;
@@ -75,6 +87,7 @@ client_hello(struct client *client, struct connection *connection, int64_t deadl
     }
     connection_forget_reply(connection);
     wipe(buffer, sizeof buffer);
+    wipe(ticket, sizeof ticket);
     return ok;
 }
 
@@ -349,6 +362,26 @@ call_begin(struct client *client, struct call *call)
     return CKR_OK;
 }
 
+/* What a login leaves with us, and a logout takes away. */
+static void
+client_keep_ticket(struct client *client, enum operation operation, view body)
+{
+    struct login_reply login = { .ticket = VIEW_EMPTY };
+
+    if (operation != OPERATION_LOGOUT &&
+        (operation != OPERATION_LOGIN || !login_reply_read(body, &login) ||
+         login.ticket.len > TICKET_MAX)) {
+        return;
+    }
+    pthread_mutex_lock(&client->lock);
+    wipe(client->ticket, client->ticket_len);
+    if (login.ticket.len > 0) {
+        memcpy(client->ticket, login.ticket.data, login.ticket.len);
+    }
+    client->ticket_len = login.ticket.len;
+    pthread_mutex_unlock(&client->lock);
+}
+
 CK_RV
 call_send(struct call *call, enum operation operation, uint32_t session, uint16_t flags)
 {
@@ -401,6 +434,9 @@ call_send(struct call *call, enum operation operation, uint32_t session, uint16_
     }
     if (reply.code == CKR_OK || reply.code == CKR_BUFFER_TOO_SMALL) {
         call->reply = connection_reply_body(connection);
+    }
+    if (reply.code == CKR_OK) {
+        client_keep_ticket(client, operation, call->reply);
     }
     return reply.code;
 }

@@ -307,6 +307,21 @@ context_detach(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN])
 }
 
 void
+context_logout_user(struct context_table *table, uint32_t user)
+{
+    pthread_mutex_lock(&table->lock);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct context *context = table->buckets[i]; context != NULL;
+             context = context->next) {
+            if (context_identity(context).user == user) {
+                context_logout(context);
+            }
+        }
+    }
+    pthread_mutex_unlock(&table->lock);
+}
+
+void
 context_sweep(struct context_table *table, uint64_t before)
 {
     struct context *gone = NULL;

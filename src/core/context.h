@@ -86,6 +86,8 @@ struct context *context_find(struct context_table *table, const uint8_t id[FRAME
 struct context *context_attach(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN],
                                bool *ret_new);
 void context_detach(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN]);
+/* Logs that user out of every context: the user is no more. */
+void context_logout_user(struct context_table *table, uint32_t user);
 /* Forgets those not used since before. */
 void context_sweep(struct context_table *table, uint64_t before);
 

@@ -232,6 +232,7 @@ handle_USER_DELETE(struct request *r)
         pthread_rwlock_wrlock(&hsm->lock);
         user_table_remove(&hsm->users, user.id);
         pthread_rwlock_unlock(&hsm->lock);
+        context_logout_user(&hsm->contexts, user.id);
     }
 out:
     pthread_mutex_unlock(&hsm->change);

@@ -6,10 +6,10 @@
 #include "daemon/daemon.h"
 
 #include "base/log.h"
+#include "crypto/algo.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 static size_t
@@ -58,6 +58,24 @@ context_by_key(struct daemon *daemon, view key)
     return NULL;
 }
 
+/* Towards the nodes a context is called by a digest of its key: a restarted daemon finds the
+ * same name again, and no node learns the key. */
+static bool
+context_name(view key, uint8_t id[FRAME_CONTEXT_LEN])
+{
+    static const char use[] = "opencloudhsm context";
+    uint8_t bytes[sizeof use + FRAME_CONTEXT_LEN];
+    uint8_t digest[32];
+    bool done;
+
+    memcpy(bytes, use, sizeof use);
+    memcpy(bytes + sizeof use, key.data, FRAME_CONTEXT_LEN);
+    done = algo_sha256(view_of(bytes, sizeof bytes), digest);
+    memcpy(id, digest, FRAME_CONTEXT_LEN);
+    wipe(bytes, sizeof bytes);
+    return done;
+}
+
 static struct context *
 context_new(struct peer *peer, const struct hello_request *hello)
 {
@@ -69,8 +87,7 @@ context_new(struct peer *peer, const struct hello_request *hello)
         return NULL;
     }
     context = calloc(1, sizeof *context);
-    if (context == NULL ||
-        getrandom(context->id, sizeof context->id, 0) != (ssize_t)sizeof context->id) {
+    if (context == NULL || !context_name(hello->key, context->id)) {
         free(context);
         return NULL;
     }
@@ -78,6 +95,7 @@ context_new(struct peer *peer, const struct hello_request *hello)
     context->interface = (enum interface)hello->interface;
     context->uid = peer->uid;
     context->pid = peer->pid;
+    context->ticket = hello->ticket.len > 0 ? secret_dup(hello->ticket) : NULL;
     context->next = daemon->contexts;
     daemon->contexts = context;
     return context;

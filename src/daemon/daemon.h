@@ -29,7 +29,7 @@ struct peer;
 enum attachment { ATTACHMENT_NONE, ATTACHMENT_ASKED, ATTACHMENT_DONE };
 
 /* One application process. Its key is what the process drew and shows on each connection;
- * its id is the daemon's own name for it towards the nodes. */
+ * its id, a digest of the key, is its name towards the nodes. */
 struct context {
     struct context *next;
     uint8_t key[FRAME_CONTEXT_LEN];

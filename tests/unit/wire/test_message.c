@@ -377,7 +377,8 @@ a_failed_read_changes_nothing(void **state)
 static void
 hello_is_these_bytes(void **state)
 {
-    struct hello_request m = { 1, VIEW_TEXT("0123456789abcdef"), 0x1234, INTERFACE_API };
+    struct hello_request m = { 1, VIEW_TEXT("0123456789abcdef"), 0x1234, INTERFACE_API,
+                               VIEW_TEXT("tk") };
     struct writer w;
 
     UNUSED(state);
@@ -387,7 +388,8 @@ hello_is_these_bytes(void **state)
                                                    "\x10\0\0\0"
                                                    "0123456789abcdef"
                                                    "\x34\x12\0\0"
-                                                   "\x01")));
+                                                   "\x01"
+                                                   "\x02\0\0\0tk")));
     writer_clear(&w);
 }
 
