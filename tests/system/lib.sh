@@ -123,6 +123,15 @@ killed() {
     kill "-$1" "${@:2}" 2>/dev/null || true
 }
 
+# hsm_down DIR: stops it; with a sanitizer, its logs must be clean.
+hsm_down() {
+    limit 60 "$BIN/azcloudhsm_dev" down --dir "$1" ||
+        not_ok "azcloudhsm_dev down" "see above"
+    if grep -lE 'Sanitizer|runtime error' "$1"/*.log "$1"/node*/*.log >"$TMP/unclean"; then
+        not_ok "the logs are clean" "$(xargs tail -n 60 <"$TMP/unclean")"
+    fi
+}
+
 # hsm_up DIR [OPTION...]: a throwaway HSM that goes away with the test; its environment is ours then.
 hsm_up() {
     local dir=$1 environment
@@ -131,7 +140,7 @@ hsm_up() {
         not_ok "azcloudhsm_dev up" "$(cat "$TMP/up.log")"
         exit 1
     }
-    at_exit limit 60 "$BIN/azcloudhsm_dev" down --dir "$dir"
+    at_exit hsm_down "$dir"
     environment=$(limit 10 "$BIN/azcloudhsm_dev" env --dir "$dir")
     eval "$environment"
 }
