@@ -322,7 +322,7 @@ submissions_that_wait_share_a_sync(void **state)
     put(f->store, "a", "1");
     sync_count = 0;
     for (int i = 0; i < 1000; i++) {
-        char key[8];
+        char key[16];
 
         snprintf(key, sizeof key, "%03d", i);
 
@@ -345,7 +345,7 @@ close_first_ends_what_was_submitted(void **state)
     uint64_t kept = 0;
 
     for (int i = 0; i < 100; i++) {
-        char key[8];
+        char key[16];
 
         snprintf(key, sizeof key, "%03d", i);
 

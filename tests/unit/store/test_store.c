@@ -413,7 +413,7 @@ conflicts_in_a_crowd_spoil_no_other(void **state)
     struct tally tally = { 0, 0, 0, 0 };
 
     for (int i = 0; i < 64; i++) {
-        char key[8];
+        char key[16];
 
         /* Every second one wants a record that is there to be absent. */
         snprintf(key, sizeof key, "%02d", i / 2);
