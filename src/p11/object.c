@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * C_CreateObject, C_CopyObject, C_DestroyObject, C_GetAttributeValue, C_SetAttributeValue.
+ * The HSM judges templates; here they change their form and the replies are remembered.
+ */
+#include "p11/object.h"
+
+#include "p11/request.h"
+#include "p11/template.h"
+
+CK_RV
+object_place(struct session *session, bool token, uint32_t *ret_handle)
+{
+    if (!token) {
+        *ret_handle = library_new_handle(session->library);
+        return CKR_OK;
+    }
+    /* PKCS #11 v3.1, 5.7.1: token objects are made in read-write sessions only. */
+    if (!session->read_write) {
+        return CKR_SESSION_READ_ONLY;
+    }
+    *ret_handle = 0;
+    return CKR_OK;
+}
+
+CK_RV
+object_made(struct session *session, uint64_t epoch, struct info_array made, size_t count)
+{
+    if (info_array_count(made) != count) {
+        return CKR_DEVICE_ERROR;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if ((info_array_get(made, i).flags & KEY_FLAG_TOKEN) == 0) {
+            session->remote = true;
+        }
+    }
+    return request_learn(session->library, epoch, made, session->number);
+}
+
+static CK_RV
+create(struct session *session, view template, CK_OBJECT_HANDLE *ret_handle)
+{
+    struct object_create_request request = { .template = template };
+    uint64_t epoch = atomic_load(&session->library->epoch);
+    struct object_create_reply reply;
+    struct call call;
+    CK_RV rv = object_place(session, template_is_token(template), &request.handle);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+        goto out;
+    }
+    object_create_request_write(call.body, &request);
+    if ((rv = request_send(session->library, session, &call, OPERATION_OBJECT_CREATE)) !=
+        CKR_OK) {
+        goto out;
+    }
+    rv = object_create_reply_read(call.reply, &reply)
+             ? object_made(session, epoch, reply.made, 1)
+             : CKR_DEVICE_ERROR;
+    if (rv == CKR_OK) {
+        *ret_handle = info_array_get(reply.made, 0).handle;
+    }
+out:
+    call_end(&call);
+    return rv;
+}
+
+PUBLIC CK_RV
+C_CreateObject(CK_SESSION_HANDLE hSession, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount,
+               CK_OBJECT_HANDLE_PTR phObject)
+{
+    struct session *session;
+    struct writer template;
+    CK_RV rv = session_begin(hSession, &session);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    writer_init(&template, ATTRIBUTES_BYTES_MAX);
+    if (phObject == NULL || pTemplate == NULL) {
+        rv = CKR_ARGUMENTS_BAD;
+    } else if ((rv = template_take(pTemplate, ulCount, &template)) == CKR_OK) {
+        rv = create(session, writer_view(&template), phObject);
+    }
+    writer_clear(&template);
+    session_end(session);
+    return rv;
+}
+
+static CK_RV
+copy(struct session *session, const struct key_info *source, view template,
+     CK_OBJECT_HANDLE *ret_handle)
+{
+    struct object_copy_request request = { .object = source->handle, .template = template };
+    uint64_t epoch = atomic_load(&session->library->epoch);
+    bool token = (source->flags & KEY_FLAG_TOKEN) != 0;
+    struct object_copy_reply reply;
+    struct call call;
+    CK_RV rv;
+
+    /* PKCS #11 v3.1, 5.7.2: the copy is what the template says, else what the source is. */
+    (void)attributes_bool(template, CKA_TOKEN, &token);
+    rv = object_place(session, token, &request.handle);
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+        goto out;
+    }
+    object_copy_request_write(call.body, &request);
+    if ((rv = request_send(session->library, session, &call, OPERATION_OBJECT_COPY)) != CKR_OK) {
+        goto out;
+    }
+    rv = object_copy_reply_read(call.reply, &reply) ? object_made(session, epoch, reply.made, 1)
+                                                    : CKR_DEVICE_ERROR;
+    if (rv == CKR_OK) {
+        *ret_handle = info_array_get(reply.made, 0).handle;
+    }
+out:
+    call_end(&call);
+    return rv;
+}
+
+PUBLIC CK_RV
+C_CopyObject(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ATTRIBUTE_PTR pTemplate,
+             CK_ULONG ulCount, CK_OBJECT_HANDLE_PTR phNewObject)
+{
+    struct key_info source;
+    struct session *session;
+    struct writer template;
+    CK_RV rv = session_begin(hSession, &session);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    writer_init(&template, ATTRIBUTES_BYTES_MAX);
+    if (phNewObject == NULL) {
+        rv = CKR_ARGUMENTS_BAD;
+    } else if ((rv = request_object(session, hObject, false, &source)) == CKR_OK &&
+               (rv = template_take(pTemplate, ulCount, &template)) == CKR_OK) {
+        rv = copy(session, &source, writer_view(&template), phNewObject);
+    }
+    writer_clear(&template);
+    session_end(session);
+    return rv;
+}
+
+static CK_RV
+destroy(struct session *session, uint32_t handle)
+{
+    const struct object_destroy_request request = { .object = handle };
+    struct call call;
+    CK_RV rv = request_begin(session->library, &call);
+
+    if (rv == CKR_OK) {
+        object_destroy_request_write(call.body, &request);
+        rv = request_send(session->library, session, &call, OPERATION_OBJECT_DESTROY);
+    }
+    call_end(&call);
+    if (rv == CKR_OK || rv == CKR_OBJECT_HANDLE_INVALID) {
+        cache_drop(session->library->cache, handle);
+    }
+    return rv;
+}
+
+PUBLIC CK_RV
+C_DestroyObject(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject)
+{
+    struct key_info info;
+    struct session *session;
+    CK_RV rv = session_begin(hSession, &session);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if ((rv = request_object(session, hObject, false, &info)) == CKR_OK) {
+        rv = destroy(session, info.handle);
+    }
+    session_end(session);
+    return rv;
+}
+
+/* Asks for the types of these attributes and fills in what comes, in the same order. Types
+ * that the wire cannot carry exist nowhere: number 0xffffffff stands for them. */
+static CK_RV
+attributes_get(struct session *session, uint32_t handle, CK_ATTRIBUTE *attributes, size_t count)
+{
+    struct object_get_request request = { .object = handle };
+    struct object_get_reply reply;
+    struct writer types;
+    struct reader r;
+    struct attribute attribute;
+    struct call call;
+    CK_RV rv, result = CKR_OK;
+
+    writer_init(&types, ATTRIBUTES_MAX * sizeof(uint32_t));
+    for (size_t i = 0; i < count; i++) {
+        number_write(&types, (uint32_t)size_min(attributes[i].type, UINT32_MAX));
+    }
+    request.types.bytes = writer_view(&types);
+    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+        goto out;
+    }
+    object_get_request_write(call.body, &request);
+    if ((rv = request_send(session->library, session, &call, OPERATION_OBJECT_GET)) != CKR_OK) {
+        goto out;
+    }
+    if (!object_get_reply_read(call.reply, &reply) ||
+        attributes_count(reply.attributes) != count) {
+        rv = CKR_DEVICE_ERROR;
+        goto out;
+    }
+    r = reader_of(reply.attributes);
+    for (size_t i = 0; i < count && attributes_next(&r, &attribute); i++) {
+        result = return_first(result, template_give(&attribute, &attributes[i]));
+    }
+    rv = result;
+out:
+    call_end(&call);
+    writer_clear(&types);
+    return rv;
+}
+
+/* PKCS #11 v3.1, 5.7.5: one attribute's trouble does not keep the others from an answer. */
+static bool
+is_attribute_trouble(CK_RV rv)
+{
+    return rv == CKR_OK || rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_ATTRIBUTE_TYPE_INVALID ||
+           rv == CKR_BUFFER_TOO_SMALL;
+}
+
+PUBLIC CK_RV
+C_GetAttributeValue(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject,
+                    CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount)
+{
+    struct key_info info;
+    struct session *session;
+    CK_ULONG at = 0;
+    CK_RV rv = session_begin(hSession, &session);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if (pTemplate == NULL) {
+        rv = CKR_ARGUMENTS_BAD;
+        goto out;
+    }
+    if ((rv = request_object(session, hObject, false, &info)) != CKR_OK) {
+        goto out;
+    }
+    do {
+        size_t count = size_min(ulCount - at, ATTRIBUTES_MAX);
+        CK_RV part = attributes_get(session, info.handle, pTemplate + at, count);
+
+        rv = is_attribute_trouble(part) ? return_first(rv, part) : part;
+        at += count;
+    } while (at < ulCount && is_attribute_trouble(rv));
+    if (rv == CKR_OBJECT_HANDLE_INVALID) {
+        cache_drop(session->library->cache, info.handle);
+    }
+out:
+    session_end(session);
+    return rv;
+}
+
+static CK_RV
+attributes_set(struct session *session, uint32_t handle, view changes)
+{
+    const struct object_set_request request = { .object = handle, .changes = changes };
+    uint64_t epoch = atomic_load(&session->library->epoch);
+    struct object_set_reply reply;
+    struct call call;
+    CK_RV rv;
+
+    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+        goto out;
+    }
+    object_set_request_write(call.body, &request);
+    if ((rv = request_send(session->library, session, &call, OPERATION_OBJECT_SET)) != CKR_OK) {
+        goto out;
+    }
+    rv = object_set_reply_read(call.reply, &reply)
+             ? request_learn(session->library, epoch, reply.changed, 0)
+             : CKR_DEVICE_ERROR;
+out:
+    call_end(&call);
+    return rv;
+}
+
+PUBLIC CK_RV
+C_SetAttributeValue(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject,
+                    CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount)
+{
+    struct key_info info;
+    struct session *session;
+    struct writer changes;
+    CK_RV rv = session_begin(hSession, &session);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    writer_init(&changes, ATTRIBUTES_BYTES_MAX);
+    if (pTemplate == NULL) {
+        rv = CKR_ARGUMENTS_BAD;
+    } else if ((rv = request_object(session, hObject, false, &info)) == CKR_OK &&
+               (rv = template_take(pTemplate, ulCount, &changes)) == CKR_OK) {
+        rv = attributes_set(session, info.handle, writer_view(&changes));
+        if (rv == CKR_OBJECT_HANDLE_INVALID) {
+            cache_drop(session->library->cache, info.handle);
+        }
+    }
+    writer_clear(&changes);
+    session_end(session);
+    return rv;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Requests, and what their replies teach: codes are translated once, here, and key
+ * information goes into the cache.
+ */
+#include "p11/request.h"
+
+#include "p11/session.h"
+
+/* Codes from here on are words between library, daemon and node. */
+#define CODE_FIRST 0xfffffff0u
+
+CK_RV
+request_begin(struct library *library, struct call *call)
+{
+    CK_RV rv = call_begin(library->client, call);
+
+    /* The daemon was there at C_Initialize; that it is not now is the device's fault. */
+    return rv == CKR_GENERAL_ERROR ? CKR_DEVICE_ERROR : rv;
+}
+
+CK_RV
+request_send(struct library *library, const struct session *session, struct call *call,
+             enum operation operation)
+{
+    uint32_t number = session == NULL ? 0 : session->number;
+    uint16_t flags = session != NULL && session->read_write ? FRAME_READ_WRITE : 0;
+    CK_RV rv = call_send(call, operation, number, flags);
+
+    if (rv >= CODE_FIRST) {
+        return CKR_GENERAL_ERROR;
+    }
+    /* A crypto officer is told so where a crypto user is wanted; that is no lost login. */
+    if (rv == CKR_USER_NOT_LOGGED_IN && atomic_load(&library->login) == LOGIN_USER) {
+        library_forget_login(library);
+    }
+    return rv;
+}
+
+/* What no one who is not logged in should see, whatever the HSM thinks. */
+static bool
+is_hidden(const struct library *library, uint64_t epoch, const struct key_info *info)
+{
+    return (info->flags & KEY_FLAG_PRIVATE) != 0 &&
+           (atomic_load(&library->login) != LOGIN_USER || atomic_load(&library->epoch) != epoch);
+}
+
+CK_RV
+request_learn(struct library *library, uint64_t epoch, struct info_array infos, uint32_t session)
+{
+    size_t count = info_array_count(infos);
+
+    for (size_t i = 0; i < count; i++) {
+        struct key_info info = info_array_get(infos, i);
+        bool own = (info.flags & KEY_FLAG_TOKEN) == 0;
+
+        if (!is_hidden(library, epoch, &info) &&
+            !cache_put(library->cache, &info, own ? session : 0)) {
+            return CKR_HOST_MEMORY;
+        }
+    }
+    return CKR_OK;
+}
+
+/* The object with just this handle: the first one above the handle before it. */
+static CK_RV
+object_ask(struct session *session, uint32_t handle, struct key_info *ret_info)
+{
+    struct library *library = session->library;
+    const struct find_request request = { .after = handle - 1, .max = 1 };
+    uint64_t epoch = atomic_load(&library->epoch);
+    struct find_reply reply;
+    struct call call;
+    CK_RV rv;
+
+    if ((rv = request_begin(library, &call)) != CKR_OK) {
+        goto out;
+    }
+    find_request_write(call.body, &request);
+    if ((rv = request_send(library, session, &call, OPERATION_FIND)) != CKR_OK) {
+        goto out;
+    }
+    if (!find_reply_read(call.reply, &reply)) {
+        rv = CKR_DEVICE_ERROR;
+        goto out;
+    }
+    rv = CKR_OBJECT_HANDLE_INVALID;
+    if (info_array_count(reply.found) == 1) {
+        struct key_info info = info_array_get(reply.found, 0);
+
+        if (info.handle == handle && !is_hidden(library, epoch, &info)) {
+            *ret_info = info;
+            rv = CKR_OK;
+        }
+    }
+out:
+    call_end(&call);
+    return rv;
+}
+
+CK_RV
+request_object(struct session *session, CK_OBJECT_HANDLE handle, bool refresh,
+               struct key_info *ret_info)
+{
+    struct library *library = session->library;
+    struct key_info info;
+    struct rules rules;
+    bool known;
+    CK_RV rv;
+
+    if (handle == CK_INVALID_HANDLE || handle > UINT32_MAX) {
+        return CKR_OBJECT_HANDLE_INVALID;
+    }
+    known = cache_get(library->cache, (uint32_t)handle, &info);
+    if (known && !refresh) {
+        *ret_info = info;
+        return CKR_OK;
+    }
+    if ((rv = library_rules(library, &rules)) != CKR_OK ||
+        (rv = object_ask(session, (uint32_t)handle, &info)) != CKR_OK) {
+        if (rv == CKR_OBJECT_HANDLE_INVALID) {
+            cache_drop(library->cache, (uint32_t)handle);
+        }
+        return rv;
+    }
+    /* Handles are those that this process was given (PKCS #11 v3.1, 5.6.9); numbers from
+     * elsewhere are good for what anyone may see. */
+    if (!known && (info.flags & KEY_FLAG_PRIVATE) != 0 &&
+        !rules_switch_on(rules, SWITCH_handles_from_outside)) {
+        return CKR_OBJECT_HANDLE_INVALID;
+    }
+    if (!cache_put(library->cache, &info, 0)) {
+        return CKR_HOST_MEMORY;
+    }
+    *ret_info = info;
+    return CKR_OK;
+}

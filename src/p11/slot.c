@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one slot, the token that is always in it, and its mechanisms by the token's policy.
+ */
+#include "p11/library.h"
+#include "p11/text.h"
+
+#include <string.h>
+
+#define PIN_MIN 8u  /* a password alone */
+#define PIN_MAX 64u /* the longest name, a colon, the longest password */
+
+PUBLIC CK_RV
+C_GetSlotList(CK_BBOOL tokenPresent, CK_SLOT_ID_PTR pSlotList, CK_ULONG_PTR pulCount)
+{
+    struct library *library;
+    CK_RV rv = library_enter(&library);
+
+    UNUSED(tokenPresent);
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if (pulCount == NULL) {
+        rv = CKR_ARGUMENTS_BAD;
+    } else if (pSlotList != NULL && *pulCount < 1) {
+        *pulCount = 1;
+        rv = CKR_BUFFER_TOO_SMALL;
+    } else {
+        *pulCount = 1;
+        if (pSlotList != NULL) {
+            pSlotList[0] = SLOT_ID;
+        }
+    }
+    library_leave(library);
+    return rv;
+}
+
+PUBLIC CK_RV
+C_GetSlotInfo(CK_SLOT_ID slotID, CK_SLOT_INFO_PTR pInfo)
+{
+    struct library *library;
+    CK_RV rv = library_enter(&library);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if (slotID != SLOT_ID) {
+        rv = CKR_SLOT_ID_INVALID;
+    } else if (pInfo == NULL) {
+        rv = CKR_ARGUMENTS_BAD;
+    } else {
+        CK_SLOT_INFO info = { .flags = CKF_TOKEN_PRESENT, .hardwareVersion = LIBRARY_VERSION,
+                              .firmwareVersion = LIBRARY_VERSION };
+
+        text_pad(info.slotDescription, sizeof info.slotDescription,
+                 VIEW_TEXT("OpenCloudHSM slot"));
+        text_pad(info.manufacturerID, sizeof info.manufacturerID, MANUFACTURER);
+        *pInfo = info;
+    }
+    library_leave(library);
+    return rv;
+}
+
+static CK_RV
+token_info(struct library *library, CK_TOKEN_INFO *ret_info)
+{
+    const struct token *token;
+    CK_RV rv = library_token(library, &token);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+
+    CK_TOKEN_INFO info = {
+        .flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED | CKF_TOKEN_INITIALIZED,
+        .ulMaxSessionCount = CK_EFFECTIVELY_INFINITE,
+        .ulMaxRwSessionCount = CK_EFFECTIVELY_INFINITE,
+        .ulMaxPinLen = PIN_MAX,
+        .ulMinPinLen = PIN_MIN,
+        .ulTotalPublicMemory = CK_UNAVAILABLE_INFORMATION,
+        .ulFreePublicMemory = CK_UNAVAILABLE_INFORMATION,
+        .ulTotalPrivateMemory = CK_UNAVAILABLE_INFORMATION,
+        .ulFreePrivateMemory = CK_UNAVAILABLE_INFORMATION,
+        .hardwareVersion = token->firmware,
+        .firmwareVersion = token->firmware,
+    };
+
+    library_relock();
+    info.ulSessionCount = library->sessions.count;
+    info.ulRwSessionCount = library->sessions.read_write_count;
+    library_unlock();
+    memcpy(info.label, token->label, sizeof info.label);
+    memcpy(info.model, token->model, sizeof info.model);
+    memcpy(info.serialNumber, token->serial, sizeof info.serialNumber);
+    text_pad(info.manufacturerID, sizeof info.manufacturerID, MANUFACTURER);
+    text_pad(info.utcTime, sizeof info.utcTime, VIEW_EMPTY);
+    *ret_info = info;
+    return CKR_OK;
+}
+
+PUBLIC CK_RV
+C_GetTokenInfo(CK_SLOT_ID slotID, CK_TOKEN_INFO_PTR pInfo)
+{
+    struct library *library;
+    CK_RV rv = library_enter(&library);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if (slotID != SLOT_ID) {
+        rv = CKR_SLOT_ID_INVALID;
+    } else if (pInfo == NULL) {
+        rv = CKR_ARGUMENTS_BAD;
+    } else {
+        rv = token_info(library, pInfo);
+    }
+    library_leave(library);
+    return rv;
+}
+
+/* Writes the types that the policy offers into list[0..size); gives how many there are. */
+static CK_ULONG
+mechanisms_list(struct rules rules, CK_MECHANISM_TYPE *list, CK_ULONG size)
+{
+    size_t rows_count;
+    const struct mechanism_row *rows = mechanism_rows(&rows_count);
+    CK_ULONG count = 0;
+
+    for (size_t i = 0; i < rows_count; i++) {
+        if (mechanism_limit(rules, &rows[i])->functions != 0) {
+            if (count < size) {
+                list[count] = rows[i].type;
+            }
+            count++;
+        }
+    }
+    return count;
+}
+
+PUBLIC CK_RV
+C_GetMechanismList(CK_SLOT_ID slotID, CK_MECHANISM_TYPE_PTR pMechanismList, CK_ULONG_PTR pulCount)
+{
+    struct library *library;
+    struct rules rules;
+    CK_RV rv = library_enter(&library);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if (slotID != SLOT_ID) {
+        rv = CKR_SLOT_ID_INVALID;
+    } else if (pulCount == NULL) {
+        rv = CKR_ARGUMENTS_BAD;
+    } else if ((rv = library_rules(library, &rules)) == CKR_OK) {
+        CK_ULONG count = mechanisms_list(rules, NULL, 0);
+
+        if (pMechanismList != NULL && *pulCount < count) {
+            rv = CKR_BUFFER_TOO_SMALL;
+        } else if (pMechanismList != NULL) {
+            mechanisms_list(rules, pMechanismList, count);
+        }
+        *pulCount = count;
+    }
+    library_leave(library);
+    return rv;
+}
+
+static CK_RV
+mechanism_info(struct library *library, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *ret_info)
+{
+    const struct mechanism_row *row = mechanism_row(type);
+    const struct mechanism_limit *limit;
+    struct rules rules;
+    CK_RV rv = library_rules(library, &rules);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    limit = row == NULL ? NULL : mechanism_limit(rules, row);
+    if (limit == NULL || limit->functions == 0) {
+        return CKR_MECHANISM_INVALID;
+    }
+    *ret_info = (CK_MECHANISM_INFO){
+        .ulMinKeySize = limit->min,
+        .ulMaxKeySize = limit->max,
+        .flags = limit->functions,
+    };
+    return CKR_OK;
+}
+
+PUBLIC CK_RV
+C_GetMechanismInfo(CK_SLOT_ID slotID, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO_PTR pInfo)
+{
+    struct library *library;
+    CK_RV rv = library_enter(&library);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if (slotID != SLOT_ID) {
+        rv = CKR_SLOT_ID_INVALID;
+    } else if (pInfo == NULL) {
+        rv = CKR_ARGUMENTS_BAD;
+    } else {
+        rv = mechanism_info(library, type, pInfo);
+    }
+    library_leave(library);
+    return rv;
+}

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Requests with data: ENCRYPT, DECRYPT, SIGN, VERIFY, DIGEST for what fits one frame, and
+ * START, UPDATE, FINAL for what does not. No plaintext of an AEAD comes before its tag was
+ * checked: long ciphertext is sent twice, and the first pass returns nothing.
+ */
+#include "p11/stream.h"
+
+#include "base/secret.h"
+#include "p11/request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void
+sink_put(struct sink *sink, view bytes)
+{
+    if (sink->total < sink->size && bytes.len > 0) {
+        memcpy(sink->out + sink->total, bytes.data, size_min(bytes.len, sink->size - sink->total));
+    }
+    sink->total += bytes.len;
+}
+
+/* Output is the caller's only after success. */
+static void
+sink_forget(struct sink *sink)
+{
+    if (sink->total > 0) {
+        wipe(sink->out, size_min(sink->total, sink->size));
+    }
+}
+
+static void
+iv_give(struct task *task, view iv)
+{
+    if (task->iv_out != NULL && iv.len == task->iv_out_len) {
+        memcpy(task->iv_out, iv.data, iv.len);
+    }
+}
+
+/* ---- one request ---- */
+
+static uint32_t
+room_of(const struct sink *sink)
+{
+    return (uint32_t)size_min(sink->size, UINT32_MAX);
+}
+
+/* Each writes its request, and reads output and IV of its reply. */
+
+static void
+encrypt_ask(struct call *call, const struct task *task, view in, view signature, uint32_t max)
+{
+    const struct encrypt_request request = { task->mechanism, task->key.handle, max, in };
+
+    UNUSED(signature);
+    encrypt_request_write(call->body, &request);
+}
+
+static bool
+encrypt_hear(view body, view *ret_data, view *ret_iv)
+{
+    struct encrypt_reply reply;
+
+    if (!encrypt_reply_read(body, &reply)) {
+        return false;
+    }
+    *ret_data = reply.data;
+    *ret_iv = reply.iv;
+    return true;
+}
+
+static void
+decrypt_ask(struct call *call, const struct task *task, view in, view signature, uint32_t max)
+{
+    const struct decrypt_request request = { task->mechanism, task->key.handle, max, in };
+
+    UNUSED(signature);
+    decrypt_request_write(call->body, &request);
+}
+
+static bool
+decrypt_hear(view body, view *ret_data, view *ret_iv)
+{
+    struct decrypt_reply reply;
+
+    UNUSED(ret_iv);
+    if (!decrypt_reply_read(body, &reply)) {
+        return false;
+    }
+    *ret_data = reply.data;
+    return true;
+}
+
+static void
+sign_ask(struct call *call, const struct task *task, view in, view signature, uint32_t max)
+{
+    const struct sign_request request = { task->mechanism, task->key.handle, max, in };
+
+    UNUSED(signature);
+    sign_request_write(call->body, &request);
+}
+
+static bool
+sign_hear(view body, view *ret_data, view *ret_iv)
+{
+    struct sign_reply reply;
+
+    UNUSED(ret_iv);
+    if (!sign_reply_read(body, &reply)) {
+        return false;
+    }
+    *ret_data = reply.data;
+    return true;
+}
+
+static void
+verify_ask(struct call *call, const struct task *task, view in, view signature, uint32_t max)
+{
+    const struct verify_request request = { task->mechanism, task->key.handle, in, signature };
+
+    UNUSED(max);
+    verify_request_write(call->body, &request);
+}
+
+static bool
+verify_hear(view body, view *ret_data, view *ret_iv)
+{
+    struct verify_reply reply;
+
+    UNUSED(ret_data);
+    UNUSED(ret_iv);
+    return verify_reply_read(body, &reply);
+}
+
+static void
+digest_ask(struct call *call, const struct task *task, view in, view signature, uint32_t max)
+{
+    const struct digest_request request = { task->mechanism, max, in };
+
+    UNUSED(signature);
+    digest_request_write(call->body, &request);
+}
+
+static bool
+digest_hear(view body, view *ret_data, view *ret_iv)
+{
+    struct digest_reply reply;
+
+    UNUSED(ret_iv);
+    if (!digest_reply_read(body, &reply)) {
+        return false;
+    }
+    *ret_data = reply.data;
+    return true;
+}
+
+/* What the functions do otherwise than each other. too_long answers input that a mechanism
+ * without parts cannot have. */
+static const struct verb {
+    CK_FLAGS function;
+    enum operation request;
+    CK_RV too_long;
+    void (*ask)(struct call *call, const struct task *task, view in, view signature, uint32_t max);
+    bool (*hear)(view body, view *ret_data, view *ret_iv);
+} verbs[] = {
+    { CKF_ENCRYPT, OPERATION_ENCRYPT, CKR_DATA_LEN_RANGE, encrypt_ask, encrypt_hear },
+    { CKF_DECRYPT, OPERATION_DECRYPT, CKR_ENCRYPTED_DATA_LEN_RANGE, decrypt_ask, decrypt_hear },
+    { CKF_SIGN, OPERATION_SIGN, CKR_DATA_LEN_RANGE, sign_ask, sign_hear },
+    { CKF_VERIFY, OPERATION_VERIFY, CKR_DATA_LEN_RANGE, verify_ask, verify_hear },
+    { CKF_DIGEST, OPERATION_DIGEST, CKR_DATA_LEN_RANGE, digest_ask, digest_hear },
+};
+
+static const struct verb *
+verb_of(CK_FLAGS function)
+{
+    size_t i = 0;
+
+    while (verbs[i].function != function) {
+        i++;
+    }
+    return &verbs[i];
+}
+
+/* What the HSM refused with the key, the cache was wrong about. */
+static void
+key_doubt(struct session *session, const struct task *task, CK_RV rv)
+{
+    if (rv == CKR_KEY_HANDLE_INVALID || rv == CKR_KEY_FUNCTION_NOT_PERMITTED) {
+        cache_drop(session->library->cache, task->key.handle);
+    }
+}
+
+static CK_RV
+once(struct session *session, struct task *task, view in, view signature, struct sink *sink)
+{
+    const struct verb *verb = verb_of(task->function);
+    view data = VIEW_EMPTY;
+    view iv = VIEW_EMPTY;
+    struct call call;
+    CK_RV rv;
+
+    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+        goto out;
+    }
+    verb->ask(&call, task, in, signature, room_of(sink));
+    rv = request_send(session->library, session, &call, verb->request);
+    if (rv == CKR_BUFFER_TOO_SMALL && call.reply.len == sizeof(uint32_t)) {
+        sink->total = load_u32(call.reply.data);
+        goto out;
+    }
+    if (rv != CKR_OK) {
+        key_doubt(session, task, rv);
+        goto out;
+    }
+    if (!verb->hear(call.reply, &data, &iv) || data.len > sink->size) {
+        rv = CKR_DEVICE_ERROR;
+        goto out;
+    }
+    sink_put(sink, data);
+    iv_give(task, iv);
+out:
+    call_end(&call);
+    return rv;
+}
+
+/* ---- chunks ---- */
+
+static CK_RV
+start(struct session *session, struct task *task, bool tag_only, view *ret_iv, uint8_t iv_room[16])
+{
+    const struct start_request request = {
+        .function = (uint32_t)task->function,
+        .mechanism = task->mechanism,
+        .key = task->key.handle,
+        .tag_only = tag_only,
+    };
+    struct start_reply reply;
+    struct call call;
+    CK_RV rv;
+
+    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+        goto out;
+    }
+    start_request_write(call.body, &request);
+    if ((rv = request_send(session->library, session, &call, OPERATION_START)) != CKR_OK) {
+        session->remote = session->remote || rv == CKR_DEVICE_ERROR; /* it may have begun */
+        key_doubt(session, task, rv);
+        goto out;
+    }
+    if (!start_reply_read(call.reply, &reply) || reply.iv.len > 16) {
+        rv = CKR_DEVICE_ERROR;
+        goto out;
+    }
+    if (reply.iv.len > 0) {
+        memcpy(iv_room, reply.iv.data, reply.iv.len);
+    }
+    *ret_iv = view_of(iv_room, reply.iv.len);
+    task->bound = true;
+out:
+    call_end(&call);
+    return rv;
+}
+
+static CK_RV
+update(struct session *session, struct task *task, view in, struct sink *sink)
+{
+    const struct update_request request = { .function = (uint32_t)task->function, .data = in };
+    struct update_reply reply;
+    struct call call;
+    CK_RV rv;
+
+    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+        goto out;
+    }
+    update_request_write(call.body, &request);
+    if ((rv = request_send(session->library, session, &call, OPERATION_UPDATE)) != CKR_OK) {
+        task->bound = rv == CKR_DEVICE_ERROR; /* after its own refusals the HSM has nothing */
+        goto out;
+    }
+    if (!update_reply_read(call.reply, &reply)) {
+        rv = CKR_DEVICE_ERROR;
+        goto out;
+    }
+    sink_put(sink, reply.data);
+out:
+    call_end(&call);
+    return rv;
+}
+
+static CK_RV
+feed(struct session *session, struct task *task, view in, struct sink *sink)
+{
+    CK_RV rv = CKR_OK;
+
+    for (size_t at = 0; at < in.len && rv == CKR_OK; at += FRAME_DATA_MAX) {
+        rv = update(session, task, view_slice(in, at, FRAME_DATA_MAX), sink);
+    }
+    return rv;
+}
+
+CK_RV
+stream_final(struct session *session, struct task *task, view signature, struct sink *sink)
+{
+    const struct final_request request = { .function = (uint32_t)task->function,
+                                           .signature = signature };
+    struct final_reply reply;
+    struct call call;
+    CK_RV rv;
+
+    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+        goto out;
+    }
+    final_request_write(call.body, &request);
+    if ((rv = request_send(session->library, session, &call, OPERATION_FINAL)) != CKR_OK) {
+        task->bound = rv == CKR_DEVICE_ERROR;
+        goto out;
+    }
+    task->bound = false;
+    if (!final_reply_read(call.reply, &reply)) {
+        rv = CKR_DEVICE_ERROR;
+        goto out;
+    }
+    sink_put(sink, reply.data);
+out:
+    call_end(&call);
+    return rv;
+}
+
+CK_RV
+stream_part(struct session *session, struct task *task, view in, struct sink *sink)
+{
+    uint8_t iv_room[16];
+    view iv;
+    CK_RV rv = CKR_OK;
+
+    if (!task->bound && (rv = start(session, task, false, &iv, iv_room)) == CKR_OK) {
+        iv_give(task, iv);
+    }
+    if (rv == CKR_OK) {
+        rv = feed(session, task, in, sink);
+    }
+    if (rv != CKR_OK) {
+        sink_forget(sink);
+    }
+    return rv;
+}
+
+/* The pass that checks the tag and returns nothing. */
+static CK_RV
+tag_pass(struct session *session, struct task *task, view in)
+{
+    struct sink nothing = { 0 };
+    uint8_t iv_room[16];
+    view iv;
+    CK_RV rv;
+
+    if ((rv = start(session, task, true, &iv, iv_room)) != CKR_OK ||
+        (rv = feed(session, task, in, &nothing)) != CKR_OK) {
+        return rv;
+    }
+    return stream_final(session, task, VIEW_EMPTY, &nothing);
+}
+
+/* Output is written while later input is still to be read: that is safe where it runs behind,
+ * as in the same buffer, and not where it runs ahead. */
+static bool
+runs_into(const struct sink *sink, view in)
+{
+    uintptr_t out = (uintptr_t)sink->out;
+    uintptr_t from = (uintptr_t)in.data;
+
+    return sink->size > 0 && out > from && out - from < in.len;
+}
+
+static CK_RV
+chunks(struct session *session, struct task *task, view in, view signature, struct sink *sink)
+{
+    uint8_t iv_room[16];
+    view iv;
+    CK_RV rv;
+
+    if (task_is_aead_decryption(task) && (rv = tag_pass(session, task, in)) != CKR_OK) {
+        return rv;
+    }
+    if ((rv = start(session, task, false, &iv, iv_room)) != CKR_OK ||
+        (rv = feed(session, task, in, sink)) != CKR_OK ||
+        (rv = stream_final(session, task, signature, sink)) != CKR_OK) {
+        return rv;
+    }
+    if (sink->total > sink->size) {
+        return CKR_BUFFER_TOO_SMALL;
+    }
+    iv_give(task, iv);
+    return CKR_OK;
+}
+
+CK_RV
+stream_whole(struct session *session, struct task *task, view in, view signature,
+             struct sink *sink)
+{
+    uint8_t *copy = NULL;
+    CK_RV rv;
+
+    if (in.len <= FRAME_DATA_MAX) {
+        return once(session, task, in, signature, sink);
+    }
+    if (!task->row->multi) {
+        return verb_of(task->function)->too_long;
+    }
+    if (runs_into(sink, in)) {
+        copy = malloc(in.len);
+        if (copy == NULL) {
+            return CKR_HOST_MEMORY;
+        }
+        memcpy(copy, in.data, in.len);
+    }
+    rv = chunks(session, task, copy == NULL ? in : view_of(copy, in.len), signature, sink);
+    if (rv != CKR_OK) {
+        sink_forget(sink);
+    }
+    if (copy != NULL) {
+        wipe(copy, in.len);
+        free(copy);
+    }
+    return rv;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Functions that are there and do nothing yet: each answers with the code of its row in
+ * functions.def, or CKR_FUNCTION_NOT_SUPPORTED. Written from the rows of pkcs11f.h: a name
+ * below moves from here to a file of its own by deleting its line.
+ */
+#include "p11/library.h"
+
+/* A row that some policy offers has to have a function: then this does not compile. */
+#define FUNCTION(name, standard, azure, fips, code) \
+    _Static_assert(!(standard) && !(azure) && !(fips), #name " is offered and not written");
+#include "rules/functions.def"
+#undef FUNCTION
+
+/* CODE_C_InitToken = CKR_FUNCTION_NOT_SUPPORTED */
+enum {
+#define FUNCTION(name, standard, azure, fips, code) CODE_C_##name = (code),
+#include "rules/functions.def"
+#undef FUNCTION
+};
+
+#define ROW ~, BY_ROW
+#define MESSAGE ~, BY_NOTHING
+#define HERE_C_InitToken ROW
+#define HERE_C_InitPIN ROW
+#define HERE_C_SetPIN ROW
+#define HERE_C_GetOperationState ROW
+#define HERE_C_SetOperationState ROW
+#define HERE_C_GetObjectSize ROW
+#define HERE_C_DigestKey ROW
+#define HERE_C_SignRecoverInit ROW
+#define HERE_C_SignRecover ROW
+#define HERE_C_VerifyRecoverInit ROW
+#define HERE_C_VerifyRecover ROW
+#define HERE_C_DigestEncryptUpdate ROW
+#define HERE_C_DecryptDigestUpdate ROW
+#define HERE_C_SignEncryptUpdate ROW
+#define HERE_C_DecryptVerifyUpdate ROW
+#define HERE_C_WrapKey ROW
+#define HERE_C_UnwrapKey ROW
+#define HERE_C_DeriveKey ROW
+#define HERE_C_WaitForSlotEvent ROW
+#define HERE_C_MessageEncryptInit MESSAGE
+#define HERE_C_EncryptMessage MESSAGE
+#define HERE_C_EncryptMessageBegin MESSAGE
+#define HERE_C_EncryptMessageNext MESSAGE
+#define HERE_C_MessageEncryptFinal MESSAGE
+#define HERE_C_MessageDecryptInit MESSAGE
+#define HERE_C_DecryptMessage MESSAGE
+#define HERE_C_DecryptMessageBegin MESSAGE
+#define HERE_C_DecryptMessageNext MESSAGE
+#define HERE_C_MessageDecryptFinal MESSAGE
+#define HERE_C_MessageSignInit MESSAGE
+#define HERE_C_SignMessage MESSAGE
+#define HERE_C_SignMessageBegin MESSAGE
+#define HERE_C_SignMessageNext MESSAGE
+#define HERE_C_MessageSignFinal MESSAGE
+#define HERE_C_MessageVerifyInit MESSAGE
+#define HERE_C_VerifyMessage MESSAGE
+#define HERE_C_VerifyMessageBegin MESSAGE
+#define HERE_C_VerifyMessageNext MESSAGE
+#define HERE_C_MessageVerifyFinal MESSAGE
+
+/* PKCS #11 v3.1, 5.4: before C_Initialize nothing else is worth saying. */
+static CK_RV
+answer(CK_RV code)
+{
+    struct library *library;
+    CK_RV rv = library_enter(&library);
+
+    if (rv == CKR_OK) {
+        library_leave(library);
+        rv = code;
+    }
+    return rv;
+}
+
+/*
+ * A name with a line above becomes "~, BY_ROW" (two words), one without stays itself; SECOND
+ * takes the second word, or LEAVE_OUT.
+ */
+#define SECOND(...) SECOND_OF(__VA_ARGS__, LEAVE_OUT, ~)
+#define SECOND_OF(first, second, ...) second
+#define LEAVE_OUT(name, params)
+#define BY_ROW(name, params) PUBLIC CK_RV name params { return answer(CODE_##name); }
+#define BY_NOTHING(name, params) \
+    PUBLIC CK_RV name params { return answer(CKR_FUNCTION_NOT_SUPPORTED); }
+
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+/* PUBLIC CK_RV C_SetPIN(CK_SESSION_HANDLE hSession, ...) { return answer(CODE_C_SetPIN); } */
+#define CK_FUNCTION_ROW(name, params, args) SECOND(HERE_##name)(name, params)
+#define CK_FUNCTION_ROWS_UNTIL 0x0300
+#include "pkcs11_headers/include/pkcs11f.h"

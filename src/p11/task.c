@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Init with its checks, the table of states, and how much output a part gives.
+ */
+#include "p11/task.h"
+
+#include "base/secret.h"
+#include "p11/find.h"
+#include "p11/request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_LEN 16u
+#define ENCODED_MAX FRAME_BODY_MAX
+#define CIPHERTEXT_MAX ((size_t)1 << 30) /* of an AEAD, which waits here for its tag */
+
+void
+task_free(struct task *task)
+{
+    if (task == NULL) {
+        return;
+    }
+    writer_clear(&task->encoded);
+    writer_clear(&task->gathered);
+    writer_clear(&task->held);
+    search_free(task->search);
+    wipe(task, sizeof *task);
+    free(task);
+}
+
+void
+task_end(struct session *session)
+{
+    struct task *task = session->task;
+
+    if (task == NULL) {
+        return;
+    }
+    if (task->bound) {
+        const struct cancel_request request = { .function = (uint32_t)task->function };
+        struct call call;
+
+        if (request_begin(session->library, &call) == CKR_OK) {
+            cancel_request_write(call.body, &request);
+
+            /* Not heard, it goes with the session. */
+            CK_RV rv = request_send(session->library, session, &call, OPERATION_CANCEL);
+
+            UNUSED(rv);
+        }
+        call_end(&call);
+    }
+    session->task = NULL;
+    task_free(task);
+}
+
+void
+task_drop_stale(struct session *session)
+{
+    if (session->task != NULL &&
+        session->task->epoch != atomic_load(&session->library->epoch)) {
+        task_end(session);
+    }
+}
+
+/* ---- Init ---- */
+
+/* The application's parameter lives until Init returns; ours until the operation ends. */
+static CK_RV
+mechanism_keep(struct task *task, const struct mechanism *taken)
+{
+    mechanism_write(&task->encoded, taken);
+    if (!writer_ok(&task->encoded)) {
+        return CKR_HOST_MEMORY;
+    }
+
+    struct reader r = reader_of(writer_view(&task->encoded));
+
+    return mechanism_read(&r, &task->mechanism) ? CKR_OK : CKR_MECHANISM_PARAM_INVALID;
+}
+
+static CK_RV
+key_take(struct session *session, CK_OBJECT_HANDLE handle, bool refresh, struct key_info *ret_key)
+{
+    CK_RV rv = request_object(session, handle, refresh, ret_key);
+
+    if (rv == CKR_OBJECT_HANDLE_INVALID) {
+        return CKR_KEY_HANDLE_INVALID;
+    }
+    return rv == CKR_OK && ret_key->key_type == UINT32_MAX ? CKR_KEY_HANDLE_INVALID : rv;
+}
+
+/* A refusal from memory is asked about once more: another process may have changed the key. */
+static CK_RV
+key_judge(struct session *session, struct rules rules, struct task *task,
+          CK_OBJECT_HANDLE handle)
+{
+    struct key_info *key = &task->key;
+    CK_RV rv = key_check(rules, task->row, task->function, key);
+
+    if (rv != CKR_OK && (rv = key_take(session, handle, true, key)) == CKR_OK) {
+        rv = key_check(rules, task->row, task->function, key);
+    }
+    return rv;
+}
+
+/* Which output of the HSM the application asked for by its parameter. */
+static void
+iv_remember(struct rules rules, struct task *task, const struct mechanism *taken)
+{
+    if (params_wants_iv(rules, task->function, taken)) {
+        task->iv_out = (uint8_t *)(uintptr_t)taken->params.gcm.iv.data;
+        task->iv_out_len = taken->params.gcm.iv.len;
+    }
+}
+
+static CK_RV
+task_check(struct session *session, struct task *task,
+                const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE handle)
+{
+    bool keyed = task->function != CKF_DIGEST;
+    struct mechanism taken;
+    struct rules rules;
+    CK_RV rv = library_rules(session->library, &rules);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    task->row = mechanism_for(rules, mechanism->mechanism, task->function);
+    if (task->row == NULL) {
+        return CKR_MECHANISM_INVALID;
+    }
+    if (rules_switch_on(rules, SWITCH_login_before_digest) && !session_is_user(session)) {
+        return CKR_USER_NOT_LOGGED_IN;
+    }
+    if (keyed && (rv = key_take(session, handle, false, &task->key)) != CKR_OK) {
+        return rv;
+    }
+    rv = params_take(task->row, mechanism, &taken);
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if (keyed && (rv = key_judge(session, rules, task, handle)) != CKR_OK) {
+        return rv;
+    }
+    rv = params_check(rules, task->row, task->function,
+                      keyed ? &task->key : NULL, &taken);
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    iv_remember(rules, task, &taken);
+    return mechanism_keep(task, &taken);
+}
+
+struct task *
+task_new(const struct session *session, CK_FLAGS function)
+{
+    struct task *task = calloc(1, sizeof *task);
+
+    if (task != NULL) {
+        task->function = function;
+        task->epoch = atomic_load(&session->library->epoch);
+        writer_init(&task->encoded, ENCODED_MAX);
+        writer_init(&task->gathered, CIPHERTEXT_MAX);
+        writer_init(&task->held, FRAME_DATA_MAX);
+    }
+    return task;
+}
+
+/* PKCS #11 v3.0, 5.8.1: no mechanism ends the operation. Without one the call is what 2.40
+ * calls it. */
+static CK_RV
+task_cancel(struct session *session, CK_FLAGS function)
+{
+    if (session->task == NULL || session->task->function != function) {
+        return CKR_ARGUMENTS_BAD;
+    }
+    task_end(session);
+    return CKR_OK;
+}
+
+CK_RV
+task_init(CK_SESSION_HANDLE handle, CK_FLAGS function, const CK_MECHANISM *mechanism,
+               CK_OBJECT_HANDLE key)
+{
+    struct task *task = NULL;
+    struct session *session;
+    CK_RV rv = session_begin(handle, &session);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if (mechanism == NULL) {
+        rv = task_cancel(session, function);
+        goto out;
+    }
+    if (session->task != NULL) {
+        rv = CKR_OPERATION_ACTIVE;
+        goto out;
+    }
+    task = task_new(session, function);
+    if (task == NULL) {
+        rv = CKR_HOST_MEMORY;
+        goto out;
+    }
+    rv = task_check(session, task, mechanism, key);
+    if (rv == CKR_OK) {
+        session->task = task;
+        task = NULL;
+    }
+out:
+    task_free(task);
+    session_end(session);
+    return rv;
+}
+
+/* ---- states ---- */
+
+CK_RV
+task_step(struct session *session, CK_FLAGS function, enum step step,
+               struct task **ret_task)
+{
+    /* PKCS #11 v3.1, 5.8.2: a single-part call does not end a multi-part operation well; and
+     * the other way round. Final without an Update is a message of no bytes. */
+    static const bool allowed[STEP_COUNT][PHASE_COUNT] = {
+        [STEP_SINGLE] = { [PHASE_FRESH] = true, [PHASE_ASKED] = true },
+        [STEP_UPDATE] = { [PHASE_FRESH] = true, [PHASE_PARTS] = true },
+        [STEP_FINAL] = { [PHASE_FRESH] = true, [PHASE_PARTS] = true, [PHASE_FINAL_ASKED] = true },
+    };
+    struct task *task = session->task;
+
+    if (task == NULL || task->function != function) {
+        return CKR_OPERATION_NOT_INITIALIZED;
+    }
+    if (!allowed[step][task->phase]) {
+        task_end(session);
+        return CKR_OPERATION_ACTIVE;
+    }
+    if (step != STEP_SINGLE && !task->row->multi) {
+        task_end(session);
+        return CKR_OPERATION_NOT_INITIALIZED;
+    }
+    *ret_task = task;
+    return CKR_OK;
+}
+
+CK_RV
+task_after(struct session *session, enum step step, CK_RV rv, bool only_asked)
+{
+    /* PKCS #11 v3.1, 5.2: who was told a length may ask again; nothing was consumed. */
+    bool stays = rv == CKR_BUFFER_TOO_SMALL || (rv == CKR_OK && only_asked);
+
+    if (rv != CKR_OK && !stays) {
+        task_end(session);
+        return rv;
+    }
+    switch (step) {
+    case STEP_SINGLE:
+        if (stays) {
+            session->task->phase = PHASE_ASKED;
+        } else {
+            task_end(session);
+        }
+        break;
+    case STEP_UPDATE:
+        if (!stays) {
+            session->task->phase = PHASE_PARTS;
+        }
+        break;
+    default:
+        if (stays) {
+            session->task->phase = PHASE_FINAL_ASKED;
+        } else {
+            task_end(session);
+        }
+        break;
+    }
+    return rv;
+}
+
+/* ---- lengths of parts ---- */
+
+bool
+task_is_aead_decryption(const struct task *task)
+{
+    return task->function == CKF_DECRYPT && task->row->out == OUT_tag;
+}
+
+/* Modes that give a byte for each byte; the others give whole blocks. */
+static bool
+is_stream(const struct mechanism_row *row)
+{
+    return row->params == PARAMS_ctr || row->out == OUT_tag;
+}
+
+uint64_t
+task_output(const struct task *task, uint64_t fed)
+{
+    uint64_t left = fed % BLOCK_LEN;
+
+    if (task_is_aead_decryption(task)) {
+        return 0;
+    }
+    if (is_stream(task->row)) {
+        return fed;
+    }
+    /* PKCS #11 v3.1, 5.10.3: the block that may be padding is held back. */
+    if (task->function == CKF_DECRYPT && task->row->out == OUT_pad && fed > 0 &&
+        left == 0) {
+        return fed - BLOCK_LEN;
+    }
+    return fed - left;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one operation that a session may have active, and its states (PKCS #11 v3.1, 5.8 to
+ * 5.16): Init checks and remembers, the request travels with the call that gives the result.
+ * All functions are called with the session held.
+ */
+#ifndef P11_TASK_H
+#define P11_TASK_H
+
+#include "p11/session.h"
+
+/* States of an active operation. */
+enum phase {
+    PHASE_FRESH,       /* after Init */
+    PHASE_ASKED,       /* a single-part call was only told a length */
+    PHASE_PARTS,       /* at least one Update */
+    PHASE_FINAL_ASKED, /* Final was only told a length */
+    PHASE_COUNT
+};
+
+enum step { STEP_SINGLE, STEP_UPDATE, STEP_FINAL, STEP_COUNT };
+
+struct search; /* find.c */
+
+struct task {
+    CK_FLAGS function; /* one CKF_ bit; CKF_FIND_OBJECTS for a search */
+    enum phase phase;
+    uint64_t epoch; /* of the login under which it began */
+
+    const struct mechanism_row *row;
+    struct writer encoded; /* our copy of the parameter, which mechanism has views of */
+    struct mechanism mechanism;
+    struct key_info key;
+    uint8_t *iv_out; /* the application's memory for an IV that the HSM makes; or NULL */
+    size_t iv_out_len;
+
+    struct writer gathered; /* input that has not left yet */
+    bool bound;             /* the HSM holds the operation */
+    uint64_t fed;           /* bytes of input in EncryptUpdate, DecryptUpdate */
+    uint64_t given;         /* bytes of output they gave */
+    struct writer held;     /* a final part that did not fit the caller's buffer */
+    bool is_held;
+
+    struct search *search;
+};
+
+/* Checks and begins. mechanism NULL cancels (PKCS #11 v3.0, 5.8.1). */
+MUST_USE CK_RV task_init(CK_SESSION_HANDLE handle, CK_FLAGS function,
+                              const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
+
+/*
+ * The active operation of this function, when it may take this step. Otherwise
+ * CKR_OPERATION_NOT_INITIALIZED, or CKR_OPERATION_ACTIVE, which ends it.
+ */
+MUST_USE CK_RV task_step(struct session *session, CK_FLAGS function, enum step step,
+                              struct task **ret_task);
+
+/* What the outcome of a step does to the operation; gives rv back. only_asked: the call was
+ * a question for the length. */
+MUST_USE CK_RV task_after(struct session *session, enum step step, CK_RV rv,
+                               bool only_asked);
+
+/* Ends the active operation, also where the HSM holds it. */
+void task_end(struct session *session);
+/* One that a logout has ended. */
+void task_drop_stale(struct session *session);
+/* An empty one that nobody has yet; NULL when memory is short. */
+MUST_USE struct task *task_new(const struct session *session, CK_FLAGS function);
+/* Wipes and releases; the HSM is not told. */
+void task_free(struct task *task);
+
+/* Bytes of output after `fed` bytes of input and before Final, of functions whose Update
+ * gives output. */
+uint64_t task_output(const struct task *task, uint64_t fed);
+/* Does its output wait for the tag? */
+bool task_is_aead_decryption(const struct task *task);
+
+#endif
