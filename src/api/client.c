@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define IDLE_MAX 64u
@@ -24,6 +25,9 @@
 #define LIMIT_MS CONNECTION_LIMIT_MS
 #define LIMIT_SLOW_MS 65000
 #define LIMIT_CLOSE_MS 1000
+#define LIMIT_REACH_MS 4500
+#define REACH_PAUSE_NS 10000000
+#define TRIES_MAX 4u
 #define TICKET_MAX 256u
 #define HELLO_MAX (128u + TICKET_MAX)
 
@@ -35,6 +39,7 @@ struct client {
     struct sockaddr_un address;
     _Atomic uint64_t requests;
     _Atomic uint64_t revision;
+    _Atomic bool unreachable; /* the daemon was waited for in vain */
     pthread_mutex_t lock;
     struct connection *idle; /* under lock */
     size_t idle_count;       /* under lock */
@@ -180,17 +185,28 @@ client_drop_idle(struct client *client)
     }
 }
 
+/* A connection of ours, not open yet. */
+static struct connection *
+client_add(struct client *client)
+{
+    struct connection *connection = connection_new();
+
+    if (connection != NULL) {
+        pthread_mutex_lock(&client->lock);
+        client_link(client, connection);
+        pthread_mutex_unlock(&client->lock);
+    }
+    return connection;
+}
+
 static CK_RV
 client_connect(struct client *client, struct connection **ret_connection)
 {
-    struct connection *connection = connection_new();
+    struct connection *connection = client_add(client);
 
     if (connection == NULL) {
         return CKR_HOST_MEMORY;
     }
-    pthread_mutex_lock(&client->lock);
-    client_link(client, connection);
-    pthread_mutex_unlock(&client->lock);
     if (!client_reach(client, connection, connection_clock() + LIMIT_MS)) {
         int error = errno;
 
@@ -200,6 +216,26 @@ client_connect(struct client *client, struct connection **ret_connection)
     }
     *ret_connection = connection;
     return CKR_OK;
+}
+
+/* A daemon that is being restarted is waited for; once it was waited for in vain, the next
+ * calls only look whether it is back. */
+static bool
+client_reach_again(struct client *client, struct connection *connection, int64_t until)
+{
+    const struct timespec pause = { .tv_nsec = REACH_PAUSE_NS };
+
+    for (;;) {
+        if (client_reach(client, connection, until)) {
+            atomic_store(&client->unreachable, false);
+            return true;
+        }
+        if (atomic_load(&client->unreachable) || connection_clock() >= until) {
+            atomic_store(&client->unreachable, true);
+            return false;
+        }
+        nanosleep(&pause, NULL);
+    }
 }
 
 static void
@@ -351,10 +387,9 @@ call_begin(struct client *client, struct call *call)
     struct connection *connection = client_take(client);
 
     if (connection == NULL) {
-        CK_RV rv = client_connect(client, &connection);
-
-        if (rv != CKR_OK) {
-            return rv;
+        connection = client_add(client);
+        if (connection == NULL) {
+            return CKR_HOST_MEMORY;
         }
     }
     call->connection = connection;
@@ -362,23 +397,16 @@ call_begin(struct client *client, struct call *call)
     return CKR_OK;
 }
 
-/* What a login leaves with us, and a logout takes away. */
 static void
-client_keep_ticket(struct client *client, enum operation operation, view body)
+client_keep_ticket(struct client *client, view ticket)
 {
-    struct login_reply login = { .ticket = VIEW_EMPTY };
-
-    if (operation != OPERATION_LOGOUT &&
-        (operation != OPERATION_LOGIN || !login_reply_read(body, &login) ||
-         login.ticket.len > TICKET_MAX)) {
-        return;
-    }
     pthread_mutex_lock(&client->lock);
     wipe(client->ticket, client->ticket_len);
-    if (login.ticket.len > 0) {
-        memcpy(client->ticket, login.ticket.data, login.ticket.len);
+    client->ticket_len = 0;
+    if (ticket.len > 0 && ticket.len <= TICKET_MAX) {
+        memcpy(client->ticket, ticket.data, ticket.len);
+        client->ticket_len = ticket.len;
     }
-    client->ticket_len = login.ticket.len;
     pthread_mutex_unlock(&client->lock);
 }
 
@@ -388,6 +416,7 @@ call_send(struct call *call, enum operation operation, uint32_t session, uint16_
     struct client *client = call->client;
     struct connection *connection = call->connection;
     const struct operation_row *row = operation_row((uint16_t)operation);
+    struct login_reply login;
     struct frame reply;
 
     call->reply = VIEW_EMPTY;
@@ -407,26 +436,32 @@ call_send(struct call *call, enum operation operation, uint32_t session, uint16_
         .session = session,
         .revision = client_revision(client),
     };
-    const bool harmless = row->repeat == REPEAT_repeat;
+    const bool again = row->repeat != REPEAT_bound;
+    const int64_t start = connection_clock();
     const int64_t deadline =
-        connection_clock() + (row->work == OPERATION_WORK_slow ? LIMIT_SLOW_MS : LIMIT_MS);
-    enum outcome outcome = OUTCOME_DIED;
-    bool spent = false; /* was sent, and must not be sent again */
+        start + (row->work == OPERATION_WORK_slow ? LIMIT_SLOW_MS : LIMIT_MS);
+    const int64_t reach = start + LIMIT_REACH_MS;
+    enum outcome outcome;
 
-    /* What must not be sent twice is not sent into a connection that has ended meanwhile;
-     * what may be is spared the look. */
-    if (connection->fd >= 0 && (harmless || !connection_is_stale(connection))) {
-        outcome = connection_exchange(connection, &request, body, deadline, &reply);
-        spent = !harmless;
-    }
-    if (outcome == OUTCOME_DIED) {
+    /* A request may be sent again under its number: a node runs what is harmless once more,
+     * and answers what wrote the store as it did the first time. Only a step of an operation
+     * that is bound to a node's memory is not; it is not sent into a dead connection either. */
+    if (!again && connection->fd >= 0 && connection_is_stale(connection)) {
         client_drop_idle(client);
-        if (!spent && client_reach(client, connection, deadline)) {
-            outcome = connection_exchange(connection, &request, body, deadline, &reply);
-        }
+        connection_close(connection);
     }
-    if (outcome != OUTCOME_ANSWERED) {
-        return CKR_DEVICE_ERROR;
+    for (unsigned tries = 1;; tries++) {
+        if (connection->fd < 0 && !client_reach_again(client, connection, reach)) {
+            return CKR_DEVICE_ERROR;
+        }
+        outcome = connection_exchange(connection, &request, body, deadline, &reply);
+        if (outcome == OUTCOME_ANSWERED) {
+            break;
+        }
+        client_drop_idle(client);
+        if (!again || tries == TRIES_MAX || connection_clock() >= deadline) {
+            return CKR_DEVICE_ERROR;
+        }
     }
     client_saw(client, reply.revision);
     if (reply.code == CODE_UNKNOWN_CONTEXT || reply.code == CODE_BAD_FRAME) {
@@ -435,8 +470,9 @@ call_send(struct call *call, enum operation operation, uint32_t session, uint16_
     if (reply.code == CKR_OK || reply.code == CKR_BUFFER_TOO_SMALL) {
         call->reply = connection_reply_body(connection);
     }
-    if (reply.code == CKR_OK) {
-        client_keep_ticket(client, operation, call->reply);
+    if (reply.code == CKR_OK && operation == OPERATION_LOGIN &&
+        login_reply_read(call->reply, &login)) {
+        client_keep_ticket(client, login.ticket);
     }
     return reply.code;
 }

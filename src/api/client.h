@@ -43,10 +43,10 @@ uint64_t client_revision(const struct client *client);
  *
  * call_send returns the reply's code as it is; the reply's body is then there for CKR_OK and
  * CKR_BUFFER_TOO_SMALL. What the transport adds:
- * CKR_DEVICE_ERROR (the daemon went away, no node answered in time, or the reply does not
- * read), CKR_HOST_MEMORY (the body did not fit), CKR_GENERAL_ERROR (the daemon cannot be
- * reached). After a broken connection the next begin makes a new one: a restarted daemon is
- * found again.
+ * CKR_DEVICE_ERROR (the daemon cannot be reached, no node answered in time, or the reply does
+ * not read), CKR_HOST_MEMORY (the body did not fit). A daemon that is restarted meanwhile is
+ * waited for, at most 4.5 s, and the request is sent again under its number, unless it is a
+ * step of a bound operation.
  */
 struct call {
     struct client *client;

@@ -23,6 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define TRIES 4u /* of a request, src/api/client.c */
+
 enum manner {
     MANNER_FAITHFUL,
     MANNER_CRUMBS,          /* a byte at a time */
@@ -55,6 +57,7 @@ struct fake {
     _Atomic uint64_t last_request;
     _Atomic uint64_t last_revision;
     uint8_t keys[2][FRAME_CONTEXT_LEN]; /* of the first two HELLOs */
+    char ticket[64];                    /* of the last HELLO; read it when the call is over */
 };
 
 /* All or false. */
@@ -92,9 +95,15 @@ hello_seen(struct fake *fake, const uint8_t *body, size_t len)
     struct hello_request hello;
     unsigned count = atomic_fetch_add(&fake->hellos, 1);
 
-    if (hello_request_read(view_of(body, len), &hello) && hello.key.len == FRAME_CONTEXT_LEN &&
-        count < 2) {
+    assert_true(hello_request_read(view_of(body, len), &hello));
+    assert_int_equal(hello.key.len, FRAME_CONTEXT_LEN);
+    if (count < 2) {
         memcpy(fake->keys[count], hello.key.data, hello.key.len);
+    }
+    assert_true(hello.ticket.len < sizeof fake->ticket);
+    memset(fake->ticket, 0, sizeof fake->ticket);
+    if (hello.ticket.len > 0) {
+        memcpy(fake->ticket, hello.ticket.data, hello.ticket.len);
     }
 }
 
@@ -376,7 +385,7 @@ an_answer_to_something_else_breaks_the_connection(void **state)
         assert_int_equal(echo(client, OPERATION_RANDOM, 4), CKR_DEVICE_ERROR);
         atomic_store(&fake->manner, MANNER_FAITHFUL);
         assert_int_equal(echo(client, OPERATION_RANDOM, 4), CKR_OK);
-        assert_int_equal(fake->hellos, i + 2);
+        assert_int_equal(fake->hellos, 1 + TRIES * (i + 1));
     }
     client_close(client);
 }
@@ -398,7 +407,7 @@ a_daemon_that_dies_in_its_answer_is_a_device_error(void **state)
 }
 
 static void
-what_may_be_repeated_is_sent_once_more(void **state)
+what_a_node_knows_by_its_number_is_sent_again(void **state)
 {
     struct fake *fake = *state;
     struct client *client = open_client(fake);
@@ -408,10 +417,14 @@ what_may_be_repeated_is_sent_once_more(void **state)
     assert_int_equal(fake->requests, 2);
     assert_int_equal(fake->hellos, 2);
 
-    /* Once more, and no oftener. */
+    atomic_store(&fake->manner, MANNER_DIES_ONCE);
+    assert_int_equal(echo(client, OPERATION_LOGIN, 4), CKR_OK);
+    assert_int_equal(fake->requests, 4);
+
+    /* A few times, and no oftener. */
     atomic_store(&fake->manner, MANNER_DIES);
     assert_int_equal(echo(client, OPERATION_RANDOM, 4), CKR_DEVICE_ERROR);
-    assert_int_equal(fake->requests, 4);
+    assert_int_equal(fake->requests, 4 + TRIES);
     atomic_store(&fake->manner, MANNER_FAITHFUL);
     client_close(client);
 }
@@ -435,16 +448,16 @@ a_repeat_has_the_same_number_and_the_same_context(void **state)
 }
 
 static void
-what_must_happen_once_is_sent_once(void **state)
+a_step_of_a_bound_operation_is_sent_once(void **state)
 {
     struct fake *fake = *state;
     struct client *client = open_client(fake);
 
     atomic_store(&fake->manner, MANNER_DIES_ONCE);
-    assert_int_equal(echo(client, OPERATION_LOGIN, 4), CKR_DEVICE_ERROR);
+    assert_int_equal(echo(client, OPERATION_UPDATE, 4), CKR_DEVICE_ERROR);
     assert_int_equal(fake->requests, 1);
 
-    assert_int_equal(echo(client, OPERATION_LOGIN, 4), CKR_OK);
+    assert_int_equal(echo(client, OPERATION_UPDATE, 4), CKR_OK);
     client_close(client);
 }
 
@@ -497,6 +510,55 @@ revisions_only_rise(void **state)
 
     assert_int_equal(client_revision(client), 70);
     assert_int_equal(fake->last_revision, 70);
+    client_close(client);
+}
+
+/* The daemon's answer is what we send: a login with this ticket. */
+static void
+login_with(struct client *client, const char *ticket)
+{
+    const struct login_reply login = { .user = 3, .role = ROLE_CU, .ticket = view_str(ticket) };
+    struct call call;
+
+    assert_int_equal(call_begin(client, &call), CKR_OK);
+    login_reply_write(call.body, &login);
+    assert_int_equal(call_send(&call, OPERATION_LOGIN, 0, 0), CKR_OK);
+    call_end(&call);
+}
+
+static void
+a_login_is_shown_to_a_restarted_daemon(void **state)
+{
+    struct fake *fake = *state;
+    struct client *client = open_client(fake);
+
+    assert_string_equal(fake->ticket, "");
+    login_with(client, "first ticket");
+    fake_hang_up(fake);
+    assert_int_equal(echo(client, OPERATION_RANDOM, 4), CKR_OK);
+
+    assert_string_equal(fake->ticket, "first ticket");
+    client_close(client);
+}
+
+static void
+a_logout_takes_the_ticket_away(void **state)
+{
+    struct fake *fake = *state;
+    struct client *client = open_client(fake);
+
+    login_with(client, "a ticket");
+    assert_int_equal(echo(client, OPERATION_LOGOUT, 0), CKR_OK);
+    fake_hang_up(fake);
+    assert_int_equal(echo(client, OPERATION_RANDOM, 4), CKR_OK);
+    assert_string_equal(fake->ticket, "");
+
+    /* Also a logout whose answer was lost. */
+    login_with(client, "another ticket");
+    atomic_store(&fake->manner, MANNER_DIES_ONCE);
+    assert_int_equal(echo(client, OPERATION_LOGOUT, 0), CKR_DEVICE_ERROR);
+    assert_int_equal(echo(client, OPERATION_RANDOM, 4), CKR_OK);
+    assert_string_equal(fake->ticket, "");
     client_close(client);
 }
 
@@ -591,12 +653,14 @@ main(void)
         WITH_FAKE(an_answer_in_crumbs_is_put_together),
         WITH_FAKE(an_answer_to_something_else_breaks_the_connection),
         WITH_FAKE(a_daemon_that_dies_in_its_answer_is_a_device_error),
-        WITH_FAKE(what_may_be_repeated_is_sent_once_more),
+        WITH_FAKE(what_a_node_knows_by_its_number_is_sent_again),
         WITH_FAKE(a_repeat_has_the_same_number_and_the_same_context),
-        WITH_FAKE(what_must_happen_once_is_sent_once),
+        WITH_FAKE(a_step_of_a_bound_operation_is_sent_once),
         WITH_FAKE(a_restarted_daemon_is_found_before_anything_is_sent),
         WITH_FAKE(silence_ends_after_six_seconds),
         WITH_FAKE(revisions_only_rise),
+        WITH_FAKE(a_login_is_shown_to_a_restarted_daemon),
+        WITH_FAKE(a_logout_takes_the_ticket_away),
         cmocka_unit_test(without_a_daemon_open_is_a_general_error),
         WITH_FAKE(a_daemon_of_another_version_is_refused),
         WITH_FAKE(many_threads_call_at_once),
