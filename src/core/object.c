@@ -237,6 +237,7 @@ CK_RV
 object_open_secrets(const struct sealer *sealer, const struct object *object, struct writer *out)
 {
     struct record_name name = record_name('o', object->handle);
+    size_t start = out->len;
     uint64_t version;
     CK_RV rv;
 
@@ -245,6 +246,10 @@ object_open_secrets(const struct sealer *sealer, const struct object *object, st
     }
     rv = record_open(sealer, record_name_view(&name), PART_SECRETS,
                      view_of(object->sealed, object->sealed_len), &version, out);
+    if (rv == CKR_OK && version != object->version) {
+        writer_truncate(out, start); /* another record's half, put here */
+        rv = CKR_GENERAL_ERROR;
+    }
     if (rv != CKR_OK) {
         log_err("object %u: its secret part does not open; restore it from a backup",
                 (unsigned)object->handle);
