@@ -16,20 +16,11 @@ ticket_use(struct request *r, struct context *context, view sealed)
 {
     struct hsm *hsm = r->hsm;
     struct ticket ticket;
-    struct user *user;
-    bool holds;
 
-    if (!ticket_open(&hsm->sealer, sealed, &ticket) ||
-        memcmp(ticket.context, context->id, FRAME_CONTEXT_LEN) != 0 ||
-        ticket.uid != context->uid || hsm->ports.clock->wall(hsm->ports.clock) > ticket.expires) {
-        return;
-    }
-    pthread_rwlock_rdlock(&hsm->lock);
-    user = user_by_id(&hsm->users, ticket.user);
-    holds = user != NULL && user->role == ticket.role && user->version == ticket.user_version;
-    pthread_rwlock_unlock(&hsm->lock);
-    if (holds) {
-        context_login(context, (enum role)ticket.role, ticket.user, ticket.login);
+    if (ticket_open(&hsm->sealer, sealed, &ticket) &&
+        memcmp(ticket.context, context->id, FRAME_CONTEXT_LEN) == 0 &&
+        ticket.uid == context->uid && hsm->ports.clock->wall(hsm->ports.clock) <= ticket.expires) {
+        (void)login_take_up(hsm, context, &ticket);
     }
 }
 

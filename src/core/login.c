@@ -97,28 +97,6 @@ failures_set(struct hsm *hsm, struct user *user, uint32_t failures)
     return CKR_OK;
 }
 
-CK_RV
-hsm_unlock_user(struct hsm *hsm, uint32_t id)
-{
-    struct user user = { .id = NO_USER };
-    struct user *kept;
-    CK_RV rv = CKR_OK;
-
-    pthread_mutex_lock(&hsm->passwords);
-    pthread_rwlock_rdlock(&hsm->lock);
-    kept = user_by_id(&hsm->users, id);
-    if (kept != NULL) {
-        user = *kept;
-    }
-    pthread_rwlock_unlock(&hsm->lock);
-    if (user.id != NO_USER && user.failures > 0) {
-        rv = failures_set(hsm, &user, 0);
-    }
-    pthread_mutex_unlock(&hsm->passwords);
-    wipe(&user, sizeof user);
-    return rv;
-}
-
 /* The slow way. CKR_OK, CKR_PIN_INCORRECT, CKR_PIN_LOCKED, or what the store says. */
 static CK_RV
 password_check(struct request *r, uint32_t role, view name, view password,
@@ -160,6 +138,33 @@ out:
     return rv;
 }
 
+/* A name that no user can have is anyone's text and must not speak in the audit. */
+static bool
+refusal_audit(struct request *r, const struct login_request *m, CK_RV rv)
+{
+    view name = user_name_valid(m->name) ? m->name : VIEW_TEXT("?");
+
+    return request_audit(r, "name=%.*s role=%u refused=%s", (int)name.len,
+                         (const char *)name.data, (unsigned)m->role, return_name(rv));
+}
+
+bool
+login_take_up(struct hsm *hsm, struct context *context, const struct ticket *ticket)
+{
+    struct user *user;
+    bool holds;
+
+    /* All under the lock: who deletes the user ends the logins that he finds afterwards. */
+    pthread_rwlock_rdlock(&hsm->lock);
+    user = user_by_id(&hsm->users, ticket->user);
+    holds = user != NULL && user->role == ticket->role && user->version == ticket->user_version;
+    if (holds) {
+        context_login(context, (enum role)ticket->role, ticket->user, ticket->login);
+    }
+    pthread_rwlock_unlock(&hsm->lock);
+    return holds;
+}
+
 /* The context is the user's now; the reply carries the ticket. */
 static CK_RV
 login_done(struct request *r, const struct user *user)
@@ -179,6 +184,9 @@ login_done(struct request *r, const struct user *user)
     memcpy(ticket.context, r->context->id, FRAME_CONTEXT_LEN);
     writer_init(&sealed, 256);
     rv = ticket_seal(&hsm->sealer, &ticket, &sealed);
+    if (rv == CKR_OK && !login_take_up(hsm, r->context, &ticket)) {
+        rv = CKR_PIN_INCORRECT; /* deleted, or given another password, in the meantime */
+    }
     if (rv == CKR_OK) {
         const struct login_reply answer = {
             .user = user->id,
@@ -186,7 +194,6 @@ login_done(struct request *r, const struct user *user)
             .ticket = writer_view(&sealed),
         };
 
-        context_login(r->context, (enum role)user->role, user->id, ticket.login);
         login_reply_write(r->reply, &answer);
     }
     writer_clear(&sealed);
@@ -209,8 +216,8 @@ handle_LOGIN(struct request *r)
                                                 : CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
     }
     user_look(hsm, m.role, m.name, &user);
-    if (user.failures < USER_FAILURES_MAX && user.id != NO_USER &&
-        quick_matches(hsm, &user, m.password)) {
+    /* After a failure the slow way: it is the one that sets the count back. */
+    if (user.failures == 0 && user.id != NO_USER && quick_matches(hsm, &user, m.password)) {
         rv = login_done(r, &user);
         goto out;
     }
@@ -221,9 +228,7 @@ handle_LOGIN(struct request *r)
     rv = password_check(r, m.role, m.name, m.password, &user);
     if (rv == CKR_OK) {
         rv = login_done(r, &user);
-    } else if (!request_audit(r, "name=%.*s role=%u refused=%s",
-                              (int)size_min(m.name.len, USER_NAME_MAX),
-                              (const char *)m.name.data, (unsigned)m.role, return_name(rv))) {
+    } else if (!refusal_audit(r, &m, rv)) {
         log_err("the audit trail cannot be written: a failed login was not recorded");
     }
 out:

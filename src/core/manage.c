@@ -44,30 +44,47 @@ handle_USER_LIST(struct request *r)
     return rv;
 }
 
-/* Seals and stores the user, then puts it into the table. Under the lock for changes. */
+/*
+ * Seals and stores the user, then puts it into the table. Failed logins of before are
+ * forgotten in the same transaction. Under the lock for changes, and for passwords where the
+ * user is not new.
+ */
 static CK_RV
 user_store(struct request *r, struct user *user)
 {
     struct hsm *hsm = r->hsm;
     struct record_name name = record_name('u', user->id);
-    struct writer record;
+    struct record_name failures_name = record_name('f', user->id);
+    struct writer record, failures;
+    size_t count = user->failures > 0 ? 2 : 1;
     uint64_t revision = 0;
     CK_RV rv;
 
     writer_init(&record, 2048);
-    rv = user_record(&hsm->sealer, user, &record);
-    if (rv == CKR_OK) {
-        const struct store_compare compare = { record_name_view(&name), user->revision };
-        const struct store_change change = { record_name_view(&name), writer_view(&record),
-                                             false };
+    writer_init(&failures, 256);
+    if ((rv = user_record(&hsm->sealer, user, &record)) == CKR_OK &&
+        (rv = failures_record(&hsm->sealer, user, 0, &failures)) == CKR_OK) {
+        const struct store_compare compares[] = {
+            { record_name_view(&name), user->revision },
+            { record_name_view(&failures_name), user->failures_revision },
+        };
+        const struct store_change changes[] = {
+            { record_name_view(&name), writer_view(&record), false },
+            { record_name_view(&failures_name), writer_view(&failures), false },
+        };
 
-        rv = request_commit(r, &compare, 1, &change, 1, &revision);
+        rv = request_commit(r, compares, count, changes, count, &revision);
     }
     writer_clear(&record);
+    writer_clear(&failures);
     if (rv != CKR_OK) {
         return rv;
     }
     user->revision = revision;
+    if (user->failures > 0) {
+        user->failures = 0;
+        user->failures_revision = revision;
+    }
     pthread_rwlock_wrlock(&hsm->lock);
     if (!user_table_put(&hsm->users, user)) {
         rv = CKR_DEVICE_MEMORY;
@@ -202,6 +219,7 @@ handle_USER_DELETE(struct request *r)
         return CODE_LATER;
     }
     pthread_mutex_lock(&hsm->change);
+    pthread_mutex_lock(&hsm->passwords); /* no login counts its failure for one who is gone */
     rv = user_copy(hsm, m.role, m.name, &user);
     if (rv != CKR_OK) {
         goto out;
@@ -235,6 +253,7 @@ handle_USER_DELETE(struct request *r)
         context_logout_user(&hsm->contexts, user.id);
     }
 out:
+    pthread_mutex_unlock(&hsm->passwords);
     pthread_mutex_unlock(&hsm->change);
     wipe(&user, sizeof user);
     return rv;
@@ -258,6 +277,8 @@ handle_USER_PASSWORD(struct request *r)
         return CODE_LATER;
     }
     pthread_mutex_lock(&hsm->change);
+    /* A login that is being counted would be written over, or write over this. */
+    pthread_mutex_lock(&hsm->passwords);
     rv = user_copy(hsm, m.role, m.name, &user);
     if (rv != CKR_OK) {
         goto out;
@@ -276,10 +297,8 @@ handle_USER_PASSWORD(struct request *r)
         goto out;
     }
     rv = user_store(r, &user);
-    if (rv == CKR_OK && user.failures > 0) {
-        rv = hsm_unlock_user(hsm, user.id);
-    }
 out:
+    pthread_mutex_unlock(&hsm->passwords);
     pthread_mutex_unlock(&hsm->change);
     wipe(&user, sizeof user);
     return rv;

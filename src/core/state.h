@@ -28,7 +28,7 @@ struct hsm {
     struct replies replies;
 
     pthread_mutex_t change;  /* one change or removal of a stored record at a time */
-    pthread_mutex_t passwords; /* one slow password check at a time */
+    pthread_mutex_t passwords; /* one slow password check at a time; taken after change */
     pthread_mutex_t numbers; /* guards the two blocks */
     struct number_block {
         uint64_t next;
@@ -99,8 +99,9 @@ MUST_USE CK_RV request_commit(struct request *request, const struct store_compar
                               size_t compare_count, const struct store_change *changes,
                               size_t change_count, uint64_t *ret_revision);
 
-/* Sets the count of failed logins back to 0, durably (login.c). */
-MUST_USE CK_RV hsm_unlock_user(struct hsm *hsm, uint32_t id);
+/* The context is the ticket's user's from now on, if that user is still what it was when the
+ * ticket was made (login.c). */
+bool login_take_up(struct hsm *hsm, struct context *context, const struct ticket *ticket);
 
 /* The audit line `what` by the one who asks; false: it could not be recorded, do not act. */
 MUST_USE bool request_audit(struct request *request, const char *format, ...) PRINTF(2, 3);
