@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An application process as the core sees it: a context that sends frames. A request is
+ * handled at PLACE_LOOP first and goes on where the core asks for; frames that come back are
+ * held to their form. The functions of one operation give the reply's code, and what they
+ * return by ret_ only with CKR_OK. Views are valid until the app's next call.
+ */
+#ifndef TESTS_LIB_APP_H
+#define TESTS_LIB_APP_H
+
+#include "lib/hsm_fixture.h"
+#include "wire/message.h"
+
+#define APP_NOBODY 0u
+#define APP_PLACES_MAX 4
+#define APP_ROOM_MAX 0xffffffffu /* max of a caller with room for anything */
+
+struct app {
+    struct hsm *const *hsm; /* the fixture's, whichever is open */
+    uint8_t context[FRAME_CONTEXT_LEN];
+    uint32_t uid;
+    enum interface interface;
+    unsigned port;
+    uint64_t request; /* number of the last request */
+    uint32_t session;
+    bool read_write;
+    uint32_t handle; /* of the last session object */
+    uint8_t ticket[256];
+    size_t ticket_len;
+
+    /* Of the last call. */
+    struct frame answer;
+    enum hsm_place places[APP_PLACES_MAX]; /* where the request was sent on to */
+    size_t place_count;
+    uint32_t needed; /* with CKR_BUFFER_TOO_SMALL */
+    struct writer reply;
+};
+
+/* Attached with session 1, read-write, through PKCS#11 on the clients' port; user logged in
+ * (by a ticket: no password is hashed) unless it is APP_NOBODY. */
+void app_init(struct app *app, struct hsm_fixture *f, uint32_t user);
+void app_clear(struct app *app);
+
+/* One request; its number is the next one. The reply's body comes with CKR_OK only. */
+CK_RV app_call(struct app *app, enum operation operation, view body, view *ret_body);
+/* The same request number once more. */
+CK_RV app_repeat(struct app *app, enum operation operation, view body, view *ret_body);
+/* The next request, handled at one place only; true when it was put off to *ret_place. */
+bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_place place,
+                 enum hsm_place *ret_place);
+
+/* CK_RV app_sign(struct app *app, const struct sign_request *m, struct sign_reply *ret_m),
+ * and so on for all that the core answers. */
+#define APP_OPERATIONS(ROW)               \
+    ROW(ATTACH, attach)                   \
+    ROW(DETACH, detach)                   \
+    ROW(PING, ping)                       \
+    ROW(TOKEN, token)                     \
+    ROW(LOGIN, login)                     \
+    ROW(LOGOUT, logout)                   \
+    ROW(SESSION_CLOSE, session_close)     \
+    ROW(RANDOM, random)                   \
+    ROW(SEED, seed)                       \
+    ROW(FIND, find)                       \
+    ROW(OBJECT_CREATE, object_create)     \
+    ROW(OBJECT_COPY, object_copy)         \
+    ROW(OBJECT_DESTROY, object_destroy)   \
+    ROW(OBJECT_GET, object_get)           \
+    ROW(OBJECT_SET, object_set)           \
+    ROW(GENERATE_KEY, generate_key)       \
+    ROW(GENERATE_PAIR, generate_pair)     \
+    ROW(ENCRYPT, encrypt)                 \
+    ROW(DECRYPT, decrypt)                 \
+    ROW(SIGN, sign)                       \
+    ROW(VERIFY, verify)                   \
+    ROW(DIGEST, digest)                   \
+    ROW(START, start)                     \
+    ROW(UPDATE, update)                   \
+    ROW(FINAL, final)                     \
+    ROW(CANCEL, cancel)                   \
+    ROW(KEY_DETAILS, key_details)         \
+    ROW(USER_LIST, user_list)             \
+    ROW(USER_CREATE, user_create)         \
+    ROW(USER_DELETE, user_delete)         \
+    ROW(USER_PASSWORD, user_password)
+#define APP_DECLARE(operation, name)                                          \
+    CK_RV app_send_##name(struct app *app, const struct name##_request *m, \
+                          struct name##_reply *ret_m);
+APP_OPERATIONS(APP_DECLARE)
+#undef APP_DECLARE
+
+/* ---- the same in short ---- */
+
+CK_RV app_attach(struct app *app);
+CK_RV app_detach(struct app *app);
+/* Keeps the ticket for the next app_attach(). */
+CK_RV app_login(struct app *app, uint32_t role, const char *name, const char *password);
+CK_RV app_logout(struct app *app);
+/* A ticket for the user as it was made, sealed by the test. */
+void app_ticket(struct app *app, struct hsm_fixture *f, uint32_t user, uint64_t expires);
+
+CK_RV app_make_user(struct app *app, uint32_t role, const char *name, const char *password);
+CK_RV app_set_password(struct app *app, uint32_t role, const char *name, const char *password);
+CK_RV app_delete_user(struct app *app, uint32_t role, const char *name);
+/* Failed logins of a user; fails the process when there is none. */
+uint32_t app_failures(struct app *app, const char *name);
+
+/* Session objects are numbered by the app. ret_info may be NULL. */
+CK_RV app_create(struct app *app, view template, struct key_info *ret_info);
+CK_RV app_copy(struct app *app, uint32_t object, view template, struct key_info *ret_info);
+CK_RV app_set(struct app *app, uint32_t object, view changes);
+CK_RV app_destroy(struct app *app, uint32_t object);
+CK_RV app_generate(struct app *app, CK_MECHANISM_TYPE type, view template,
+                   struct key_info *ret_info);
+CK_RV app_generate_pair(struct app *app, CK_MECHANISM_TYPE type, view public_template,
+                        view private_template, struct key_info *ret_public,
+                        struct key_info *ret_private);
+/* One attribute; *ret_status says what there is in place of a value. */
+CK_RV app_get(struct app *app, uint32_t object, CK_ATTRIBUTE_TYPE type,
+              struct attribute *ret_attribute);
+/* All matches, page by page of so many; max of them go into handles. */
+CK_RV app_find(struct app *app, view template, uint32_t page, uint32_t *handles, size_t max,
+               size_t *ret_count);
+/* How many objects there are for this app to find. */
+size_t app_count(struct app *app);
+bool app_finds(struct app *app, uint32_t object);
+
+/* A mechanism without parameter. */
+struct mechanism mechanism_plain(CK_MECHANISM_TYPE type);
+
+CK_RV app_encrypt(struct app *app, struct mechanism mechanism, uint32_t key, view data,
+                  view *ret_data);
+CK_RV app_decrypt(struct app *app, struct mechanism mechanism, uint32_t key, view data,
+                  view *ret_data);
+CK_RV app_sign(struct app *app, struct mechanism mechanism, uint32_t key, view data,
+               view *ret_signature);
+CK_RV app_verify(struct app *app, struct mechanism mechanism, uint32_t key, view data,
+                 view signature);
+CK_RV app_digest(struct app *app, CK_MECHANISM_TYPE type, view data, view *ret_digest);
+
+CK_RV app_start(struct app *app, CK_FLAGS function, struct mechanism mechanism, uint32_t key);
+CK_RV app_update(struct app *app, CK_FLAGS function, view data, view *ret_data);
+CK_RV app_final(struct app *app, CK_FLAGS function, view signature, view *ret_data);
+
+#endif

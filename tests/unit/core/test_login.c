@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Logins: who gets in, what a wrong password costs, when a user is locked, and that the
+ * right one of before costs nothing again.
+ */
+#include "unit/core/core_test.h"
+
+static CK_RV
+login(struct app *app, const char *password)
+{
+    return app_login(app, ROLE_CU, USER1_NAME, password);
+}
+
+static void
+wrong_logins(struct app *app, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        assert_code(login(app, "wrong one"), CKR_PIN_INCORRECT);
+    }
+}
+
+static void
+the_right_password_logs_in(void **state)
+{
+    struct fixture *f = *state;
+    const struct login_request m = { ROLE_CU, VIEW_TEXT(USER1_NAME), VIEW_TEXT(USER1_PASSWORD) };
+    struct login_reply answer;
+
+    assert_ok(app_send_login(&f->nobody, &m, &answer));
+
+    assert_int_equal(answer.user, USER1);
+    assert_int_equal(answer.role, ROLE_CU);
+    assert_true(answer.ticket.len > 0);
+}
+
+static void
+a_wrong_password_is_refused_and_counted(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_code(login(&f->nobody, "wrong one"), CKR_PIN_INCORRECT);
+
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), 1);
+    assert_int_equal(app_failures(&f->nobody, USER2_NAME), 0);
+    assert_code(app_logout(&f->nobody), CKR_USER_NOT_LOGGED_IN);
+}
+
+static void
+almost_the_password_is_wrong_too(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_code(login(&f->nobody, ""), CKR_PIN_INCORRECT);
+    assert_code(login(&f->nobody, "user123"), CKR_PIN_INCORRECT);
+    assert_code(login(&f->nobody, "user12345"), CKR_PIN_INCORRECT);
+    assert_code(login(&f->nobody, "User1234"), CKR_PIN_INCORRECT);
+}
+
+static void
+an_unknown_name_looks_like_a_wrong_password(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = &f->nobody;
+
+    assert_code(app_login(app, ROLE_CU, "nobody", USER1_PASSWORD), CKR_PIN_INCORRECT);
+    assert_int_equal(app->place_count, 1);
+    assert_int_equal(app->places[0], PLACE_SLOW);
+    assert_code(app_login(app, ROLE_CU, "", USER1_PASSWORD), CKR_PIN_INCORRECT);
+}
+
+static void
+a_user_has_one_role_only(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_code(app_login(&f->nobody, ROLE_CO, USER1_NAME, USER1_PASSWORD), CKR_PIN_INCORRECT);
+    assert_code(app_login(&f->nobody, ROLE_CU, OFFICER_NAME, OFFICER_PASSWORD),
+                CKR_PIN_INCORRECT);
+    assert_code(app_login(&f->nobody, ROLE_NONE, USER1_NAME, USER1_PASSWORD), CKR_PIN_INCORRECT);
+    assert_code(app_login(&f->nobody, 99, USER1_NAME, USER1_PASSWORD), CKR_PIN_INCORRECT);
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), 0);
+    assert_ok(app_login(&f->nobody, ROLE_CO, OFFICER_NAME, OFFICER_PASSWORD));
+}
+
+static void
+who_is_in_cannot_log_in_again(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_code(app_login(&f->cu1, ROLE_CU, USER2_NAME, USER2_PASSWORD),
+                CKR_USER_ALREADY_LOGGED_IN);
+    assert_code(app_login(&f->cu1, ROLE_CO, OFFICER_NAME, OFFICER_PASSWORD),
+                CKR_USER_ANOTHER_ALREADY_LOGGED_IN);
+    assert_code(app_login(&f->cu1, ROLE_CU, USER1_NAME, "wrong one"),
+                CKR_USER_ALREADY_LOGGED_IN);
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), 0);
+}
+
+static void
+after_logout_another_user_may_come(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_ok(app_logout(&f->cu1));
+    assert_code(app_logout(&f->cu1), CKR_USER_NOT_LOGGED_IN);
+    assert_ok(app_login(&f->cu1, ROLE_CU, USER2_NAME, USER2_PASSWORD));
+}
+
+static void
+a_login_is_one_contexts_own(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+    assert_ok(app_logout(&f->cu1));
+
+    assert_ok(app_logout(&f->nobody));
+}
+
+/* ---- quick logins ---- */
+
+static void
+the_same_password_is_quick_the_second_time(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t revision;
+
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+    assert_int_equal(f->nobody.place_count, 1);
+    assert_int_equal(f->nobody.places[0], PLACE_SLOW);
+    assert_ok(app_logout(&f->nobody));
+    revision = f->nobody.answer.revision;
+
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+
+    assert_int_equal(f->nobody.place_count, 0);
+    assert_int_equal(f->nobody.answer.revision, revision); /* nothing was written */
+}
+
+static void
+a_wrong_password_is_never_quick(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+    assert_ok(app_logout(&f->nobody));
+
+    assert_code(login(&f->nobody, "wrong one"), CKR_PIN_INCORRECT);
+    assert_int_equal(f->nobody.places[0], PLACE_SLOW);
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), 1);
+}
+
+static void
+after_a_restart_the_password_is_checked_anew(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+    hsm_fixture_reopen(&f->hsm);
+    f->nobody.ticket_len = 0;
+    assert_ok(app_attach(&f->nobody));
+
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+    assert_int_equal(f->nobody.place_count, 1);
+}
+
+static void
+after_a_change_the_old_password_is_wrong(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+    assert_ok(app_logout(&f->nobody));
+    assert_ok(app_set_password(&f->officer, ROLE_CU, USER1_NAME, "another1"));
+
+    assert_code(login(&f->nobody, USER1_PASSWORD), CKR_PIN_INCORRECT);
+    assert_ok(login(&f->nobody, "another1"));
+}
+
+/* ---- locking ---- */
+
+static void
+five_failures_lock_the_user(void **state)
+{
+    struct fixture *f = *state;
+
+    wrong_logins(&f->nobody, USER_FAILURES_MAX);
+
+    assert_code(login(&f->nobody, USER1_PASSWORD), CKR_PIN_LOCKED);
+    assert_code(login(&f->nobody, "wrong one"), CKR_PIN_LOCKED);
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), USER_FAILURES_MAX);
+}
+
+static void
+success_sets_the_count_back(void **state)
+{
+    struct fixture *f = *state;
+
+    wrong_logins(&f->nobody, USER_FAILURES_MAX - 1);
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+    assert_ok(app_logout(&f->nobody));
+
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), 0);
+    wrong_logins(&f->nobody, 1);
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+}
+
+/* Else a few typing errors in as many months would lock out whoever logs in quickly. */
+static void
+after_a_failure_the_right_password_is_slow_once(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+    assert_ok(app_logout(&f->nobody));
+    wrong_logins(&f->nobody, 2);
+
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+    assert_int_equal(f->nobody.place_count, 1);
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), 0);
+    assert_ok(app_logout(&f->nobody));
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+    assert_int_equal(f->nobody.place_count, 0);
+}
+
+static void
+a_locked_user_is_not_let_in_quickly_either(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+    assert_ok(app_logout(&f->nobody));
+    wrong_logins(&f->nobody, USER_FAILURES_MAX);
+
+    assert_code(login(&f->nobody, USER1_PASSWORD), CKR_PIN_LOCKED);
+}
+
+static void
+who_was_in_stays_in_when_the_user_is_locked(void **state)
+{
+    struct fixture *f = *state;
+    view random;
+
+    wrong_logins(&f->nobody, USER_FAILURES_MAX);
+
+    assert_ok(app_call(&f->cu1, OPERATION_RANDOM, VIEW_TEXT("\x01\0\0\0"), &random));
+}
+
+static void
+a_lock_outlives_a_restart(void **state)
+{
+    struct fixture *f = *state;
+
+    wrong_logins(&f->nobody, USER_FAILURES_MAX);
+    hsm_fixture_reopen(&f->hsm);
+    assert_ok(app_attach(&f->nobody));
+
+    assert_code(login(&f->nobody, USER1_PASSWORD), CKR_PIN_LOCKED);
+}
+
+static void
+the_officers_new_password_unlocks(void **state)
+{
+    struct fixture *f = *state;
+
+    wrong_logins(&f->nobody, USER_FAILURES_MAX);
+    assert_ok(app_set_password(&f->officer, ROLE_CU, USER1_NAME, "another1"));
+
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), 0);
+    assert_code(login(&f->nobody, USER1_PASSWORD), CKR_PIN_INCORRECT);
+    assert_ok(login(&f->nobody, "another1"));
+
+    hsm_fixture_reopen(&f->hsm);
+    f->nobody.ticket_len = 0;
+    assert_ok(app_attach(&f->nobody));
+    assert_ok(login(&f->nobody, "another1"));
+}
+
+/* ---- the order of things ---- */
+
+static void
+the_failure_is_durable_before_the_password_is_looked_at(void **state)
+{
+    struct fixture *f = *state;
+
+    outside_fail(&f->hsm.outside, CALL_SUBMIT, 1);
+    assert_code(login(&f->nobody, USER1_PASSWORD), CKR_DEVICE_ERROR);
+    assert_code(app_logout(&f->nobody), CKR_USER_NOT_LOGGED_IN);
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), 0);
+
+    /* The second write is the one that sets the count back. */
+    outside_fail(&f->hsm.outside, CALL_SUBMIT, 2);
+    assert_code(login(&f->nobody, USER1_PASSWORD), CKR_DEVICE_ERROR);
+    assert_code(app_logout(&f->nobody), CKR_USER_NOT_LOGGED_IN);
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), 1);
+
+    outside_mend(&f->hsm.outside);
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), 0);
+}
+
+static void
+a_failed_login_is_in_the_audit(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_code(login(&f->nobody, "wrong one"), CKR_PIN_INCORRECT);
+
+    assert_true(outside_audit_has(&f->hsm.outside, "LOGIN name=cu1 role=1"));
+    assert_true(outside_audit_has(&f->hsm.outside, "CKR_PIN_INCORRECT"));
+    assert_false(outside_audit_has(&f->hsm.outside, "wrong one"));
+}
+
+/* Names are anyone's text: none may end the line, or pass for another field of it. */
+static void
+no_name_can_forge_an_audit_line(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_code(app_login(&f->nobody, ROLE_CU, "x\n1 context=0 user=1 USER_DELETE id=3", "p"),
+                CKR_PIN_INCORRECT);
+    assert_code(app_login(&f->nobody, ROLE_CU, "x role=2 refused=CKR_OK", "p"),
+                CKR_PIN_INCORRECT);
+
+    assert_int_equal(outside_audit_count(&f->hsm.outside), 2);
+    assert_false(outside_audit_has(&f->hsm.outside, "USER_DELETE"));
+    assert_false(outside_audit_has(&f->hsm.outside, "role=2"));
+}
+
+static void
+a_repeated_login_gets_the_first_reply(void **state)
+{
+    struct fixture *f = *state;
+    struct writer w;
+    view first, second;
+    uint8_t ticket[256];
+    const struct login_request m = { ROLE_CU, VIEW_TEXT(USER1_NAME), VIEW_TEXT(USER1_PASSWORD) };
+
+    writer_init(&w, 256);
+    login_request_write(&w, &m);
+    assert_ok(app_call(&f->nobody, OPERATION_LOGIN, writer_view(&w), &first));
+    assert_true(first.len <= sizeof ticket);
+    memcpy(ticket, first.data, first.len);
+
+    assert_ok(app_repeat(&f->nobody, OPERATION_LOGIN, writer_view(&w), &second));
+    assert_view_equal(second, view_of(ticket, second.len));
+    assert_int_equal(f->nobody.place_count, 0);
+    writer_clear(&w);
+}
+
+static void
+a_login_is_taken_at_the_slow_place_only(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = &f->nobody;
+    struct hsm_state before = hsm_fixture_state(&f->hsm);
+    struct writer w;
+    const struct login_request m = { ROLE_CU, VIEW_TEXT(USER1_NAME), VIEW_TEXT("wrong one") };
+    static const enum hsm_place places[] = { PLACE_LOOP, PLACE_CPU, PLACE_STORE };
+
+    writer_init(&w, 256);
+    login_request_write(&w, &m);
+    for (size_t i = 0; i < ARRAY_COUNT(places); i++) {
+        enum hsm_place place = places[i];
+
+        assert_true(app_put_off(app, OPERATION_LOGIN, writer_view(&w), places[i], &place));
+        assert_int_equal(place, PLACE_SLOW);
+    }
+    assert_int_equal(app_failures(app, USER1_NAME), 0);
+    assert_true(hsm_state_equal(before, hsm_fixture_state(&f->hsm)));
+    writer_clear(&w);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        AZURE(the_right_password_logs_in),
+        AZURE(a_wrong_password_is_refused_and_counted),
+        AZURE(almost_the_password_is_wrong_too),
+        AZURE(an_unknown_name_looks_like_a_wrong_password),
+        AZURE(a_user_has_one_role_only),
+        AZURE(who_is_in_cannot_log_in_again),
+        AZURE(after_logout_another_user_may_come),
+        AZURE(a_login_is_one_contexts_own),
+        AZURE(the_same_password_is_quick_the_second_time),
+        AZURE(a_wrong_password_is_never_quick),
+        AZURE(after_a_restart_the_password_is_checked_anew),
+        AZURE(after_a_change_the_old_password_is_wrong),
+        AZURE(five_failures_lock_the_user),
+        AZURE(success_sets_the_count_back),
+        AZURE(after_a_failure_the_right_password_is_slow_once),
+        AZURE(a_locked_user_is_not_let_in_quickly_either),
+        AZURE(who_was_in_stays_in_when_the_user_is_locked),
+        AZURE(a_lock_outlives_a_restart),
+        AZURE(the_officers_new_password_unlocks),
+        AZURE(the_failure_is_durable_before_the_password_is_looked_at),
+        AZURE(a_failed_login_is_in_the_audit),
+        AZURE(no_name_can_forge_an_audit_line),
+        AZURE(a_repeated_login_gets_the_first_reply),
+        AZURE(a_login_is_taken_at_the_slow_place_only),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
