@@ -14,27 +14,6 @@
 static const struct ready_setup setup = { 0 };
 
 static CK_RV
-sign(const struct algo_call *call, view digest, struct writer *out)
-{
-    uint8_t der[DER_MAX];
-    size_t der_len = sizeof der;
-    size_t len = call->key->len;
-    uint8_t *signature = write_space(out, 2 * len);
-    CK_RV rv;
-
-    if (signature == NULL) {
-        return CKR_DEVICE_MEMORY;
-    }
-    if ((rv = pkey_sign(call->key, setup, digest, der, &der_len)) != CKR_OK ||
-        (rv = pkey_recheck(call, setup, digest, view_of(der, der_len))) != CKR_OK) {
-        return rv;
-    }
-    return der_signature_read(view_of(der, der_len), signature, len)
-               ? CKR_OK
-               : library_failed("encode a signature");
-}
-
-static CK_RV
 verify(const struct algo_call *call, view digest, view signature)
 {
     uint8_t der[DER_MAX];
@@ -46,6 +25,29 @@ verify(const struct algo_call *call, view digest, view signature)
     writer_init_fixed(&w, der, sizeof der);
     der_signature_write(&w, signature);
     return pkey_verify(call->key, setup, digest, writer_view(&w));
+}
+
+static CK_RV
+sign(const struct algo_call *call, view digest, struct writer *out)
+{
+    uint8_t der[DER_MAX];
+    size_t der_len = sizeof der;
+    size_t len = call->key->len;
+    uint8_t *signature = write_space(out, 2 * len);
+    CK_RV rv;
+
+    if (signature == NULL) {
+        return CKR_DEVICE_MEMORY;
+    }
+    if ((rv = pkey_sign(call->key, setup, digest, der, &der_len)) != CKR_OK) {
+        return rv;
+    }
+    if (!der_signature_read(view_of(der, der_len), signature, len)) {
+        return library_failed("encode a signature");
+    }
+    return pkey_rechecks(call)
+               ? pkey_rechecked(verify(call, digest, view_of(signature, 2 * len)))
+               : CKR_OK;
 }
 
 static CK_RV

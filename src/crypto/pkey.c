@@ -110,11 +110,16 @@ pkey_verify(const struct algo_key *key, struct ready_setup setup, view digest, v
     return good ? CKR_OK : CKR_SIGNATURE_INVALID;
 }
 
-CK_RV
-pkey_recheck(const struct algo_call *call, struct ready_setup setup, view digest, view signature)
+bool
+pkey_rechecks(const struct algo_call *call)
 {
-    if (!rules_switch_on(call->rules, SWITCH_verify_after_sign) ||
-        pkey_verify(call->key, setup, digest, signature) == CKR_OK) {
+    return rules_switch_on(call->rules, SWITCH_verify_after_sign);
+}
+
+CK_RV
+pkey_rechecked(CK_RV verified)
+{
+    if (verified == CKR_OK) {
         return CKR_OK;
     }
     log_err("a signature just made does not verify; it was not released, check this host");

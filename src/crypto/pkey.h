@@ -24,9 +24,10 @@ MUST_USE CK_RV pkey_sign(const struct algo_key *key, struct ready_setup setup, v
 /* In the library's form. CKR_SIGNATURE_INVALID. */
 MUST_USE CK_RV pkey_verify(const struct algo_key *key, struct ready_setup setup, view digest,
                            view signature);
-/* A signature of one's own, in the library's form, where verify_after_sign is on. */
-MUST_USE CK_RV pkey_recheck(const struct algo_call *call, struct ready_setup setup, view digest,
-                            view signature);
+/* Is a signature to be verified before it is released? (switch verify_after_sign) */
+bool pkey_rechecks(const struct algo_call *call);
+/* What comes of that: anything but CKR_OK is a fault of this host. */
+MUST_USE CK_RV pkey_rechecked(CK_RV verified);
 
 /* The data of a library's call: it wants a pointer even for no bytes. */
 static inline const uint8_t *
