@@ -397,6 +397,7 @@ call_begin(struct client *client, struct call *call)
     return CKR_OK;
 }
 
+/* In place of the one there was; empty for none. */
 static void
 client_keep_ticket(struct client *client, view ticket)
 {
@@ -410,65 +411,81 @@ client_keep_ticket(struct client *client, view ticket)
     pthread_mutex_unlock(&client->lock);
 }
 
+/*
+ * A request may be sent again under its number: a node runs what is harmless once more, and
+ * answers what wrote the store as it did the first time. Only a step of an operation that is
+ * bound to a node's memory is not; it is not sent into a dead connection either.
+ */
+static bool
+call_exchange(struct call *call, const struct operation_row *row, const struct frame *request,
+              struct frame *ret_reply)
+{
+    struct client *client = call->client;
+    struct connection *connection = call->connection;
+    const bool again = row->repeat != REPEAT_bound;
+    const int64_t start = connection_clock();
+    const int64_t deadline =
+        start + (row->work == OPERATION_WORK_slow ? LIMIT_SLOW_MS : LIMIT_MS);
+
+    if (!again && connection->fd >= 0 && connection_is_stale(connection)) {
+        client_drop_idle(client);
+        connection_close(connection);
+    }
+    for (unsigned tries = 1;; tries++) {
+        if (connection->fd < 0 &&
+            !client_reach_again(client, connection, start + LIMIT_REACH_MS)) {
+            return false;
+        }
+        if (connection_exchange(connection, request, writer_view(call->body), deadline,
+                                ret_reply) == OUTCOME_ANSWERED) {
+            return true;
+        }
+        client_drop_idle(client);
+        if (!again || tries == TRIES_MAX || connection_clock() >= deadline) {
+            return false;
+        }
+    }
+}
+
 CK_RV
 call_send(struct call *call, enum operation operation, uint32_t session, uint16_t flags)
 {
     struct client *client = call->client;
-    struct connection *connection = call->connection;
     const struct operation_row *row = operation_row((uint16_t)operation);
     struct login_reply login;
     struct frame reply;
 
     call->reply = VIEW_EMPTY;
-    if (connection == NULL || row == NULL) {
+    if (call->connection == NULL || row == NULL) {
         return CKR_GENERAL_ERROR;
     }
     if (!writer_ok(call->body)) {
         return CKR_HOST_MEMORY;
     }
 
-    const view body = writer_view(call->body);
     const struct frame request = {
-        .body_len = (uint32_t)body.len,
+        .body_len = (uint32_t)call->body->len,
         .operation = (uint16_t)operation,
         .flags = flags,
         .request = atomic_fetch_add(&client->requests, 1) + 1,
         .session = session,
         .revision = client_revision(client),
     };
-    const bool again = row->repeat != REPEAT_bound;
-    const int64_t start = connection_clock();
-    const int64_t deadline =
-        start + (row->work == OPERATION_WORK_slow ? LIMIT_SLOW_MS : LIMIT_MS);
-    const int64_t reach = start + LIMIT_REACH_MS;
-    enum outcome outcome;
+    const bool answered = call_exchange(call, row, &request, &reply);
 
-    /* A request may be sent again under its number: a node runs what is harmless once more,
-     * and answers what wrote the store as it did the first time. Only a step of an operation
-     * that is bound to a node's memory is not; it is not sent into a dead connection either. */
-    if (!again && connection->fd >= 0 && connection_is_stale(connection)) {
-        client_drop_idle(client);
-        connection_close(connection);
+    if (operation == OPERATION_LOGOUT) {
+        /* Also when the answer was lost: no new connection may bring this login back. */
+        client_keep_ticket(client, VIEW_EMPTY);
     }
-    for (unsigned tries = 1;; tries++) {
-        if (connection->fd < 0 && !client_reach_again(client, connection, reach)) {
-            return CKR_DEVICE_ERROR;
-        }
-        outcome = connection_exchange(connection, &request, body, deadline, &reply);
-        if (outcome == OUTCOME_ANSWERED) {
-            break;
-        }
-        client_drop_idle(client);
-        if (!again || tries == TRIES_MAX || connection_clock() >= deadline) {
-            return CKR_DEVICE_ERROR;
-        }
+    if (!answered) {
+        return CKR_DEVICE_ERROR;
     }
     client_saw(client, reply.revision);
     if (reply.code == CODE_UNKNOWN_CONTEXT || reply.code == CODE_BAD_FRAME) {
         return CKR_DEVICE_ERROR;
     }
     if (reply.code == CKR_OK || reply.code == CKR_BUFFER_TOO_SMALL) {
-        call->reply = connection_reply_body(connection);
+        call->reply = connection_reply_body(call->connection);
     }
     if (reply.code == CKR_OK && operation == OPERATION_LOGIN &&
         login_reply_read(call->reply, &login)) {
