@@ -18,10 +18,13 @@
 #include <unistd.h>
 
 #define DRAIN_LOOK_MS 10u
-/* A peer that does not fetch its replies is not read until it has. */
-#define BACKLOG_HIGH (4u * 1024u * 1024u)
-#define BACKLOG_LOW (1u * 1024u * 1024u)
-#define BACKLOG_LOOK_MS 20u
+/*
+ * A peer that does not fetch its replies is not read until it has. What counts is the length
+ * of the output buffer, sent part included: it is the buffer that must not reach its limit.
+ */
+#define OUTPUT_HIGH (16u * 1024u * 1024u)
+#define OUTPUT_LOW (1u * 1024u * 1024u)
+#define OUTPUT_LOOK_MS 5u
 
 struct peer {
     struct lane *lane;
@@ -39,7 +42,7 @@ struct lane {
     struct loop *loop;
     pthread_t thread;
     struct peer *peers;
-    struct timer *backlog_timer; /* runs while a peer is paused */
+    struct timer *output_timer; /* runs while a peer is paused */
     struct timer *drain_timer;   /* runs while draining */
     void (*drained)(void *arg);
     void *drained_arg;
@@ -72,7 +75,7 @@ peer_end(struct peer *peer)
 }
 
 static void
-lane_look_at_backlogs(void *arg)
+lane_look_at_output(void *arg)
 {
     struct lane *lane = arg;
     bool waiting = false;
@@ -81,7 +84,7 @@ lane_look_at_backlogs(void *arg)
         if (!peer->paused || peer->link == NULL) {
             continue;
         }
-        if (link_backlog(peer->link) <= BACKLOG_LOW) {
+        if (link_output(peer->link)->len <= OUTPUT_LOW) {
             peer->paused = false;
             link_resume(peer->link);
         } else {
@@ -89,8 +92,8 @@ lane_look_at_backlogs(void *arg)
         }
     }
     if (!waiting) {
-        timer_free(lane->backlog_timer);
-        lane->backlog_timer = NULL;
+        timer_free(lane->output_timer);
+        lane->output_timer = NULL;
     }
 }
 
@@ -106,14 +109,14 @@ peer_send(struct peer *peer)
         return;
     }
     link_flush(peer->link);
-    if (peer->paused || lane->draining || link_backlog(peer->link) < BACKLOG_HIGH) {
+    if (peer->paused || lane->draining || link_output(peer->link)->len < OUTPUT_HIGH) {
         return;
     }
-    if (lane->backlog_timer == NULL) {
-        lane->backlog_timer = timer_new(lane->loop, BACKLOG_LOOK_MS, true, lane_look_at_backlogs,
+    if (lane->output_timer == NULL) {
+        lane->output_timer = timer_new(lane->loop, OUTPUT_LOOK_MS, true, lane_look_at_output,
                                         lane);
     }
-    if (lane->backlog_timer != NULL) {
+    if (lane->output_timer != NULL) {
         peer->paused = true;
         link_pause(peer->link);
     }
@@ -316,8 +319,8 @@ lane_drain_begin(void *arg)
             link_pause(peer->link);
         }
     }
-    timer_free(lane->backlog_timer);
-    lane->backlog_timer = NULL;
+    timer_free(lane->output_timer);
+    lane->output_timer = NULL;
     lane->drain_timer = timer_new(lane->loop, DRAIN_LOOK_MS, true, lane_drain_look, lane);
 }
 
@@ -382,7 +385,7 @@ lane_free(struct lane *lane)
             peer_free_unused(peer);
         }
     }
-    timer_free(lane->backlog_timer);
+    timer_free(lane->output_timer);
     timer_free(lane->drain_timer);
     loop_free(lane->loop);
     free(lane);

@@ -50,7 +50,11 @@ arguments_read(int count, char **words, struct arguments *ret_arguments)
             return false;
         }
     }
-    if (a.path == NULL || a.initialize != (a.plan.officer != NULL)) {
+    if (a.initialize && a.plan.officer == NULL) {
+        fputs("--initialize needs --officer NAME\n", stderr);
+        return false;
+    }
+    if (a.path == NULL || (a.plan.officer != NULL && !a.initialize)) {
         return false;
     }
     *ret_arguments = a;
