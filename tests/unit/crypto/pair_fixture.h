@@ -124,6 +124,7 @@ parse(enum object_kind kind, view attributes, view secrets)
     CK_RV rv = algo_key_new(kind, attributes, secrets, &key);
 
     assert_true((rv == CKR_OK) == (key != NULL));
+    assert_int_equal(ERR_peek_error(), 0);
     algo_key_free(key);
     return rv;
 }
