@@ -86,7 +86,7 @@ number_len(view trimmed)
 }
 
 static void
-key_number_write(struct writer *w, view trimmed)
+integer_write(struct writer *w, view trimmed)
 {
     der_write_head(w, DER_INTEGER, number_len(trimmed));
     if (trimmed.data[0] >> 7 != 0) {
@@ -104,8 +104,8 @@ der_signature_write(struct writer *w, view r_and_s)
     view s = number_trim(view_slice(r_and_s, half, half));
 
     der_write_head(w, DER_SEQUENCE, 2 + number_len(r) + 2 + number_len(s));
-    key_number_write(w, r);
-    key_number_write(w, s);
+    integer_write(w, r);
+    integer_write(w, s);
 }
 
 static bool
