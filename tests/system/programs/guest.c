@@ -302,12 +302,17 @@ test_traces(void)
     int changed = 0, threads_before = threads();
     CK_SESSION_HANDLE session;
     CK_OBJECT_HANDLE public = 0, private = 0;
+    CK_INFO info;
 
     memset(before, 0, sizeof before);
     for (int i = 1; i < NSIG; i++) {
         sigaction(i, NULL, &before[i]);
     }
     session = p11_start(path, PIN);
+    check(p11->version.major == 2 && p11->version.minor == 40, "C_GetFunctionList gives 2.40");
+    MUST(p11->C_GetInfo(&info));
+    check(info.cryptokiVersion.major == 2 && info.cryptokiVersion.minor == 40,
+          "and its C_GetInfo says so");
     MUST(p11_generate_ec(session, NULL, &public, &private));
     MUST(sign(session, private));
     check(threads() == threads_before, "the library starts no thread");

@@ -12,6 +12,7 @@
  *   p11op MODULE digest MECHANISM IN OUT
  *   p11op MODULE random BYTES OUT
  *   p11op MODULE count LABEL
+ *   p11op MODULE attribute secret|public|private LABEL TYPE      TYPE in hexadecimal
  *
  * MECHANISM is a name without CKM_, then :iv=HEX :aad=HEX :tag=BITS :counter=BITS :hash=SHA256
  * :salt=BYTES where it wants parameters. With P11_CHUNK=N data goes in pieces of N bytes, else in
@@ -580,13 +581,31 @@ verify(char **args)
     return rv == CKR_OK ? 0 : 1;
 }
 
+/* The code of C_GetAttributeValue, and the value if there is one. */
+static void
+attribute(char **args)
+{
+    CK_OBJECT_CLASS class = strcmp(args[0], "secret") == 0   ? CKO_SECRET_KEY
+                            : strcmp(args[0], "public") == 0 ? CKO_PUBLIC_KEY
+                                                             : CKO_PRIVATE_KEY;
+    uint8_t value[1024];
+    CK_ATTRIBUTE attribute = { strtoul(args[2], NULL, 16), value, sizeof value };
+    CK_RV rv = p11->C_GetAttributeValue(session, key_of(args[1], class), &attribute, 1);
+
+    printf("%08lx ", rv);
+    for (CK_ULONG i = 0; rv == CKR_OK && i < attribute.ulValueLen; i++) {
+        printf("%02x", value[i]);
+    }
+    putchar('\n');
+}
+
 static const struct {
     const char *name;
     int args;
 } commands[] = {
     { "generate", 3 }, { "import", 3 },  { "import-rsa", 3 }, { "import-ec", 3 }, { "export", 2 },
     { "sign", 4 },     { "encrypt", 4 }, { "decrypt", 4 },    { "verify", 4 },    { "digest", 3 },
-    { "random", 2 },   { "count", 1 },
+    { "random", 2 },   { "count", 1 },   { "attribute", 3 },
 };
 
 int
@@ -623,6 +642,8 @@ main(int argc, char **argv)
 
         MUST(p11->C_GenerateRandom(session, out.data, out.len));
         to_file(args[1], out);
+    } else if (strcmp(what, "attribute") == 0) {
+        attribute(args);
     } else if (strcmp(what, "count") == 0) {
         printf("%lu\n", p11_find_label(session, args[0], NULL, 0));
     } else {
