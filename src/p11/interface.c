@@ -16,34 +16,18 @@ static const CK_FUNCTION_LIST functions_2_40 = {
 #include "pkcs11_headers/include/pkcs11f.h"
 };
 
-/* PKCS #11 v3.0, 5.4.3: the version is that of the interface by which one asks. */
-static CK_RV
-get_info_3_0(CK_INFO_PTR pInfo)
-{
-    CK_RV rv = C_GetInfo(pInfo);
-
-    if (rv == CKR_OK) {
-        pInfo->cryptokiVersion = (CK_VERSION){ 3, 0 };
-    }
-    return rv;
-}
-
-#define C_GetInfo get_info_3_0
 static const CK_FUNCTION_LIST_3_0 functions_3_0 = {
     .version = { 3, 0 },
-/* The macro above stands for the function only, not for the member. */
-#define CK_FUNCTION_ROW(name, params, args) ENTRY(name)
-#define ENTRY(function) function,
+#define CK_FUNCTION_ROW(name, params, args) .name = name,
 #define CK_FUNCTION_ROWS_UNTIL 0x0300
 #include "pkcs11_headers/include/pkcs11f.h"
 };
-#undef ENTRY
-#undef C_GetInfo
 
 static const char interface_name[] = "PKCS 11";
 
-/* The first is the one given to who has no wish. */
-static const struct offer {
+/* The first is the one given to who has no wish. Not constant, unlike the lists: pkcs11-spy
+ * puts its own list into the interface that it was given. */
+static struct offer {
     CK_VERSION version;
     CK_INTERFACE interface;
 } offers[] = {
@@ -102,7 +86,7 @@ C_GetInterface(CK_UTF8CHAR_PTR pInterfaceName, CK_VERSION_PTR pVersion,
     }
     for (size_t i = 0; i < ARRAY_COUNT(offers); i++) {
         if (offer_fits(&offers[i], (const char *)pInterfaceName, pVersion, flags)) {
-            *ppInterface = (CK_INTERFACE_PTR)(uintptr_t)&offers[i].interface;
+            *ppInterface = &offers[i].interface;
             return CKR_OK;
         }
     }

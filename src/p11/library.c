@@ -319,6 +319,31 @@ C_Finalize(CK_VOID_PTR pReserved)
     return CKR_OK;
 }
 
+/*
+ * An application that unloads us without C_Finalize: its descriptors are closed, unless a call
+ * is under way (this also runs when the process ends, and its threads may be anywhere). Takes
+ * no lock that it would have to wait for, and tells the daemon nothing.
+ */
+__attribute__((destructor)) static void
+library_unload(void)
+{
+    struct library *library;
+
+    if (!is_ready() || pthread_mutex_trylock(&lock) != 0) {
+        return;
+    }
+    library = current;
+    if (library != NULL && library->refs == 1) {
+        current = NULL;
+        client_abandon(library->client);
+        library->client = NULL;
+    } else {
+        library = NULL;
+    }
+    pthread_mutex_unlock(&lock);
+    library_free(library);
+}
+
 PUBLIC CK_RV
 C_GetInfo(CK_INFO_PTR pInfo)
 {
