@@ -223,6 +223,21 @@ link_send(struct link *link, const uint8_t *data, size_t len)
     return -1;
 }
 
+/* A link that is always a little behind must not grow without end: what is sent makes room
+ * once it is the larger part. */
+static void
+output_compact(struct link *link)
+{
+    struct writer *output = &link->output;
+    size_t left = output->len - link->output_sent;
+
+    if (link->output_sent > left) {
+        memmove(output->data, output->data + link->output_sent, left);
+        writer_truncate(output, left);
+        link->output_sent = 0;
+    }
+}
+
 static void
 link_write(struct link *link)
 {
@@ -234,6 +249,7 @@ link_write(struct link *link)
             return;
         }
         if (sent == 0) {
+            output_compact(link);
             link_want(link, true, true);
             return;
         }
