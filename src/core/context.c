@@ -43,6 +43,7 @@ context_unref(struct context *context)
         running_free(running);
     }
     table_clear(&context->objects);
+    pthread_mutex_destroy(&context->change);
     pthread_mutex_destroy(&context->lock);
     free(context);
 }
@@ -251,7 +252,8 @@ context_new(const uint8_t id[FRAME_CONTEXT_LEN])
     if (context == NULL) {
         return NULL;
     }
-    if (pthread_mutex_init(&context->lock, NULL) != 0) {
+    if (pthread_mutex_init(&context->lock, NULL) != 0 ||
+        pthread_mutex_init(&context->change, NULL) != 0) {
         free(context);
         return NULL;
     }

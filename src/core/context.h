@@ -40,7 +40,8 @@ struct context {
     uint32_t pid;
     _Atomic uint64_t last_used; /* clock.monotonic */
 
-    pthread_mutex_t lock; /* guards what follows */
+    pthread_mutex_t change; /* one change or removal of a session object at a time */
+    pthread_mutex_t lock;   /* guards what follows */
     enum role role;
     uint32_t user;
     uint64_t login;           /* number of the login, 0 when there is none */

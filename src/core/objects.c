@@ -103,11 +103,20 @@ object_may_change(const struct request *r, const struct object *object)
         object->owner == r->who.user) {
         return CKR_OK;
     }
-    if (r->who.user == 0) {
-        return rules_switch_on(r->rules, SWITCH_public_objects_open) ? CKR_OK
-                                                                     : CKR_USER_NOT_LOGGED_IN;
+    if (!object_is_private(object) && rules_switch_on(r->rules, SWITCH_public_objects_open)) {
+        return CKR_OK; /* Usage Guide, "Permitted object accesses" */
     }
-    return CKR_ACTION_PROHIBITED;
+    return r->who.user == 0 ? CKR_USER_NOT_LOGGED_IN : CKR_ACTION_PROHIBITED;
+}
+
+/*
+ * Whoever changes an object reads it, builds the next and puts that in its place, all under
+ * this lock. Session objects have their context's: the store's may be held while it waits.
+ */
+static pthread_mutex_t *
+change_lock(struct request *r, uint32_t handle)
+{
+    return handle_is_session(handle) ? &r->context->change : &r->hsm->change;
 }
 
 /* ---- change ---- */
@@ -190,7 +199,7 @@ object_replace(struct request *r, struct object *old, view attributes)
     } else {
         pthread_mutex_lock(&r->context->lock);
         /* Closing its session may have been faster; then it is gone and stays so. */
-        if (table_find(&r->context->objects, object->handle) == NULL) {
+        if (table_find(&r->context->objects, object->handle) != old) {
             rv = CKR_OBJECT_HANDLE_INVALID;
         } else if (!table_put(&r->context->objects, object)) {
             rv = CKR_DEVICE_MEMORY;
@@ -207,7 +216,6 @@ out:
 CK_RV
 handle_OBJECT_SET(struct request *r)
 {
-    struct hsm *hsm = r->hsm;
     struct object_set_request m;
     struct object *object = NULL;
     struct writer attributes;
@@ -220,7 +228,7 @@ handle_OBJECT_SET(struct request *r)
         return CODE_LATER;
     }
     writer_init(&attributes, ATTRIBUTES_BYTES_MAX);
-    pthread_mutex_lock(&hsm->change);
+    pthread_mutex_lock(change_lock(r, m.object));
     object = request_object(r, m.object);
     if (object == NULL) {
         rv = CKR_OBJECT_HANDLE_INVALID;
@@ -246,7 +254,7 @@ handle_OBJECT_SET(struct request *r)
     }
     rv = object_replace(r, object, writer_view(&attributes));
 out:
-    pthread_mutex_unlock(&hsm->change);
+    pthread_mutex_unlock(change_lock(r, m.object));
     object_unref(object);
     writer_clear(&attributes);
     return rv;
@@ -270,7 +278,7 @@ handle_OBJECT_DESTROY(struct request *r)
     if (!session && !request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    pthread_mutex_lock(&hsm->change);
+    pthread_mutex_lock(change_lock(r, m.object));
     object = request_object(r, m.object);
     if (object == NULL) {
         rv = CKR_OBJECT_HANDLE_INVALID;
@@ -307,7 +315,7 @@ handle_OBJECT_DESTROY(struct request *r)
         }
     }
 out:
-    pthread_mutex_unlock(&hsm->change);
+    pthread_mutex_unlock(change_lock(r, m.object));
     object_unref(object);
     return rv;
 }
