@@ -123,6 +123,14 @@ killed() {
     kill "-$1" "${@:2}" 2>/dev/null || true
 }
 
+# gone PID...: waits until they are; one whose parent has not looked yet is gone, too.
+gone() {
+    local pid
+    for pid in "$@"; do
+        while grep -q '^State:[[:blank:]]*[^ZX]' "/proc/$pid/status" 2>/dev/null; do sleep 0.02; done
+    done
+}
+
 # hsm_down DIR: stops it; with a sanitizer, its logs must be clean.
 hsm_down() {
     limit 60 "$BIN/azcloudhsm_dev" down --dir "$1" ||
