@@ -120,7 +120,8 @@ limit() {
 
 # killed SIGNAL PID...: quietly, if they are still there.
 killed() {
-    kill "-$1" "${@:2}" 2>/dev/null || true
+    kill "-$1" "${@:2}" 2>/dev/null
+    wait "${@:2}" 2>/dev/null || true
 }
 
 # gone PID...: waits until they are; one whose parent has not looked yet is gone, too.
