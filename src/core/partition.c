@@ -17,6 +17,21 @@
 #define SERVICE_ID 2u
 #define SERVICE_NAME "app_user"
 
+/* The engine's own hash over all records, where it keeps one. False: they are not whole. */
+static bool
+store_guard(struct store *store, const struct sealer *sealer)
+{
+    uint8_t key[32];
+    bool whole;
+
+    if (store->guard == NULL) {
+        return true;
+    }
+    whole = sealer_derive(sealer, VIEW_TEXT("store guard"), key) && store->guard(store, key);
+    wipe(key, sizeof key);
+    return whole;
+}
+
 /* ---- birth ---- */
 
 static CK_RV
@@ -105,6 +120,10 @@ hsm_initialize(const struct hsm_ports *ports, view master_key, const struct hsm_
         goto out;
     }
     ports->store->id(ports->store, sealer.store_id);
+    if (!store_guard(ports->store, &sealer)) {
+        rv = CKR_GENERAL_ERROR;
+        goto out;
+    }
     /* Nobody knows the service user's password: it belongs to the nodes themselves. */
     if (!ports->entropy->fill(ports->entropy, unknown, sizeof unknown)) {
         rv = CKR_FUNCTION_FAILED;
@@ -328,7 +347,7 @@ hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
     atomic_init(&hsm->revision, ports->store->revision(ports->store));
     /* Login numbers of different boots must differ; wall time moves faster than logins. */
     atomic_init(&hsm->logins, ports->clock->wall(ports->clock) << 20);
-    rv = hsm_load(hsm);
+    rv = store_guard(ports->store, &hsm->sealer) ? hsm_load(hsm) : CKR_GENERAL_ERROR;
     if (rv != CKR_OK) {
         goto fail;
     }

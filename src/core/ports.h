@@ -73,6 +73,10 @@ struct store {
     /* A block of numbers never given before, also after a crash: *ret_first .. +count-1. */
     bool (*next_numbers)(struct store *store, const char *counter, uint32_t count,
                          uint64_t start, uint64_t *ret_first);
+    /* Keeps a keyed hash over all records from now on, where the engine has one (else NULL).
+     * Called once, before the first transaction. False: these are not the records that were
+     * left, which was logged. */
+    bool (*guard)(struct store *store, const uint8_t key[32]);
     /* The revision of the last transaction. */
     uint64_t (*revision)(struct store *store);
     /* A consistent copy into a file that does not exist yet. */

@@ -109,3 +109,9 @@ record_name_view(const struct record_name *name)
 {
     return view_of(name->text, RECORD_NAME_LEN);
 }
+
+bool
+sealer_derive(const struct sealer *sealer, view use, uint8_t ret_key[32])
+{
+    return record_key(sealer, use, ret_key);
+}

@@ -32,6 +32,9 @@ MUST_USE CK_RV record_seal(const struct sealer *sealer, view name, unsigned part
 MUST_USE CK_RV record_open(const struct sealer *sealer, view name, unsigned part, view sealed,
                            uint64_t *ret_version, struct writer *out);
 
+/* A key for another use, derived from the sealer's for this store. */
+MUST_USE bool sealer_derive(const struct sealer *sealer, view use, uint8_t ret_key[32]);
+
 /* "o/0000a000": prefix and eight hexadecimal digits. */
 #define RECORD_NAME_LEN 10u
 struct record_name {

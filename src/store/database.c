@@ -24,6 +24,7 @@ enum query {
     QUERY_PUT,
     QUERY_DELETE,
     QUERY_SET_REVISION,
+    QUERY_GUARD,
     QUERY_EACH,
     QUERY_NUMBER_GET,
     QUERY_NUMBER_SET,
@@ -41,7 +42,8 @@ static const char *const queries[QUERY_COUNT] = {
     [QUERY_PUT] = ("INSERT INTO record (key, value, revision) VALUES (?1, ?2, ?3) "
                    "ON CONFLICT (key) DO UPDATE SET value = ?2, revision = ?3"),
     [QUERY_DELETE] = "DELETE FROM record WHERE key = ?1",
-    [QUERY_SET_REVISION] = "UPDATE store SET revision = ?1",
+    [QUERY_SET_REVISION] = "UPDATE store SET revision = ?1, guard = ?2",
+    [QUERY_GUARD] = "SELECT guard FROM store",
     [QUERY_EACH] = "SELECT key, value, revision FROM record ORDER BY key",
     [QUERY_NUMBER_GET] = "SELECT next FROM number WHERE counter = ?1",
     [QUERY_NUMBER_SET] = "INSERT OR REPLACE INTO number (counter, next) VALUES (?1, ?2)",
@@ -201,7 +203,7 @@ database_delete(struct database *database, view key)
 }
 
 bool
-database_set_revision(struct database *database, uint64_t revision)
+database_set_revision(struct database *database, uint64_t revision, view guard)
 {
     sqlite3_stmt *statement = database_query(database, QUERY_SET_REVISION);
 
@@ -209,7 +211,32 @@ database_set_revision(struct database *database, uint64_t revision)
         return false;
     }
     sqlite3_bind_int64(statement, 1, (sqlite3_int64)revision);
+    bind_view(statement, 2, guard);
     return statement_run(database, statement);
+}
+
+bool
+database_guard(struct database *database, uint8_t *room, size_t size, size_t *ret_len)
+{
+    sqlite3_stmt *statement = database_query(database, QUERY_GUARD);
+    bool good = false;
+
+    if (statement == NULL) {
+        return false;
+    }
+    if (sqlite3_step(statement) == SQLITE_ROW) {
+        size_t len = (size_t)sqlite3_column_bytes(statement, 0);
+
+        good = len <= size;
+        if (good && len > 0) {
+            memcpy(room, sqlite3_column_blob(statement, 0), len);
+        }
+        *ret_len = len;
+    } else {
+        (void)database_failed(database, sqlite3_sql(statement));
+    }
+    sqlite3_reset(statement);
+    return good;
 }
 
 static view
@@ -378,7 +405,8 @@ database_make(struct database *database, struct entropy *entropy)
         return false;
     }
     if (!database_exec(database, "make the tables",
-                       "CREATE TABLE store (id BLOB NOT NULL, revision INTEGER NOT NULL) STRICT;"
+                       "CREATE TABLE store (id BLOB NOT NULL, revision INTEGER NOT NULL,"
+                       " guard BLOB NOT NULL) STRICT;"
                        "CREATE TABLE number (counter TEXT PRIMARY KEY, next INTEGER NOT NULL)"
                        " STRICT;"
                        "CREATE TABLE record (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL,"
@@ -387,7 +415,7 @@ database_make(struct database *database, struct entropy *entropy)
                        "PRAGMA user_version = " TEXT(FORMAT_VERSION))) {
         return false;
     }
-    if (sqlite3_prepare_v2(database->handle, "INSERT INTO store VALUES (?1, 0)", -1, &statement,
+    if (sqlite3_prepare_v2(database->handle, "INSERT INTO store VALUES (?1, 0, x'')", -1, &statement,
                            NULL) != SQLITE_OK) {
         return database_failed(database, "write the head");
     }

@@ -37,7 +37,11 @@ void database_worked(struct database *database);
 MUST_USE bool database_revision_of(struct database *database, view key, uint64_t *ret_revision);
 MUST_USE bool database_put(struct database *database, view key, view value, uint64_t revision);
 MUST_USE bool database_delete(struct database *database, view key);
-MUST_USE bool database_set_revision(struct database *database, uint64_t revision);
+/* With the guard's value, empty when there is none. */
+MUST_USE bool database_set_revision(struct database *database, uint64_t revision, view guard);
+/* The guard's value is in room afterwards; *ret_len is 0 when there is none. */
+MUST_USE bool database_guard(struct database *database, uint8_t *room, size_t size,
+                             size_t *ret_len);
 
 /* See struct store; these make a transaction of their own where they need one. */
 bool database_each(struct database *database, store_visit *visit, void *arg);

@@ -7,7 +7,9 @@
 #include "store/sqlite.h"
 
 #include "base/log.h"
+#include "base/secret.h"
 #include "store/database.h"
+#include "store/guard.h"
 #include "store/txn.h"
 
 #include <pthread.h>
@@ -39,6 +41,7 @@ struct sqlite {
 
     pthread_mutex_t database_lock;
     struct database *database; /* under database_lock */
+    struct guard guard;        /* under database_lock */
 };
 
 static bool
@@ -59,13 +62,30 @@ compares_hold(struct database *database, const struct store_txn *txn, enum store
     return true;
 }
 
+/* The record leaves the sum as it was, and enters it as it is going to be. */
 static bool
-changes_run(struct database *database, const struct store_txn *txn, uint64_t revision)
+change_guarded(struct sqlite *sqlite, const struct store_change *change, uint64_t revision)
 {
+    uint64_t before;
+
+    if (!sqlite->guard.on) {
+        return true;
+    }
+    return database_revision_of(sqlite->database, change->key, &before) &&
+           (before == 0 || guard_remove(&sqlite->guard, change->key, before)) &&
+           (change->delete || guard_add(&sqlite->guard, change->key, revision));
+}
+
+static bool
+changes_run(struct sqlite *sqlite, const struct store_txn *txn, uint64_t revision)
+{
+    struct database *database = sqlite->database;
+
     for (size_t i = 0; i < txn->change_count; i++) {
         const struct store_change *change = txn->changes + i;
 
-        if (!(change->delete ? database_delete(database, change->key)
+        if (!change_guarded(sqlite, change, revision) ||
+            !(change->delete ? database_delete(database, change->key)
                              : database_put(database, change->key, change->value, revision))) {
             return false;
         }
@@ -74,8 +94,10 @@ changes_run(struct database *database, const struct store_txn *txn, uint64_t rev
 }
 
 static enum store_result
-submission_run(struct database *database, const struct store_txn *txn, uint64_t revision)
+submission_run(struct sqlite *sqlite, const struct store_txn *txn, uint64_t revision)
 {
+    struct database *database = sqlite->database;
+    const struct guard before = sqlite->guard;
     enum store_result result;
 
     if (!compares_hold(database, txn, &result)) {
@@ -84,9 +106,10 @@ submission_run(struct database *database, const struct store_txn *txn, uint64_t 
     if (!database_step(database, DATABASE_SAVEPOINT)) {
         return STORE_FAILED;
     }
-    if (changes_run(database, txn, revision)) {
+    if (changes_run(sqlite, txn, revision)) {
         return database_step(database, DATABASE_RELEASE) ? STORE_OK : STORE_FAILED;
     }
+    sqlite->guard = before;
     /* SQLite may have undone the whole group already (disk full, no memory). */
     if (database_in_transaction(database) &&
         (!database_step(database, DATABASE_ROLLBACK_TO) ||
@@ -96,15 +119,29 @@ submission_run(struct database *database, const struct store_txn *txn, uint64_t 
     return STORE_FAILED;
 }
 
+static bool
+revision_write(struct sqlite *sqlite, uint64_t revision)
+{
+    uint8_t value[GUARD_VALUE_LEN];
+
+    if (!sqlite->guard.on) {
+        return database_set_revision(sqlite->database, revision, VIEW_EMPTY);
+    }
+    return guard_value(&sqlite->guard, revision, value) &&
+           database_set_revision(sqlite->database, revision, view_of(value, sizeof value));
+}
+
 /* Runs all of the group, or marks all as failed. The revision that it reached. */
 static uint64_t
-group_run(struct database *database, struct submission *group, uint64_t revision)
+group_run(struct sqlite *sqlite, struct submission *group, uint64_t revision)
 {
+    struct database *database = sqlite->database;
+    const struct guard before = sqlite->guard;
     uint64_t reached = revision;
     bool good = database_step(database, DATABASE_BEGIN);
 
     for (struct submission *s = group; good && s != NULL; s = s->next) {
-        s->result = submission_run(database, s->txn, reached + 1);
+        s->result = submission_run(sqlite, s->txn, reached + 1);
         good = database_in_transaction(database);
         if (s->result == STORE_OK) {
             reached++;
@@ -115,12 +152,13 @@ group_run(struct database *database, struct submission *group, uint64_t revision
         database_rollback(database);        /* only refusals: nothing to write */
         return revision;
     }
-    if (good && database_set_revision(database, reached) &&
+    if (good && revision_write(sqlite, reached) &&
         database_step(database, DATABASE_COMMIT)) {
         database_worked(database);
         return reached;
     }
     database_rollback(database);
+    sqlite->guard = before;
     for (struct submission *s = group; s != NULL; s = s->next) {
         s->result = STORE_FAILED;
         s->revision = revision;
@@ -177,7 +215,7 @@ sqlite_write(void *arg)
 
     while ((group = group_take(sqlite)) != NULL) {
         pthread_mutex_lock(&sqlite->database_lock);
-        revision = group_run(sqlite->database, group, revision);
+        revision = group_run(sqlite, group, revision);
         pthread_mutex_unlock(&sqlite->database_lock);
 
         pthread_mutex_lock(&sqlite->queue_lock);
@@ -268,6 +306,61 @@ sqlite_backup(struct store *store, const char *path)
     return copied;
 }
 
+struct counting {
+    struct guard *guard;
+    size_t records;
+};
+
+static bool
+count_record(void *arg, view key, view value, uint64_t revision)
+{
+    struct counting *counting = arg;
+
+    UNUSED(value);
+    counting->records++;
+    return guard_add(counting->guard, key, revision);
+}
+
+/* Under the lock of the database. Do the records add up to what was left? */
+static bool
+guard_holds(struct sqlite *sqlite, uint64_t revision)
+{
+    struct counting counting = { .guard = &sqlite->guard };
+    uint8_t stored[GUARD_VALUE_LEN];
+    uint8_t counted[GUARD_VALUE_LEN];
+    size_t len;
+
+    if (!database_guard(sqlite->database, stored, sizeof stored, &len) ||
+        !database_each(sqlite->database, count_record, &counting)) {
+        return false;
+    }
+    if (len == 0 && counting.records == 0) {
+        return true; /* newly made */
+    }
+    if (!guard_value(&sqlite->guard, revision, counted) ||
+        !view_equal(view_of(stored, len), view_of(counted, sizeof counted))) {
+        log_err("store: its records are not those that were left: some were changed, removed or "
+                "put back behind our back, or the master key is another; restore a backup");
+        return false;
+    }
+    return true;
+}
+
+static bool
+sqlite_guard(struct store *store, const uint8_t key[32])
+{
+    struct sqlite *sqlite = (struct sqlite *)store;
+    uint64_t revision = store->revision(store);
+    bool holds;
+
+    pthread_mutex_lock(&sqlite->database_lock);
+    sqlite->guard = (struct guard){ .on = true };
+    memcpy(sqlite->guard.key, key, sizeof sqlite->guard.key);
+    holds = guard_holds(sqlite, revision);
+    pthread_mutex_unlock(&sqlite->database_lock);
+    return holds;
+}
+
 static void
 sqlite_free(struct sqlite *sqlite)
 {
@@ -275,6 +368,7 @@ sqlite_free(struct sqlite *sqlite)
     pthread_cond_destroy(&sqlite->queue_filled);
     pthread_mutex_destroy(&sqlite->queue_lock);
     pthread_mutex_destroy(&sqlite->database_lock);
+    wipe(&sqlite->guard, sizeof sqlite->guard);
     free(sqlite);
 }
 
@@ -305,6 +399,7 @@ sqlite_store_open(const char *path, struct entropy *entropy)
         .load_all = sqlite_load_all,
         .submit = sqlite_submit,
         .next_numbers = sqlite_next_numbers,
+        .guard = sqlite_guard,
         .revision = sqlite_revision,
         .backup = sqlite_backup,
         .close = sqlite_close,
