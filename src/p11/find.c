@@ -5,7 +5,7 @@
  */
 #include "p11/find.h"
 
-#include "p11/request.h"
+#include "p11/trip.h"
 #include "p11/task.h"
 #include "p11/template.h"
 
@@ -44,18 +44,18 @@ search_page(struct session *session, struct search *search)
     struct call call;
     CK_RV rv;
 
-    if ((rv = request_begin(library, &call)) != CKR_OK) {
+    if ((rv = trip_begin(library, &call)) != CKR_OK) {
         goto out;
     }
     find_request_write(call.body, &request);
-    if ((rv = request_send(library, session, &call, OPERATION_FIND)) != CKR_OK) {
+    if ((rv = trip_send(library, session, &call, OPERATION_FIND)) != CKR_OK) {
         goto out;
     }
     if (!find_reply_read(call.reply, &reply) || info_array_count(reply.found) > FIND_MAX) {
         rv = CKR_DEVICE_ERROR;
         goto out;
     }
-    rv = request_learn(library, epoch, reply.found, 0);
+    rv = trip_learn(library, epoch, reply.found, 0);
     search->count = 0;
     search->next = 0;
     search->more = reply.more;

@@ -3,7 +3,7 @@
  * C_GenerateKey and C_GenerateKeyPair.
  */
 #include "p11/object.h"
-#include "p11/request.h"
+#include "p11/trip.h"
 #include "p11/template.h"
 
 /* PKCS #11 v3.1, 5.18.1: the mechanism for this function, with its parameter. */
@@ -44,11 +44,11 @@ key_make(struct session *session, const struct mechanism *mechanism, view templa
     if (rv != CKR_OK) {
         return rv;
     }
-    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+    if ((rv = trip_begin(session->library, &call)) != CKR_OK) {
         goto out;
     }
     generate_key_request_write(call.body, &request);
-    if ((rv = request_send(session->library, session, &call, OPERATION_GENERATE_KEY)) != CKR_OK) {
+    if ((rv = trip_send(session->library, session, &call, OPERATION_GENERATE_KEY)) != CKR_OK) {
         goto out;
     }
     rv = generate_key_reply_read(call.reply, &reply) ? object_made(session, epoch, reply.made, 1)
@@ -100,11 +100,11 @@ pair_make(struct session *session, struct generate_pair_request *request,
                            &request->private_handle)) != CKR_OK) {
         return rv;
     }
-    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+    if ((rv = trip_begin(session->library, &call)) != CKR_OK) {
         goto out;
     }
     generate_pair_request_write(call.body, request);
-    if ((rv = request_send(session->library, session, &call, OPERATION_GENERATE_PAIR)) !=
+    if ((rv = trip_send(session->library, session, &call, OPERATION_GENERATE_PAIR)) !=
         CKR_OK) {
         goto out;
     }

@@ -6,7 +6,7 @@
  */
 #include "p11/library.h"
 
-#include "p11/request.h"
+#include "p11/trip.h"
 #include "p11/session.h"
 #include "p11/text.h"
 
@@ -176,8 +176,8 @@ token_ask(struct library *library)
     struct call call;
     CK_RV rv;
 
-    if ((rv = request_begin(library, &call)) == CKR_OK &&
-        (rv = request_send(library, NULL, &call, OPERATION_TOKEN)) == CKR_OK) {
+    if ((rv = trip_begin(library, &call)) == CKR_OK &&
+        (rv = trip_send(library, NULL, &call, OPERATION_TOKEN)) == CKR_OK) {
         if (token_reply_read(call.reply, &reply) && reply.policy < POLICY_COUNT) {
             token->policy = (enum policy)reply.policy;
             token->firmware = text_version(reply.firmware);

@@ -6,7 +6,7 @@
 #include "p11/login.h"
 
 #include "p11/task.h"
-#include "p11/request.h"
+#include "p11/trip.h"
 #include "p11/session.h"
 
 #include <string.h>
@@ -22,7 +22,7 @@ login_send(struct session *session, enum role role, view name, view password)
     struct call call;
     CK_RV rv;
 
-    if ((rv = request_begin(library, &call)) != CKR_OK) {
+    if ((rv = trip_begin(library, &call)) != CKR_OK) {
         goto out;
     }
     login_request_write(call.body, &request);
@@ -30,7 +30,7 @@ login_send(struct session *session, enum role role, view name, view password)
         rv = CKR_PIN_INCORRECT; /* a name that is no text is nobody's */
         goto out;
     }
-    rv = request_send(library, session, &call, OPERATION_LOGIN);
+    rv = trip_send(library, session, &call, OPERATION_LOGIN);
     if (rv == CKR_OK && !login_reply_read(call.reply, &reply)) {
         rv = CKR_DEVICE_ERROR;
     }
@@ -43,10 +43,10 @@ static CK_RV
 logout_send(struct library *library, const struct session *session)
 {
     struct call call;
-    CK_RV rv = request_begin(library, &call);
+    CK_RV rv = trip_begin(library, &call);
 
     if (rv == CKR_OK) {
-        rv = request_send(library, session, &call, OPERATION_LOGOUT);
+        rv = trip_send(library, session, &call, OPERATION_LOGOUT);
     }
     call_end(&call);
     return rv;

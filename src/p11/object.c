@@ -5,7 +5,7 @@
  */
 #include "p11/object.h"
 
-#include "p11/request.h"
+#include "p11/trip.h"
 #include "p11/template.h"
 
 CK_RV
@@ -34,7 +34,7 @@ object_made(struct session *session, uint64_t epoch, struct info_array made, siz
             session->remote = true;
         }
     }
-    return request_learn(session->library, epoch, made, session->number);
+    return trip_learn(session->library, epoch, made, session->number);
 }
 
 static CK_RV
@@ -49,11 +49,11 @@ create(struct session *session, view template, CK_OBJECT_HANDLE *ret_handle)
     if (rv != CKR_OK) {
         return rv;
     }
-    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+    if ((rv = trip_begin(session->library, &call)) != CKR_OK) {
         goto out;
     }
     object_create_request_write(call.body, &request);
-    if ((rv = request_send(session->library, session, &call, OPERATION_OBJECT_CREATE)) !=
+    if ((rv = trip_send(session->library, session, &call, OPERATION_OBJECT_CREATE)) !=
         CKR_OK) {
         goto out;
     }
@@ -107,11 +107,11 @@ copy(struct session *session, const struct key_info *source, view template,
     if (rv != CKR_OK) {
         return rv;
     }
-    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+    if ((rv = trip_begin(session->library, &call)) != CKR_OK) {
         goto out;
     }
     object_copy_request_write(call.body, &request);
-    if ((rv = request_send(session->library, session, &call, OPERATION_OBJECT_COPY)) != CKR_OK) {
+    if ((rv = trip_send(session->library, session, &call, OPERATION_OBJECT_COPY)) != CKR_OK) {
         goto out;
     }
     rv = object_copy_reply_read(call.reply, &reply) ? object_made(session, epoch, reply.made, 1)
@@ -139,7 +139,7 @@ C_CopyObject(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ATTRIBUTE_
     writer_init(&template, ATTRIBUTES_BYTES_MAX);
     if (phNewObject == NULL) {
         rv = CKR_ARGUMENTS_BAD;
-    } else if ((rv = request_object(session, hObject, false, &source)) == CKR_OK &&
+    } else if ((rv = trip_object(session, hObject, false, &source)) == CKR_OK &&
                (rv = template_take(pTemplate, ulCount, &template)) == CKR_OK) {
         rv = copy(session, &source, writer_view(&template), phNewObject);
     }
@@ -153,11 +153,11 @@ destroy(struct session *session, uint32_t handle)
 {
     const struct object_destroy_request request = { .object = handle };
     struct call call;
-    CK_RV rv = request_begin(session->library, &call);
+    CK_RV rv = trip_begin(session->library, &call);
 
     if (rv == CKR_OK) {
         object_destroy_request_write(call.body, &request);
-        rv = request_send(session->library, session, &call, OPERATION_OBJECT_DESTROY);
+        rv = trip_send(session->library, session, &call, OPERATION_OBJECT_DESTROY);
     }
     call_end(&call);
     if (rv == CKR_OK || rv == CKR_OBJECT_HANDLE_INVALID) {
@@ -176,7 +176,7 @@ C_DestroyObject(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject)
     if (rv != CKR_OK) {
         return rv;
     }
-    if ((rv = request_object(session, hObject, false, &info)) == CKR_OK) {
+    if ((rv = trip_object(session, hObject, false, &info)) == CKR_OK) {
         rv = destroy(session, info.handle);
     }
     session_end(session);
@@ -201,11 +201,11 @@ attributes_get(struct session *session, uint32_t handle, CK_ATTRIBUTE *attribute
         number_write(&types, (uint32_t)size_min(attributes[i].type, UINT32_MAX));
     }
     request.types.bytes = writer_view(&types);
-    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+    if ((rv = trip_begin(session->library, &call)) != CKR_OK) {
         goto out;
     }
     object_get_request_write(call.body, &request);
-    if ((rv = request_send(session->library, session, &call, OPERATION_OBJECT_GET)) != CKR_OK) {
+    if ((rv = trip_send(session->library, session, &call, OPERATION_OBJECT_GET)) != CKR_OK) {
         goto out;
     }
     if (!object_get_reply_read(call.reply, &reply) ||
@@ -248,7 +248,7 @@ C_GetAttributeValue(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject,
         rv = CKR_ARGUMENTS_BAD;
         goto out;
     }
-    if ((rv = request_object(session, hObject, false, &info)) != CKR_OK) {
+    if ((rv = trip_object(session, hObject, false, &info)) != CKR_OK) {
         goto out;
     }
     do {
@@ -275,15 +275,15 @@ attributes_set(struct session *session, uint32_t handle, view changes)
     struct call call;
     CK_RV rv;
 
-    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+    if ((rv = trip_begin(session->library, &call)) != CKR_OK) {
         goto out;
     }
     object_set_request_write(call.body, &request);
-    if ((rv = request_send(session->library, session, &call, OPERATION_OBJECT_SET)) != CKR_OK) {
+    if ((rv = trip_send(session->library, session, &call, OPERATION_OBJECT_SET)) != CKR_OK) {
         goto out;
     }
     rv = object_set_reply_read(call.reply, &reply)
-             ? request_learn(session->library, epoch, reply.changed, 0)
+             ? trip_learn(session->library, epoch, reply.changed, 0)
              : CKR_DEVICE_ERROR;
 out:
     call_end(&call);
@@ -305,7 +305,7 @@ C_SetAttributeValue(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject,
     writer_init(&changes, ATTRIBUTES_BYTES_MAX);
     if (pTemplate == NULL) {
         rv = CKR_ARGUMENTS_BAD;
-    } else if ((rv = request_object(session, hObject, false, &info)) == CKR_OK &&
+    } else if ((rv = trip_object(session, hObject, false, &info)) == CKR_OK &&
                (rv = template_take(pTemplate, ulCount, &changes)) == CKR_OK) {
         rv = attributes_set(session, info.handle, writer_view(&changes));
         if (rv == CKR_OBJECT_HANDLE_INVALID) {

@@ -2,7 +2,7 @@
  *
  * C_GenerateRandom and C_SeedRandom.
  */
-#include "p11/request.h"
+#include "p11/trip.h"
 #include "p11/session.h"
 
 #include "base/secret.h"
@@ -17,11 +17,11 @@ random_part(struct session *session, uint8_t *out, size_t len)
     struct call call;
     CK_RV rv;
 
-    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+    if ((rv = trip_begin(session->library, &call)) != CKR_OK) {
         goto out;
     }
     random_request_write(call.body, &request);
-    if ((rv = request_send(session->library, session, &call, OPERATION_RANDOM)) != CKR_OK) {
+    if ((rv = trip_send(session->library, session, &call, OPERATION_RANDOM)) != CKR_OK) {
         goto out;
     }
     if (!random_reply_read(call.reply, &reply) || reply.data.len != len) {
@@ -39,11 +39,11 @@ seed_part(struct session *session, uint8_t *seed, size_t len)
 {
     const struct seed_request request = { .data = view_of(seed, len) };
     struct call call;
-    CK_RV rv = request_begin(session->library, &call);
+    CK_RV rv = trip_begin(session->library, &call);
 
     if (rv == CKR_OK) {
         seed_request_write(call.body, &request);
-        rv = request_send(session->library, session, &call, OPERATION_SEED);
+        rv = trip_send(session->library, session, &call, OPERATION_SEED);
     }
     call_end(&call);
     return rv;

@@ -7,7 +7,7 @@
 
 #include "p11/login.h"
 #include "p11/task.h"
-#include "p11/request.h"
+#include "p11/trip.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -217,8 +217,8 @@ session_shut(struct session *session)
 
         cache_drop_session(library->cache, session->number);
         /* The session is over whether or not the HSM hears of it in time. */
-        if (request_begin(library, &call) == CKR_OK) {
-            CK_RV rv = request_send(library, session, &call, OPERATION_SESSION_CLOSE);
+        if (trip_begin(library, &call) == CKR_OK) {
+            CK_RV rv = trip_send(library, session, &call, OPERATION_SESSION_CLOSE);
 
             UNUSED(rv);
         }

@@ -7,7 +7,7 @@
 #include "p11/stream.h"
 
 #include "base/secret.h"
-#include "p11/request.h"
+#include "p11/trip.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -200,11 +200,11 @@ once(struct session *session, struct task *task, view in, view signature, struct
     struct call call;
     CK_RV rv;
 
-    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+    if ((rv = trip_begin(session->library, &call)) != CKR_OK) {
         goto out;
     }
     verb->ask(&call, task, in, signature, room_of(sink));
-    rv = request_send(session->library, session, &call, verb->request);
+    rv = trip_send(session->library, session, &call, verb->request);
     if (rv == CKR_BUFFER_TOO_SMALL && call.reply.len == sizeof(uint32_t)) {
         sink->total = load_u32(call.reply.data);
         goto out;
@@ -239,11 +239,11 @@ start(struct session *session, struct task *task, bool tag_only, view *ret_iv, u
     struct call call;
     CK_RV rv;
 
-    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+    if ((rv = trip_begin(session->library, &call)) != CKR_OK) {
         goto out;
     }
     start_request_write(call.body, &request);
-    if ((rv = request_send(session->library, session, &call, OPERATION_START)) != CKR_OK) {
+    if ((rv = trip_send(session->library, session, &call, OPERATION_START)) != CKR_OK) {
         session->remote = session->remote || rv == CKR_DEVICE_ERROR; /* it may have begun */
         key_doubt(session, task, rv);
         goto out;
@@ -270,11 +270,11 @@ update(struct session *session, struct task *task, view in, struct sink *sink)
     struct call call;
     CK_RV rv;
 
-    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+    if ((rv = trip_begin(session->library, &call)) != CKR_OK) {
         goto out;
     }
     update_request_write(call.body, &request);
-    if ((rv = request_send(session->library, session, &call, OPERATION_UPDATE)) != CKR_OK) {
+    if ((rv = trip_send(session->library, session, &call, OPERATION_UPDATE)) != CKR_OK) {
         task->bound = rv == CKR_DEVICE_ERROR; /* after its own refusals the HSM has nothing */
         goto out;
     }
@@ -308,11 +308,11 @@ stream_final(struct session *session, struct task *task, view signature, struct 
     struct call call;
     CK_RV rv;
 
-    if ((rv = request_begin(session->library, &call)) != CKR_OK) {
+    if ((rv = trip_begin(session->library, &call)) != CKR_OK) {
         goto out;
     }
     final_request_write(call.body, &request);
-    if ((rv = request_send(session->library, session, &call, OPERATION_FINAL)) != CKR_OK) {
+    if ((rv = trip_send(session->library, session, &call, OPERATION_FINAL)) != CKR_OK) {
         task->bound = rv == CKR_DEVICE_ERROR;
         goto out;
     }

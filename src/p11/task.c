@@ -6,7 +6,7 @@
 
 #include "base/secret.h"
 #include "p11/find.h"
-#include "p11/request.h"
+#include "p11/trip.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,11 +41,11 @@ task_end(struct session *session)
         const struct cancel_request request = { .function = (uint32_t)task->function };
         struct call call;
 
-        if (request_begin(session->library, &call) == CKR_OK) {
+        if (trip_begin(session->library, &call) == CKR_OK) {
             cancel_request_write(call.body, &request);
 
             /* Not heard, it goes with the session. */
-            CK_RV rv = request_send(session->library, session, &call, OPERATION_CANCEL);
+            CK_RV rv = trip_send(session->library, session, &call, OPERATION_CANCEL);
 
             UNUSED(rv);
         }
@@ -83,7 +83,7 @@ mechanism_keep(struct task *task, const struct mechanism *taken)
 static CK_RV
 key_take(struct session *session, CK_OBJECT_HANDLE handle, bool refresh, struct key_info *ret_key)
 {
-    CK_RV rv = request_object(session, handle, refresh, ret_key);
+    CK_RV rv = trip_object(session, handle, refresh, ret_key);
 
     if (rv == CKR_OBJECT_HANDLE_INVALID) {
         return CKR_KEY_HANDLE_INVALID;

@@ -3,7 +3,7 @@
  * Requests, and what their replies teach: codes are translated once, here, and key
  * information goes into the cache.
  */
-#include "p11/request.h"
+#include "p11/trip.h"
 
 #include "p11/session.h"
 
@@ -11,7 +11,7 @@
 #define CODE_FIRST 0xfffffff0u
 
 CK_RV
-request_begin(struct library *library, struct call *call)
+trip_begin(struct library *library, struct call *call)
 {
     CK_RV rv = call_begin(library->client, call);
 
@@ -20,7 +20,7 @@ request_begin(struct library *library, struct call *call)
 }
 
 CK_RV
-request_send(struct library *library, const struct session *session, struct call *call,
+trip_send(struct library *library, const struct session *session, struct call *call,
              enum operation operation)
 {
     uint32_t number = session == NULL ? 0 : session->number;
@@ -46,7 +46,7 @@ is_hidden(const struct library *library, uint64_t epoch, const struct key_info *
 }
 
 CK_RV
-request_learn(struct library *library, uint64_t epoch, struct info_array infos, uint32_t session)
+trip_learn(struct library *library, uint64_t epoch, struct info_array infos, uint32_t session)
 {
     size_t count = info_array_count(infos);
 
@@ -73,11 +73,11 @@ object_ask(struct session *session, uint32_t handle, struct key_info *ret_info)
     struct call call;
     CK_RV rv;
 
-    if ((rv = request_begin(library, &call)) != CKR_OK) {
+    if ((rv = trip_begin(library, &call)) != CKR_OK) {
         goto out;
     }
     find_request_write(call.body, &request);
-    if ((rv = request_send(library, session, &call, OPERATION_FIND)) != CKR_OK) {
+    if ((rv = trip_send(library, session, &call, OPERATION_FIND)) != CKR_OK) {
         goto out;
     }
     if (!find_reply_read(call.reply, &reply)) {
@@ -99,7 +99,7 @@ out:
 }
 
 CK_RV
-request_object(struct session *session, CK_OBJECT_HANDLE handle, bool refresh,
+trip_object(struct session *session, CK_OBJECT_HANDLE handle, bool refresh,
                struct key_info *ret_info)
 {
     struct library *library = session->library;

@@ -3,19 +3,19 @@
  * One request to the HSM from within a session: struct call of api/client.h, with the
  * session's number and mode, and with the reply's code made fit for an application.
  */
-#ifndef P11_REQUEST_H
-#define P11_REQUEST_H
+#ifndef P11_TRIP_H
+#define P11_TRIP_H
 
 #include "p11/library.h"
 
 /* call_begin(); call_end() must follow every one. CKR_DEVICE_ERROR, CKR_HOST_MEMORY. */
-MUST_USE CK_RV request_begin(struct library *library, struct call *call);
+MUST_USE CK_RV trip_begin(struct library *library, struct call *call);
 
 /*
  * call_send(). session may be NULL. A login that the HSM knows nothing of any more ends here
  * too. Codes of the protocol become CKR_GENERAL_ERROR.
  */
-MUST_USE CK_RV request_send(struct library *library, const struct session *session,
+MUST_USE CK_RV trip_send(struct library *library, const struct session *session,
                             struct call *call, enum operation operation);
 
 /*
@@ -23,7 +23,7 @@ MUST_USE CK_RV request_send(struct library *library, const struct session *sessi
  * after a logout meanwhile, private objects are passed over. session: of new session objects,
  * else 0.
  */
-MUST_USE CK_RV request_learn(struct library *library, uint64_t epoch, struct info_array infos,
+MUST_USE CK_RV trip_learn(struct library *library, uint64_t epoch, struct info_array infos,
                              uint32_t session);
 
 /*
@@ -31,7 +31,7 @@ MUST_USE CK_RV request_learn(struct library *library, uint64_t epoch, struct inf
  * CKR_OBJECT_HANDLE_INVALID when there is none that this process may use. refresh: ask the
  * HSM even if the cache knows.
  */
-MUST_USE CK_RV request_object(struct session *session, CK_OBJECT_HANDLE handle, bool refresh,
+MUST_USE CK_RV trip_object(struct session *session, CK_OBJECT_HANDLE handle, bool refresh,
                               struct key_info *ret_info);
 
 #endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/client.h without sockets: requests of the library go to an HSM in this process. They are
+ * counted, and the next of a kind can be made to fail.
+ */
+#ifndef TESTS_UNIT_P11_TRANSPORT_H
+#define TESTS_UNIT_P11_TRANSPORT_H
+
+#include "api/client.h"
+#include "core/hsm.h"
+
+/* Whose HSM answers from now on. */
+void transport_use(struct hsm *const *hsm);
+/* Requests since the last reset: all, and those of one operation. */
+unsigned transport_trips(void);
+unsigned transport_count(enum operation operation);
+void transport_reset(void);
+/* Clients that are open. */
+int transport_open(void);
+
+/* client_open() fails. */
+void transport_refuse(bool refuse);
+/* The next request of the operation is answered with the code, and does not arrive. */
+void transport_fail(enum operation operation, CK_RV code);
+/* All contexts lose their login and objects, as when a node that knew them is gone. */
+void transport_lose_contexts(void);
+
+#endif
