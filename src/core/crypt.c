@@ -389,6 +389,30 @@ fed_silently(struct running *running, view data, view signature, bool last)
     return rv;
 }
 
+/*
+ * Takes the session's operation out. It ends, and there is none, when its key was destroyed,
+ * lost the right to this function or is no longer seen by who asks.
+ */
+static struct running *
+running_take(struct request *r, CK_FLAGS function)
+{
+    struct running *running = context_take_running(r->context, r->frame->session, function);
+    struct object *now = NULL;
+    bool goes_on = running != NULL && running->op != NULL;
+
+    if (goes_on && running->key != NULL) {
+        now = request_object(r, running->key->handle);
+        goes_on = now == running->key ||
+                  (now != NULL && key_check(r->rules, running->row, function, &now->info) == CKR_OK);
+    }
+    object_unref(now);
+    if (!goes_on) {
+        running_free(running);
+        return NULL;
+    }
+    return running;
+}
+
 CK_RV
 handle_UPDATE(struct request *r)
 {
@@ -400,9 +424,8 @@ handle_UPDATE(struct request *r)
     if (!update_request_read(r->body, &m)) {
         return CODE_BAD_FRAME;
     }
-    running = context_take_running(r->context, r->frame->session, m.function);
-    if (running == NULL || running->op == NULL) {
-        running_free(running);
+    running = running_take(r, m.function);
+    if (running == NULL) {
         return CKR_OPERATION_NOT_INITIALIZED;
     }
     running->fed += m.data.len;
@@ -437,9 +460,8 @@ handle_FINAL(struct request *r)
     if (!final_request_read(r->body, &m)) {
         return CODE_BAD_FRAME;
     }
-    running = context_take_running(r->context, r->frame->session, m.function);
-    if (running == NULL || running->op == NULL) {
-        running_free(running);
+    running = running_take(r, m.function);
+    if (running == NULL) {
         return CKR_OPERATION_NOT_INITIALIZED;
     }
     if (!request_may_work(r, mechanism_work(running->row, running->function,
