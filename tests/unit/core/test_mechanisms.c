@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every row of the mechanism table does what it says, in one part and in many, and nothing
+ * else. A row that nobody exercises here fails.
+ */
+#include "unit/core/core_test.h"
+
+#define DATA_LEN 4096u
+
+struct bench {
+    struct fixture *f;
+    struct app *app;
+    struct rules rules;
+    struct pair rsa;
+    struct pair ec;
+    uint32_t aes;
+    uint32_t generic;
+    uint8_t data[DATA_LEN];
+};
+
+/* What a row is tried with. */
+struct sample {
+    const struct mechanism_row *row;
+    struct mechanism mechanism;
+    uint32_t forward;  /* encrypts or verifies */
+    uint32_t backward; /* decrypts or signs */
+    view data;
+};
+
+static struct bench *
+bench_new(struct fixture *f)
+{
+    struct bench *b = calloc(1, sizeof *b);
+    struct app *app = &f->cu1;
+
+    assert_non_null(b);
+    b->f = f;
+    b->app = app;
+    b->rules = (struct rules){ f->hsm.policy, INTERFACE_P11 };
+    b->rsa = generate_pair(app, CKM_RSA_PKCS_KEY_PAIR_GEN,
+                           LIST(ULONG(MODULUS_BITS, 2048), BOOL(ENCRYPT, true), VERIFY_USES),
+                           LIST(BOOL(DECRYPT, true), SIGN_USES));
+    b->ec = generate_pair(app, CKM_EC_KEY_PAIR_GEN, LIST(BYTES(EC_PARAMS, P256_OID), VERIFY_USES),
+                          LIST(SIGN_USES));
+    b->aes = generate(app, CKM_AES_KEY_GEN, LIST(AES_GENERATE));
+    b->generic = generate(app, CKM_GENERIC_SECRET_KEY_GEN, LIST(AES_GENERATE));
+    for (size_t i = 0; i < DATA_LEN; i++) {
+        b->data[i] = (uint8_t)(i * 7 + i / 256);
+    }
+    return b;
+}
+
+/* ---- samples ---- */
+
+static struct mechanism
+sample_mechanism(const struct bench *b, const struct mechanism_row *row, CK_FLAGS function)
+{
+    static const uint8_t zeros[12];
+    struct mechanism m = { .type = (uint32_t)row->type, .shape = row->params };
+    const struct hash_row *hash = hash_row(row->hash == HASH_NONE ? HASH_SHA256 : row->hash);
+    bool own_iv = rules_switch_on(b->rules, SWITCH_caller_iv) || function != CKF_ENCRYPT;
+
+    switch (row->params) {
+    case PARAMS_none:
+        break;
+    case PARAMS_iv:
+        m.params.iv.bytes = VIEW_TEXT("an iv of 16 byte");
+        break;
+    case PARAMS_ctr:
+        m.params.ctr.bits = 64;
+        m.params.ctr.block = VIEW_TEXT("an iv of 16 byte");
+        break;
+    case PARAMS_gcm:
+        m.params.gcm.iv = own_iv ? VIEW_TEXT("twelve bytes") : view_of(zeros, sizeof zeros);
+        m.params.gcm.aad = VIEW_TEXT("additional data");
+        m.params.gcm.tag_bits = 128;
+        break;
+    case PARAMS_oaep:
+        m.params.oaep.hash = CKM_SHA256;
+        m.params.oaep.mgf = CKG_MGF1_SHA256;
+        m.params.oaep.source = CKZ_DATA_SPECIFIED;
+        break;
+    case PARAMS_pss:
+        m.params.pss.hash = (uint32_t)hash->mechanism;
+        m.params.pss.mgf = (uint32_t)hash->mgf;
+        m.params.pss.salt_len = (uint32_t)hash->length;
+        break;
+    }
+    return m;
+}
+
+static struct sample
+sample_of(const struct bench *b, const struct mechanism_row *row, CK_FLAGS function)
+{
+    struct sample sample = { .row = row, .mechanism = sample_mechanism(b, row, function) };
+    size_t len = DATA_LEN - 5;
+
+    switch (row->key_type) {
+    case CKK_RSA:
+        sample.forward = b->rsa.public;
+        sample.backward = b->rsa.private;
+        break;
+    case CKK_EC:
+        sample.forward = b->ec.public;
+        sample.backward = b->ec.private;
+        break;
+    case CKK_AES:
+        sample.forward = sample.backward = b->aes;
+        break;
+    case CKK_GENERIC_SECRET:
+        sample.forward = sample.backward = b->generic;
+        break;
+    default:
+        break;
+    }
+    if (!row->multi) {
+        len = 32; /* a hash, a wrapped key */
+    } else if (row->out == OUT_same && row->params != PARAMS_ctr) {
+        len = DATA_LEN; /* whole blocks */
+    }
+    sample.data = view_of(b->data, len);
+    return sample;
+}
+
+/* ---- in many parts ---- */
+
+static const size_t chunks[] = { 1, 15, 16, 17, 1000, DATA_LEN };
+
+/* All of the output; false when a step failed, with the code of the last one in app->answer. */
+static bool
+in_parts(struct app *app, CK_FLAGS function, struct mechanism mechanism, uint32_t key, view data,
+         size_t chunk, view signature, struct writer *out)
+{
+    view part;
+
+    writer_reset(out);
+    if (app_start(app, function, mechanism, key) != CKR_OK) {
+        return false;
+    }
+    for (size_t at = 0; at < data.len; at += chunk) {
+        if (app_update(app, function, view_slice(data, at, chunk), &part) != CKR_OK) {
+            return false;
+        }
+        write_raw(out, part);
+    }
+    if (app_final(app, function, signature, &part) != CKR_OK) {
+        return false;
+    }
+    write_raw(out, part);
+    assert_true(writer_ok(out));
+    return true;
+}
+
+/* Decryption of an AEAD: once for the tag, once for the plaintext. */
+static bool
+in_two_passes(struct app *app, struct mechanism mechanism, uint32_t key, view data, size_t chunk,
+              struct writer *out)
+{
+    const struct start_request m = { CKF_DECRYPT, mechanism, key, true };
+    struct start_reply answer;
+    view part;
+
+    assert_ok(app_send_start(app, &m, &answer));
+    for (size_t at = 0; at < data.len; at += chunk) {
+        assert_ok(app_update(app, CKF_DECRYPT, view_slice(data, at, chunk), &part));
+        assert_int_equal(part.len, 0);
+    }
+    assert_ok(app_final(app, CKF_DECRYPT, VIEW_EMPTY, &part));
+    assert_int_equal(part.len, 0);
+    return in_parts(app, CKF_DECRYPT, mechanism, key, data, chunk, VIEW_EMPTY, out);
+}
+
+/* ---- functions ---- */
+
+static bool
+is_generated_iv(const struct bench *b, const struct sample *sample)
+{
+    return params_wants_iv(b->rules, CKF_ENCRYPT, &sample->mechanism);
+}
+
+static void
+try_encryption(struct bench *b, struct sample *sample)
+{
+    const struct encrypt_request m = { sample->mechanism, sample->forward, APP_ROOM_MAX,
+                                       sample->data };
+    struct encrypt_reply answer;
+    struct mechanism back = sample->mechanism;
+    uint8_t cipher[DATA_LEN + 64], iv[12];
+    struct writer out;
+    view plain;
+    size_t len;
+
+    writer_init(&out, DATA_LEN * 2);
+    assert_ok(app_send_encrypt(b->app, &m, &answer));
+    len = answer.data.len;
+    assert_true(len <= sizeof cipher);
+    memcpy(cipher, answer.data.data, len);
+    if (is_generated_iv(b, sample)) {
+        assert_int_equal(answer.iv.len, sizeof iv);
+        memcpy(iv, answer.iv.data, sizeof iv);
+        back.params.gcm.iv = view_of(iv, sizeof iv);
+    } else {
+        assert_int_equal(answer.iv.len, 0);
+    }
+    assert_false(view_equal(view_of(cipher, len), sample->data));
+
+    assert_ok(app_decrypt(b->app, back, sample->backward, view_of(cipher, len), &plain));
+    assert_view_equal(plain, sample->data);
+
+    for (size_t i = 0; sample->row->multi && i < ARRAY_COUNT(chunks); i++) {
+        if (!is_generated_iv(b, sample)) {
+            assert_true(in_parts(b->app, CKF_ENCRYPT, sample->mechanism, sample->forward,
+                                 sample->data, chunks[i], VIEW_EMPTY, &out));
+            assert_view_equal(writer_view(&out), view_of(cipher, len));
+        }
+        if (sample->row->out == OUT_tag) {
+            assert_true(in_two_passes(b->app, back, sample->backward, view_of(cipher, len),
+                                      chunks[i], &out));
+        } else {
+            assert_true(in_parts(b->app, CKF_DECRYPT, back, sample->backward,
+                                 view_of(cipher, len), chunks[i], VIEW_EMPTY, &out));
+        }
+        assert_view_equal(writer_view(&out), sample->data);
+    }
+    writer_clear(&out);
+}
+
+static void
+try_signature(struct bench *b, struct sample *sample)
+{
+    uint8_t signature[512], other[DATA_LEN];
+    size_t len = sample->data.len;
+    struct writer out;
+    view made;
+
+    writer_init(&out, 1024);
+    assert_ok(app_sign(b->app, sample->mechanism, sample->backward, sample->data, &made));
+    assert_in_range(made.len, 20, sizeof signature);
+    memcpy(signature, made.data, made.len);
+    made.data = signature;
+    assert_ok(app_verify(b->app, sample->mechanism, sample->forward, sample->data, made));
+
+    memcpy(other, sample->data.data, len);
+    other[len - 1] ^= 1;
+    assert_code(app_verify(b->app, sample->mechanism, sample->forward, view_of(other, len), made),
+                CKR_SIGNATURE_INVALID);
+    signature[made.len - 1] ^= 1;
+    assert_code(app_verify(b->app, sample->mechanism, sample->forward, sample->data, made),
+                CKR_SIGNATURE_INVALID);
+    signature[made.len - 1] ^= 1;
+    assert_code(app_verify(b->app, sample->mechanism, sample->forward, sample->data,
+                           view_slice(made, 0, made.len - 1)), CKR_SIGNATURE_LEN_RANGE);
+
+    for (size_t i = 0; sample->row->multi && i < ARRAY_COUNT(chunks); i++) {
+        assert_true(in_parts(b->app, CKF_VERIFY, sample->mechanism, sample->forward, sample->data,
+                             chunks[i], made, &out));
+        assert_int_equal(out.len, 0);
+        assert_false(in_parts(b->app, CKF_VERIFY, sample->mechanism, sample->forward,
+                              view_of(other, len), chunks[i], made, &out));
+        assert_code(b->app->answer.code, CKR_SIGNATURE_INVALID);
+        assert_true(in_parts(b->app, CKF_SIGN, sample->mechanism, sample->backward, sample->data,
+                             chunks[i], VIEW_EMPTY, &out));
+        assert_ok(app_verify(b->app, sample->mechanism, sample->forward, sample->data,
+                             writer_view(&out)));
+    }
+    writer_clear(&out);
+}
+
+static void
+try_digest(struct bench *b, struct sample *sample)
+{
+    uint8_t digest[64];
+    struct writer out;
+    view made;
+
+    writer_init(&out, 1024);
+    assert_ok(app_digest(b->app, sample->row->type, sample->data, &made));
+    assert_int_equal(made.len, hash_row(sample->row->hash)->length);
+    memcpy(digest, made.data, made.len);
+    for (size_t i = 0; i < ARRAY_COUNT(chunks); i++) {
+        assert_true(in_parts(b->app, CKF_DIGEST, sample->mechanism, 0, sample->data, chunks[i],
+                             VIEW_EMPTY, &out));
+        assert_view_equal(writer_view(&out), view_of(digest, made.len));
+    }
+    writer_clear(&out);
+}
+
+static void
+try_generation(struct bench *b, const struct mechanism_row *row)
+{
+    view template = row->key_type == CKK_EC ? LIST(BYTES(EC_PARAMS, P256_OID))
+                                            : LIST(ULONG(MODULUS_BITS, 2048));
+
+    if ((mechanism_limit(b->rules, row)->functions & CKF_GENERATE) != 0) {
+        generate(b->app, row->type, LIST(AES_GENERATE));
+    } else {
+        generate_pair(b->app, row->type, template, VIEW_EMPTY);
+    }
+}
+
+/* ---- the table ---- */
+
+static void
+every_mechanism_does_what_its_row_says(void **state)
+{
+    struct bench *b = bench_new(*state);
+    size_t count;
+    const struct mechanism_row *rows = mechanism_rows(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        CK_FLAGS functions = mechanism_limit(b->rules, &rows[i])->functions;
+        struct sample sample = sample_of(b, &rows[i], CKF_ENCRYPT);
+        unsigned tried = 0;
+
+        if ((functions & CKF_ENCRYPT) != 0 && (functions & CKF_DECRYPT) != 0) {
+            try_encryption(b, &sample);
+            tried++;
+        }
+        if ((functions & CKF_SIGN) != 0 && (functions & CKF_VERIFY) != 0) {
+            try_signature(b, &sample);
+            tried++;
+        }
+        if ((functions & CKF_DIGEST) != 0) {
+            try_digest(b, &sample);
+            tried++;
+        }
+        if ((functions & (CKF_GENERATE | CKF_GENERATE_KEY_PAIR)) != 0) {
+            try_generation(b, &rows[i]);
+            tried++;
+        }
+        if (tried == 0 && functions != 0) {
+            fail_msg("nobody tried %s", rows[i].name);
+        }
+    }
+    free(b);
+}
+
+static CK_RV
+try_function(struct bench *b, const struct sample *sample, CK_FLAGS function)
+{
+    view out;
+
+    switch (function) {
+    case CKF_ENCRYPT:
+        return app_encrypt(b->app, sample->mechanism, sample->forward, sample->data, &out);
+    case CKF_DECRYPT:
+        return app_decrypt(b->app, sample->mechanism, sample->backward, sample->data, &out);
+    case CKF_SIGN:
+        return app_sign(b->app, sample->mechanism, sample->backward, sample->data, &out);
+    case CKF_VERIFY:
+        return app_verify(b->app, sample->mechanism, sample->forward, sample->data, sample->data);
+    default:
+        return app_digest(b->app, sample->row->type, sample->data, &out);
+    }
+}
+
+static void
+no_mechanism_does_anything_else(void **state)
+{
+    static const CK_FLAGS functions[] = { CKF_ENCRYPT, CKF_DECRYPT, CKF_SIGN, CKF_VERIFY,
+                                          CKF_DIGEST };
+    struct bench *b = bench_new(*state);
+    size_t count;
+    const struct mechanism_row *rows = mechanism_rows(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        struct sample sample = sample_of(b, &rows[i], CKF_SIGN);
+
+        for (size_t k = 0; k < ARRAY_COUNT(functions); k++) {
+            bool offered = (mechanism_limit(b->rules, &rows[i])->functions & functions[k]) != 0;
+
+            if (!offered) {
+                assert_code(try_function(b, &sample, functions[k]), CKR_MECHANISM_INVALID);
+                assert_code(app_start(b->app, functions[k], sample.mechanism, sample.forward),
+                            CKR_MECHANISM_INVALID);
+            } else if (!rows[i].multi) {
+                bool forward = functions[k] == CKF_ENCRYPT || functions[k] == CKF_VERIFY;
+
+                assert_code(app_start(b->app, functions[k], sample.mechanism,
+                                      forward ? sample.forward : sample.backward),
+                            CKR_MECHANISM_INVALID);
+            }
+        }
+    }
+    free(b);
+}
+
+static void
+no_mechanism_takes_another_ones_key(void **state)
+{
+    struct bench *b = bench_new(*state);
+    const uint32_t keys[] = { b->rsa.public, b->rsa.private, b->ec.public, b->ec.private, b->aes,
+                              b->generic };
+    static const CK_FLAGS functions[] = { CKF_ENCRYPT, CKF_DECRYPT, CKF_SIGN, CKF_VERIFY };
+    size_t count;
+    const struct mechanism_row *rows = mechanism_rows(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < ARRAY_COUNT(functions) * ARRAY_COUNT(keys); k++) {
+            CK_FLAGS function = functions[k % ARRAY_COUNT(functions)];
+            uint32_t key = keys[k / ARRAY_COUNT(functions)];
+            struct sample sample = sample_of(b, &rows[i], function);
+            bool forward = function == CKF_ENCRYPT || function == CKF_VERIFY;
+
+            if ((mechanism_limit(b->rules, &rows[i])->functions & function) == 0 ||
+                key == (forward ? sample.forward : sample.backward)) {
+                continue;
+            }
+            sample.forward = sample.backward = key;
+            assert_code(try_function(b, &sample, function), CKR_KEY_TYPE_INCONSISTENT);
+        }
+    }
+    free(b);
+}
+
+/* Lengths around the block, and nothing at all. */
+static void
+any_length_of_data_goes_there_and_back(void **state)
+{
+    static const CK_MECHANISM_TYPE types[] = { CKM_AES_CBC_PAD, CKM_AES_CTR, CKM_AES_GCM };
+    struct bench *b = bench_new(*state);
+    uint8_t cipher[128];
+
+    for (size_t i = 0; i < ARRAY_COUNT(types); i++) {
+        const struct mechanism_row *row = mechanism_row(types[i]);
+        struct mechanism mechanism = sample_mechanism(b, row, CKF_ENCRYPT);
+
+        for (size_t len = 0; len <= 50; len++) {
+            view data = view_of(b->data, len);
+            bool exact;
+            view out;
+
+            assert_ok(app_encrypt(b->app, mechanism, b->aes, data, &out));
+            assert_int_equal(out.len, mechanism_output_len(row, CKF_ENCRYPT, NULL,
+                                                           params_tag_len(&mechanism), len,
+                                                           &exact));
+            assert_true(out.len <= sizeof cipher);
+            memcpy(cipher, out.data, out.len);
+            assert_ok(app_decrypt(b->app, mechanism, b->aes, view_of(cipher, out.len), &out));
+            assert_view_equal(out, data);
+        }
+    }
+    free(b);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STANDARD(every_mechanism_does_what_its_row_says),
+        AZURE(every_mechanism_does_what_its_row_says),
+        FIPS(every_mechanism_does_what_its_row_says),
+        STANDARD(no_mechanism_does_anything_else),
+        AZURE(no_mechanism_does_anything_else),
+        FIPS(no_mechanism_does_anything_else),
+        STANDARD(no_mechanism_takes_another_ones_key),
+        AZURE(no_mechanism_takes_another_ones_key),
+        STANDARD(any_length_of_data_goes_there_and_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
