@@ -24,12 +24,14 @@ struct hsm_birth {
 };
 
 /* Writes a new partition into an empty store. CKR_GENERAL_ERROR when it is not empty,
- * CKR_PIN_LEN_RANGE for the password, CKR_DEVICE_ERROR when the store fails. */
+ * CKR_ARGUMENTS_BAD for a text or the key, CKR_PIN_LEN_RANGE for the password,
+ * CKR_DEVICE_ERROR when the store fails. */
 MUST_USE CK_RV hsm_initialize(const struct hsm_ports *ports, view master_key,
                               const struct hsm_birth *birth);
 
 /* Loads everything. CKR_TOKEN_NOT_INITIALIZED for an empty store; CKR_GENERAL_ERROR when a
- * record does not open with this master key (logged with its name). Ports outlive the HSM. */
+ * record does not open with this master key (logged with its name); CKR_ARGUMENTS_BAD when that
+ * has not HSM_MASTER_KEY_LEN bytes. Ports outlive the HSM. */
 MUST_USE CK_RV hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm);
 void hsm_close(struct hsm *hsm);
 

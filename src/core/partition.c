@@ -93,6 +93,30 @@ birth_user(const struct sealer *sealer, uint32_t id, enum role role, const char 
     return rv;
 }
 
+static bool
+any_visit(void *arg, view key, view value, uint64_t revision)
+{
+    bool *any = arg;
+
+    UNUSED(key);
+    UNUSED(value);
+    UNUSED(revision);
+    *any = true;
+    return false;
+}
+
+/* Whatever a record is, it is not ours to write beside. */
+static CK_RV
+store_is_empty(struct store *store)
+{
+    bool any = false;
+
+    if (store->load_all(store, any_visit, &any)) {
+        return CKR_OK;
+    }
+    return any ? CKR_GENERAL_ERROR : CKR_DEVICE_ERROR;
+}
+
 CK_RV
 hsm_initialize(const struct hsm_ports *ports, view master_key, const struct hsm_birth *birth)
 {
@@ -110,6 +134,10 @@ hsm_initialize(const struct hsm_ports *ports, view master_key, const struct hsm_
     }
     if (!user_password_valid(birth->officer_password)) {
         return CKR_PIN_LEN_RANGE;
+    }
+    rv = store_is_empty(ports->store);
+    if (rv != CKR_OK) {
+        return rv;
     }
     writer_init(&partition, STORE_VALUE_MAX);
     writer_init(&officer, STORE_VALUE_MAX);
@@ -202,24 +230,31 @@ load_numbered(struct hsm *hsm, char prefix, uint32_t number, view value, uint64_
     return rv;
 }
 
-/* "x/0123abcd" -> 'x' and the number; false for any other name. */
+/* "x/0123abcd" -> 'x' and the number; false for any other name, or other letters of this one. */
 static bool
 name_parse(view key, char *ret_prefix, uint32_t *ret_number)
 {
     char text[9] = { 0 };
-    uint8_t number[4];
+    uint8_t bytes[4];
+    uint32_t number;
+    struct record_name name;
     size_t len;
 
-    if (key.len != RECORD_NAME_LEN || key.data[1] != '/') {
+    if (key.len != RECORD_NAME_LEN) {
         return false;
     }
     memcpy(text, key.data + 2, 8);
-    if (!hex_decode(text, number, sizeof number, &len) || len != sizeof number) {
+    if (!hex_decode(text, bytes, sizeof bytes, &len) || len != sizeof bytes) {
+        return false;
+    }
+    number = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+             bytes[3];
+    name = record_name((char)key.data[0], number);
+    if (!view_equal(record_name_view(&name), key)) {
         return false;
     }
     *ret_prefix = (char)key.data[0];
-    *ret_number = (uint32_t)number[0] << 24 | (uint32_t)number[1] << 16 |
-                  (uint32_t)number[2] << 8 | number[3];
+    *ret_number = number;
     return true;
 }
 
@@ -321,9 +356,13 @@ locks_init(struct hsm *hsm)
 CK_RV
 hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
 {
-    struct hsm *hsm = calloc(1, sizeof *hsm);
+    struct hsm *hsm;
     CK_RV rv = CKR_HOST_MEMORY;
 
+    if (master_key.len != HSM_MASTER_KEY_LEN) {
+        return CKR_ARGUMENTS_BAD;
+    }
+    hsm = calloc(1, sizeof *hsm);
     if (hsm == NULL) {
         return CKR_HOST_MEMORY;
     }
@@ -334,7 +373,7 @@ hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
         (struct sealer){ .key = secret_new(HSM_MASTER_KEY_LEN), .entropy = ports->entropy };
     if (!locks_init(hsm) || !context_table_init(&hsm->contexts) ||
         !replies_init(&hsm->replies) || hsm->sealer.key == NULL ||
-        hsm->boot_sealer.key == NULL || master_key.len != HSM_MASTER_KEY_LEN) {
+        hsm->boot_sealer.key == NULL) {
         goto fail;
     }
     if (!ports->entropy->fill(ports->entropy, secret_data(hsm->boot_sealer.key),

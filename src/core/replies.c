@@ -46,6 +46,7 @@ reply_name_parse(view text, struct reply_key *ret_key)
     char number[17] = { 0 };
     uint8_t bytes[8];
     struct reply_key key = { .request = 0 };
+    struct reply_name name;
     size_t len;
 
     if (text.len != REPLY_NAME_LEN || memcmp(text.data, "r/", 2) != 0 ||
@@ -61,6 +62,10 @@ reply_name_parse(view text, struct reply_key *ret_key)
     }
     for (size_t i = 0; i < sizeof bytes; i++) {
         key.request = key.request << 8 | bytes[i];
+    }
+    name = reply_name(&key);
+    if (!view_equal(reply_name_view(&name), text)) {
+        return false; /* the same in other letters */
     }
     *ret_key = key;
     return true;
