@@ -83,6 +83,9 @@ context_new(struct peer *peer, const struct hello_request *hello)
     struct context *context;
 
     if (uid_contexts(daemon, peer->uid) >= UID_CONTEXTS_MAX) {
+        contexts_check(daemon); /* those that have ended meanwhile do not count */
+    }
+    if (uid_contexts(daemon, peer->uid) >= UID_CONTEXTS_MAX) {
         log_wrn("uid %u has %u contexts; no more are given", peer->uid, UID_CONTEXTS_MAX);
         return NULL;
     }
