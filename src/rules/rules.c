@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Policies and their switches, return codes with names and ranks, hash functions: three
- * small tables and the questions that they answer.
+ * Policies and their switches, return codes and their ranks, hash functions: three small
+ * tables and the questions that they answer.
  */
 #include "rules/rules.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 static const char *const policy_names[POLICY_COUNT] = {
@@ -30,11 +29,10 @@ static const bool switches[SWITCH_COUNT][POLICY_COUNT] = {
 struct return_row {
     CK_RV rv;
     int rank;
-    const char *name;
 };
 
-/* { CKR_HOST_MEMORY, 3, "CKR_HOST_MEMORY" } */
-#define RETURN(name, rank) { CKR_##name, rank, "CKR_" #name },
+/* { CKR_HOST_MEMORY, 3 } */
+#define RETURN(name, rank) { CKR_##name, rank },
 static const struct return_row returns[] = {
 #include "rules/returns.def"
 };
@@ -83,19 +81,6 @@ return_row(CK_RV rv)
         }
     }
     return NULL;
-}
-
-const char *
-return_name(CK_RV rv)
-{
-    static _Thread_local char number[sizeof "CKR_0x" + 2 * sizeof(CK_RV)];
-    const struct return_row *row = return_row(rv);
-
-    if (row != NULL) {
-        return row->name;
-    }
-    snprintf(number, sizeof number, "CKR_0x%08lx", rv);
-    return number;
 }
 
 /* A code without a row is of the last group: the standard's own codes say more. */
