@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The outside world fails: for every operation that writes, the n-th call to store, entropy
+ * or audit fails, for n from 1 on until none does. Each time the code is an error, nothing
+ * has changed, and the operation succeeds when it is tried again.
+ */
+#include "unit/core/core_test.h"
+
+#define CALLS (CALL_SUBMIT | CALL_NUMBERS | CALL_ENTROPY | CALL_AUDIT)
+
+/* What the operations of one test work on. */
+struct tried {
+    struct fixture *f;
+    struct app *app;
+    uint32_t token;
+    uint32_t session;
+};
+
+typedef CK_RV attempt(struct tried *tried);
+
+/* All that can be seen from outside. */
+struct seen {
+    struct hsm_state state;
+    size_t objects;       /* that the user finds */
+    uint64_t attributes;  /* of the two objects worked on */
+};
+
+static uint64_t
+attributes_hash(struct app *app, uint32_t object)
+{
+    static const CK_ATTRIBUTE_TYPE types[] = { CKA_LABEL, CKA_UNIQUE_ID, CKA_ENCRYPT };
+    uint64_t hash = 17;
+
+    for (size_t i = 0; i < ARRAY_COUNT(types); i++) {
+        struct attribute attribute = { 0 };
+
+        hash = hash * 31 + app_get(app, object, types[i], &attribute);
+        for (size_t k = 0; k < attribute.value.len; k++) {
+            hash = hash * 31 + attribute.value.data[k];
+        }
+    }
+    return hash;
+}
+
+static struct seen
+look(struct tried *tried)
+{
+    return (struct seen){
+        .state = hsm_fixture_state(&tried->f->hsm),
+        .objects = app_count(&tried->f->cu1),
+        .attributes = attributes_hash(&tried->f->cu1, tried->token) ^
+                      attributes_hash(&tried->f->cu1, tried->session),
+    };
+}
+
+static bool
+seen_equal(struct seen a, struct seen b)
+{
+    return hsm_state_equal(a.state, b.state) && a.objects == b.objects &&
+           a.attributes == b.attributes;
+}
+
+/* How many calls the operation makes when all is well. */
+static int
+fail_each_call(struct fixture *f, attempt *attempt)
+{
+    struct tried tried = { .f = f, .app = &f->cu1 };
+    struct seen before;
+    int n = 1;
+    CK_RV rv;
+
+    tried.token = create(&f->cu1, LIST(AES_CREATE, TOKEN_YES, BYTES(LABEL, "old")));
+    tried.session = create(&f->cu1, LIST(AES_CREATE, BYTES(LABEL, "old")));
+    before = look(&tried);
+    for (;; n++) {
+        outside_fail(&f->hsm.outside, CALLS, n);
+        rv = attempt(&tried);
+        if (!outside_mend(&f->hsm.outside)) {
+            break;
+        }
+        assert_true(rv == CKR_DEVICE_ERROR || rv == CKR_FUNCTION_FAILED);
+        assert_true(seen_equal(before, look(&tried)));
+        assert_ok(hsm_fixture_try_open(&f->hsm));
+    }
+    assert_ok(rv);
+    assert_false(seen_equal(before, look(&tried)));
+    /* Memory and store are of one mind. */
+    before = look(&tried);
+    hsm_fixture_reopen(&f->hsm);
+    assert_ok(app_attach(&f->cu1));
+    assert_int_equal(hsm_fixture_state(&f->hsm).objects, before.state.objects);
+    assert_int_equal(hsm_fixture_state(&f->hsm).users, before.state.users);
+    return n - 1;
+}
+
+/* ---- the operations ---- */
+
+static CK_RV
+create_token(struct tried *tried)
+{
+    return app_create(tried->app, LIST(AES_CREATE, TOKEN_YES), NULL);
+}
+
+static CK_RV
+create_session(struct tried *tried)
+{
+    return app_create(tried->app, LIST(AES_CREATE), NULL);
+}
+
+static CK_RV
+create_certificate(struct tried *tried)
+{
+    return app_create(tried->app, LIST(ULONG(CLASS, CKO_CERTIFICATE),
+                                      ULONG(CERTIFICATE_TYPE, CKC_X_509), BYTES(SUBJECT, "s"),
+                                      BYTES(VALUE, "v"), TOKEN_YES), NULL);
+}
+
+static CK_RV
+copy_token(struct tried *tried)
+{
+    return app_copy(tried->app, tried->token, VIEW_EMPTY, NULL);
+}
+
+static CK_RV
+copy_session(struct tried *tried)
+{
+    return app_copy(tried->app, tried->session, VIEW_EMPTY, NULL);
+}
+
+static CK_RV
+set_token(struct tried *tried)
+{
+    return app_set(tried->app, tried->token, LIST(BYTES(LABEL, "new")));
+}
+
+static CK_RV
+set_session(struct tried *tried)
+{
+    return app_set(tried->app, tried->session, LIST(BYTES(LABEL, "new")));
+}
+
+static CK_RV
+destroy_token(struct tried *tried)
+{
+    return app_destroy(tried->app, tried->token);
+}
+
+static CK_RV
+destroy_session(struct tried *tried)
+{
+    return app_destroy(tried->app, tried->session);
+}
+
+static CK_RV
+generate_token(struct tried *tried)
+{
+    return app_generate(tried->app, CKM_AES_KEY_GEN, LIST(AES_GENERATE, TOKEN_YES), NULL);
+}
+
+static CK_RV
+generate_session(struct tried *tried)
+{
+    return app_generate(tried->app, CKM_GENERIC_SECRET_KEY_GEN, LIST(AES_GENERATE), NULL);
+}
+
+static CK_RV
+generate_tokens(struct tried *tried)
+{
+    return app_generate_pair(tried->app, CKM_EC_KEY_PAIR_GEN,
+                             LIST(BYTES(EC_PARAMS, P256_OID), TOKEN_YES), LIST(TOKEN_YES), NULL,
+                             NULL);
+}
+
+static CK_RV
+generate_sessions(struct tried *tried)
+{
+    return app_generate_pair(tried->app, CKM_EC_KEY_PAIR_GEN, LIST(BYTES(EC_PARAMS, P256_OID)),
+                             VIEW_EMPTY, NULL, NULL);
+}
+
+static CK_RV
+generate_token_and_session(struct tried *tried)
+{
+    return app_generate_pair(tried->app, CKM_EC_KEY_PAIR_GEN, LIST(BYTES(EC_PARAMS, P256_OID)),
+                             LIST(TOKEN_YES), NULL, NULL);
+}
+
+static CK_RV
+make_user(struct tried *tried)
+{
+    return app_make_user(&tried->f->officer, ROLE_CU, "cu3", "password");
+}
+
+static CK_RV
+change_password(struct tried *tried)
+{
+    return app_set_password(&tried->f->officer, ROLE_CU, USER2_NAME, "password");
+}
+
+static CK_RV
+delete_user(struct tried *tried)
+{
+    return app_delete_user(&tried->f->officer, ROLE_CU, USER2_NAME);
+}
+
+/* A test of each, with the least number of calls that it has to make. */
+#define FAULT_TEST(attempt, calls)                                  \
+    static void                                                     \
+    attempt##_succeeds_or_changes_nothing(void **state)             \
+    {                                                               \
+        assert_true(fail_each_call(*state, attempt) >= (calls));    \
+    }
+
+/* Id, value, head and reply each want entropy; then audit and transaction. The number is of a
+ * block that the first attempt got. */
+FAULT_TEST(create_token, 6)
+FAULT_TEST(create_session, 3)
+FAULT_TEST(create_certificate, 5)
+FAULT_TEST(copy_token, 6)
+FAULT_TEST(copy_session, 3)
+FAULT_TEST(set_token, 5)
+FAULT_TEST(set_session, 2)
+FAULT_TEST(destroy_token, 3)
+FAULT_TEST(destroy_session, 1)
+FAULT_TEST(generate_token, 7)
+FAULT_TEST(generate_session, 4)
+FAULT_TEST(generate_tokens, 9)
+FAULT_TEST(generate_sessions, 5)
+FAULT_TEST(generate_token_and_session, 7)
+FAULT_TEST(make_user, 5)
+FAULT_TEST(change_password, 4)
+FAULT_TEST(delete_user, 3)
+
+/* ---- the rest ---- */
+
+/* A login writes nothing but its count of failures. */
+static void
+a_failing_login_counts_at_most_one_failure(void **state)
+{
+    struct fixture *f = *state;
+    struct hsm_state before = hsm_fixture_state(&f->hsm);
+    int n = 1;
+    CK_RV rv;
+
+    for (;; n++) {
+        uint32_t failures = app_failures(&f->nobody, USER1_NAME);
+
+        outside_fail(&f->hsm.outside, CALLS, n);
+        rv = app_login(&f->nobody, ROLE_CU, USER1_NAME, USER1_PASSWORD);
+        if (!outside_mend(&f->hsm.outside)) {
+            break;
+        }
+        assert_true(rv == CKR_DEVICE_ERROR || rv == CKR_FUNCTION_FAILED);
+        assert_code(app_logout(&f->nobody), CKR_USER_NOT_LOGGED_IN);
+        assert_true(app_failures(&f->nobody, USER1_NAME) <= failures + 1);
+        assert_true(hsm_state_equal(before, hsm_fixture_state(&f->hsm)));
+    }
+    assert_ok(rv);
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), 0);
+    assert_in_range(n, 5, 8);
+}
+
+static void
+what_only_reads_asks_nobody_outside(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t key = create(&f->cu1, LIST(AES_CREATE, TOKEN_YES));
+    view out;
+
+    outside_fail(&f->hsm.outside, CALL_ANY, 1);
+
+    assert_true(app_finds(&f->cu1, key));
+    (void)get_bool(&f->cu1, key, CKA_TOKEN);
+    assert_ok(app_encrypt(&f->cu1, mechanism_plain(CKM_AES_ECB), key,
+                          VIEW_TEXT("0123456789abcdef"), &out));
+    assert_ok(app_digest(&f->cu1, CKM_SHA256, VIEW_TEXT("x"), &out));
+    assert_ok(app_logout(&f->cu1));
+    assert_ok(app_attach(&f->nobody));
+    assert_ok(app_detach(&f->nobody));
+    assert_false(outside_mend(&f->hsm.outside));
+}
+
+static void
+a_reply_that_cannot_be_swept_is_swept_after_the_next_start(void **state)
+{
+    struct fixture *f = *state;
+
+    create(&f->cu1, LIST(PRIVATE_DATA, TOKEN_YES));
+    outside_move_clock(&f->hsm.outside, REPLY_LIFE_MS + 1);
+    outside_fail(&f->hsm.outside, CALL_SUBMIT, 1);
+    hsm_sweep(f->hsm.hsm, UINT64_MAX);
+    assert_true(outside_mend(&f->hsm.outside));
+    assert_int_equal(outside_count(&f->hsm.outside, "r/"), 1);
+
+    hsm_fixture_reopen(&f->hsm);
+    hsm_sweep(f->hsm.hsm, UINT64_MAX);
+    assert_int_equal(outside_count(&f->hsm.outside, "r/"), 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        AZURE(create_token_succeeds_or_changes_nothing),
+        AZURE(create_session_succeeds_or_changes_nothing),
+        AZURE(create_certificate_succeeds_or_changes_nothing),
+        AZURE(copy_token_succeeds_or_changes_nothing),
+        AZURE(copy_session_succeeds_or_changes_nothing),
+        AZURE(set_token_succeeds_or_changes_nothing),
+        AZURE(set_session_succeeds_or_changes_nothing),
+        AZURE(destroy_token_succeeds_or_changes_nothing),
+        AZURE(destroy_session_succeeds_or_changes_nothing),
+        AZURE(generate_token_succeeds_or_changes_nothing),
+        AZURE(generate_session_succeeds_or_changes_nothing),
+        AZURE(generate_tokens_succeeds_or_changes_nothing),
+        AZURE(generate_sessions_succeeds_or_changes_nothing),
+        AZURE(generate_token_and_session_succeeds_or_changes_nothing),
+        AZURE(make_user_succeeds_or_changes_nothing),
+        AZURE(change_password_succeeds_or_changes_nothing),
+        AZURE(delete_user_succeeds_or_changes_nothing),
+        AZURE(a_failing_login_counts_at_most_one_failure),
+        AZURE(what_only_reads_asks_nobody_outside),
+        AZURE(a_reply_that_cannot_be_swept_is_swept_after_the_next_start),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Requests that come again: what changed something once does not change it twice, and says
+ * what it said the first time.
+ */
+#include "unit/core/core_test.h"
+
+/* ---- the table ---- */
+
+static void
+names_are_read_back_as_they_were_written(void **state)
+{
+    const struct reply_key key = { { 0xab, 0xcd, 1 }, 0x0123456789abcdef };
+    struct reply_name name = reply_name(&key);
+    struct reply_key again;
+
+    UNUSED(state);
+    assert_string_equal(name.text, "r/abcd0100000000000000000000000000/0123456789abcdef");
+    assert_true(reply_name_parse(reply_name_view(&name), &again));
+    assert_memory_equal(again.context, key.context, FRAME_CONTEXT_LEN);
+    assert_true(again.request == key.request);
+
+    for (size_t i = 0; i < REPLY_NAME_LEN; i++) {
+        char kept = name.text[i];
+
+        name.text[i] = 'G';
+        assert_false(reply_name_parse(reply_name_view(&name), &again));
+        name.text[i] = kept;
+        assert_false(reply_name_parse(view_of(name.text, i), &again));
+    }
+    name.text[2] = 'A';
+    assert_false(reply_name_parse(reply_name_view(&name), &again));
+}
+
+static size_t gone_count;
+
+static void
+count_gone(void *arg, const struct reply_key *key)
+{
+    UNUSED(arg);
+    assert_int_equal(key->request, 2);
+    gone_count++;
+}
+
+static void
+replies_are_kept_by_context_and_number_for_their_time(void **state)
+{
+    const struct reply_key one = { { 1 }, 1 }, two = { { 1 }, 2 }, other = { { 2 }, 1 };
+    struct replies replies;
+    struct writer out;
+
+    UNUSED(state);
+    assert_true(replies_init(&replies));
+    writer_init(&out, 64);
+    replies_keep(&replies, &one, 100, false, VIEW_TEXT("one"));
+    replies_keep(&replies, &two, 100, true, VIEW_TEXT("two"));
+    replies_keep(&replies, &one, 200, false, VIEW_TEXT("not this one"));
+
+    assert_true(replies_find(&replies, &one, &out));
+    assert_view_equal(writer_view(&out), VIEW_TEXT("one"));
+    assert_false(replies_find(&replies, &other, &out));
+
+    gone_count = 0;
+    replies_sweep(&replies, 100, count_gone, NULL);
+    assert_true(replies_find(&replies, &two, &out));
+    replies_sweep(&replies, 101, count_gone, NULL);
+    assert_false(replies_find(&replies, &one, &out));
+    assert_false(replies_find(&replies, &two, &out));
+    assert_int_equal(gone_count, 1); /* the one that is in the store too */
+    assert_int_equal(replies.count, 0);
+    writer_clear(&out);
+    replies_clear(&replies);
+}
+
+/* ---- requests ---- */
+
+/* The same request twice, in the same words. */
+struct twice {
+    enum operation operation;
+    struct writer body;
+    uint8_t reply[FRAME_BODY_MAX];
+    size_t reply_len;
+};
+
+static void
+first_time(struct app *app, struct twice *twice)
+{
+    view body;
+
+    assert_ok(app_call(app, twice->operation, writer_view(&twice->body), &body));
+    memcpy(twice->reply, body.data, body.len);
+    twice->reply_len = body.len;
+}
+
+static void
+second_time(struct app *app, struct twice *twice)
+{
+    view body = VIEW_EMPTY;
+
+    assert_ok(app_repeat(app, twice->operation, writer_view(&twice->body), &body));
+    assert_view_equal(body, view_of(twice->reply, twice->reply_len));
+    assert_int_equal(app->place_count, 0); /* it is answered on the loop */
+}
+
+#define TWICE(OPERATION, name, ...)                                                          \
+    do {                                                                                     \
+        static struct twice twice;                                                           \
+        struct hsm_state after;                                                              \
+                                                                                             \
+        twice.operation = OPERATION_##OPERATION;                                             \
+        writer_init(&twice.body, FRAME_BODY_MAX);                                            \
+        name##_request_write(&twice.body, &(struct name##_request){ __VA_ARGS__ });          \
+        first_time(app, &twice);                                                             \
+        after = hsm_fixture_state(&f->hsm);                                                  \
+        second_time(app, &twice);                                                            \
+        assert_true(hsm_state_equal(after, hsm_fixture_state(&f->hsm)));                     \
+        writer_clear(&twice.body);                                                           \
+    } while (0)
+
+static void
+whatever_changes_something_changes_it_once(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = &f->cu1;
+    uint32_t object = create(app, LIST(PRIVATE_DATA, TOKEN_YES));
+    uint32_t session = create(app, LIST(PRIVATE_DATA));
+
+    TWICE(OBJECT_CREATE, object_create, 0, LIST(PRIVATE_DATA, TOKEN_YES));
+    TWICE(OBJECT_CREATE, object_create, HANDLE_SESSION_FIRST + 100, LIST(PRIVATE_DATA));
+    TWICE(OBJECT_COPY, object_copy, object, 0, VIEW_EMPTY);
+    TWICE(OBJECT_SET, object_set, object, LIST(BYTES(LABEL, "x")));
+    TWICE(OBJECT_SET, object_set, session, LIST(BYTES(LABEL, "x")));
+    TWICE(OBJECT_DESTROY, object_destroy, object);
+    TWICE(OBJECT_DESTROY, object_destroy, session);
+    TWICE(GENERATE_KEY, generate_key, mechanism_plain(CKM_AES_KEY_GEN), 0,
+          LIST(AES_GENERATE, TOKEN_YES));
+    TWICE(GENERATE_PAIR, generate_pair, mechanism_plain(CKM_EC_KEY_PAIR_GEN), 0, 0,
+          LIST(BYTES(EC_PARAMS, P256_OID), TOKEN_YES), LIST(TOKEN_YES));
+    TWICE(LOGOUT, logout, );
+    TWICE(LOGIN, login, ROLE_CU, VIEW_TEXT(USER1_NAME), VIEW_TEXT(USER1_PASSWORD));
+    assert_int_equal(outside_count(&f->hsm.outside, "o/"), 5);
+
+    app = &f->officer;
+    TWICE(USER_CREATE, user_create, ROLE_CU, VIEW_TEXT("cu3"), VIEW_TEXT("password"));
+    TWICE(USER_PASSWORD, user_password, ROLE_CU, VIEW_TEXT("cu3"), VIEW_TEXT("passw0rd"));
+    TWICE(USER_DELETE, user_delete, ROLE_CU, VIEW_TEXT("cu3"));
+}
+
+static void
+another_number_is_another_request(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t object = create(&f->cu1, LIST(PRIVATE_DATA, TOKEN_YES));
+
+    assert_ok(app_destroy(&f->cu1, object));
+    assert_code(app_destroy(&f->cu1, object), CKR_OBJECT_HANDLE_INVALID);
+}
+
+static void
+another_context_is_another_request(void **state)
+{
+    struct fixture *f = *state;
+
+    f->cu2.request = f->cu1.request;
+    create(&f->cu1, LIST(PUBLIC_DATA, TOKEN_YES));
+    create(&f->cu2, LIST(PUBLIC_DATA, TOKEN_YES));
+
+    assert_int_equal(app_count(&f->cu1), 2);
+}
+
+static void
+a_request_that_failed_is_tried_anew(void **state)
+{
+    struct fixture *f = *state;
+    const struct object_create_request m = { 0, LIST(PRIVATE_DATA, TOKEN_YES) };
+    struct writer w;
+    view body;
+
+    writer_init(&w, 1024);
+    object_create_request_write(&w, &m);
+    outside_fail(&f->hsm.outside, CALL_SUBMIT, 1);
+    assert_code(app_call(&f->cu1, OPERATION_OBJECT_CREATE, writer_view(&w), &body),
+                CKR_DEVICE_ERROR);
+
+    assert_ok(app_repeat(&f->cu1, OPERATION_OBJECT_CREATE, writer_view(&w), &body));
+    assert_int_equal(app_count(&f->cu1), 1);
+    writer_clear(&w);
+}
+
+static void
+what_changes_nothing_is_done_again(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t first[20];
+    view body;
+
+    assert_ok(app_call(&f->cu1, OPERATION_RANDOM, VIEW_TEXT("\x10\0\0\0"), &body));
+    assert_int_equal(body.len, sizeof first);
+    memcpy(first, body.data, sizeof first);
+    assert_ok(app_repeat(&f->cu1, OPERATION_RANDOM, VIEW_TEXT("\x10\0\0\0"), &body));
+
+    assert_memory_not_equal(body.data, first, sizeof first);
+}
+
+static void
+what_is_stored_keeps_its_reply_there(void **state)
+{
+    struct fixture *f = *state;
+    struct outside *outside = &f->hsm.outside;
+
+    create(&f->cu1, LIST(PRIVATE_DATA));
+    assert_int_equal(outside_count(outside, "r/"), 0);
+    create(&f->cu1, LIST(PRIVATE_DATA, TOKEN_YES));
+    assert_int_equal(outside_count(outside, "r/"), 1);
+
+    outside_move_clock(outside, REPLY_LIFE_MS);
+    hsm_sweep(f->hsm.hsm, UINT64_MAX);
+    assert_int_equal(outside_count(outside, "r/"), 1);
+    outside_move_clock(outside, 1);
+    hsm_sweep(f->hsm.hsm, UINT64_MAX);
+    assert_int_equal(outside_count(outside, "r/"), 0);
+    assert_int_equal(outside_count(outside, "o/"), 1);
+}
+
+/* A reply that outlived a restart goes in its time too. */
+static void
+replies_of_before_a_restart_are_swept_too(void **state)
+{
+    struct fixture *f = *state;
+
+    create(&f->cu1, LIST(PRIVATE_DATA, TOKEN_YES));
+    hsm_fixture_reopen(&f->hsm);
+    outside_move_clock(&f->hsm.outside, REPLY_LIFE_MS + 1);
+    hsm_sweep(f->hsm.hsm, UINT64_MAX);
+
+    assert_int_equal(outside_count(&f->hsm.outside, "r/"), 0);
+}
+
+/* The store said no but had done it: a repeat must not do it again, now or after a restart. */
+static void
+a_write_of_unknown_outcome_happens_once(void **state)
+{
+    struct fixture *f = *state;
+    const struct object_create_request m = { 0, LIST(PRIVATE_DATA, TOKEN_YES) };
+    struct writer w;
+    view body;
+
+    writer_init(&w, 1024);
+    object_create_request_write(&w, &m);
+    atomic_store(&f->hsm.outside.fail_applied, true);
+    outside_fail(&f->hsm.outside, CALL_SUBMIT, 1);
+    assert_code(app_call(&f->cu1, OPERATION_OBJECT_CREATE, writer_view(&w), &body),
+                CKR_DEVICE_ERROR);
+    outside_mend(&f->hsm.outside);
+    assert_code(app_repeat(&f->cu1, OPERATION_OBJECT_CREATE, writer_view(&w), &body),
+                CKR_DEVICE_ERROR);
+    assert_int_equal(outside_count(&f->hsm.outside, "o/"), 1);
+
+    hsm_fixture_reopen(&f->hsm);
+    f->cu1.request--;
+    assert_ok(app_attach(&f->cu1));
+    assert_ok(app_repeat(&f->cu1, OPERATION_OBJECT_CREATE, writer_view(&w), &body));
+    assert_int_equal(load_u32(body.data + 4), HANDLE_TOKEN_FIRST);
+    assert_int_equal(app_count(&f->cu1), 1);
+    writer_clear(&w);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_are_read_back_as_they_were_written),
+        cmocka_unit_test(replies_are_kept_by_context_and_number_for_their_time),
+        AZURE(whatever_changes_something_changes_it_once),
+        AZURE(another_number_is_another_request),
+        AZURE(another_context_is_another_request),
+        AZURE(a_request_that_failed_is_tried_anew),
+        AZURE(what_changes_nothing_is_done_again),
+        AZURE(what_is_stored_keeps_its_reply_there),
+        AZURE(replies_of_before_a_restart_are_swept_too),
+        AZURE(a_write_of_unknown_outcome_happens_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
