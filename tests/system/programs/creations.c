@@ -100,7 +100,8 @@ check_all(const char *prefix, long count)
     char line[64];
 
     while (fgets(line, sizeof line, stdin) != NULL) {
-        long i = strtol(strrchr(line, '-') + 1, NULL, 10);
+        const char *dash = strrchr(line, '-');
+        long i = dash != NULL ? strtol(dash + 1, NULL, 10) : -1;
 
         if (i >= 0 && i < count) {
             known[i] = true;
