@@ -258,8 +258,7 @@ app_failures(struct app *app, const char *name)
             return user.failures;
         }
     }
-    LIB_HOLDS(!"there is no such user");
-    return 0;
+    lib_does_not_hold(__FILE__, __LINE__, name);
 }
 
 /* ---- objects ---- */

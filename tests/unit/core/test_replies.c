@@ -88,7 +88,9 @@ first_time(struct app *app, struct twice *twice)
     view body;
 
     assert_ok(app_call(app, twice->operation, writer_view(&twice->body), &body));
-    memcpy(twice->reply, body.data, body.len);
+    if (body.len > 0) {
+        memcpy(twice->reply, body.data, body.len);
+    }
     twice->reply_len = body.len;
 }
 
