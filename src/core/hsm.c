@@ -48,7 +48,8 @@ hsm_commit(struct hsm *hsm, const struct store_compare *compares, size_t compare
 static struct reply_key
 request_key(const struct request *request)
 {
-    struct reply_key key = { .request = request->frame->request };
+    struct reply_key key = { .request = request->frame->request,
+                             .operation = request->frame->operation };
 
     memcpy(key.context, request->frame->context, FRAME_CONTEXT_LEN);
     return key;
@@ -301,6 +302,9 @@ request_run_once(struct request *request)
     const struct reply_key key = request_key(request);
     CK_RV rv;
 
+    if (key.request == 0) {
+        return CODE_BAD_FRAME; /* all that do not number would be one request */
+    }
     if (replies_find(&hsm->replies, &key, request->reply)) {
         return CKR_OK;
     }

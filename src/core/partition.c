@@ -259,7 +259,7 @@ name_parse(view key, char *ret_prefix, uint32_t *ret_number)
 }
 
 static CK_RV
-load_reply(struct hsm *hsm, const struct reply_key *key, view value)
+load_reply(struct hsm *hsm, struct reply_key *key, view value)
 {
     struct writer body;
     uint64_t at;

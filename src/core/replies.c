@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define BUCKETS 4096u
+#define PLAIN_HEAD_LEN (8u + 2u) /* of a record's plaintext: time and operation */
 #define KEPT_MAX 65536u /* without a record; those with one are kept for their time */
 
 struct kept_reply {
@@ -113,7 +114,8 @@ bucket_of(struct replies *replies, const struct reply_key *key)
 static bool
 key_equal(const struct reply_key *a, const struct reply_key *b)
 {
-    return a->request == b->request && memcmp(a->context, b->context, FRAME_CONTEXT_LEN) == 0;
+    return a->request == b->request && a->operation == b->operation &&
+           memcmp(a->context, b->context, FRAME_CONTEXT_LEN) == 0;
 }
 
 /* Under the lock. */
@@ -213,8 +215,9 @@ reply_record(const struct sealer *sealer, const struct reply_key *key, uint64_t 
     struct writer plain;
     CK_RV rv = CKR_HOST_MEMORY;
 
-    writer_init(&plain, FRAME_BODY_MAX + 8);
+    writer_init(&plain, FRAME_BODY_MAX + PLAIN_HEAD_LEN);
     write_u64(&plain, at);
+    write_u16(&plain, key->operation);
     write_raw(&plain, body);
     if (writer_ok(&plain)) {
         rv = record_seal(sealer, reply_name_view(&name), 0, 1, writer_view(&plain), out);
@@ -224,20 +227,23 @@ reply_record(const struct sealer *sealer, const struct reply_key *key, uint64_t 
 }
 
 CK_RV
-reply_from_record(const struct sealer *sealer, const struct reply_key *key, view record,
+reply_from_record(const struct sealer *sealer, struct reply_key *key, view record,
                   uint64_t *ret_at, struct writer *out)
 {
     struct reply_name name = reply_name(key);
     struct writer plain;
     struct reader r;
-    uint64_t version;
+    uint64_t at, version;
+    uint16_t operation;
     CK_RV rv;
 
-    writer_init(&plain, FRAME_BODY_MAX + 8);
+    writer_init(&plain, FRAME_BODY_MAX + PLAIN_HEAD_LEN);
     rv = record_open(sealer, reply_name_view(&name), 0, record, &version, &plain);
     if (rv == CKR_OK) {
         r = reader_of(writer_view(&plain));
-        if (read_u64(&r, ret_at)) {
+        if (read_u64(&r, &at) && read_u16(&r, &operation)) {
+            *ret_at = at;
+            key->operation = operation;
             write_raw(out, view_of(r.next, r.left));
         } else {
             rv = CKR_GENERAL_ERROR;

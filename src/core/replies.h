@@ -16,9 +16,12 @@
 #define REPLY_LIFE_MS (10u * 60u * 1000u)
 #define REPLY_NAME_LEN (2u + 2u * FRAME_CONTEXT_LEN + 1u + 16u)
 
+/* Whose reply it is. The operation is not part of the record's name: a number that comes again
+ * with another operation is no repeat, and finds its place in the store taken. */
 struct reply_key {
     uint8_t context[FRAME_CONTEXT_LEN];
     uint64_t request;
+    uint16_t operation;
 };
 
 /* The name of its record. */
@@ -27,6 +30,7 @@ struct reply_name {
 };
 struct reply_name reply_name(const struct reply_key *key);
 view reply_name_view(const struct reply_name *name);
+/* The operation stays 0. */
 MUST_USE bool reply_name_parse(view text, struct reply_key *ret_key);
 
 struct kept_reply;
@@ -53,8 +57,8 @@ void replies_sweep(struct replies *replies, uint64_t before,
 /* The sealed record of a reply. */
 MUST_USE CK_RV reply_record(const struct sealer *sealer, const struct reply_key *key, uint64_t at,
                             view body, struct writer *out);
-/* The body is appended to out. */
-MUST_USE CK_RV reply_from_record(const struct sealer *sealer, const struct reply_key *key,
-                                 view record, uint64_t *ret_at, struct writer *out);
+/* The body is appended to out; the key's operation is filled in. */
+MUST_USE CK_RV reply_from_record(const struct sealer *sealer, struct reply_key *key, view record,
+                                 uint64_t *ret_at, struct writer *out);
 
 #endif

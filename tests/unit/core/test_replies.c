@@ -10,7 +10,7 @@
 static void
 names_are_read_back_as_they_were_written(void **state)
 {
-    const struct reply_key key = { { 0xab, 0xcd, 1 }, 0x0123456789abcdef };
+    const struct reply_key key = { { 0xab, 0xcd, 1 }, 0x0123456789abcdef, OPERATION_LOGIN };
     struct reply_name name = reply_name(&key);
     struct reply_key again;
 
@@ -45,7 +45,8 @@ count_gone(void *arg, const struct reply_key *key)
 static void
 replies_are_kept_by_context_and_number_for_their_time(void **state)
 {
-    const struct reply_key one = { { 1 }, 1 }, two = { { 1 }, 2 }, other = { { 2 }, 1 };
+    const struct reply_key one = { { 1 }, 1, 31 }, two = { { 1 }, 2, 31 };
+    const struct reply_key other = { { 2 }, 1, 31 }, another = { { 1 }, 1, 32 };
     struct replies replies;
     struct writer out;
 
@@ -59,6 +60,7 @@ replies_are_kept_by_context_and_number_for_their_time(void **state)
     assert_true(replies_find(&replies, &one, &out));
     assert_view_equal(writer_view(&out), VIEW_TEXT("one"));
     assert_false(replies_find(&replies, &other, &out));
+    assert_false(replies_find(&replies, &another, &out));
 
     gone_count = 0;
     replies_sweep(&replies, 100, count_gone, NULL);
@@ -170,6 +172,43 @@ another_context_is_another_request(void **state)
     assert_int_equal(app_count(&f->cu1), 2);
 }
 
+/* A number that was used already, by mistake or to provoke: no reply of another form, and no
+ * second transaction under it. */
+static void
+a_used_number_is_no_repeat_of_another_operation(void **state)
+{
+    struct fixture *f = *state;
+    const struct object_copy_request m = { create(&f->cu1, LIST(PRIVATE_DATA, TOKEN_YES)), 0,
+                                           VIEW_EMPTY };
+    struct writer w;
+    view body;
+
+    writer_init(&w, 1024);
+    object_copy_request_write(&w, &m);
+    assert_code(app_repeat(&f->cu1, OPERATION_OBJECT_COPY, writer_view(&w), &body),
+                CKR_DEVICE_ERROR);
+    assert_int_equal(app_count(&f->cu1), 1);
+
+    hsm_fixture_reopen(&f->hsm);
+    f->cu1.request -= 2; /* those of counting and attaching */
+    assert_ok(app_attach(&f->cu1));
+    assert_code(app_repeat(&f->cu1, OPERATION_OBJECT_COPY, writer_view(&w), &body),
+                CKR_DEVICE_ERROR);
+    writer_clear(&w);
+}
+
+static void
+without_a_number_nothing_is_changed(void **state)
+{
+    struct fixture *f = *state;
+
+    f->cu1.request = UINT64_MAX; /* the next is 0 */
+    assert_code(app_create(&f->cu1, LIST(PRIVATE_DATA), NULL), CODE_BAD_FRAME);
+    f->cu1.request = UINT64_MAX;
+    assert_int_equal(app_count(&f->cu1), 0);
+    assert_ok(app_create(&f->cu1, LIST(PRIVATE_DATA), NULL));
+}
+
 static void
 a_request_that_failed_is_tried_anew(void **state)
 {
@@ -276,6 +315,8 @@ main(void)
         AZURE(whatever_changes_something_changes_it_once),
         AZURE(another_number_is_another_request),
         AZURE(another_context_is_another_request),
+        AZURE(a_used_number_is_no_repeat_of_another_operation),
+        AZURE(without_a_number_nothing_is_changed),
         AZURE(a_request_that_failed_is_tried_anew),
         AZURE(what_changes_nothing_is_done_again),
         AZURE(what_is_stored_keeps_its_reply_there),
