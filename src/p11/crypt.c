@@ -290,7 +290,7 @@ job_last(struct job *job)
 
     struct sink sink = job_sink(job);
 
-    /* Nothing has left yet: the message is empty, or of one mechanism that says so. */
+    /* Nothing has left yet: the message is empty. */
     if (!task->bound) {
         rv = stream_part(job->session, task, VIEW_EMPTY, &sink);
         if (rv != CKR_OK) {

@@ -5,9 +5,9 @@
  */
 #include "p11/find.h"
 
-#include "p11/trip.h"
 #include "p11/task.h"
 #include "p11/template.h"
+#include "p11/trip.h"
 
 #include <stdlib.h>
 

@@ -3,8 +3,8 @@
  * C_GenerateKey and C_GenerateKeyPair.
  */
 #include "p11/object.h"
-#include "p11/trip.h"
 #include "p11/template.h"
+#include "p11/trip.h"
 
 /* PKCS #11 v3.1, 5.18.1: the mechanism for this function, with its parameter. */
 static CK_RV

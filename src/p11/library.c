@@ -6,9 +6,9 @@
  */
 #include "p11/library.h"
 
-#include "p11/trip.h"
 #include "p11/session.h"
 #include "p11/text.h"
+#include "p11/trip.h"
 
 #include <sched.h>
 #include <stdlib.h>

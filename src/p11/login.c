@@ -5,9 +5,9 @@
  */
 #include "p11/login.h"
 
+#include "p11/session.h"
 #include "p11/task.h"
 #include "p11/trip.h"
-#include "p11/session.h"
 
 #include <string.h>
 

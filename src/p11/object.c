@@ -5,8 +5,8 @@
  */
 #include "p11/object.h"
 
-#include "p11/trip.h"
 #include "p11/template.h"
+#include "p11/trip.h"
 
 CK_RV
 object_place(struct session *session, bool token, uint32_t *ret_handle)

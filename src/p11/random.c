@@ -2,10 +2,9 @@
  *
  * C_GenerateRandom and C_SeedRandom.
  */
-#include "p11/trip.h"
-#include "p11/session.h"
-
 #include "base/secret.h"
+#include "p11/session.h"
+#include "p11/trip.h"
 
 #include <string.h>
 

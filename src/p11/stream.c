@@ -226,6 +226,15 @@ out:
 
 /* ---- chunks ---- */
 
+/* What a refused step means here. After its own refusals the HSM has nothing of the operation;
+ * one that it does not know went with the node that held it. */
+static CK_RV
+step_refused(struct task *task, CK_RV rv)
+{
+    task->bound = rv == CKR_DEVICE_ERROR;
+    return rv == CKR_OPERATION_NOT_INITIALIZED ? CKR_DEVICE_ERROR : rv;
+}
+
 static CK_RV
 start(struct session *session, struct task *task, bool tag_only, view *ret_iv, uint8_t iv_room[16])
 {
@@ -275,7 +284,7 @@ update(struct session *session, struct task *task, view in, struct sink *sink)
     }
     update_request_write(call.body, &request);
     if ((rv = trip_send(session->library, session, &call, OPERATION_UPDATE)) != CKR_OK) {
-        task->bound = rv == CKR_DEVICE_ERROR; /* after its own refusals the HSM has nothing */
+        rv = step_refused(task, rv);
         goto out;
     }
     if (!update_reply_read(call.reply, &reply)) {
@@ -313,7 +322,7 @@ stream_final(struct session *session, struct task *task, view signature, struct 
     }
     final_request_write(call.body, &request);
     if ((rv = trip_send(session->library, session, &call, OPERATION_FINAL)) != CKR_OK) {
-        task->bound = rv == CKR_DEVICE_ERROR;
+        rv = step_refused(task, rv);
         goto out;
     }
     task->bound = false;

@@ -58,8 +58,7 @@ task_end(struct session *session)
 void
 task_drop_stale(struct session *session)
 {
-    if (session->task != NULL &&
-        session->task->epoch != atomic_load(&session->library->epoch)) {
+    if (session->task != NULL && session->task->epoch != atomic_load(&session->library->epoch)) {
         task_end(session);
     }
 }
@@ -93,8 +92,7 @@ key_take(struct session *session, CK_OBJECT_HANDLE handle, bool refresh, struct 
 
 /* A refusal from memory is asked about once more: another process may have changed the key. */
 static CK_RV
-key_judge(struct session *session, struct rules rules, struct task *task,
-          CK_OBJECT_HANDLE handle)
+key_judge(struct session *session, struct rules rules, struct task *task, CK_OBJECT_HANDLE handle)
 {
     struct key_info *key = &task->key;
     CK_RV rv = key_check(rules, task->row, task->function, key);
@@ -116,8 +114,8 @@ iv_remember(struct rules rules, struct task *task, const struct mechanism *taken
 }
 
 static CK_RV
-task_check(struct session *session, struct task *task,
-                const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE handle)
+task_check(struct session *session, struct task *task, const CK_MECHANISM *mechanism,
+           CK_OBJECT_HANDLE handle)
 {
     bool keyed = task->function != CKF_DIGEST;
     struct mechanism taken;
@@ -144,8 +142,7 @@ task_check(struct session *session, struct task *task,
     if (keyed && (rv = key_judge(session, rules, task, handle)) != CKR_OK) {
         return rv;
     }
-    rv = params_check(rules, task->row, task->function,
-                      keyed ? &task->key : NULL, &taken);
+    rv = params_check(rules, task->row, task->function, keyed ? &task->key : NULL, &taken);
     if (rv != CKR_OK) {
         return rv;
     }
@@ -182,7 +179,7 @@ task_cancel(struct session *session, CK_FLAGS function)
 
 CK_RV
 task_init(CK_SESSION_HANDLE handle, CK_FLAGS function, const CK_MECHANISM *mechanism,
-               CK_OBJECT_HANDLE key)
+          CK_OBJECT_HANDLE key)
 {
     struct task *task = NULL;
     struct session *session;
@@ -218,8 +215,7 @@ out:
 /* ---- states ---- */
 
 CK_RV
-task_step(struct session *session, CK_FLAGS function, enum step step,
-               struct task **ret_task)
+task_step(struct session *session, CK_FLAGS function, enum step step, struct task **ret_task)
 {
     /* PKCS #11 v3.1, 5.8.2: a single-part call does not end a multi-part operation well; and
      * the other way round. Final without an Update is a message of no bytes. */

@@ -46,19 +46,18 @@ struct task {
 
 /* Checks and begins. mechanism NULL cancels (PKCS #11 v3.0, 5.8.1). */
 MUST_USE CK_RV task_init(CK_SESSION_HANDLE handle, CK_FLAGS function,
-                              const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
+                         const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
 
 /*
  * The active operation of this function, when it may take this step. Otherwise
  * CKR_OPERATION_NOT_INITIALIZED, or CKR_OPERATION_ACTIVE, which ends it.
  */
 MUST_USE CK_RV task_step(struct session *session, CK_FLAGS function, enum step step,
-                              struct task **ret_task);
+                         struct task **ret_task);
 
 /* What the outcome of a step does to the operation; gives rv back. only_asked: the call was
  * a question for the length. */
-MUST_USE CK_RV task_after(struct session *session, enum step step, CK_RV rv,
-                               bool only_asked);
+MUST_USE CK_RV task_after(struct session *session, enum step step, CK_RV rv, bool only_asked);
 
 /* Ends the active operation, also where the HSM holds it. */
 void task_end(struct session *session);

@@ -19,7 +19,8 @@ static uint8_t aad[] = "header";
 static CK_AES_CTR_PARAMS ctr = { 128, { 1 } };
 static CK_GCM_PARAMS gcm = { iv, 12, 96, aad, sizeof aad, 128 };
 
-#define OAEP(hash) &(CK_RSA_PKCS_OAEP_PARAMS){ CKM_##hash, CKG_MGF1_##hash, CKZ_DATA_SPECIFIED, NULL, 0 }
+#define OAEP(hash) \
+    &(CK_RSA_PKCS_OAEP_PARAMS){ CKM_##hash, CKG_MGF1_##hash, CKZ_DATA_SPECIFIED, NULL, 0 }
 #define PSS(type, hash, salt) &(CK_RSA_PKCS_PSS_PARAMS){ type, CKG_MGF1_##hash, salt }
 #define OAEP_LEN sizeof(CK_RSA_PKCS_OAEP_PARAMS)
 #define PSS_LEN sizeof(CK_RSA_PKCS_PSS_PARAMS)

@@ -589,6 +589,21 @@ a_device_error_ends_the_operation_and_shows_nothing(void **state)
 }
 
 static void
+parts_do_not_outlive_their_node(void **state)
+{
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+    CK_MECHANISM mechanism = { CKM_AES_CTR, &ctr, sizeof ctr };
+    CK_ULONG len = sizeof out;
+
+    assert_ok(C_EncryptInit(session, &mechanism, keys.aes));
+    assert_ok(C_EncryptUpdate(session, plain, 100, out, &len));
+    transport_lose_contexts();
+    len = sizeof out;
+    assert_code(C_EncryptUpdate(session, plain, 100, out, &len), CKR_DEVICE_ERROR);
+    assert_code(C_EncryptUpdate(session, plain, 100, out, &len), CKR_OPERATION_NOT_INITIALIZED);
+}
+
+static void
 codes_of_the_protocol_do_not_come_out(void **state)
 {
     CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
@@ -702,6 +717,7 @@ main(void)
         CRYPT_TEST(a_long_ciphertext_is_sent_twice),
         CRYPT_TEST(too_short_for_a_tag_is_refused),
         CRYPT_TEST(a_device_error_ends_the_operation_and_shows_nothing),
+        CRYPT_TEST(parts_do_not_outlive_their_node),
         CRYPT_TEST(codes_of_the_protocol_do_not_come_out),
         CRYPT_TEST(a_key_that_is_gone_is_noticed),
         CRYPT_TEST(threads_work_side_by_side),
