@@ -380,7 +380,9 @@ handle_OBJECT_COPY(struct request *r)
         return CKR_OBJECT_HANDLE_INVALID;
     }
     make_init(&make, source->kind, ORIGIN_COPY, m.handle);
-    if ((source->info.flags & KEY_FLAG_COPYABLE) == 0) {
+    /* Sharing gives an object's use; a copy would be the user's own and outlive it. */
+    if ((source->info.flags & KEY_FLAG_COPYABLE) == 0 ||
+        (object_is_private(source) && source->owner != r->who.user)) {
         rv = CKR_ACTION_PROHIBITED;
         goto out;
     }
