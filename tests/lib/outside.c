@@ -111,6 +111,15 @@ outside_next_numbers(struct store *store, const char *counter, uint32_t count, u
     return true;
 }
 
+static bool
+outside_guard(struct store *store, const uint8_t key[32])
+{
+    struct outside *outside = store_outside(store);
+
+    memcpy(outside->guard_key, key, sizeof outside->guard_key);
+    return !atomic_load(&outside->spoiled);
+}
+
 static uint64_t
 outside_revision(struct store *store)
 {
@@ -195,6 +204,7 @@ outside_start(struct outside *outside, const uint8_t id[16])
         .load_all = outside_load_all,
         .submit = outside_submit,
         .next_numbers = outside_next_numbers,
+        .guard = outside_guard,
         .revision = outside_revision,
         .backup = outside_backup,
         .close = outside_close,

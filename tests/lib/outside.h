@@ -53,6 +53,8 @@ struct outside {
     _Atomic int fail_in;
     _Atomic bool failed;
     _Atomic bool fail_applied; /* a failing submit is carried out all the same */
+    _Atomic bool spoiled;      /* the store's guard finds its records changed */
+    uint8_t guard_key[32];     /* as the HSM gave it at its last start */
 
     pthread_mutex_t lock; /* guards what follows */
     struct writer lines;  /* of the audit, each with a newline */

@@ -311,6 +311,17 @@ a_failed_login_is_in_the_audit(void **state)
     assert_false(outside_audit_has(&f->hsm.outside, "wrong one"));
 }
 
+static void
+a_failed_login_stays_one_without_the_audit(void **state)
+{
+    struct fixture *f = *state;
+
+    outside_fail(&f->hsm.outside, CALL_AUDIT, 1);
+    assert_code(login(&f->nobody, "wrong one"), CKR_PIN_INCORRECT);
+    assert_true(outside_mend(&f->hsm.outside));
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), 1);
+}
+
 /* Names are anyone's text: none may end the line, or pass for another field of it. */
 static void
 no_name_can_forge_an_audit_line(void **state)
@@ -396,6 +407,7 @@ main(void)
         AZURE(the_officers_new_password_unlocks),
         AZURE(the_failure_is_durable_before_the_password_is_looked_at),
         AZURE(a_failed_login_is_in_the_audit),
+        AZURE(a_failed_login_stays_one_without_the_audit),
         AZURE(no_name_can_forge_an_audit_line),
         AZURE(a_repeated_login_gets_the_first_reply),
         AZURE(a_login_is_taken_at_the_slow_place_only),

@@ -215,6 +215,86 @@ what_nobody_made_anyone_may_remove(void **state)
     assert_ok(app_destroy(&f->cu2, data));
 }
 
+/* ---- sharing ---- */
+
+/* No operation shares yet: the record is written anew, as one would write it, and read. */
+static void
+share(struct fixture *f, uint32_t handle, uint32_t user)
+{
+    const struct sealer sealer = hsm_fixture_sealer(&f->hsm);
+    struct record_name name = record_name('o', handle);
+    struct object *object = NULL;
+    struct object *shared = NULL;
+    struct writer record, secrets;
+
+    writer_init(&record, STORE_VALUE_MAX);
+    writer_init(&secrets, ATTRIBUTES_BYTES_MAX);
+    assert_true(outside_record(&f->hsm.outside, name.text, &record));
+    assert_ok(object_from_record(&sealer, handle, writer_view(&record), 1, &object));
+    assert_ok(object_open_secrets(&sealer, object, &secrets));
+
+    const struct object_parts parts = {
+        .handle = handle,
+        .kind = object->kind,
+        .owner = object->owner,
+        .version = object->version + 1,
+        .shares = &user,
+        .share_count = 1,
+        .attributes = object_attributes(object),
+        .secrets = writer_view(&secrets),
+    };
+
+    assert_ok(object_new(&sealer, &parts, &shared));
+    writer_reset(&record);
+    assert_ok(object_record(&sealer, shared, &record));
+    outside_put(&f->hsm.outside, name.text, writer_view(&record));
+    object_unref(object);
+    object_unref(shared);
+    writer_clear(&record);
+    writer_clear(&secrets);
+    hsm_fixture_reopen(&f->hsm);
+    assert_ok(app_attach(&f->cu1));
+    assert_ok(app_attach(&f->cu2));
+}
+
+static void
+sharing_gives_the_use_of_an_object_and_no_more(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t key = create(&f->cu1, LIST(AES_CREATE, TOKEN_YES));
+    const struct key_details_request m = { key };
+    struct key_details_reply answer;
+    view out;
+
+    share(f, key, USER2);
+
+    assert_true(app_finds(&f->cu2, key));
+    assert_ok(app_encrypt(&f->cu2, mechanism_plain(CKM_AES_ECB), key, PLAIN, &out));
+    assert_code(app_set(&f->cu2, key, LIST(BYTES(LABEL, "mine"))), CKR_ACTION_PROHIBITED);
+    assert_code(app_destroy(&f->cu2, key), CKR_ACTION_PROHIBITED);
+    /* A copy would be the other user's own, and outlive the sharing. */
+    assert_code(app_copy(&f->cu2, key, VIEW_EMPTY, NULL), CKR_ACTION_PROHIBITED);
+    assert_ok(app_send_key_details(&f->cu2, &m, &answer));
+    assert_int_equal(answer.owner, USER1);
+    assert_int_equal(number_array_count(answer.shared), 1);
+    assert_int_equal(number_array_get(answer.shared, 0), USER2);
+}
+
+static void
+a_shared_object_stays_shared_when_its_owner_changes_it(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t key = create(&f->cu1, LIST(AES_CREATE, TOKEN_YES));
+
+    share(f, key, USER2);
+    assert_ok(app_set(&f->cu1, key, LIST(BYTES(LABEL, "new"))));
+
+    assert_view_equal(get(&f->cu2, key, CKA_LABEL), VIEW_TEXT("new"));
+    hsm_fixture_reopen(&f->hsm);
+    assert_ok(app_attach(&f->cu2));
+    assert_true(app_finds(&f->cu2, key));
+}
+
 /* ---- changing ---- */
 
 static void
@@ -406,6 +486,9 @@ main(void)
         AZURE(public_objects_of_others_can_be_read_but_not_changed_in_azure),
         STANDARD(public_objects_of_others_are_open_in_standard),
         STANDARD(what_nobody_made_anyone_may_remove),
+        STANDARD(sharing_gives_the_use_of_an_object_and_no_more),
+        AZURE(sharing_gives_the_use_of_an_object_and_no_more),
+        AZURE(a_shared_object_stays_shared_when_its_owner_changes_it),
         AZURE(a_change_is_seen_by_all_and_after_a_restart),
         AZURE(a_changed_key_works_on),
         STANDARD(one_way_attributes_go_one_way),

@@ -180,6 +180,26 @@ another_master_key_opens_nothing(void **state)
     assert_ok(open_with(&b->outside, master_key()));
 }
 
+/* The engine keeps a hash over all records; its key is the partition's, and none of the store's. */
+static void
+the_store_is_guarded_with_a_key_of_its_own(void **state)
+{
+    static const uint8_t zeros[32];
+    struct bench *b = *state;
+    uint8_t key[32];
+
+    assert_ok(initialize(b));
+    memcpy(key, b->outside.guard_key, sizeof key);
+    assert_memory_not_equal(key, zeros, sizeof key);
+    assert_memory_not_equal(key, fixture_master_key, sizeof key);
+    memset(b->outside.guard_key, 0, sizeof b->outside.guard_key);
+    assert_ok(open_with(&b->outside, master_key()));
+    assert_memory_equal(b->outside.guard_key, key, sizeof key);
+
+    atomic_store(&b->outside.spoiled, true);
+    assert_code(open_with(&b->outside, master_key()), CKR_GENERAL_ERROR);
+}
+
 static void
 an_opening_that_fails_leaves_no_hsm(void **state)
 {
@@ -351,6 +371,7 @@ main(void)
         BENCH(a_master_key_has_32_bytes),
         BENCH(a_birth_that_fails_leaves_an_empty_store),
         BENCH(another_master_key_opens_nothing),
+        BENCH(the_store_is_guarded_with_a_key_of_its_own),
         BENCH(an_opening_that_fails_leaves_no_hsm),
         AZURE(a_record_spoiled_anywhere_is_found_out_at_the_start),
         AZURE(a_record_under_another_name_is_found_out),
