@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading fills one buffer with all that is there and hands out the whole frames in it;
- * writing gathers in one writer that leaves with one call when the round of events is done.
- * A link that is freed inside one of its events is taken apart when that event returns.
+ * The life of a link: handshake, events, end. A link that is freed inside one of its events is
+ * taken apart when that event returns.
  */
-#include "net/link.h"
+#include "net/link_private.h"
 
 #include "base/log.h"
-#include "base/secret.h"
-#include "net/tls_private.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <netdb.h>
 #include <openssl/err.h>
 #include <stdio.h>
@@ -20,39 +16,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define READ_FIRST 65536u
-#define READ_MAX (2u * FRAME_MAX)
 #define OUTPUT_MAX (64u * 1024u * 1024u)
 #define HANDSHAKE_MS 5000u
 #define LINGER_MS 1000u
-#define READS_PER_ROUND 16u
-
-struct link {
-    struct loop *loop;
-    int fd;
-    SSL *ssl;
-    struct tls_context *tls;
-    const struct link_events *events;
-    void *arg;
-    struct event *readable;
-    struct event *writable;
-    struct event *flush;   /* activated by hand, runs at the end of the round */
-    struct timer *limit;
-    uint8_t *input;
-    size_t input_len;
-    size_t input_size;
-    struct writer output;
-    size_t output_sent;
-    char name[64];
-    bool server;
-    bool connecting;
-    bool up;
-    bool down;
-    bool paused;
-    bool lingering;
-    bool freed;
-    unsigned busy;         /* events on the stack */
-};
 
 /* Where the other end is. */
 static void
@@ -85,6 +51,7 @@ link_destroy(struct link *link)
         event_free(link->flush);
     }
     timer_free(link->limit);
+    timer_free(link->patience);
     if (link->ssl != NULL) {
         SSL_free(link->ssl);
     }
@@ -93,10 +60,7 @@ link_destroy(struct link *link)
     }
     tls_context_free(link->tls);
     writer_clear(&link->output);
-    if (link->input != NULL) {
-        wipe(link->input, link->input_len);
-        free(link->input);
-    }
+    link_input_free(link);
     free(link);
 }
 
@@ -108,11 +72,10 @@ link_leave(struct link *link)
     }
 }
 
-/* Says it once. */
-static void
+void
 link_fail(struct link *link, const char *reason)
 {
-    if (link->down || link->freed) {
+    if (link_is_over(link)) {
         return;
     }
     link->down = true;
@@ -127,11 +90,13 @@ link_fail(struct link *link, const char *reason)
     link_leave(link);
 }
 
-static void
-link_want(struct link *link, bool read, bool write)
+void
+link_want(struct link *link, bool write)
 {
-    if (read && !link->paused) {
+    if (link_reads(link) || !link->up) {
         event_add(link->readable, NULL);
+    } else {
+        event_del(link->readable);
     }
     if (write) {
         event_add(link->writable, NULL);
@@ -165,7 +130,7 @@ link_handshake(struct link *link)
             int error = SSL_get_error(link->ssl, result);
 
             if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
-                link_want(link, true, error == SSL_ERROR_WANT_WRITE);
+                link_want(link, error == SSL_ERROR_WANT_WRITE);
                 return true;
             }
             tls_reason(link->ssl, error, reason, sizeof reason);
@@ -176,91 +141,11 @@ link_handshake(struct link *link)
     timer_free(link->limit);
     link->limit = NULL;
     link->up = true;
-    link_want(link, true, false);
+    link_want(link, link_backlog(link) > 0);
     if (link->events->up != NULL) {
         link->events->up(link->arg, link);
     }
-    return !link->down && !link->freed;
-}
-
-/* ---- writing ---- */
-
-/* Bytes sent, 0 when it would block, -1 after the link went down. */
-static ssize_t
-link_send(struct link *link, const uint8_t *data, size_t len)
-{
-    char reason[256];
-
-    if (link->ssl == NULL) {
-        ssize_t sent = send(link->fd, data, len, MSG_NOSIGNAL);
-
-        if (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
-            return 0;
-        }
-        if (sent < 0) {
-            link_fail(link, strerror(errno));
-        }
-        return sent;
-    }
-
-    size_t sent = 0;
-    int result;
-
-    errno = 0;
-    ERR_clear_error();
-    result = SSL_write_ex(link->ssl, data, len, &sent);
-    if (result == 1) {
-        return (ssize_t)sent;
-    }
-
-    int error = SSL_get_error(link->ssl, result);
-
-    if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ) {
-        return 0;
-    }
-    tls_reason(link->ssl, error, reason, sizeof reason);
-    link_fail(link, reason);
-    return -1;
-}
-
-/* A link that is always a little behind must not grow without end: what is sent makes room
- * once it is the larger part. */
-static void
-output_compact(struct link *link)
-{
-    struct writer *output = &link->output;
-    size_t left = output->len - link->output_sent;
-
-    if (link->output_sent > left) {
-        memmove(output->data, output->data + link->output_sent, left);
-        writer_truncate(output, left);
-        link->output_sent = 0;
-    }
-}
-
-static void
-link_write(struct link *link)
-{
-    while (link->output_sent < link->output.len) {
-        ssize_t sent = link_send(link, link->output.data + link->output_sent,
-                                 link->output.len - link->output_sent);
-
-        if (sent < 0) {
-            return;
-        }
-        if (sent == 0) {
-            output_compact(link);
-            link_want(link, true, true);
-            return;
-        }
-        link->output_sent += (size_t)sent;
-    }
-    writer_reset(&link->output);
-    link->output_sent = 0;
-    event_del(link->writable);
-    if (link->lingering) {
-        link_free(link);
-    }
+    return !link_is_over(link);
 }
 
 static void
@@ -270,7 +155,7 @@ on_flush(evutil_socket_t fd, short what, void *arg)
 
     UNUSED(fd);
     UNUSED(what);
-    if (link->up && !link->down && !link->freed) {
+    if (link->up && !link_is_over(link)) {
         link->busy++;
         if (writer_ok(&link->output)) {
             link_write(link);
@@ -281,155 +166,12 @@ on_flush(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-void
-link_flush(struct link *link)
-{
-    if (!link->down && !link->freed) {
-        event_active(link->flush, EV_TIMEOUT, 0);
-    }
-}
-
-/* ---- reading ---- */
-
-static bool
-input_room(struct link *link)
-{
-    size_t size = link->input_size == 0 ? READ_FIRST : link->input_size * 2;
-    uint8_t *input;
-
-    if (link->input_len < link->input_size) {
-        return true;
-    }
-    if (link->input_size >= READ_MAX) {
-        return false;
-    }
-    size = size_min(size, READ_MAX);
-    input = malloc(size);
-    if (input == NULL) {
-        return false;
-    }
-    if (link->input_len > 0) {
-        memcpy(input, link->input, link->input_len);
-        wipe(link->input, link->input_len);
-    }
-    free(link->input);
-    link->input = input;
-    link->input_size = size;
-    return true;
-}
-
-/* Bytes read, 0 when there are none now, -1 after the link went down. */
-static ssize_t
-link_receive(struct link *link)
-{
-    uint8_t *room = link->input + link->input_len;
-    size_t size = link->input_size - link->input_len;
-    char reason[256];
-
-    if (link->ssl == NULL) {
-        ssize_t got = recv(link->fd, room, size, 0);
-
-        if (got > 0) {
-            return got;
-        }
-        if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-            return 0;
-        }
-        link_fail(link, got == 0 ? "closed by the peer" : strerror(errno));
-        return -1;
-    }
-
-    size_t got = 0;
-    int result;
-
-    errno = 0;
-    ERR_clear_error();
-    result = SSL_read_ex(link->ssl, room, size, &got);
-    if (result == 1) {
-        return (ssize_t)got;
-    }
-
-    int error = SSL_get_error(link->ssl, result);
-
-    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
-        return 0;
-    }
-    tls_reason(link->ssl, error, reason, sizeof reason);
-    link_fail(link, reason);
-    return -1;
-}
-
-/* Hands out the whole frames of the buffer. False after the link ended. */
-static bool
-link_frames(struct link *link)
-{
-    size_t at = 0;
-
-    while (link->input_len - at >= FRAME_HEADER_LEN && !link->paused) {
-        struct frame frame;
-
-        if (!frame_decode(link->input + at, &frame)) {
-            link_fail(link, "a frame that does not read");
-            return false;
-        }
-        if (link->input_len - at - FRAME_HEADER_LEN < frame.body_len) {
-            break;
-        }
-        link->events->frame(link->arg, link, &frame,
-                            view_of(link->input + at + FRAME_HEADER_LEN, frame.body_len));
-        if (link->down || link->freed) {
-            return false;
-        }
-        at += FRAME_HEADER_LEN + frame.body_len;
-    }
-    if (at > 0) {
-        size_t left = link->input_len - at;
-
-        memmove(link->input, link->input + at, left);
-        wipe(link->input + left, at);
-        link->input_len = left;
-    }
-    return true;
-}
-
-static void
-link_read(struct link *link)
-{
-    /* Frames may have been left in the buffer by a pause. */
-    if (!link_frames(link)) {
-        return;
-    }
-    for (unsigned i = 0; i < READS_PER_ROUND && !link->paused; i++) {
-        ssize_t got;
-
-        if (!input_room(link)) {
-            link_fail(link, "no room for its input");
-            return;
-        }
-        got = link_receive(link);
-        if (got < 0) {
-            return;
-        }
-        if (got == 0) {
-            return;
-        }
-        link->input_len += (size_t)got;
-        if (!link_frames(link)) {
-            return;
-        }
-    }
-    /* What OpenSSL has taken from the socket already raises no event. */
-    if (link->ssl != NULL && SSL_has_pending(link->ssl) && !link->paused) {
-        event_active(link->readable, EV_READ, 0);
-    }
-}
-
 static void
 link_work(struct link *link)
 {
     link->busy++;
     if (link->up || link_handshake(link)) {
-        if (link->up && !link->lingering) {
+        if (link->up && link_reads(link)) {
             link_read(link);
         }
     }
@@ -443,7 +185,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 
     UNUSED(fd);
     UNUSED(what);
-    if (!link->down && !link->freed) {
+    if (!link_is_over(link)) {
         link_work(link);
     }
 }
@@ -455,7 +197,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 
     UNUSED(fd);
     UNUSED(what);
-    if (link->down || link->freed) {
+    if (link_is_over(link)) {
         return;
     }
     if (!link->up) {
@@ -498,8 +240,8 @@ link_new(struct loop *loop, int fd, struct tls_context *tls, bool server,
     link->fd = fd;
     link->events = events;
     link->arg = arg;
-    link->server = server;
     link->connecting = !server;
+    link->body_max = FRAME_BODY_MAX;
     link_name_find(link);
     writer_init(&link->output, OUTPUT_MAX);
     if (tls != NULL) {
@@ -537,6 +279,8 @@ link_free(struct link *link)
     event_del(link->readable);
     event_del(link->writable);
     event_del(link->flush);
+    timer_free(link->patience);
+    link->patience = NULL;
     if (link->busy == 0) {
         link_destroy(link);
     }
@@ -545,7 +289,7 @@ link_free(struct link *link)
 void
 link_free_later(struct link *link)
 {
-    if (link->down || link->freed || link->output_sent == link->output.len || !link->up) {
+    if (link_is_over(link) || link_backlog(link) == 0 || !link->up) {
         link_free(link);
         return;
     }
@@ -573,19 +317,50 @@ link_backlog(const struct link *link)
 }
 
 void
+link_flush(struct link *link)
+{
+    if (link_is_over(link)) {
+        return;
+    }
+    event_active(link->flush, EV_TIMEOUT, 0);
+    if (link->output_high > 0 && !link->held && link_backlog(link) >= link->output_high) {
+        link->held = true;
+        event_del(link->readable);
+    }
+}
+
+void
+link_body_max(struct link *link, size_t max)
+{
+    link->body_max = (uint32_t)size_min(max, FRAME_BODY_MAX);
+}
+
+void
+link_output_high(struct link *link, size_t high)
+{
+    link->output_high = high;
+}
+
+void
 link_pause(struct link *link)
 {
-    if (!link->paused && !link->down && !link->freed) {
+    if (!link->paused && !link_is_over(link)) {
         link->paused = true;
-        event_del(link->readable);
+        if (link->up) {
+            event_del(link->readable);
+        }
     }
 }
 
 void
 link_resume(struct link *link)
 {
-    if (link->paused && !link->down && !link->freed) {
-        link->paused = false;
+    if (!link->paused || link_is_over(link)) {
+        return;
+    }
+    link->paused = false;
+    link->patience_for = UINT64_MAX; /* the pause was ours */
+    if (link_reads(link) && link->up) {
         event_add(link->readable, NULL);
         event_active(link->readable, EV_READ, 0); /* whole frames may wait in the buffer */
     }
@@ -597,7 +372,9 @@ link_peer(const struct link *link, uint32_t *ret_uid, uint32_t *ret_pid)
     struct ucred peer;
     socklen_t len = sizeof peer;
 
-    if (getsockopt(link->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || peer.pid == 0) {
+    /* The pid is 0 for a process of another pid namespace; a socket without a peer's uid has -1. */
+    if (getsockopt(link->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 ||
+        peer.uid == (uid_t)-1) {
         return false;
     }
     *ret_uid = (uint32_t)peer.uid;

@@ -42,6 +42,11 @@ void link_flush(struct link *link);
 /* Bytes that wait to be sent. */
 size_t link_backlog(const struct link *link);
 
+/* Frames with a larger body end the link. */
+void link_body_max(struct link *link, size_t max);
+/* While so many bytes wait to be sent, nothing is read: who asks has to fetch the answers. */
+void link_output_high(struct link *link, size_t high);
+
 /* Stops and continues reading (flow control). */
 void link_pause(struct link *link);
 void link_resume(struct link *link);

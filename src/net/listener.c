@@ -22,9 +22,13 @@
 
 #define BACKLOG 1024
 #define ACCEPTS_PER_ROUND 64
+#define FULL_PAUSE_MS 100u
 
 struct listener {
+    struct loop *loop;
     struct event *event;
+    struct timer *pause; /* runs while no connection can be taken */
+    bool full;           /* and said so */
     int fd;
     bool tcp;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -41,6 +45,32 @@ no_delay(int fd)
 }
 
 static void
+on_pause_over(void *arg)
+{
+    struct listener *listener = arg;
+
+    timer_free(listener->pause);
+    listener->pause = NULL;
+    event_add(listener->event, NULL);
+}
+
+/* Out of descriptors or memory: the connection waits in the kernel's queue, and would wake us
+ * again at once. */
+static void
+listener_pause(struct listener *listener, int error)
+{
+    if (!listener->full) {
+        log_wrn("no connection can be taken at the moment: %s", strerror(error));
+        listener->full = true;
+    }
+    listener->pause =
+        timer_new(listener->loop, FULL_PAUSE_MS, false, on_pause_over, listener);
+    if (listener->pause != NULL) {
+        event_del(listener->event);
+    }
+}
+
+static void
 on_accept(evutil_socket_t fd, short what, void *arg)
 {
     struct listener *listener = arg;
@@ -50,7 +80,11 @@ on_accept(evutil_socket_t fd, short what, void *arg)
         int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (peer < 0) {
-            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+                listener_pause(listener, errno);
+            } else if (errno == EAGAIN) {
+                listener->full = false;
+            } else if (errno != EINTR && errno != ECONNABORTED) {
                 log_wrn("accept: %s", strerror(errno));
             }
             return;
@@ -72,6 +106,7 @@ listener_start(struct loop *loop, int fd, const char *name, void (*accepted)(voi
         close(fd);
         return NULL;
     }
+    listener->loop = loop;
     listener->fd = fd;
     listener->accepted = accepted;
     listener->arg = arg;
@@ -230,13 +265,15 @@ listener_free(struct listener *listener)
     if (listener == NULL) {
         return;
     }
+    timer_free(listener->pause);
     if (listener->event != NULL) {
         event_free(listener->event);
     }
-    close(listener->fd);
+    /* While it still listens the path is ours; afterwards it may be a successor's. */
     if (listener->path[0] != '\0') {
         (void)unlink(listener->path);
     }
+    close(listener->fd);
     free(listener);
 }
 

@@ -74,7 +74,9 @@ context_new(const struct tls_files *files, const SSL_METHOD *method)
         return NULL;
     }
     SSL_CTX_set_mode(context->ctx,
-                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                         SSL_MODE_RELEASE_BUFFERS); /* thousands of quiet connections */
+    SSL_CTX_set_options(context->ctx, SSL_OP_CLEANSE_PLAINTEXT); /* PINs pass here */
     SSL_CTX_set_read_ahead(context->ctx, 1);
     if (!context_load(context, files)) {
         tls_context_free(context);

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The bytes of a link. What is there is read into one buffer and handed out frame by frame;
+ * what was appended leaves in one write. Both buffers are bounded, for each link and, where
+ * they are large, for the process; what has left them is wiped.
+ */
+#include "net/link_private.h"
+
+#include "base/secret.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* The usual largest frame, 64 KiB of data and what belongs to it, has room from the start. */
+#define INPUT_FIRST (FRAME_DATA_MAX + 4096u)
+#define INPUT_MAX (2u * FRAME_MAX)
+/* What all inputs together may have beyond their first size. */
+#define INPUT_LARGE_MAX (256u * 1024u * 1024u)
+#define OUTPUT_KEEP (256u * 1024u)
+#define READS_PER_ROUND 16u
+#define PATIENCE_MS 30000u
+
+static _Atomic size_t input_large;
+
+/* ---- writing ---- */
+
+/* Bytes sent, 0 when it would block, -1 after the link went down. */
+static ssize_t
+link_send(struct link *link, const uint8_t *data, size_t len)
+{
+    char reason[256];
+
+    if (link->ssl == NULL) {
+        ssize_t sent = send(link->fd, data, len, MSG_NOSIGNAL);
+
+        if (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return 0;
+        }
+        if (sent < 0) {
+            link_fail(link, strerror(errno));
+        }
+        return sent;
+    }
+
+    size_t sent = 0;
+    int result;
+
+    errno = 0;
+    ERR_clear_error();
+    result = SSL_write_ex(link->ssl, data, len, &sent);
+    if (result == 1) {
+        return (ssize_t)sent;
+    }
+
+    int error = SSL_get_error(link->ssl, result);
+
+    if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ) {
+        return 0;
+    }
+    tls_reason(link->ssl, error, reason, sizeof reason);
+    link_fail(link, reason);
+    return -1;
+}
+
+/* A link that is always a little behind must not grow without end: what is sent makes room
+ * once it is the larger part. */
+static void
+output_compact(struct link *link)
+{
+    struct writer *output = &link->output;
+    size_t left = output->len - link->output_sent;
+
+    if (link->output_sent > left) {
+        memmove(output->data, output->data + link->output_sent, left);
+        writer_truncate(output, left);
+        link->output_sent = 0;
+    }
+}
+
+/* All has been sent. */
+static void
+output_empty(struct link *link)
+{
+    if (link->output.size > OUTPUT_KEEP) {
+        writer_clear(&link->output);
+    } else {
+        writer_reset(&link->output);
+    }
+    link->output_sent = 0;
+}
+
+/* Half of it is enough to begin again, so that not each byte wakes us. */
+static void
+output_unhold(struct link *link)
+{
+    if (link->held && link_backlog(link) < link->output_high / 2) {
+        link->held = false;
+        link->patience_for = UINT64_MAX; /* the wait was ours */
+        link_want(link, link_backlog(link) > 0);
+        event_active(link->readable, EV_READ, 0); /* whole frames may wait in the buffer */
+    }
+}
+
+void
+link_write(struct link *link)
+{
+    while (link->output_sent < link->output.len) {
+        ssize_t sent = link_send(link, link->output.data + link->output_sent,
+                                 link->output.len - link->output_sent);
+
+        if (sent < 0) {
+            return;
+        }
+        if (sent == 0) {
+            output_compact(link);
+            link_want(link, true);
+            output_unhold(link);
+            return;
+        }
+        link->output_sent += (size_t)sent;
+    }
+    output_empty(link);
+    link_want(link, false);
+    output_unhold(link);
+    if (link->lingering) {
+        link_free(link);
+    }
+}
+
+/* ---- reading ---- */
+
+void
+link_input_free(struct link *link)
+{
+    if (link->input_size > INPUT_FIRST) {
+        atomic_fetch_sub(&input_large, link->input_size - INPUT_FIRST);
+    }
+    if (link->input != NULL) {
+        wipe(link->input, link->input_len);
+        free(link->input);
+    }
+    link->input = NULL;
+    link->input_len = 0;
+    link->input_size = 0;
+}
+
+static bool
+input_room(struct link *link)
+{
+    size_t size = link->input_size == 0 ? INPUT_FIRST : link->input_size * 2;
+    size_t larger;
+    uint8_t *input;
+
+    if (link->input_len < link->input_size) {
+        return true;
+    }
+    if (link->input_size >= INPUT_MAX) {
+        return false;
+    }
+    size = size_min(size, INPUT_MAX);
+    larger = link->input_size == 0 ? 0 : size - link->input_size;
+    if (atomic_fetch_add(&input_large, larger) + larger > INPUT_LARGE_MAX ||
+        (input = malloc(size)) == NULL) {
+        atomic_fetch_sub(&input_large, larger);
+        return false;
+    }
+    if (link->input_len > 0) {
+        memcpy(input, link->input, link->input_len);
+        wipe(link->input, link->input_len);
+    }
+    free(link->input);
+    link->input = input;
+    link->input_size = size;
+    return true;
+}
+
+/* Bytes read, 0 when there are none now, -1 after the link went down. */
+static ssize_t
+link_receive(struct link *link)
+{
+    uint8_t *room = link->input + link->input_len;
+    size_t size = link->input_size - link->input_len;
+    char reason[256];
+
+    if (link->ssl == NULL) {
+        ssize_t got = recv(link->fd, room, size, 0);
+
+        if (got > 0) {
+            return got;
+        }
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return 0;
+        }
+        link_fail(link, got == 0 ? "closed by the peer" : strerror(errno));
+        return -1;
+    }
+
+    size_t got = 0;
+    int result;
+
+    errno = 0;
+    ERR_clear_error();
+    result = SSL_read_ex(link->ssl, room, size, &got);
+    if (result == 1) {
+        return (ssize_t)got;
+    }
+
+    int error = SSL_get_error(link->ssl, result);
+
+    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
+        return 0;
+    }
+    tls_reason(link->ssl, error, reason, sizeof reason);
+    link_fail(link, reason);
+    return -1;
+}
+
+/* The rest of a frame may not take for ever: who sends a byte now and then would hold its
+ * buffer as long as he likes. */
+static void
+on_patience(void *arg)
+{
+    struct link *link = arg;
+    bool same = link->frames == link->patience_for && link_reads(link);
+
+    link->patience_for = link->frames;
+    if (link->input_len == 0) {
+        timer_free(link->patience);
+        link->patience = NULL;
+    } else if (same && link->up) {
+        link_fail(link, "the rest of a frame did not come");
+    }
+}
+
+static void
+input_settle(struct link *link)
+{
+    if (link->input_len == 0) {
+        if (link->input_size > INPUT_FIRST) {
+            link_input_free(link);
+        }
+        return;
+    }
+    if (link->patience == NULL) {
+        link->patience_for = link->frames;
+        link->patience = timer_new(link->loop, PATIENCE_MS, true, on_patience, link);
+    }
+}
+
+/* Hands out the whole frames of the buffer. False after the link ended. */
+static bool
+link_frames(struct link *link)
+{
+    size_t at = 0;
+
+    while (link->input_len - at >= FRAME_HEADER_LEN && link_reads(link)) {
+        struct frame frame;
+
+        if (!frame_decode(link->input + at, &frame) || frame.body_len > link->body_max) {
+            link_fail(link, "a frame that does not read");
+            return false;
+        }
+        if (link->input_len - at - FRAME_HEADER_LEN < frame.body_len) {
+            break;
+        }
+        link->frames++;
+        link->events->frame(link->arg, link, &frame,
+                            view_of(link->input + at + FRAME_HEADER_LEN, frame.body_len));
+        if (link_is_over(link)) {
+            return false;
+        }
+        at += FRAME_HEADER_LEN + frame.body_len;
+    }
+    if (at > 0) {
+        size_t left = link->input_len - at;
+
+        memmove(link->input, link->input + at, left);
+        wipe(link->input + left, at);
+        link->input_len = left;
+    }
+    return true;
+}
+
+/* Is there nothing more to read at this moment? (What comes later raises its event.) */
+static bool
+link_is_read(const struct link *link)
+{
+    return link->ssl == NULL ? link->input_len < link->input_size
+                             : SSL_has_pending(link->ssl) == 0;
+}
+
+void
+link_read(struct link *link)
+{
+    /* Frames may have been left in the buffer by a pause. */
+    if (!link_frames(link)) {
+        return;
+    }
+    for (unsigned i = 0; i < READS_PER_ROUND && link_reads(link); i++) {
+        ssize_t got;
+        bool last;
+
+        if (!input_room(link)) {
+            link_fail(link, "no room for its input");
+            return;
+        }
+        got = link_receive(link);
+        if (got < 0) {
+            return;
+        }
+        link->input_len += (size_t)got;
+        last = got == 0 || link_is_read(link);
+        if (!link_frames(link)) {
+            return;
+        }
+        if (last) {
+            break;
+        }
+    }
+    input_settle(link);
+    /* What OpenSSL has taken from the socket already raises no event. */
+    if (link->ssl != NULL && link_reads(link) && SSL_has_pending(link->ssl)) {
+        event_active(link->readable, EV_READ, 0);
+    }
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What link.c (life of a link) and link_io.c (its bytes) share; nothing else includes this.
+ */
+#ifndef NET_LINK_PRIVATE_H
+#define NET_LINK_PRIVATE_H
+
+#include "net/link.h"
+#include "net/tls_private.h"
+
+#include <event2/event.h>
+
+struct link {
+    struct loop *loop;
+    int fd;
+    SSL *ssl;
+    struct tls_context *tls;
+    const struct link_events *events;
+    void *arg;
+    struct event *readable;
+    struct event *writable;
+    struct event *flush;   /* activated by hand, runs at the end of the round */
+    struct timer *limit;   /* of the handshake; of the last words */
+    struct timer *patience; /* runs while a frame is there in part */
+    uint8_t *input;
+    size_t input_len;
+    size_t input_size;
+    uint64_t frames;       /* handed out so far */
+    uint64_t patience_for; /* .frames when patience began */
+    uint32_t body_max;
+    struct writer output;
+    size_t output_sent;
+    size_t output_high;    /* held from there on; 0: never */
+    char name[64];
+    bool connecting;
+    bool up;
+    bool down;
+    bool paused;           /* by the owner */
+    bool held;             /* the peer does not fetch its output */
+    bool lingering;
+    bool freed;
+    unsigned busy;         /* events on the stack */
+};
+
+/* Ends the link and says so, once. */
+void link_fail(struct link *link, const char *reason);
+/* Which events it waits for. */
+void link_want(struct link *link, bool write);
+/* Sends what it can; frees a lingering link that has sent all. */
+void link_write(struct link *link);
+/* Reads what is there and hands it out. */
+void link_read(struct link *link);
+void link_input_free(struct link *link);
+
+static inline bool
+link_is_over(const struct link *link)
+{
+    return link->down || link->freed;
+}
+
+static inline bool
+link_reads(const struct link *link)
+{
+    return !link->paused && !link->held && !link->lingering;
+}
+
+#endif
