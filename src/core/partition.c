@@ -347,10 +347,18 @@ hsm_load(struct hsm *hsm)
 static bool
 locks_init(struct hsm *hsm)
 {
-    return pthread_rwlock_init(&hsm->lock, NULL) == 0 &&
+    pthread_rwlockattr_t attributes;
+    bool made;
+
+    /* Searches come from many threads without a gap; a change must not wait for one. */
+    pthread_rwlockattr_init(&attributes);
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    made = pthread_rwlock_init(&hsm->lock, &attributes) == 0 &&
            pthread_mutex_init(&hsm->change, NULL) == 0 &&
            pthread_mutex_init(&hsm->passwords, NULL) == 0 &&
            pthread_mutex_init(&hsm->numbers, NULL) == 0;
+    pthread_rwlockattr_destroy(&attributes);
+    return made;
 }
 
 CK_RV

@@ -211,11 +211,69 @@ eight_threads_do_everything_at_once(void **state)
     hsm_fixture_reopen(&f->hsm);
 }
 
+/* ---- fairness ---- */
+
+#define OBJECTS 5000u
+#define CHANGES 200u
+#define FINDS_MAX 2000u /* that may pass a waiting change; it was 10,000 once */
+
+static _Atomic bool finding;
+static _Atomic unsigned finds;
+
+static void *
+find_on(void *arg)
+{
+    struct app *app = arg;
+    size_t count;
+
+    while (atomic_load(&finding)) {
+        (void)app_find(app, VIEW_EMPTY, FIND_MAX, NULL, 0, &count);
+        atomic_fetch_add(&finds, 1);
+    }
+    return NULL;
+}
+
+/* Searches that overlap without a gap once kept every change waiting, some for seconds. */
+static void
+searches_do_not_keep_changes_waiting(void **state)
+{
+    struct fixture *f = *state;
+    static struct app apps[THREADS];
+    pthread_t threads[THREADS];
+    unsigned worst = 0;
+
+    for (unsigned i = 0; i < OBJECTS; i++) {
+        create(&f->cu1, LIST(PUBLIC_DATA, TOKEN_YES));
+    }
+    atomic_store(&finding, true);
+    atomic_store(&finds, 0);
+    for (unsigned i = 0; i < THREADS; i++) {
+        app_init(&apps[i], &f->hsm, USER2);
+        assert_int_equal(pthread_create(&threads[i], NULL, find_on, &apps[i]), 0);
+    }
+    for (unsigned i = 0; i < CHANGES && worst < FINDS_MAX; i++) {
+        unsigned before = atomic_load(&finds);
+        unsigned passed;
+
+        create(&f->cu1, LIST(PUBLIC_DATA, TOKEN_YES));
+        passed = atomic_load(&finds) - before;
+        worst = passed > worst ? passed : worst;
+    }
+    atomic_store(&finding, false);
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        app_clear(&apps[i]);
+    }
+
+    assert_true(worst < FINDS_MAX);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         AZURE(eight_threads_do_everything_at_once),
+        AZURE(searches_do_not_keep_changes_waiting),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
