@@ -101,17 +101,37 @@ request_commit(struct request *request, const struct store_compare *compares,
     return rv;
 }
 
-/* A kept reply's record has had its time. */
+/* Records of kept replies that have had their time, removed in as few transactions as can be. */
+struct gone {
+    struct hsm *hsm;
+    struct reply_name names[STORE_TXN_MAX];
+    struct store_change changes[STORE_TXN_MAX];
+    size_t count;
+};
+
 static void
-reply_gone(void *arg, const struct reply_key *key)
+gone_flush(struct gone *gone)
 {
-    struct hsm *hsm = arg;
-    const struct reply_name name = reply_name(key);
-    const struct store_change change = { reply_name_view(&name), VIEW_EMPTY, true };
     uint64_t revision;
 
-    if (hsm_commit(hsm, NULL, 0, &change, 1, &revision) != CKR_OK) {
-        log_wrn("an old reply stays in the store until the next start");
+    if (gone->count > 0 &&
+        hsm_commit(gone->hsm, NULL, 0, gone->changes, gone->count, &revision) != CKR_OK) {
+        log_wrn("%zu old replies stay in the store until the next start", gone->count);
+    }
+    gone->count = 0;
+}
+
+static void
+gone_add(void *arg, const struct reply_key *key)
+{
+    struct gone *gone = arg;
+    struct reply_name *name = &gone->names[gone->count];
+
+    *name = reply_name(key);
+    gone->changes[gone->count++] =
+        (struct store_change){ reply_name_view(name), VIEW_EMPTY, true };
+    if (gone->count == STORE_TXN_MAX) {
+        gone_flush(gone);
     }
 }
 
@@ -119,14 +139,15 @@ void
 hsm_sweep(struct hsm *hsm, uint64_t idle_ms)
 {
     uint64_t now = hsm->ports.clock->monotonic(hsm->ports.clock);
-
     uint64_t wall = hsm->ports.clock->wall(hsm->ports.clock);
+    struct gone gone = { .hsm = hsm };
 
     if (now > idle_ms) {
         context_sweep(&hsm->contexts, now - idle_ms);
     }
     if (wall > REPLY_LIFE_MS) {
-        replies_sweep(&hsm->replies, wall - REPLY_LIFE_MS, reply_gone, hsm);
+        replies_sweep(&hsm->replies, wall - REPLY_LIFE_MS, gone_add, &gone);
+        gone_flush(&gone);
     }
 }
 

@@ -263,6 +263,25 @@ what_is_stored_keeps_its_reply_there(void **state)
     assert_int_equal(outside_count(outside, "o/"), 1);
 }
 
+static void
+a_sweep_takes_few_transactions(void **state)
+{
+    struct fixture *f = *state;
+    struct store *store = f->hsm.outside.ports.store;
+    uint64_t revision;
+
+    for (unsigned i = 0; i < 2 * STORE_TXN_MAX + 1; i++) {
+        create(&f->cu1, LIST(PRIVATE_DATA, TOKEN_YES));
+    }
+    revision = store->revision(store);
+    outside_move_clock(&f->hsm.outside, REPLY_LIFE_MS + 1);
+    hsm_sweep(f->hsm.hsm, UINT64_MAX);
+
+    assert_int_equal(store->revision(store), revision + 3);
+    assert_int_equal(outside_count(&f->hsm.outside, "r/"), 0);
+    assert_int_equal(outside_count(&f->hsm.outside, "o/"), 2 * STORE_TXN_MAX + 1);
+}
+
 /* A reply that outlived a restart goes in its time too. */
 static void
 replies_of_before_a_restart_are_swept_too(void **state)
@@ -320,6 +339,7 @@ main(void)
         AZURE(a_request_that_failed_is_tried_anew),
         AZURE(what_changes_nothing_is_done_again),
         AZURE(what_is_stored_keeps_its_reply_there),
+        AZURE(a_sweep_takes_few_transactions),
         AZURE(replies_of_before_a_restart_are_swept_too),
         AZURE(a_write_of_unknown_outcome_happens_once),
     };
