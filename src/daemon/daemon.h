@@ -7,6 +7,7 @@
 #define DAEMON_DAEMON_H
 
 #include "base/secret.h"
+#include "daemon/index.h"
 #include "net/link.h"
 #include "net/settings.h"
 #include "wire/message.h"
@@ -14,12 +15,28 @@
 #define NODE_LINKS 2u
 #define CONTEXT_REQUESTS_MAX 64u
 #define CONTEXT_BYTES_MAX (4u * 1024u * 1024u)
-#define UID_CONTEXTS_MAX 1024u
-#define UID_PEERS_MAX 4096u
+#define UID_CONTEXTS_MAX 16384u
+#define UID_PEERS_MAX 32768u
+#define UID_BYTES_MAX (256u * 1024u * 1024u) /* of requests without a reply */
 #define REQUEST_MS 5000u
 #define REQUEST_SLOW_MS 60000u
 #define UNREACHABLE_MS 4500u /* so long a request waits for a node to come (back) */
 #define GRACE_MS 10000u      /* so long a context outlives its last connection */
+#define STRANGER_MS 5000u    /* so long a connection may take to say HELLO */
+#define ATTACHES_MAX 8u      /* so often a node may ask for ATTACH before one request */
+#define PEER_OUTPUT_HIGH (1024u * 1024u)
+#define HELLO_BODY_MAX 4096u
+
+/* ---- uids of this host ---- */
+
+/* What one uid has, for its limits. Goes with its last connection and context. */
+struct owner {
+    struct index_item by_uid;
+    uint32_t uid;
+    size_t contexts;
+    size_t peers;
+    size_t bytes;
+};
 
 /* ---- contexts ---- */
 
@@ -31,16 +48,19 @@ enum attachment { ATTACHMENT_NONE, ATTACHMENT_ASKED, ATTACHMENT_DONE };
 /* One application process. Its key is what the process drew and shows on each connection;
  * its id, a digest of the key, is its name towards the nodes. */
 struct context {
+    struct index_item by_id;
     struct context *next;
+    struct context *previous;
+    struct owner *owner;
     uint8_t key[FRAME_CONTEXT_LEN];
     uint8_t id[FRAME_CONTEXT_LEN];
     enum interface interface;
-    uint32_t uid;
     uint32_t pid;
     struct secret *ticket; /* of the login, NULL without one */
     enum attachment attachments[SETTINGS_SERVERS_MAX];
     struct node_link *attach_link[SETTINGS_SERVERS_MAX]; /* where ATTACH is on its way */
     unsigned bound;        /* node that runs its bound operations, + 1; 0: none */
+    struct peer *paused;   /* connections that are not read at the moment */
     size_t peers;
     size_t requests;
     size_t bytes;
@@ -48,22 +68,31 @@ struct context {
     bool ended;            /* detached: goes when its requests are done */
 };
 
-/* One local connection. */
+/* One local connection. A stranger, with a context NULL, has not said HELLO. */
 struct peer {
     struct peer *next;
     struct peer *previous;
     struct daemon *daemon;
     struct link *link;
-    struct context *context; /* NULL until it said HELLO */
-    uint32_t uid;
+    struct owner *owner;
+    struct context *context;
+    struct peer *paused_next;
+    uint64_t since;
     uint32_t pid;
+    size_t requests; /* that wait for their reply */
     bool paused;
+};
+
+struct peer_list {
+    struct peer *first; /* the oldest */
+    struct peer *last;
 };
 
 /* ---- requests ---- */
 
 /* A request without its reply yet. Kept whole, so that it can be sent again. */
 struct pending {
+    struct index_item by_number; /* context and request */
     struct pending *next; /* in the order of coming */
     struct pending *previous;
     struct context *context;
@@ -74,6 +103,7 @@ struct pending {
     uint8_t *body;
     uint64_t deadline;
     uint64_t waiting_since;
+    unsigned attaches; /* UNKNOWN_CONTEXT so far */
 };
 
 /* ---- nodes ---- */
@@ -85,6 +115,7 @@ struct node_link {
     unsigned silent;   /* pings since anything came */
     size_t load;       /* requests on it */
     unsigned backoff_ms;
+    uint64_t down_since;
     struct timer *retry;
 };
 
@@ -103,8 +134,12 @@ struct daemon {
     struct listener *listener;
     struct node nodes[SETTINGS_SERVERS_MAX];
     size_t node_count;
-    struct peer *peers;
+    struct peer_list strangers;
+    struct peer_list peers;
+    struct index owners;
+    struct index contexts_by_id;
     struct context *contexts;
+    struct index pendings;
     struct pending *pending_first;
     struct pending *pending_last;
     size_t pending_count;
@@ -114,17 +149,33 @@ struct daemon {
     struct timer *give_up;
     struct signal_watch *watches[3];
     char socket_path[256];
+    size_t uid_peers_max; /* UID_PEERS_MAX, less where descriptors are few */
+    uint64_t said_in;     /* the second of the last complaint */
+    unsigned said;        /* complaints in it */
     bool stopping;
 };
 
 uint64_t daemon_now(void);
+/* Complaints about applications are few a second: nobody floods the log. */
+bool daemon_may_say(struct daemon *daemon);
 
-/* context.c: connections of applications */
+/* peer.c: connections of applications, and the uids behind them */
 void peer_accepted(void *arg, int fd);
 void peer_answer(struct peer *peer, const struct frame *request, uint32_t code, uint64_t revision,
                  view body);
-void peers_resume(struct daemon *daemon, const struct context *context);
+void peer_pause(struct peer *peer);
+/* Reads again from the paused connections of a context. */
+void peers_resume(struct context *context);
+void peers_check(struct daemon *daemon);
+/* Ends all connections that wait for nothing. */
+void peers_stop(struct daemon *daemon);
 void peers_clear(struct daemon *daemon);
+/* An owner that has nothing left goes. */
+void owner_free_unused(struct daemon *daemon, struct owner *owner);
+
+/* context.c: the processes that the connections speak for */
+/* The context that a HELLO names, new where there is none; NULL: the connection has to go. */
+struct context *context_enter(struct peer *peer, const struct hello_request *hello);
 struct context *context_by_id(struct daemon *daemon, const uint8_t id[FRAME_CONTEXT_LEN]);
 void contexts_check(struct daemon *daemon);
 void contexts_clear(struct daemon *daemon);
@@ -140,8 +191,9 @@ void node_attach(struct node_link *link, struct context *context);
 void node_detach(struct daemon *daemon, struct context *context);
 
 /* route.c: requests and replies */
-void route_request(struct daemon *daemon, struct peer *peer, const struct frame *frame,
-                   view body);
+/* False: the connection has to go. */
+MUST_USE bool route_request(struct daemon *daemon, struct peer *peer, const struct frame *frame,
+                            view body);
 void route_reply(struct daemon *daemon, struct node_link *link, const struct frame *frame,
                  view body);
 void route_node_up(struct daemon *daemon);

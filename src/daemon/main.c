@@ -100,15 +100,23 @@ pid_write(const struct client_settings *settings)
     return true;
 }
 
+/* Unless it is another's: of a daemon that runs already, or of our successor. */
 static void
 pid_remove(const struct client_settings *settings)
 {
     char path[600];
+    long pid = 0;
+    FILE *file;
 
-    if (settings->state[0] != '\0') {
-        snprintf(path, sizeof path, "%s/client.pid", settings->state);
+    snprintf(path, sizeof path, "%s/client.pid", settings->state);
+    file = settings->state[0] == '\0' ? NULL : fopen(path, "re");
+    if (file == NULL) {
+        return;
+    }
+    if (fscanf(file, "%ld", &pid) == 1 && pid == (long)getpid()) {
         (void)unlink(path);
     }
+    fclose(file);
 }
 
 static void
@@ -117,9 +125,13 @@ on_check(void *arg)
     struct daemon *daemon = arg;
 
     route_check(daemon);
+    peers_check(daemon);
     contexts_check(daemon);
-    if (daemon->stopping && daemon->pending_count == 0) {
-        loop_stop(daemon->loop);
+    if (daemon->stopping) {
+        peers_stop(daemon);
+        if (daemon->pending_count == 0) {
+            loop_stop(daemon->loop);
+        }
     }
 }
 
@@ -144,6 +156,7 @@ on_stop(void *arg)
     daemon->stopping = true;
     listener_free(daemon->listener);
     daemon->listener = NULL;
+    peers_stop(daemon);
     daemon->give_up = timer_new(daemon->loop, DRAIN_MS, false, on_give_up, daemon);
     if (daemon->give_up == NULL) {
         loop_stop(daemon->loop);
@@ -213,6 +226,7 @@ daemon_clear(struct daemon *daemon)
     nodes_stop(daemon);
     peers_clear(daemon);
     contexts_clear(daemon);
+    index_clear(&daemon->owners);
     for (size_t i = 0; i < ARRAY_COUNT(daemon->watches); i++) {
         signal_watch_free(daemon->watches[i]);
     }
@@ -222,6 +236,22 @@ daemon_clear(struct daemon *daemon)
     tls_context_free(daemon->tls);
     loop_free(daemon->loop);
     pid_remove(&daemon->settings);
+}
+
+/* As many descriptors as there may be; what one uid's connections take leaves some for others. */
+static size_t
+descriptors_raise(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
+        return UID_PEERS_MAX / 16;
+    }
+    files.rlim_cur = files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files) != 0) {
+        log_inf("the limit of descriptors stays as it is");
+    }
+    return size_max(size_min((size_t)files.rlim_max / 4 * 3, UID_PEERS_MAX), 16);
 }
 
 /* It sees PINs and data: no core file, no other process's look. */
@@ -246,6 +276,7 @@ main(int argc, char *argv[])
         return 2;
     }
     process_harden();
+    daemon.uid_peers_max = descriptors_raise();
     daemon.settings_path = argv[1];
     if (!client_settings_read(argv[1], &daemon.settings)) {
         return 1;

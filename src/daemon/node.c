@@ -11,23 +11,28 @@
 #include <string.h>
 
 #define BACKOFF_FIRST_MS 50u
+#define BACKOFF_QUICK_MS 100u /* while requests may wait for it */
 #define PINGS_MISSED_MAX 3u
 
 static void node_link_connect(void *arg);
 
+/* Soon, as long as requests wait for a node that is being restarted; then more and more rarely. */
 static void
 node_link_retry(struct node_link *link)
 {
     struct daemon *daemon = link->node->daemon;
+    uint64_t now = daemon_now();
     unsigned wait = link->backoff_ms == 0 ? BACKOFF_FIRST_MS : link->backoff_ms;
 
     if (daemon->stopping) {
         return;
     }
-    if (link->backoff_ms == 0) {
-        link->backoff_ms = BACKOFF_FIRST_MS;
-    } else {
-        link->backoff_ms = link->backoff_ms * 2;
+    if (link->down_since == 0) {
+        link->down_since = now;
+    }
+    link->backoff_ms = wait * 2;
+    if (now - link->down_since < UNREACHABLE_MS) {
+        link->backoff_ms = BACKOFF_QUICK_MS;
     }
     if (link->backoff_ms > daemon->settings.reconnect_interval_ms) {
         link->backoff_ms = daemon->settings.reconnect_interval_ms;
@@ -45,6 +50,7 @@ on_node_up(void *arg, struct link *transport)
     link->up = true;
     link->silent = 0;
     link->backoff_ms = 0;
+    link->down_since = 0;
     log_inf("connected to %s (%s)", link->node->settings.name, link_name(link->link));
     route_node_up(link->node->daemon);
 }
@@ -234,7 +240,7 @@ node_attach(struct node_link *link, struct context *context)
     const struct attach_request m = {
         .version = FRAME_VERSION,
         .interface = (uint8_t)context->interface,
-        .uid = context->uid,
+        .uid = context->owner->uid,
         .pid = context->pid,
         .ticket = secret_view(context->ticket),
     };

@@ -18,11 +18,19 @@ pending_size(const struct pending *pending)
     return FRAME_HEADER_LEN + pending->frame.body_len;
 }
 
+static uint64_t
+number_hash(const struct frame *frame)
+{
+    return index_hash(load_u64(frame->context), frame->request);
+}
+
+/* It is unlinked and wiped; its context may be read from again. */
 static void
 pending_free(struct daemon *daemon, struct pending *pending)
 {
     struct context *context = pending->context;
 
+    index_take(&daemon->pendings, &pending->by_number);
     if (pending->previous != NULL) {
         pending->previous->next = pending->next;
     } else {
@@ -37,13 +45,18 @@ pending_free(struct daemon *daemon, struct pending *pending)
     if (pending->sent_on != NULL) {
         pending->sent_on->load--;
     }
+    if (pending->peer != NULL) {
+        pending->peer->requests--;
+    }
     context->requests--;
     context->bytes -= pending_size(pending);
+    context->owner->bytes -= pending_size(pending);
     wipe(pending->body, pending->frame.body_len);
     free(pending->body);
     free(pending);
-    if (context->requests < CONTEXT_REQUESTS_MAX / 2 || context->bytes < CONTEXT_BYTES_MAX / 2) {
-        peers_resume(daemon, context);
+    if (context->paused != NULL && context->requests < CONTEXT_REQUESTS_MAX / 2 &&
+        context->bytes < CONTEXT_BYTES_MAX / 2) {
+        peers_resume(context);
     }
 }
 
@@ -106,14 +119,19 @@ pending_new(struct daemon *daemon, struct peer *peer, const struct operation_row
         free(pending);
         return NULL;
     }
+    pending->frame = *frame;
+    memcpy(pending->frame.context, peer->context->id, FRAME_CONTEXT_LEN);
+    if (!index_put(&daemon->pendings, &pending->by_number, number_hash(&pending->frame))) {
+        free(pending->body);
+        free(pending);
+        return NULL;
+    }
     if (body.len > 0) {
         memcpy(pending->body, body.data, body.len);
     }
     pending->context = peer->context;
     pending->peer = peer;
     pending->row = row;
-    pending->frame = *frame;
-    memcpy(pending->frame.context, peer->context->id, FRAME_CONTEXT_LEN);
     pending->deadline =
         now + (row->work == OPERATION_WORK_slow ? REQUEST_SLOW_MS : REQUEST_MS);
     pending->previous = daemon->pending_last;
@@ -124,12 +142,23 @@ pending_new(struct daemon *daemon, struct peer *peer, const struct operation_row
     }
     daemon->pending_last = pending;
     daemon->pending_count++;
+    peer->requests++;
     peer->context->requests++;
     peer->context->bytes += pending_size(pending);
+    peer->context->owner->bytes += pending_size(pending);
     return pending;
 }
 
-void
+/* Each connection of a context may bring one more before it is paused; all together have an
+ * end here. */
+static bool
+has_room(const struct context *context)
+{
+    return context->requests < UID_PEERS_MAX && context->bytes < 2 * CONTEXT_BYTES_MAX &&
+           context->owner->bytes < UID_BYTES_MAX;
+}
+
+bool
 route_request(struct daemon *daemon, struct peer *peer, const struct frame *frame, view body)
 {
     const struct operation_row *row = operation_row(frame->operation);
@@ -142,22 +171,25 @@ route_request(struct daemon *daemon, struct peer *peer, const struct frame *fram
     if (row == NULL || (row->ports & PORTS_client) == 0 || row->operation == OPERATION_ATTACH ||
         frame->request == 0 || (frame->flags & FRAME_REPLY) != 0) {
         peer_answer(peer, frame, (uint32_t)CKR_FUNCTION_NOT_SUPPORTED, 0, VIEW_EMPTY);
-        return;
+        return true;
     }
-    if (daemon->stopping || unreachable) {
+    if (daemon->stopping) {
+        return false; /* the library waits for our successor and asks it */
+    }
+    if (unreachable) {
         peer_answer(peer, frame, (uint32_t)CKR_DEVICE_ERROR, frame->revision, VIEW_EMPTY);
-        return;
+        return true;
     }
-    pending = pending_new(daemon, peer, row, frame, body);
+    pending = has_room(context) ? pending_new(daemon, peer, row, frame, body) : NULL;
     if (pending == NULL) {
         peer_answer(peer, frame, (uint32_t)CKR_DEVICE_MEMORY, frame->revision, VIEW_EMPTY);
-        return;
+        return true;
     }
     if (context->requests >= CONTEXT_REQUESTS_MAX || context->bytes >= CONTEXT_BYTES_MAX) {
-        peer->paused = true;
-        link_pause(peer->link);
+        peer_pause(peer);
     }
     pending_send(daemon, pending);
+    return true;
 }
 
 void
@@ -170,6 +202,7 @@ route_peer_gone(struct daemon *daemon, struct peer *peer)
 
         if (pending->peer == peer) {
             pending->peer = NULL;
+            peer->requests--;
             if (pending->sent_on == NULL) {
                 pending_free(daemon, pending);
             }
@@ -180,12 +213,18 @@ route_peer_gone(struct daemon *daemon, struct peer *peer)
 
 /* ---- from nodes ---- */
 
+/* Who asks again on a new connection has the same number twice for a while, so operation and
+ * link count as well. */
 static struct pending *
-pending_find(struct daemon *daemon, const struct frame *frame)
+pending_find(struct daemon *daemon, const struct node_link *link, const struct frame *frame)
 {
-    for (struct pending *pending = daemon->pending_first; pending != NULL;
-         pending = pending->next) {
-        if (pending->frame.request == frame->request &&
+    for (struct index_item *item = index_find(&daemon->pendings, number_hash(frame));
+         item != NULL; item = index_next(item)) {
+        struct pending *pending =
+            (struct pending *)(void *)((char *)item - offsetof(struct pending, by_number));
+
+        if (pending->sent_on == link && pending->frame.request == frame->request &&
+            pending->frame.operation == frame->operation &&
             memcmp(pending->frame.context, frame->context, FRAME_CONTEXT_LEN) == 0) {
             return pending;
         }
@@ -233,11 +272,31 @@ own_reply(struct daemon *daemon, struct node_link *link, const struct frame *fra
     }
 }
 
+/* The node has forgotten the context, by a restart or with time; it did nothing. What began
+ * there is gone with it, so a later step of it fails; anything else is asked again. */
+static void
+context_unknown(struct daemon *daemon, struct node_link *link, struct pending *pending)
+{
+    struct context *context = pending->context;
+    const bool step = is_bound(pending) && pending->row->operation != OPERATION_START;
+
+    link->load--;
+    pending->sent_on = NULL;
+    if (context->attachments[link->node->index] == ATTACHMENT_DONE) {
+        context->attachments[link->node->index] = ATTACHMENT_NONE;
+    }
+    if (step || pending->peer == NULL || ++pending->attaches > ATTACHES_MAX) {
+        pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
+    } else {
+        pending_send(daemon, pending);
+    }
+}
+
 void
 route_reply(struct daemon *daemon, struct node_link *link, const struct frame *frame, view body)
 {
     struct pending *pending;
-    struct context *context;
+    struct peer *peer;
 
     if ((frame->flags & FRAME_REPLY) == 0) {
         return;
@@ -246,25 +305,16 @@ route_reply(struct daemon *daemon, struct node_link *link, const struct frame *f
         own_reply(daemon, link, frame);
         return;
     }
-    pending = pending_find(daemon, frame);
-    if (pending == NULL || pending->sent_on != link) {
+    pending = pending_find(daemon, link, frame);
+    if (pending == NULL) {
         return; /* late: it has failed or was sent another way */
     }
-    context = pending->context;
     if (frame->code == CODE_UNKNOWN_CONTEXT) {
-        /* The node has forgotten, by a restart or with time; it did nothing. */
-        link->load--;
-        pending->sent_on = NULL;
-        if (context->attachments[link->node->index] == ATTACHMENT_DONE) {
-            context->attachments[link->node->index] = ATTACHMENT_NONE;
-        }
-        pending_send(daemon, pending);
+        context_unknown(daemon, link, pending);
         return;
     }
-    ticket_watch(context, pending, frame, body);
-
-    struct peer *peer = pending->peer;
-
+    ticket_watch(pending->context, pending, frame, body);
+    peer = pending->peer;
     pending_free(daemon, pending);
     if (peer != NULL) {
         peer_answer(peer, frame, frame->code, frame->revision, body);
@@ -322,7 +372,7 @@ route_node_down(struct daemon *daemon, struct node_link *link)
         if (pending->sent_on == link) {
             link->load--;
             pending->sent_on = NULL;
-            if (is_bound(pending) || daemon->stopping) {
+            if (is_bound(pending) || pending->peer == NULL || daemon->stopping) {
                 pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
             } else {
                 pending_send(daemon, pending);
@@ -357,4 +407,5 @@ route_clear(struct daemon *daemon)
     while (daemon->pending_first != NULL) {
         pending_fail(daemon, daemon->pending_first, (uint32_t)CKR_DEVICE_ERROR);
     }
+    index_clear(&daemon->pendings);
 }

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Connections of applications. The first frame is HELLO and says whose it is; until then a
+ * connection is a stranger, who gets little room and little time. Limits count by uid.
+ */
+#include "daemon/daemon.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SAID_MAX 10u
+
+bool
+daemon_may_say(struct daemon *daemon)
+{
+    uint64_t second = daemon_now() / 1000u;
+
+    if (daemon->said_in != second) {
+        daemon->said_in = second;
+        daemon->said = 0;
+    }
+    return daemon->said++ < SAID_MAX;
+}
+
+/* ---- uids ---- */
+
+static struct owner *
+owner_of(struct daemon *daemon, uint32_t uid)
+{
+    uint64_t hash = index_hash(uid, 0);
+    struct owner *owner;
+
+    for (struct index_item *item = index_find(&daemon->owners, hash); item != NULL;
+         item = index_next(item)) {
+        owner = (struct owner *)(void *)((char *)item - offsetof(struct owner, by_uid));
+        if (owner->uid == uid) {
+            return owner;
+        }
+    }
+    owner = calloc(1, sizeof *owner);
+    if (owner == NULL || !index_put(&daemon->owners, &owner->by_uid, hash)) {
+        free(owner);
+        return NULL;
+    }
+    owner->uid = uid;
+    return owner;
+}
+
+void
+owner_free_unused(struct daemon *daemon, struct owner *owner)
+{
+    if (owner->peers == 0 && owner->contexts == 0) {
+        index_take(&daemon->owners, &owner->by_uid);
+        free(owner);
+    }
+}
+
+/* ---- lists ---- */
+
+static void
+list_append(struct peer_list *list, struct peer *peer)
+{
+    peer->next = NULL;
+    peer->previous = list->last;
+    if (list->last != NULL) {
+        list->last->next = peer;
+    } else {
+        list->first = peer;
+    }
+    list->last = peer;
+}
+
+static void
+list_remove(struct peer_list *list, struct peer *peer)
+{
+    if (peer->previous != NULL) {
+        peer->previous->next = peer->next;
+    } else {
+        list->first = peer->next;
+    }
+    if (peer->next != NULL) {
+        peer->next->previous = peer->previous;
+    } else {
+        list->last = peer->previous;
+    }
+}
+
+/* ---- end ---- */
+
+static void
+peer_unpause(struct peer *peer)
+{
+    struct peer **at = &peer->context->paused;
+
+    while (*at != peer) {
+        at = &(*at)->paused_next;
+    }
+    *at = peer->paused_next;
+    peer->paused = false;
+}
+
+static void
+peer_free(struct peer *peer)
+{
+    struct daemon *daemon = peer->daemon;
+    struct context *context = peer->context;
+    struct owner *owner = peer->owner;
+
+    if (peer->paused) {
+        peer_unpause(peer);
+    }
+    if (peer->requests > 0) {
+        route_peer_gone(daemon, peer);
+    }
+    if (context != NULL && --context->peers == 0) {
+        context->idle_since = daemon_now();
+    }
+    list_remove(context == NULL ? &daemon->strangers : &daemon->peers, peer);
+    link_free(peer->link);
+    free(peer);
+    owner->peers--;
+    owner_free_unused(daemon, owner);
+}
+
+void
+peers_stop(struct daemon *daemon)
+{
+    struct peer *next;
+
+    while (daemon->strangers.first != NULL) {
+        peer_free(daemon->strangers.first);
+    }
+    for (struct peer *peer = daemon->peers.first; peer != NULL; peer = next) {
+        next = peer->next;
+        if (peer->requests == 0 && link_backlog(peer->link) == 0) {
+            peer_free(peer);
+        }
+    }
+}
+
+void
+peers_clear(struct daemon *daemon)
+{
+    while (daemon->strangers.first != NULL) {
+        peer_free(daemon->strangers.first);
+    }
+    while (daemon->peers.first != NULL) {
+        peer_free(daemon->peers.first);
+    }
+}
+
+/* Strangers stand in the order of their coming. */
+void
+peers_check(struct daemon *daemon)
+{
+    uint64_t now = daemon_now();
+
+    while (daemon->strangers.first != NULL &&
+           now - daemon->strangers.first->since > STRANGER_MS) {
+        if (daemon_may_say(daemon)) {
+            log_wrn("pid %u: a connection that did not say who it is",
+                    daemon->strangers.first->pid);
+        }
+        peer_free(daemon->strangers.first);
+    }
+}
+
+/* ---- words ---- */
+
+void
+peer_answer(struct peer *peer, const struct frame *request, uint32_t code, uint64_t revision,
+            view body)
+{
+    struct frame outside = *request;
+
+    memset(outside.context, 0, sizeof outside.context);
+    frame_reply(link_output(peer->link), &outside, code, revision, body);
+    link_flush(peer->link);
+}
+
+void
+peer_pause(struct peer *peer)
+{
+    if (!peer->paused) {
+        peer->paused = true;
+        peer->paused_next = peer->context->paused;
+        peer->context->paused = peer;
+        link_pause(peer->link);
+    }
+}
+
+void
+peers_resume(struct context *context)
+{
+    while (context->paused != NULL) {
+        struct peer *peer = context->paused;
+
+        peer_unpause(peer);
+        link_resume(peer->link);
+    }
+}
+
+/* Whose connection is it? False: it has to go. */
+static bool
+peer_hello(struct peer *peer, const struct frame *frame, view body)
+{
+    const struct hello_reply answer = { .version = FRAME_VERSION };
+    struct hello_request hello;
+    struct context *context;
+    struct writer reply;
+    uint8_t buffer[16];
+
+    if (frame->operation != OPERATION_HELLO || !hello_request_read(body, &hello) ||
+        hello.version != FRAME_VERSION || hello.key.len != FRAME_CONTEXT_LEN ||
+        hello.interface >= INTERFACE_COUNT) {
+        if (daemon_may_say(peer->daemon)) {
+            log_wrn("pid %u: a connection that does not begin as it should", peer->pid);
+        }
+        return false;
+    }
+    context = context_enter(peer, &hello);
+    if (context == NULL) {
+        return false;
+    }
+    list_remove(&peer->daemon->strangers, peer);
+    peer->context = context;
+    list_append(&peer->daemon->peers, peer);
+    context->peers++;
+    context->idle_since = 0;
+    link_body_max(peer->link, FRAME_BODY_MAX);
+    writer_init_fixed(&reply, buffer, sizeof buffer);
+    hello_reply_write(&reply, &answer);
+    peer_answer(peer, frame, CKR_OK, 0, writer_view(&reply));
+    return true;
+}
+
+/* The process is done with its context. The nodes hear of it now, and once more when the last
+ * of its connections has gone, if anything came in between. */
+static void
+peer_detach(struct peer *peer, const struct frame *frame)
+{
+    peer->context->ended = true;
+    node_detach(peer->daemon, peer->context);
+    peer_answer(peer, frame, CKR_OK, 0, VIEW_EMPTY);
+}
+
+static void
+on_peer_frame(void *arg, struct link *link, const struct frame *frame, view body)
+{
+    struct peer *peer = arg;
+    bool stays = true;
+
+    UNUSED(link);
+    if (peer->context == NULL) {
+        stays = !peer->daemon->stopping && peer_hello(peer, frame, body);
+    } else if (frame->operation == OPERATION_DETACH) {
+        peer_detach(peer, frame);
+    } else {
+        stays = route_request(peer->daemon, peer, frame, body);
+    }
+    if (!stays) {
+        peer_free(peer);
+    }
+}
+
+static void
+on_peer_down(void *arg, struct link *link, const char *reason)
+{
+    UNUSED(link);
+    UNUSED(reason);
+    peer_free(arg);
+}
+
+static const struct link_events peer_events = {
+    .frame = on_peer_frame,
+    .down = on_peer_down,
+};
+
+/* ---- coming ---- */
+
+/* A uid that has all it may have loses its oldest stranger first. */
+static bool
+owner_make_room(struct daemon *daemon, const struct owner *owner)
+{
+    if (owner->peers < daemon->uid_peers_max) {
+        return true;
+    }
+    for (struct peer *peer = daemon->strangers.first; peer != NULL; peer = peer->next) {
+        if (peer->owner == owner) {
+            peer_free(peer); /* the owner has others */
+            return true;
+        }
+    }
+    if (daemon_may_say(daemon)) {
+        log_wrn("uid %u has %zu connections; no more are taken", owner->uid, owner->peers);
+    }
+    return false;
+}
+
+void
+peer_accepted(void *arg, int fd)
+{
+    struct daemon *daemon = arg;
+    struct peer *peer = calloc(1, sizeof *peer);
+    uint32_t uid;
+
+    if (peer == NULL) {
+        close(fd);
+        return;
+    }
+    peer->daemon = daemon;
+    peer->since = daemon_now();
+    peer->link = link_new(daemon->loop, fd, NULL, true, &peer_events, peer);
+    if (peer->link == NULL) {
+        free(peer);
+        return;
+    }
+    if (!link_peer(peer->link, &uid, &peer->pid) || (peer->owner = owner_of(daemon, uid)) == NULL) {
+        link_free(peer->link);
+        free(peer);
+        return;
+    }
+    if (!owner_make_room(daemon, peer->owner)) {
+        owner_free_unused(daemon, peer->owner);
+        link_free(peer->link);
+        free(peer);
+        return;
+    }
+    link_body_max(peer->link, HELLO_BODY_MAX);
+    link_output_high(peer->link, PEER_OUTPUT_HIGH);
+    peer->owner->peers++;
+    list_append(&daemon->strangers, peer);
+}
