@@ -403,7 +403,8 @@ running_take(struct request *r, CK_FLAGS function)
     if (goes_on && running->key != NULL) {
         now = request_object(r, running->key->handle);
         goes_on = now == running->key ||
-                  (now != NULL && key_check(r->rules, running->row, function, &now->info) == CKR_OK);
+                  (now != NULL &&
+                   key_check(r->rules, running->row, function, &now->info) == CKR_OK);
     }
     object_unref(now);
     if (!goes_on) {

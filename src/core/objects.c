@@ -142,7 +142,7 @@ attributes_merge(view current, view changes, struct writer *out)
     }
 }
 
-/* The next version of an object, in the reply, the store and its table. Under the lock for changes. */
+/* The next version of an object, in the reply, the store and its table. Under change_lock(). */
 static CK_RV
 object_replace(struct request *r, struct object *old, view attributes)
 {

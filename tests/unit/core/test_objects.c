@@ -28,8 +28,8 @@ secret_parts_show_only_where_they_may(void **state)
 static void
 no_part_of_a_private_key_shows_in_azure(void **state)
 {
-    static const CK_ATTRIBUTE_TYPE rsa[] = { CKA_PRIVATE_EXPONENT, CKA_PRIME_1,    CKA_PRIME_2,
-                                             CKA_EXPONENT_1,       CKA_EXPONENT_2, CKA_COEFFICIENT };
+    static const CK_ATTRIBUTE_TYPE rsa[] = { CKA_PRIVATE_EXPONENT, CKA_PRIME_1, CKA_PRIME_2,
+                                             CKA_EXPONENT_1, CKA_EXPONENT_2, CKA_COEFFICIENT };
     struct fixture *f = *state;
     struct pair pair = generate_pair(&f->cu1, CKM_RSA_PKCS_KEY_PAIR_GEN,
                                      LIST(ULONG(MODULUS_BITS, 1024)), VIEW_EMPTY);
