@@ -271,7 +271,7 @@ link_free(struct link *link)
     link->freed = true;
     if (link->ssl != NULL && !link->connecting) {
         ERR_clear_error();
-        if (SSL_is_init_finished(link->ssl)) {
+        if (!link->down && SSL_is_init_finished(link->ssl)) {
             (void)SSL_shutdown(link->ssl);
         }
         ERR_clear_error();

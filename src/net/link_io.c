@@ -296,13 +296,14 @@ link_is_read(const struct link *link)
 void
 link_read(struct link *link)
 {
+    bool all = false;
+
     /* Frames may have been left in the buffer by a pause. */
     if (!link_frames(link)) {
         return;
     }
-    for (unsigned i = 0; i < READS_PER_ROUND && link_reads(link); i++) {
+    for (unsigned i = 0; i < READS_PER_ROUND && link_reads(link) && !all; i++) {
         ssize_t got;
-        bool last;
 
         if (!input_room(link)) {
             link_fail(link, "no room for its input");
@@ -313,17 +314,15 @@ link_read(struct link *link)
             return;
         }
         link->input_len += (size_t)got;
-        last = got == 0 || link_is_read(link);
+        all = got == 0 || link_is_read(link);
         if (!link_frames(link)) {
             return;
         }
-        if (last) {
-            break;
-        }
     }
     input_settle(link);
-    /* What OpenSSL has taken from the socket already raises no event. */
-    if (link->ssl != NULL && link_reads(link) && SSL_has_pending(link->ssl)) {
+    /* What OpenSSL has taken from the socket already raises no event. (Half a record counts as
+     * pending, too: one that gave nothing is not asked again.) */
+    if (!all && link->ssl != NULL && link_reads(link)) {
         event_active(link->readable, EV_READ, 0);
     }
 }

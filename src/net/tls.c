@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,7 @@ context_new(const struct tls_files *files, const SSL_METHOD *method)
     if (context == NULL) {
         return NULL;
     }
+    (void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets with write() */
     atomic_init(&context->refs, 1);
     context->ctx = SSL_CTX_new(method);
     if (context->ctx == NULL ||

@@ -19,7 +19,7 @@ struct tls_files {
 
 /*
  * NULL, with one line in the log that names the file and what is wrong with it.
- * For a client, anchor is needed.
+ * For a client, anchor is needed. The process ignores SIGPIPE from then on.
  */
 struct tls_context *tls_server_new(const struct tls_files *files);
 struct tls_context *tls_client_new(const struct tls_files *files);
