@@ -20,7 +20,7 @@
 #define UID_BYTES_MAX (256u * 1024u * 1024u) /* of requests without a reply */
 #define REQUEST_MS 5000u
 #define REQUEST_SLOW_MS 60000u
-#define UNREACHABLE_MS 4500u /* so long a request waits for a node to come (back) */
+#define UNREACHABLE_MS 4000u /* so long a request waits for a node to come (back) */
 #define GRACE_MS 10000u      /* so long a context outlives its last connection */
 #define STRANGER_MS 5000u    /* so long a connection may take to say HELLO */
 #define ATTACHES_MAX 8u      /* so often a node may ask for ATTACH before one request */
