@@ -233,12 +233,25 @@ feed(struct algo_op *op, view in, struct writer *out)
     return CKR_OK;
 }
 
-/* Feeds all but the last keep_len bytes of what has come so far. */
+/*
+ * How much of what has come so far cannot be the tail: all but the tag of an AEAD, or, of
+ * padded blocks, every whole block that something follows.
+ */
+static size_t
+leave_len(const struct algo_op *op, size_t total)
+{
+    if (op->tag_len > 0) {
+        return total - size_min(total, op->keep_len);
+    }
+    return total == 0 ? 0 : (total - 1) / BLOCK_LEN * BLOCK_LEN;
+}
+
+/* Feeds all but the tail of what has come so far. */
 static CK_RV
 feed_but_tail(struct algo_op *op, view in, struct writer *out)
 {
     size_t total = op->held_len + in.len;
-    size_t leave = total - size_min(total, op->keep_len);
+    size_t leave = leave_len(op, total);
     size_t from_held = size_min(leave, op->held_len);
     CK_RV rv;
 

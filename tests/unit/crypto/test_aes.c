@@ -133,6 +133,32 @@ padding_comes_and_goes_at_every_length(void **state)
     algo_key_free(key);
 }
 
+/* PKCS #11 v3.1, 5.10: one block is held back, and no more than what may be the last one. */
+static void
+a_padded_block_comes_out_once_something_follows_it(void **state)
+{
+    static const size_t given[] = { 0, 0, 16, 16, 16, 32 };
+    static const size_t fed[] = { 15, 16, 17, 31, 32, 33 };
+    struct algo_key *key = secret_key(KIND_AES, hex(K128));
+    const struct mechanism m = iv_mechanism(CKM_AES_CBC_PAD, hex(IV));
+    const struct mechanism_row *row = mechanism_row(CKM_AES_CBC_PAD);
+    struct writer out;
+
+    UNUSED(state);
+    writer_init(&out, OUT_MAX);
+    for (size_t i = 0; i < ARRAY_COUNT(fed); i++) {
+        struct algo_op *op = NULL;
+
+        writer_reset(&out);
+        assert_int_equal(algo_start(standard, row, CKF_DECRYPT, &m, key, &op), CKR_OK);
+        assert_int_equal(algo_update(op, view_slice(hex(TEXT), 0, fed[i]), &out), CKR_OK);
+        assert_int_equal(out.len, given[i]);
+        algo_op_free(op);
+    }
+    writer_clear(&out);
+    algo_key_free(key);
+}
+
 /* Every last byte with every number of right bytes before it, made with plain CBC. */
 static void
 wrong_padding_has_one_code(void **state)
@@ -411,6 +437,7 @@ main(void)
         cmocka_unit_test(modes_agree_with_sp_800_38a),
         cmocka_unit_test(partial_blocks_are_refused),
         cmocka_unit_test(padding_comes_and_goes_at_every_length),
+        cmocka_unit_test(a_padded_block_comes_out_once_something_follows_it),
         cmocka_unit_test(wrong_padding_has_one_code),
         cmocka_unit_test(wrong_length_of_padded_data_has_another_code),
         cmocka_unit_test(counter_runs_to_its_end_and_no_further),
