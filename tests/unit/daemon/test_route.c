@@ -1,0 +1,964 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The daemon between applications on socket pairs and a node of ours on loopback TLS, which
+ * answers as each test says, or dies.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/daemon.h"
+
+#include "lib/tls_fixture.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LIMIT_MS 5000u
+#define SEEN_MAX 512u
+
+/* ---- a node ---- */
+
+enum manner {
+    ANSWER, /* with the body turned round */
+    SILENT,
+    UNKNOWN, /* always UNKNOWN_CONTEXT */
+    DIE      /* closes the connection */
+};
+
+struct fake_node {
+    struct loop *loop;
+    struct tls_context *tls;
+    struct listener *listener;
+    struct link *links[16];
+    size_t link_count;
+    enum manner manner;
+    bool forgetful;  /* knows no context until it was attached */
+    bool known;
+    bool refuses;    /* ATTACH */
+    struct frame seen[SEEN_MAX]; /* but for pings */
+    struct link *seen_on[SEEN_MAX];
+    size_t seen_count;
+    char ticket[64]; /* of the last ATTACH */
+    unsigned port;
+};
+
+static void
+node_end(struct fake_node *node, struct link *link)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(node->links); i++) {
+        if (node->links[i] == link) {
+            node->links[i] = NULL;
+            node->link_count--;
+        }
+    }
+    link_free(link);
+}
+
+static void
+node_frame(void *arg, struct link *link, const struct frame *frame, view body)
+{
+    struct fake_node *node = arg;
+    uint32_t code = CKR_OK;
+
+    if (frame->operation == OPERATION_PING) {
+        frame_reply(link_output(link), frame, CKR_OK, 0, VIEW_EMPTY);
+        link_flush(link);
+        return;
+    }
+    if (node->seen_count < SEEN_MAX) {
+        node->seen_on[node->seen_count] = link;
+        node->seen[node->seen_count++] = *frame;
+    }
+    if (frame->operation == OPERATION_ATTACH) {
+        struct attach_request m;
+
+        assert_true(attach_request_read(body, &m));
+        snprintf(node->ticket, sizeof node->ticket, "%.*s", (int)m.ticket.len,
+                 (const char *)m.ticket.data);
+        node->known = !node->refuses;
+        frame_reply(link_output(link), frame, node->refuses ? (uint32_t)CKR_DEVICE_MEMORY : CKR_OK,
+                    0, VIEW_EMPTY);
+        link_flush(link);
+        return;
+    }
+    if (node->manner == SILENT) {
+        return;
+    }
+    if (node->manner == DIE) {
+        node_end(node, link);
+        return;
+    }
+    if (node->manner == UNKNOWN || (node->forgetful && !node->known)) {
+        code = CODE_UNKNOWN_CONTEXT;
+    }
+    frame_reply(link_output(link), frame, code, 42, code == CKR_OK ? body : VIEW_EMPTY);
+    link_flush(link);
+}
+
+static void
+node_down(void *arg, struct link *link, const char *reason)
+{
+    UNUSED(reason);
+    node_end(arg, link);
+}
+
+static const struct link_events node_events = { NULL, node_frame, node_down };
+
+static void
+node_accepted(void *arg, int fd)
+{
+    struct fake_node *node = arg;
+
+    for (size_t i = 0; i < ARRAY_COUNT(node->links); i++) {
+        if (node->links[i] == NULL) {
+            node->links[i] = link_new(node->loop, fd, node->tls, true, &node_events, node);
+            assert_non_null(node->links[i]);
+            node->link_count++;
+            return;
+        }
+    }
+    close(fd);
+}
+
+static void
+node_kill(struct fake_node *node)
+{
+    listener_free(node->listener);
+    node->listener = NULL;
+    for (size_t i = 0; i < ARRAY_COUNT(node->links); i++) {
+        if (node->links[i] != NULL) {
+            node_end(node, node->links[i]);
+        }
+    }
+    node->known = false;
+}
+
+static void
+node_begin(struct fake_node *node)
+{
+    char address[32];
+
+    snprintf(address, sizeof address, "127.0.0.1:%u", node->port);
+    node->listener = listener_new(node->loop, address, node_accepted, node);
+    assert_non_null(node->listener);
+    node->port = listener_port(node->listener);
+}
+
+/* ---- the fixture ---- */
+
+/* An application's connection: what came back on it. */
+struct app {
+    struct link *link;
+    size_t answers;
+    size_t downs;
+    struct frame last;
+    char body[64];
+};
+
+struct fixture {
+    struct tls_fixture tls;
+    struct daemon daemon;
+    struct fake_node node;
+    struct app apps[4];
+    struct timer *ping;
+    struct timer *check;
+};
+
+static uint64_t clock_ahead; /* ms */
+
+uint64_t
+daemon_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u + clock_ahead;
+}
+
+static void
+on_check(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    route_check(daemon);
+    peers_check(daemon);
+    contexts_check(daemon);
+}
+
+static bool
+links_up(void *arg)
+{
+    struct fixture *f = arg;
+
+    for (size_t i = 0; i < NODE_LINKS; i++) {
+        if (!f->daemon.nodes[0].links[i].up) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+app_frame(void *arg, struct link *link, const struct frame *frame, view body)
+{
+    struct app *app = arg;
+
+    UNUSED(link);
+    app->answers++;
+    app->last = *frame;
+    snprintf(app->body, sizeof app->body, "%.*s", (int)size_min(body.len, 60),
+             body.len == 0 ? "" : (const char *)body.data);
+}
+
+static void
+app_down(void *arg, struct link *link, const char *reason)
+{
+    struct app *app = arg;
+
+    UNUSED(reason);
+    app->downs++;
+    app->link = NULL;
+    link_free(link);
+}
+
+static const struct link_events app_events = { NULL, app_frame, app_down };
+
+static int
+setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    struct daemon *daemon = &f->daemon;
+
+    clock_ahead = 0;
+    tls_fixture_init(&f->tls);
+    daemon->loop = loop_new();
+    daemon->uid_peers_max = 100;
+    f->node.loop = daemon->loop;
+    f->node.tls = tls_fixture_server(&f->tls, "node", "ca");
+    node_begin(&f->node);
+    daemon->tls = tls_fixture_client(&f->tls, "client");
+    daemon->settings.reconnect_interval_ms = 1000;
+    daemon->settings.server_count = 1;
+    daemon->settings.servers[0] = (struct settings_server){
+        .name = "hsm1", .hostname = "127.0.0.1", .client_port = f->node.port, .enable = true
+    };
+    daemon->unreachable_since = daemon_now();
+    f->ping = timer_new(daemon->loop, 250, true, node_ping, daemon);
+    f->check = timer_new(daemon->loop, 20, true, on_check, daemon);
+    node_start(daemon);
+    assert_true(loop_until(daemon->loop, links_up, f, LIMIT_MS));
+    *state = f;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct fixture *f = *state;
+    struct daemon *daemon = &f->daemon;
+
+    daemon->stopping = true;
+    route_clear(daemon);
+    nodes_stop(daemon);
+    peers_clear(daemon);
+    contexts_clear(daemon);
+    index_clear(&daemon->owners);
+    for (size_t i = 0; i < ARRAY_COUNT(f->apps); i++) {
+        link_free(f->apps[i].link);
+    }
+    node_kill(&f->node);
+    tls_context_free(f->node.tls);
+    tls_context_free(daemon->tls);
+    timer_free(f->ping);
+    timer_free(f->check);
+    loop_free(daemon->loop);
+    tls_fixture_clear(&f->tls);
+    assert_int_equal(daemon->pending_count, 0);
+    assert_int_equal(daemon->owners.count, 0);
+    free(f);
+    return 0;
+}
+
+static struct app *
+app_connect(struct fixture *f, size_t number)
+{
+    struct app *app = &f->apps[number];
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    app->link = link_new(f->daemon.loop, fds[0], NULL, false, &app_events, app);
+    assert_non_null(app->link);
+    peer_accepted(&f->daemon, fds[1]);
+    return app;
+}
+
+static void
+app_send(struct app *app, enum operation operation, uint64_t request, view body)
+{
+    struct frame frame = { .operation = (uint16_t)operation, .request = request };
+    size_t start = frame_begin(link_output(app->link));
+
+    write_raw(link_output(app->link), body);
+    assert_true(frame_end(link_output(app->link), start, &frame));
+    link_flush(app->link);
+}
+
+static void
+app_say_hello(struct app *app, const char key[FRAME_CONTEXT_LEN + 1], const char *ticket)
+{
+    const struct hello_request m = { .version = FRAME_VERSION,
+                                     .key = view_of(key, FRAME_CONTEXT_LEN),
+                                     .pid = 1,
+                                     .ticket = view_str(ticket) };
+    struct writer body;
+
+    writer_init(&body, 512);
+    hello_request_write(&body, &m);
+    app_send(app, OPERATION_HELLO, 1, writer_view(&body));
+    writer_clear(&body);
+}
+
+static size_t wanted;
+
+static bool
+has_wanted(void *arg)
+{
+    return ((struct app *)arg)->answers >= wanted;
+}
+
+static bool
+is_down(void *arg)
+{
+    return ((struct app *)arg)->downs > 0;
+}
+
+static bool
+node_has_wanted(void *arg)
+{
+    return ((struct fixture *)arg)->node.seen_count >= wanted;
+}
+
+/* Until the connection has had so many answers in all. */
+static bool
+answered(struct fixture *f, struct app *app, size_t count)
+{
+    wanted = count;
+    return loop_until(f->daemon.loop, has_wanted, app, LIMIT_MS);
+}
+
+static bool
+node_saw(struct fixture *f, size_t count)
+{
+    wanted = count;
+    return loop_until(f->daemon.loop, node_has_wanted, f, LIMIT_MS);
+}
+
+#define KEY "sixteen bytes..."
+#define OTHER "another sixteen."
+
+static struct app *
+app_begin(struct fixture *f, size_t number, const char *key)
+{
+    struct app *app = app_connect(f, number);
+
+    app_say_hello(app, key, "");
+    assert_true(answered(f, app, 1));
+    assert_int_equal(app->last.code, CKR_OK);
+    return app;
+}
+
+static size_t
+seen_of(const struct fixture *f, enum operation operation)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < f->node.seen_count; i++) {
+        count += f->node.seen[i].operation == operation;
+    }
+    return count;
+}
+
+/* ---- ways there and back ---- */
+
+static void
+a_request_is_attached_and_answered(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    app_send(app, OPERATION_RANDOM, 2, VIEW_TEXT("body"));
+
+    assert_true(answered(f, app, 2));
+    assert_int_equal(app->last.code, CKR_OK);
+    assert_int_equal(app->last.request, 2);
+    assert_int_equal(app->last.revision, 42);
+    assert_string_equal(app->body, "body");
+    assert_int_equal(f->node.seen[0].operation, OPERATION_ATTACH);
+    assert_int_equal(f->node.seen[1].operation, OPERATION_RANDOM);
+    assert_ptr_equal(f->node.seen_on[0], f->node.seen_on[1]);
+    /* The node knows a name of the context, not its key; the application sees neither. */
+    assert_memory_not_equal(f->node.seen[1].context, KEY, FRAME_CONTEXT_LEN);
+    assert_memory_equal(f->node.seen[1].context, f->node.seen[0].context, FRAME_CONTEXT_LEN);
+    for (size_t i = 0; i < FRAME_CONTEXT_LEN; i++) {
+        assert_int_equal(app->last.context[i], 0);
+    }
+}
+
+static void
+many_requests_of_many_contexts_find_their_way(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const keys[] = { KEY, KEY, OTHER };
+
+    for (size_t i = 0; i < 3; i++) {
+        app_begin(f, i, keys[i]);
+    }
+    for (uint64_t k = 0; k < 40; k++) {
+        for (size_t i = 0; i < 3; i++) {
+            char text[16];
+
+            snprintf(text, sizeof text, "app %zu", i);
+            /* Contexts count for themselves: the third uses the numbers of the first. */
+            app_send(&f->apps[i], OPERATION_SIGN, 10 + k * 2 + i % 2, view_str(text));
+        }
+    }
+    for (size_t i = 0; i < 3; i++) {
+        char text[16];
+
+        snprintf(text, sizeof text, "app %zu", i);
+        assert_true(answered(f, &f->apps[i], 41));
+        assert_string_equal(f->apps[i].body, text);
+    }
+    assert_int_equal(seen_of(f, OPERATION_ATTACH), 2);
+}
+
+static void
+what_is_no_applications_business_is_refused(void **state)
+{
+    static const enum operation wrong[] = { OPERATION_ATTACH, OPERATION_HELLO,
+                                            OPERATION_USER_CREATE, (enum operation)999 };
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {
+        app_send(app, wrong[i], 2 + i, VIEW_EMPTY);
+        assert_true(answered(f, app, 2 + i));
+        assert_int_equal(app->last.code, CKR_FUNCTION_NOT_SUPPORTED);
+    }
+    app_send(app, OPERATION_RANDOM, 0, VIEW_EMPTY); /* the daemon's own number */
+    assert_true(answered(f, app, 6));
+    assert_int_equal(app->last.code, CKR_FUNCTION_NOT_SUPPORTED);
+    assert_int_equal(f->node.seen_count, 0);
+}
+
+/* ---- contexts ---- */
+
+static void
+a_connection_has_to_say_hello(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_connect(f, 0);
+
+    app_send(app, OPERATION_RANDOM, 1, VIEW_EMPTY);
+
+    assert_true(loop_until(f->daemon.loop, is_down, app, LIMIT_MS));
+    assert_int_equal(app->answers, 0);
+}
+
+static void
+hello_has_little_room_and_little_time(void **state)
+{
+    struct fixture *f = *state;
+    struct app *large = app_connect(f, 0);
+    struct app *slow = app_connect(f, 1);
+    static uint8_t zeros[HELLO_BODY_MAX + 1];
+
+    app_send(large, OPERATION_HELLO, 1, view_of(zeros, sizeof zeros));
+    assert_true(loop_until(f->daemon.loop, is_down, large, LIMIT_MS));
+
+    loop_for(f->daemon.loop, 50);
+    assert_int_equal(slow->downs, 0);
+    clock_ahead += STRANGER_MS + 1;
+    assert_true(loop_until(f->daemon.loop, is_down, slow, LIMIT_MS));
+}
+
+static void
+another_uid_is_refused_with_the_right_key(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+    struct app *thief = app_connect(f, 1);
+    struct owner *owner = f->daemon.contexts->owner;
+
+    app_send(app, OPERATION_RANDOM, 2, VIEW_EMPTY);
+    assert_true(answered(f, app, 2));
+
+    /* The context is another's: as if its process had another uid. */
+    struct owner other = { .uid = 12345, .contexts = 1, .peers = 2 };
+
+    f->daemon.contexts->owner = &other;
+    app_say_hello(thief, KEY, "");
+    assert_true(loop_until(f->daemon.loop, is_down, thief, LIMIT_MS));
+    assert_int_equal(thief->answers, 0);
+    f->daemon.contexts->owner = owner;
+}
+
+static void
+a_uid_that_is_full_loses_strangers_first(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+    struct app *stranger = app_connect(f, 1);
+
+    f->daemon.uid_peers_max = 2;
+
+    struct app *next = app_begin(f, 2, KEY);
+
+    assert_true(loop_until(f->daemon.loop, is_down, stranger, LIMIT_MS));
+    assert_int_equal(app->downs + next->downs, 0);
+
+    struct app *more = app_connect(f, 3);
+
+    assert_true(loop_until(f->daemon.loop, is_down, more, LIMIT_MS));
+    assert_int_equal(app->downs + next->downs, 0);
+}
+
+static void
+a_ticket_comes_with_hello_and_goes_with_attach(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_connect(f, 0);
+
+    app_say_hello(app, KEY, "of a login");
+    app_send(app, OPERATION_RANDOM, 2, VIEW_EMPTY);
+
+    assert_true(answered(f, app, 2));
+    assert_string_equal(f->node.ticket, "of a login");
+}
+
+static void
+a_logins_ticket_is_kept_until_logout(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+    const struct login_reply login = { .user = 1, .role = 2, .ticket = VIEW_TEXT("fresh") };
+    struct writer body;
+
+    writer_init(&body, 512);
+    login_reply_write(&body, &login);
+    app_send(app, OPERATION_LOGIN, 2, writer_view(&body)); /* the node turns it round */
+    assert_true(answered(f, app, 2));
+    writer_clear(&body);
+    node_kill(&f->node);
+    f->node.forgetful = true;
+    node_begin(&f->node);
+    app_send(app, OPERATION_RANDOM, 3, VIEW_EMPTY);
+    assert_true(answered(f, app, 3));
+    assert_string_equal(f->node.ticket, "fresh");
+
+    app_send(app, OPERATION_LOGOUT, 4, VIEW_EMPTY);
+    assert_true(answered(f, app, 4));
+    f->node.known = false;
+    app_send(app, OPERATION_RANDOM, 5, VIEW_EMPTY);
+    assert_true(answered(f, app, 5));
+    assert_string_equal(f->node.ticket, "");
+}
+
+static void
+the_last_connection_gone_a_context_has_ten_seconds(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    app_send(app, OPERATION_RANDOM, 2, VIEW_EMPTY);
+    assert_true(answered(f, app, 2));
+    link_free(app->link);
+    app->link = NULL;
+    loop_for(f->daemon.loop, 60);
+    assert_non_null(f->daemon.contexts);
+    assert_int_equal(seen_of(f, OPERATION_DETACH), 0);
+
+    clock_ahead += GRACE_MS + 1;
+
+    assert_true(node_saw(f, 3));
+    assert_int_equal(f->node.seen[2].operation, OPERATION_DETACH);
+    assert_null(f->daemon.contexts);
+}
+
+static void
+detach_is_told_to_the_node_and_answered(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    app_send(app, OPERATION_RANDOM, 2, VIEW_EMPTY);
+    assert_true(answered(f, app, 2));
+    app_send(app, OPERATION_DETACH, 3, VIEW_EMPTY);
+    assert_true(answered(f, app, 3));
+    assert_int_equal(app->last.code, CKR_OK);
+
+    link_free(app->link);
+    app->link = NULL;
+    loop_for(f->daemon.loop, 60);
+
+    assert_int_equal(seen_of(f, OPERATION_DETACH), 1);
+    assert_null(f->daemon.contexts);
+}
+
+static void
+connections_that_vanish_under_way_leave_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    f->node.manner = SILENT;
+    for (uint64_t i = 2; i < 30; i++) {
+        app_send(app, i % 2 == 0 ? OPERATION_SIGN : OPERATION_OBJECT_CREATE, i, VIEW_EMPTY);
+    }
+    assert_true(node_saw(f, 29));
+    link_free(app->link);
+    app->link = NULL;
+    loop_for(f->daemon.loop, 30);
+    assert_int_equal(f->daemon.pending_count, 28);
+
+    node_kill(&f->node);
+    loop_for(f->daemon.loop, 60);
+
+    /* Nobody waits for them: they are not sent again. */
+    assert_int_equal(f->daemon.pending_count, 0);
+}
+
+/* ---- death and return of the node ---- */
+
+static void
+what_is_harmless_twice_is_sent_again(struct fixture *f, enum operation operation)
+{
+    struct app *app = app_begin(f, 0, KEY);
+
+    f->node.manner = SILENT;
+    app_send(app, operation, 7, VIEW_TEXT("again"));
+    assert_true(node_saw(f, 2));
+    node_kill(&f->node);
+    loop_for(f->daemon.loop, 300);
+    assert_int_equal(app->answers, 1);
+    f->node.manner = ANSWER;
+    f->node.forgetful = true;
+    node_begin(&f->node);
+
+    assert_true(answered(f, app, 2));
+
+    assert_int_equal(app->last.code, CKR_OK);
+    assert_int_equal(app->last.request, 7);
+    assert_string_equal(app->body, "again");
+    for (size_t i = 0; i < f->node.seen_count; i++) {
+        assert_true(f->node.seen[i].operation != operation || f->node.seen[i].request == 7);
+    }
+    assert_int_equal(seen_of(f, operation), 3); /* unknown in between */
+    loop_for(f->daemon.loop, 50);
+    assert_int_equal(app->answers, 2);
+}
+
+static void
+repeat_requests_outlive_the_node(void **state)
+{
+    what_is_harmless_twice_is_sent_again(*state, OPERATION_SIGN);
+}
+
+static void
+once_requests_outlive_the_node_under_their_number(void **state)
+{
+    what_is_harmless_twice_is_sent_again(*state, OPERATION_OBJECT_CREATE);
+}
+
+static void
+bound_steps_fail_with_the_node(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    f->node.manner = SILENT;
+    app_send(app, OPERATION_UPDATE, 2, VIEW_EMPTY);
+    assert_true(node_saw(f, 2));
+    node_kill(&f->node);
+
+    assert_true(answered(f, app, 2));
+    assert_int_equal(app->last.code, CKR_DEVICE_ERROR);
+    assert_int_equal(seen_of(f, OPERATION_UPDATE), 1);
+}
+
+static void
+bound_steps_fail_where_the_context_was_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    app_send(app, OPERATION_START, 2, VIEW_EMPTY);
+    assert_true(answered(f, app, 2));
+    assert_int_equal(app->last.code, CKR_OK);
+    f->node.forgetful = true;
+    f->node.known = false;
+
+    app_send(app, OPERATION_UPDATE, 3, VIEW_EMPTY);
+    assert_true(answered(f, app, 3));
+    assert_int_equal(app->last.code, CKR_DEVICE_ERROR);
+    assert_int_equal(seen_of(f, OPERATION_UPDATE), 1);
+
+    app_send(app, OPERATION_START, 4, VIEW_EMPTY); /* a new one may begin */
+    assert_true(answered(f, app, 4));
+    assert_int_equal(app->last.code, CKR_OK);
+}
+
+static void
+without_a_node_a_request_fails_in_time(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    node_kill(&f->node);
+    loop_for(f->daemon.loop, 50);
+    app_send(app, OPERATION_SIGN, 2, VIEW_EMPTY);
+    loop_for(f->daemon.loop, 100);
+    assert_int_equal(app->answers, 1);
+    clock_ahead += UNREACHABLE_MS + 1;
+    assert_true(answered(f, app, 2));
+    assert_int_equal(app->last.code, CKR_DEVICE_ERROR);
+
+    /* And from then on at once. */
+    app_send(app, OPERATION_SIGN, 3, VIEW_EMPTY);
+    assert_true(answered(f, app, 3));
+    assert_int_equal(app->last.code, CKR_DEVICE_ERROR);
+}
+
+static void
+a_node_is_looked_for_soon_while_requests_wait(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+    uint64_t start;
+
+    f->daemon.settings.reconnect_interval_ms = 60000;
+    node_kill(&f->node);
+    app_send(app, OPERATION_SIGN, 2, VIEW_EMPTY);
+    loop_for(f->daemon.loop, 2000);
+    node_begin(&f->node);
+    start = daemon_now();
+
+    assert_true(answered(f, app, 2));
+    assert_true(daemon_now() - start < 500);
+}
+
+static void
+a_silent_node_has_its_deadline(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    f->node.manner = SILENT;
+    app_send(app, OPERATION_SIGN, 2, VIEW_EMPTY);
+    app_send(app, OPERATION_GENERATE_PAIR, 3, VIEW_EMPTY);
+    assert_true(node_saw(f, 3));
+    clock_ahead += REQUEST_MS + 1;
+    assert_true(answered(f, app, 2));
+    assert_int_equal(app->last.code, CKR_DEVICE_ERROR);
+    assert_int_equal(app->last.request, 2);
+
+    clock_ahead += REQUEST_SLOW_MS - REQUEST_MS;
+    assert_true(answered(f, app, 3));
+    assert_int_equal(app->last.request, 3);
+}
+
+static void
+a_node_that_never_knows_a_context_is_not_asked_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    f->node.manner = UNKNOWN;
+    app_send(app, OPERATION_SIGN, 2, VIEW_EMPTY);
+    assert_true(answered(f, app, 2));
+    assert_int_equal(app->last.code, CKR_DEVICE_ERROR);
+    assert_true(seen_of(f, OPERATION_SIGN) <= ATTACHES_MAX + 1);
+
+    f->node.manner = ANSWER;
+    f->node.forgetful = true;
+    f->node.refuses = true;
+    f->node.known = false;
+    app_send(app, OPERATION_SIGN, 3, VIEW_EMPTY);
+    assert_true(answered(f, app, 3));
+    assert_int_equal(app->last.code, CKR_DEVICE_ERROR);
+}
+
+static void
+the_same_number_on_two_connections_is_answered_on_both(void **state)
+{
+    struct fixture *f = *state;
+    struct app *first = app_begin(f, 0, KEY);
+    struct app *second = app_begin(f, 1, KEY);
+
+    f->node.manner = SILENT;
+    app_send(first, OPERATION_OBJECT_CREATE, 5, VIEW_EMPTY);
+    assert_true(node_saw(f, 2));
+    link_free(first->link); /* the application has lost patience, and asks again */
+    first->link = NULL;
+    loop_for(f->daemon.loop, 30);
+    app_send(second, OPERATION_OBJECT_CREATE, 5, VIEW_TEXT("x"));
+    assert_true(node_saw(f, 3));
+    assert_int_equal(f->daemon.pending_count, 2);
+
+    /* Both answers come, from whichever link. */
+    for (size_t i = 2; i > 0; i--) {
+        frame_reply(link_output(f->node.seen_on[i]), &f->node.seen[i], CKR_OK, 0,
+                    VIEW_TEXT("done"));
+        link_flush(f->node.seen_on[i]);
+    }
+
+    assert_true(answered(f, second, 2));
+    assert_string_equal(second->body, "done");
+    loop_for(f->daemon.loop, 30);
+    assert_int_equal(f->daemon.pending_count, 0);
+}
+
+static void
+replies_that_nobody_asked_for_are_passed_over(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+    struct frame strange;
+
+    app_send(app, OPERATION_SIGN, 2, VIEW_EMPTY);
+    assert_true(answered(f, app, 2));
+    strange = f->node.seen[1];
+    for (uint64_t number = 0; number < 5; number++) {
+        strange.request = number;
+        frame_reply(link_output(f->node.seen_on[1]), &strange, CKR_OK, 0, VIEW_EMPTY);
+    }
+    link_flush(f->node.seen_on[1]);
+    loop_for(f->daemon.loop, 30);
+    assert_int_equal(app->answers, 2);
+
+    app_send(app, OPERATION_SIGN, 3, VIEW_EMPTY);
+    assert_true(answered(f, app, 3));
+}
+
+/* ---- flow ---- */
+
+static void
+a_greedy_context_is_paused_and_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    struct app *greedy = app_begin(f, 0, KEY);
+    struct app *honest = app_begin(f, 1, OTHER);
+
+    f->node.manner = SILENT;
+    for (uint64_t i = 0; i < 200; i++) {
+        app_send(greedy, OPERATION_SIGN, 10 + i, VIEW_TEXT("greedy"));
+    }
+    loop_for(f->daemon.loop, 100);
+    assert_int_equal(f->daemon.pending_count, CONTEXT_REQUESTS_MAX);
+
+    f->node.manner = ANSWER;
+    app_send(honest, OPERATION_SIGN, 2, VIEW_TEXT("honest"));
+    assert_true(answered(f, honest, 2));
+
+    /* What was held back until now is answered by hand; the rest follows. */
+    size_t silent = f->node.seen_count;
+
+    for (size_t i = 0; i < silent; i++) {
+        if (f->node.seen[i].operation == OPERATION_SIGN && f->node.seen[i].request >= 10) {
+            frame_reply(link_output(f->node.seen_on[i]), &f->node.seen[i], CKR_OK, 0, VIEW_EMPTY);
+            link_flush(f->node.seen_on[i]);
+        }
+    }
+    assert_true(answered(f, greedy, 201));
+    assert_int_equal(f->daemon.pending_count, 0);
+}
+
+static void
+a_paused_connection_may_vanish(void **state)
+{
+    struct fixture *f = *state;
+    struct app *greedy = app_begin(f, 0, KEY);
+
+    f->node.manner = SILENT;
+    for (uint64_t i = 0; i < 100; i++) {
+        app_send(greedy, OPERATION_SIGN, 10 + i, VIEW_EMPTY);
+    }
+    loop_for(f->daemon.loop, 50);
+    assert_non_null(f->daemon.contexts->paused);
+    link_free(greedy->link);
+    greedy->link = NULL;
+    clock_ahead += REQUEST_MS + GRACE_MS + 1;
+
+    loop_for(f->daemon.loop, 100);
+
+    assert_int_equal(f->daemon.pending_count, 0);
+}
+
+static void
+a_stopping_daemon_leaves_the_question_to_its_successor(void **state)
+{
+    struct fixture *f = *state;
+    struct app *idle = app_begin(f, 0, KEY);
+    struct app *busy = app_begin(f, 1, KEY);
+
+    f->node.manner = SILENT;
+    app_send(busy, OPERATION_SIGN, 2, VIEW_EMPTY);
+    assert_true(node_saw(f, 2));
+    f->daemon.stopping = true;
+    peers_stop(&f->daemon);
+    assert_true(loop_until(f->daemon.loop, is_down, idle, LIMIT_MS));
+    assert_int_equal(busy->downs, 0);
+
+    frame_reply(link_output(f->node.seen_on[1]), &f->node.seen[1], CKR_OK, 0, VIEW_EMPTY);
+    link_flush(f->node.seen_on[1]);
+    assert_true(answered(f, busy, 2));
+    app_send(busy, OPERATION_SIGN, 3, VIEW_EMPTY);
+
+    assert_true(loop_until(f->daemon.loop, is_down, busy, LIMIT_MS));
+    assert_int_equal(busy->answers, 2);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        TEST(a_request_is_attached_and_answered),
+        TEST(many_requests_of_many_contexts_find_their_way),
+        TEST(what_is_no_applications_business_is_refused),
+        TEST(a_connection_has_to_say_hello),
+        TEST(hello_has_little_room_and_little_time),
+        TEST(another_uid_is_refused_with_the_right_key),
+        TEST(a_uid_that_is_full_loses_strangers_first),
+        TEST(a_ticket_comes_with_hello_and_goes_with_attach),
+        TEST(a_logins_ticket_is_kept_until_logout),
+        TEST(the_last_connection_gone_a_context_has_ten_seconds),
+        TEST(detach_is_told_to_the_node_and_answered),
+        TEST(connections_that_vanish_under_way_leave_nothing),
+        TEST(repeat_requests_outlive_the_node),
+        TEST(once_requests_outlive_the_node_under_their_number),
+        TEST(bound_steps_fail_with_the_node),
+        TEST(bound_steps_fail_where_the_context_was_forgotten),
+        TEST(without_a_node_a_request_fails_in_time),
+        TEST(a_node_is_looked_for_soon_while_requests_wait),
+        TEST(a_silent_node_has_its_deadline),
+        TEST(a_node_that_never_knows_a_context_is_not_asked_for_ever),
+        TEST(the_same_number_on_two_connections_is_answered_on_both),
+        TEST(replies_that_nobody_asked_for_are_passed_over),
+        TEST(a_greedy_context_is_paused_and_goes_on),
+        TEST(a_paused_connection_may_vanish),
+        TEST(a_stopping_daemon_leaves_the_question_to_its_successor),
+    };
+
+    return cmocka_run_group_tests_name("daemon/route", tests, NULL, NULL);
+}
