@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A hostile neighbour of a socket.
+ *
+ *   hostile KIND TARGET COUNT SECONDS
+ *
+ * TARGET is a path or HOST:PORT. Kinds, each for at most SECONDS:
+ *
+ *   garbage      COUNT times: random bytes until the other side closes
+ *   truncated    COUNT times: the beginning of something good, then the end
+ *   oversized    COUNT times: a frame that claims to be 4 GiB long
+ *   half-closed  COUNT connections: a beginning, our direction closed, then waiting
+ *   slow         COUNT connections: one byte a second of something good
+ *   many         COUNT connections, held
+ *   deaf         COUNT connections: says HELLO and asks without end, and never reads
+ *
+ * Prints one line: connections made, connections that the other side ended.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <arpa/inet.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HEADER 48u
+
+static union {
+    struct sockaddr any;
+    struct sockaddr_un path;
+    struct sockaddr_in host;
+} target;
+static socklen_t target_len;
+static uint64_t end;
+static unsigned long made, ended;
+
+static uint64_t
+now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+static void
+target_set(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+
+    memset(&target, 0, sizeof target);
+    if (text[0] == '/' || colon == NULL) {
+        target.path.sun_family = AF_UNIX;
+        snprintf(target.path.sun_path, sizeof target.path.sun_path, "%s", text);
+        target_len = sizeof target.path;
+    } else {
+        target.host.sin_family = AF_INET;
+        target.host.sin_port = htons((uint16_t)atoi(colon + 1));
+        target.host.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        target_len = sizeof target.host;
+    }
+}
+
+/* -1 when it is refused. */
+static int
+dial(void)
+{
+    int fd = socket(target.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0) {
+        return -1;
+    }
+    while (connect(fd, &target.any, target_len) != 0 && errno != EINPROGRESS) {
+        if (errno != EAGAIN || now_ms() > end) {
+            close(fd);
+            return -1;
+        }
+        usleep(1000);
+    }
+    made++;
+    return fd;
+}
+
+/* Until the other side closes, or the time is over. */
+static bool
+wait_closed(int fd)
+{
+    uint8_t sink[4096];
+
+    while (now_ms() < end) {
+        struct pollfd entry = { .fd = fd, .events = POLLIN };
+
+        if (poll(&entry, 1, 100) > 0) {
+            ssize_t got = recv(fd, sink, sizeof sink, 0);
+
+            if (got == 0 || (got < 0 && errno != EAGAIN)) {
+                ended++;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void
+put_u32(uint8_t *at, uint32_t value)
+{
+    for (int i = 0; i < 4; i++) {
+        at[i] = (uint8_t)(value >> 8 * i);
+    }
+}
+
+/* HELLO of a context of its own; on a TLS port, the beginning of a record. */
+static size_t
+something_good(uint8_t out[128])
+{
+    static uint32_t number;
+
+    memset(out, 0, 128);
+    if (target.any.sa_family == AF_INET) {
+        static const uint8_t hello[] = { 0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3 };
+
+        memcpy(out, hello, sizeof hello);
+        return 128;
+    }
+    put_u32(out, 33); /* body */
+    out[4] = 1;       /* HELLO */
+    out[24] = 1;      /* request */
+    put_u32(out + HEADER, 1);
+    put_u32(out + HEADER + 4, 16);
+    put_u32(out + HEADER + 8, (uint32_t)getpid());
+    put_u32(out + HEADER + 12, ++number);
+    return HEADER + 33;
+}
+
+static void
+garbage(unsigned count)
+{
+    uint8_t bytes[8192];
+
+    for (unsigned i = 0; i < count && now_ms() < end; i++) {
+        int fd = dial();
+
+        for (size_t k = 0; k < sizeof bytes; k++) {
+            bytes[k] = (uint8_t)random();
+        }
+        if (fd >= 0) {
+            (void)!send(fd, bytes, sizeof bytes, MSG_NOSIGNAL);
+            (void)wait_closed(fd);
+            close(fd);
+        }
+    }
+}
+
+static void
+truncated(unsigned count)
+{
+    uint8_t bytes[128];
+
+    for (unsigned i = 0; i < count && now_ms() < end; i++) {
+        int fd = dial();
+        size_t len = something_good(bytes);
+
+        if (fd >= 0) {
+            (void)!send(fd, bytes, i % len, MSG_NOSIGNAL);
+            close(fd);
+        }
+    }
+}
+
+static void
+oversized(unsigned count)
+{
+    uint8_t bytes[128];
+
+    for (unsigned i = 0; i < count && now_ms() < end; i++) {
+        int fd = dial();
+
+        (void)something_good(bytes);
+        put_u32(bytes, 0xffffffffu);
+        if (fd >= 0) {
+            (void)!send(fd, bytes, sizeof bytes, MSG_NOSIGNAL);
+            (void)wait_closed(fd);
+            close(fd);
+        }
+    }
+}
+
+/* Waits on all of them; byte_each_second: says the next byte of something good meanwhile. */
+static void
+hold(int *fds, unsigned count, bool byte_each_second)
+{
+    uint8_t bytes[128], sink[4096];
+    size_t len = something_good(bytes);
+    struct pollfd *entries = calloc(count, sizeof *entries);
+    size_t at = 0;
+
+    while (now_ms() < end) {
+        for (unsigned i = 0; i < count; i++) {
+            entries[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+        }
+        if (poll(entries, count, 1000) > 0) {
+            for (unsigned i = 0; i < count; i++) {
+                if (entries[i].revents != 0) {
+                    ssize_t got = recv(fds[i], sink, sizeof sink, 0);
+
+                    if (got == 0 || (got < 0 && errno != EAGAIN)) {
+                        ended++;
+                        close(fds[i]);
+                        fds[i] = -1;
+                    }
+                }
+            }
+            usleep(100000);
+        }
+        if (byte_each_second && at < len) {
+            for (unsigned i = 0; i < count; i++) {
+                (void)!send(fds[i], bytes + at, 1, MSG_NOSIGNAL);
+            }
+            at++;
+            sleep(1);
+        }
+    }
+    free(entries);
+}
+
+static void
+open_many(unsigned count, bool half, bool slow)
+{
+    int *fds = calloc(count, sizeof *fds);
+    uint8_t bytes[128];
+
+    for (unsigned i = 0; i < count; i++) {
+        fds[i] = dial();
+        if (half && fds[i] >= 0) {
+            (void)something_good(bytes);
+            (void)!send(fds[i], bytes, 20, MSG_NOSIGNAL);
+            shutdown(fds[i], SHUT_WR);
+        }
+    }
+    hold(fds, count, slow);
+    free(fds);
+}
+
+/* Asks for the token's name, 48 bytes each time. */
+static void
+deaf(unsigned count)
+{
+    uint8_t bytes[128], ask[HEADER * 64] = { 0 };
+    int *fds = calloc(count, sizeof *fds);
+    size_t *sent = calloc(count, sizeof *sent);
+    size_t total = 0;
+
+    for (size_t i = 0; i < 64; i++) {
+        ask[i * HEADER + 4] = 5;                 /* TOKEN */
+        ask[i * HEADER + 24] = (uint8_t)(i + 1); /* numbers come again and again */
+        ask[i * HEADER + 25] = 1;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        size_t len = something_good(bytes);
+
+        fds[i] = dial();
+        (void)!send(fds[i], bytes, len, MSG_NOSIGNAL);
+    }
+    while (now_ms() < end) {
+        for (unsigned i = 0; i < count; i++) {
+            size_t at = sent[i] % sizeof ask;
+            ssize_t more = send(fds[i], ask + at, sizeof ask - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+            if (more > 0) {
+                sent[i] += (size_t)more;
+                total += (size_t)more;
+            } else if (more < 0 && errno != EAGAIN) {
+                ended++;
+                close(fds[i]);
+                fds[i] = -1;
+            }
+        }
+        usleep(1000);
+    }
+    printf("asked %zu times, ", total / HEADER);
+    free(fds);
+    free(sent);
+}
+
+int
+main(int argc, char **argv)
+{
+    struct rlimit files;
+    unsigned count;
+
+    if (argc != 5) {
+        fputs("usage: hostile KIND TARGET COUNT SECONDS\n", stderr);
+        return 2;
+    }
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    signal(SIGPIPE, SIG_IGN);
+    target_set(argv[2]);
+    count = (unsigned)atoi(argv[3]);
+    end = now_ms() + 1000u * (uint64_t)atoi(argv[4]);
+    if (strcmp(argv[1], "garbage") == 0) {
+        garbage(count);
+    } else if (strcmp(argv[1], "truncated") == 0) {
+        truncated(count);
+    } else if (strcmp(argv[1], "oversized") == 0) {
+        oversized(count);
+    } else if (strcmp(argv[1], "half-closed") == 0) {
+        open_many(count, true, false);
+    } else if (strcmp(argv[1], "slow") == 0) {
+        open_many(count, false, true);
+    } else if (strcmp(argv[1], "many") == 0) {
+        open_many(count, false, false);
+    } else if (strcmp(argv[1], "deaf") == 0) {
+        deaf(count);
+    } else {
+        return 2;
+    }
+    printf("%s: %lu connections, %lu ended by the other side\n", argv[1], made, ended);
+    return 0;
+}
