@@ -25,14 +25,26 @@
 #define OUTPUT_HIGH (16u * 1024u * 1024u)
 #define OUTPUT_LOW (1u * 1024u * 1024u)
 #define OUTPUT_LOOK_MS 5u
+/* So many connections may shake hands at once; a further one takes the place of the oldest, for
+ * who means it is done in no time. */
+#define YOUNG_MAX 1024u
+/* So many connections in all; a further one takes the place of the one not heard of for longest. */
+#define PEERS_MAX 8192u
+/* A daemon pings four times a second; a person at a management tool may think for an hour. */
+#define TICK_MS 5000u
+#define SILENT_TICKS_CLIENT (30000u / TICK_MS)
+#define SILENT_TICKS_MANAGE (3600000u / TICK_MS)
 
 struct peer {
     struct lane *lane;
     struct peer *next;
     struct peer **at; /* who points at it */
+    struct peer *young_next; /* until it is up: the next that came */
+    struct peer **young_at;  /* who points at it there; NULL once it is up */
     struct link *link; /* NULL once the connection is over */
     struct hsm_peer who;
     size_t jobs; /* away in the pools */
+    uint64_t heard; /* tick of its last frame */
     bool up;
     bool paused;
 };
@@ -42,12 +54,44 @@ struct lane {
     struct loop *loop;
     pthread_t thread;
     struct peer *peers;
+    struct peer *young;       /* shaking hands, the oldest first */
+    struct peer **young_last;
+    size_t young_count;
+    size_t peer_count;
+    uint64_t tick;
+    struct timer *tick_timer;
     struct timer *output_timer; /* runs while a peer is paused */
     struct timer *drain_timer;   /* runs while draining */
     void (*drained)(void *arg);
     void *drained_arg;
     bool draining;
 };
+
+static void
+young_add(struct lane *lane, struct peer *peer)
+{
+    peer->young_at = lane->young_last;
+    *lane->young_last = peer;
+    lane->young_last = &peer->young_next;
+    lane->young_count++;
+}
+
+/* It is up, or over. */
+static void
+young_remove(struct peer *peer)
+{
+    if (peer->young_at == NULL) {
+        return;
+    }
+    *peer->young_at = peer->young_next;
+    if (peer->young_next != NULL) {
+        peer->young_next->young_at = peer->young_at;
+    } else {
+        peer->lane->young_last = peer->young_at;
+    }
+    peer->young_at = NULL;
+    peer->lane->young_count--;
+}
 
 /* Releases the peer as soon as nothing refers to it any more. */
 static void
@@ -60,6 +104,7 @@ peer_free_unused(struct peer *peer)
     if (peer->next != NULL) {
         peer->next->at = peer->at;
     }
+    peer->lane->peer_count--;
     free(peer);
 }
 
@@ -69,9 +114,48 @@ peer_end(struct peer *peer)
 {
     struct link *link = peer->link;
 
+    young_remove(peer);
     peer->link = NULL;
     link_free(link);
     peer_free_unused(peer);
+}
+
+/* Who has gone without a word holds memory for nothing. */
+static void
+lane_tick(void *arg)
+{
+    struct lane *lane = arg;
+    struct peer *next;
+
+    lane->tick++;
+    for (struct peer *peer = lane->peers; peer != NULL; peer = next) {
+        uint64_t limit =
+            peer->who.port == PORTS_client ? SILENT_TICKS_CLIENT : SILENT_TICKS_MANAGE;
+
+        next = peer->next;
+        if (peer->link != NULL && peer->up && lane->tick - peer->heard > limit) {
+            log_inf("%s: dropped: not heard of for too long", link_name(peer->link));
+            peer_end(peer);
+        }
+    }
+}
+
+static void
+lane_make_room(struct lane *lane)
+{
+    struct peer *longest = NULL;
+
+    for (struct peer *peer = lane->peers; peer != NULL; peer = peer->next) {
+        if (peer->link != NULL && peer->up &&
+            (longest == NULL || peer->heard <= longest->heard)) {
+            longest = peer;
+        }
+    }
+    if (longest != NULL) {
+        log_wrn("%s: dropped: there are %zu connections", link_name(longest->link),
+                lane->peer_count);
+        peer_end(longest);
+    }
 }
 
 static void
@@ -190,6 +274,8 @@ peer_up(void *arg, struct link *link)
     struct peer *peer = arg;
 
     peer->up = true;
+    peer->heard = peer->lane->tick;
+    young_remove(peer);
     log_dbg("%s: connection %llu is up", link_name(link), (unsigned long long)peer->who.connection);
 }
 
@@ -215,6 +301,7 @@ peer_frame(void *arg, struct link *link, const struct frame *frame, view body)
         peer_end(peer);
         return;
     }
+    peer->heard = peer->lane->tick;
     if (hsm_handle(service->hsm, &peer->who, PLACE_LOOP, frame, body, link_output(link),
                    &place) == HSM_DONE) {
         peer_send(peer);
@@ -255,6 +342,13 @@ lane_arrive(void *arg)
         close(arrival.fd);
         goto out;
     }
+    if (lane->tick_timer == NULL) {
+        lane->tick_timer = timer_new(lane->loop, TICK_MS, true, lane_tick, lane);
+    }
+    if (lane->peer_count >= PEERS_MAX) {
+        lane_make_room(lane);
+    }
+    lane->peer_count++;
     peer->lane = lane;
     peer->who.port = arrival.port;
     peer->who.connection = atomic_fetch_add(&connections, 1) + 1;
@@ -265,7 +359,14 @@ lane_arrive(void *arg)
     }
     lane->peers = peer;
     peer->link = link_new(lane->loop, arrival.fd, arrival.tls, true, &peer_events, peer);
-    peer_free_unused(peer); /* when there is no link */
+    if (peer->link == NULL) {
+        peer_free_unused(peer);
+        goto out;
+    }
+    young_add(lane, peer);
+    if (lane->young_count > YOUNG_MAX) {
+        peer_end(lane->young);
+    }
 out:
     tls_context_free(arrival.tls);
 }
@@ -357,6 +458,7 @@ lane_new(const struct lane_service *service)
         return NULL;
     }
     lane->service = service;
+    lane->young_last = &lane->young;
     if (pthread_create(&lane->thread, NULL, lane_run, lane) != 0) {
         log_err("the thread of an event loop does not start");
         loop_free(lane->loop);
@@ -385,6 +487,7 @@ lane_free(struct lane *lane)
             peer_free_unused(peer);
         }
     }
+    timer_free(lane->tick_timer);
     timer_free(lane->output_timer);
     timer_free(lane->drain_timer);
     loop_free(lane->loop);
