@@ -52,6 +52,8 @@ handle_ATTACH(struct request *r)
         if (m.ticket.len > 0) {
             ticket_use(r, context, m.ticket);
         }
+        /* Before, a request on another connection would find it without its login. */
+        atomic_store(&context->ready, true);
     }
 
     const struct attach_reply answer = {

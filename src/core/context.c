@@ -237,6 +237,9 @@ context_find(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN])
 
     pthread_mutex_lock(&table->lock);
     context = context_look(table, id);
+    if (context != NULL && !atomic_load(&context->ready)) {
+        context = NULL;
+    }
     if (context != NULL) {
         context_ref(context);
     }
@@ -259,6 +262,7 @@ context_new(const uint8_t id[FRAME_CONTEXT_LEN])
     }
     atomic_init(&context->refs, 1);
     atomic_init(&context->last_used, 0);
+    atomic_init(&context->ready, false);
     memcpy(context->id, id, FRAME_CONTEXT_LEN);
     table_init(&context->objects);
     return context;

@@ -39,6 +39,7 @@ struct context {
     uint32_t uid;
     uint32_t pid;
     _Atomic uint64_t last_used; /* clock.monotonic */
+    _Atomic bool ready; /* attached whole, its ticket's login taken up: may be found */
 
     pthread_mutex_t change; /* one change or removal of a session object at a time */
     pthread_mutex_t lock;   /* guards what follows */
@@ -81,7 +82,7 @@ struct context_table {
 
 MUST_USE bool context_table_init(struct context_table *table);
 void context_table_clear(struct context_table *table);
-/* With a reference for the caller; NULL when it is not there. */
+/* With a reference for the caller; NULL when it is not there, or not ready yet. */
 struct context *context_find(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN]);
 /* The context of that id, made when it is new. NULL: memory is short. */
 struct context *context_attach(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN],
