@@ -313,20 +313,37 @@ request_run_permitted(struct request *request)
 }
 
 /*
- * A `once` request that comes again gets the first reply. It is looked for before, and again
- * after a failure, for the first may have ended while this one ran.
+ * After a failure: the first time may have ended while this one ran, or be just about to. It is
+ * waited for, for a moment and not on a loop.
  */
+static CK_RV
+request_run_again(struct request *request, struct reply_run *run, CK_RV rv)
+{
+    struct replies *replies = &request->hsm->replies;
+
+    writer_truncate(request->reply, request->reply_start);
+    if (replies_has_twin(replies, run)) {
+        if (!request_may(request, PLACE_STORE)) {
+            return CODE_LATER;
+        }
+        replies_await_twin(replies, run);
+    }
+    return replies_find(replies, run->key, request->reply) ? CKR_OK : rv;
+}
+
+/* A `once` request that comes again gets the first reply. */
 static CK_RV
 request_run_once(struct request *request)
 {
     struct hsm *hsm = request->hsm;
     const struct reply_key key = request_key(request);
+    struct reply_run run;
     CK_RV rv;
 
     if (key.request == 0) {
         return CODE_BAD_FRAME; /* all that do not number would be one request */
     }
-    if (replies_find(&hsm->replies, &key, request->reply)) {
+    if (replies_enter(&hsm->replies, &run, &key, request->reply)) {
         return CKR_OK;
     }
     rv = request_run_permitted(request);
@@ -334,11 +351,9 @@ request_run_once(struct request *request)
         replies_keep(&hsm->replies, &key, hsm->ports.clock->wall(hsm->ports.clock), false,
                      request_reply_body(request));
     } else if (rv != CKR_OK && rv != CODE_LATER && writer_ok(request->reply)) {
-        writer_truncate(request->reply, request->reply_start);
-        if (replies_find(&hsm->replies, &key, request->reply)) {
-            return CKR_OK;
-        }
+        rv = request_run_again(request, &run, rv);
     }
+    replies_leave(&hsm->replies, &run);
     return rv;
 }
 

@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define BUCKETS 4096u
 #define PLAIN_HEAD_LEN (8u + 2u) /* of a record's plaintext: time and operation */
+#define TWIN_WAIT_NS 50000000
 #define KEPT_MAX 65536u /* without a record; those with one are kept for their time */
 
 struct kept_reply {
@@ -76,7 +78,10 @@ bool
 replies_init(struct replies *replies)
 {
     *replies = (struct replies){ .buckets = calloc(BUCKETS, sizeof(struct kept_reply *)) };
-    return replies->buckets != NULL && pthread_mutex_init(&replies->lock, NULL) == 0;
+    if (replies->buckets == NULL || pthread_mutex_init(&replies->lock, NULL) != 0) {
+        return false;
+    }
+    return pthread_cond_init(&replies->ended, NULL) == 0;
 }
 
 static void
@@ -102,6 +107,7 @@ replies_clear(struct replies *replies)
     }
     free(replies->buckets);
     replies->buckets = NULL;
+    pthread_cond_destroy(&replies->ended);
     pthread_mutex_destroy(&replies->lock);
 }
 
@@ -142,6 +148,80 @@ replies_find(struct replies *replies, const struct reply_key *key, struct writer
     }
     pthread_mutex_unlock(&replies->lock);
     return kept != NULL;
+}
+
+bool
+replies_enter(struct replies *replies, struct reply_run *run, const struct reply_key *key,
+              struct writer *out)
+{
+    struct kept_reply *kept;
+
+    pthread_mutex_lock(&replies->lock);
+    kept = kept_find(replies, key);
+    if (kept != NULL) {
+        write_raw(out, view_of(kept->body, kept->len));
+    } else {
+        *run = (struct reply_run){ replies->runs, key, false };
+        replies->runs = run;
+    }
+    pthread_mutex_unlock(&replies->lock);
+    return kept != NULL;
+}
+
+void
+replies_leave(struct replies *replies, struct reply_run *run)
+{
+    struct reply_run **at = &replies->runs;
+
+    pthread_mutex_lock(&replies->lock);
+    while (*at != run) {
+        at = &(*at)->next;
+    }
+    *at = run->next;
+    pthread_cond_broadcast(&replies->ended);
+    pthread_mutex_unlock(&replies->lock);
+}
+
+/* Under the lock. As many run as there are threads, which is few. */
+static bool
+has_twin(const struct replies *replies, const struct reply_run *run)
+{
+    const struct reply_run *other = replies->runs;
+
+    while (other != NULL &&
+           (other == run || other->failed || !key_equal(other->key, run->key))) {
+        other = other->next;
+    }
+    return other != NULL;
+}
+
+bool
+replies_has_twin(struct replies *replies, struct reply_run *run)
+{
+    bool has;
+
+    pthread_mutex_lock(&replies->lock);
+    has = has_twin(replies, run);
+    pthread_mutex_unlock(&replies->lock);
+    return has;
+}
+
+void
+replies_await_twin(struct replies *replies, struct reply_run *run)
+{
+    struct timespec end;
+
+    clock_gettime(CLOCK_MONOTONIC, &end); /* of threads, not of the HSM */
+    end.tv_nsec += TWIN_WAIT_NS;
+    end.tv_sec += end.tv_nsec / 1000000000;
+    end.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&replies->lock);
+    run->failed = true; /* two that failed do not wait for each other */
+    pthread_cond_broadcast(&replies->ended);
+    while (has_twin(replies, run) &&
+           pthread_cond_clockwait(&replies->ended, &replies->lock, CLOCK_MONOTONIC, &end) == 0) {
+    }
+    pthread_mutex_unlock(&replies->lock);
 }
 
 void

@@ -35,10 +35,19 @@ MUST_USE bool reply_name_parse(view text, struct reply_key *ret_key);
 
 struct kept_reply;
 
+/* A request that is being handled, on its handler's stack. */
+struct reply_run {
+    struct reply_run *next;      /* under lock */
+    const struct reply_key *key;
+    bool failed;                 /* under lock: nobody need wait for it */
+};
+
 struct replies {
     pthread_mutex_t lock;
     struct kept_reply **buckets; /* under lock */
     size_t count;                /* under lock */
+    struct reply_run *runs;      /* under lock */
+    pthread_cond_t ended;        /* a run did */
 };
 
 MUST_USE bool replies_init(struct replies *replies);
@@ -46,6 +55,16 @@ void replies_clear(struct replies *replies);
 
 /* Appends the kept body to out; false when there is none for that key. */
 bool replies_find(struct replies *replies, const struct reply_key *key, struct writer *out);
+/* As replies_find(), but where there is none the request counts as being handled from now on,
+ * until replies_leave(). */
+bool replies_enter(struct replies *replies, struct reply_run *run, const struct reply_key *key,
+                   struct writer *out);
+void replies_leave(struct replies *replies, struct reply_run *run);
+/* After a failure: is the same request being handled by another thread, whose reply may come? */
+bool replies_has_twin(struct replies *replies, struct reply_run *run);
+/* Waits until it has ended, a moment at most. */
+void replies_await_twin(struct replies *replies, struct reply_run *run);
+
 /* Keeps a body (of a reply with CKR_OK) by copy. at: clock.wall. stored: it has a record too.
  * Short memory loses it silently: then a repeat asks the record, or runs again. */
 void replies_keep(struct replies *replies, const struct reply_key *key, uint64_t at, bool stored,
