@@ -294,7 +294,7 @@ static CK_RV
 request_dispatch(struct request *request)
 {
     switch (request->row->operation) {
-#define OPERATION(name, number, access, ports, repeat, work) \
+#define OPERATION(name, number, access, ports, repeat, work, audit) \
     case OPERATION_##name:                                   \
         return handle_##name(request);
 #include "wire/operations.def"

@@ -64,7 +64,7 @@ bool request_may(struct request *request, enum hsm_place needed);
 bool request_may_work(struct request *request, enum work work);
 
 /* One handler per row of operations.def that the core answers. */
-#define OPERATION(name, number, access, ports, repeat, work) CK_RV handle_##name(struct request *r);
+#define OPERATION(name, number, access, ports, repeat, work, audit) CK_RV handle_##name(struct request *r);
 #include "wire/operations.def"
 #undef OPERATION
 

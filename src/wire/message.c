@@ -10,10 +10,13 @@
 #define KEY_INFO_LEN 24u
 #define NUMBER_LEN 4u
 
-/* { OPERATION_SIGN, "SIGN", ACCESS_cu, PORTS_client, REPEAT_repeat, OPERATION_WORK_key } */
-#define OPERATION(name, number, access, ports, repeat, work) \
+#define AUDIT_no false
+#define AUDIT_yes true
+
+/* { OPERATION_SIGN, "SIGN", ACCESS_cu, PORTS_client, REPEAT_repeat, OPERATION_WORK_key, true } */
+#define OPERATION(name, number, access, ports, repeat, work, audit) \
     { OPERATION_##name, #name, ACCESS_##access, PORTS_##ports, REPEAT_##repeat, \
-      OPERATION_WORK_##work },
+      OPERATION_WORK_##work, AUDIT_##audit },
 static const struct operation_row rows[] = {
 #include "wire/operations.def"
 };
@@ -22,12 +25,12 @@ static const struct operation_row rows[] = {
 /* Where the row of a number is: [52] = ROW_SIGN, which counts from 1. */
 enum {
     ROW_NONE,
-#define OPERATION(name, number, access, ports, repeat, work) ROW_##name,
+#define OPERATION(name, number, access, ports, repeat, work, audit) ROW_##name,
 #include "wire/operations.def"
 #undef OPERATION
 };
 static const uint8_t row_of[] = {
-#define OPERATION(name, number, access, ports, repeat, work) [number] = ROW_##name,
+#define OPERATION(name, number, access, ports, repeat, work, audit) [number] = ROW_##name,
 #include "wire/operations.def"
 #undef OPERATION
 };

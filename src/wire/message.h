@@ -80,7 +80,7 @@ struct user_array {
 /* Operations, rows of operations.def: OPERATION_SIGN is 52. */
 enum operation {
     OPERATION_NONE = 0,
-#define OPERATION(name, number, access, ports, repeat, work) OPERATION_##name = (number),
+#define OPERATION(name, number, access, ports, repeat, work, audit) OPERATION_##name = (number),
 #include "wire/operations.def"
 #undef OPERATION
 };
@@ -98,6 +98,7 @@ struct operation_row {
     unsigned ports; /* bits of enum ports */
     enum repeat repeat;
     enum operation_work work;
+    bool audited;
 };
 
 /* NULL when there is no such operation. */
