@@ -4,7 +4,7 @@
  */
 #include "tools/command.h"
 
-#include "tools/role.h"
+#include "wire/role.h"
 
 #include <errno.h>
 #include <stdlib.h>

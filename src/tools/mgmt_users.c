@@ -7,7 +7,7 @@
 
 #include "tools/code.h"
 #include "tools/console.h"
-#include "tools/role.h"
+#include "wire/role.h"
 
 #define BODY_MAX 4096u
 

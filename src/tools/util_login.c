@@ -5,7 +5,7 @@
 #include "tools/util.h"
 
 #include "tools/console.h"
-#include "tools/role.h"
+#include "wire/role.h"
 
 static CK_RV
 login(struct util *util, uint32_t role, const char *name, view password)

@@ -11,7 +11,7 @@
 #include "tools/code.h"
 #include "tools/command.h"
 #include "tools/mgmt.h"
-#include "tools/role.h"
+#include "wire/role.h"
 #include "tools/util.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  *
  * Roles are rows; the first row of a role has the name that is shown.
  */
-#include "tools/role.h"
+#include "wire/role.h"
 
 #include "wire/message.h"
 

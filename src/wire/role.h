@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The types of users by the names that the tools take and show.
+ * The types of users by the names that people write and read.
  */
-#ifndef TOOLS_ROLE_H
-#define TOOLS_ROLE_H
+#ifndef WIRE_ROLE_H
+#define WIRE_ROLE_H
 
 #include "base/base.h"
 
