@@ -5,6 +5,8 @@
  */
 #include "core/context.h"
 
+#include "crypto/algo.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -251,11 +253,13 @@ static struct context *
 context_new(const uint8_t id[FRAME_CONTEXT_LEN])
 {
     struct context *context = calloc(1, sizeof *context);
+    uint8_t digest[32];
 
     if (context == NULL) {
         return NULL;
     }
-    if (pthread_mutex_init(&context->lock, NULL) != 0 ||
+    if (!algo_sha256(view_of(id, FRAME_CONTEXT_LEN), digest) ||
+        pthread_mutex_init(&context->lock, NULL) != 0 ||
         pthread_mutex_init(&context->change, NULL) != 0) {
         free(context);
         return NULL;
@@ -264,6 +268,7 @@ context_new(const uint8_t id[FRAME_CONTEXT_LEN])
     atomic_init(&context->last_used, 0);
     atomic_init(&context->ready, false);
     memcpy(context->id, id, FRAME_CONTEXT_LEN);
+    memcpy(context->tag, digest, sizeof context->tag);
     table_init(&context->objects);
     return context;
 }

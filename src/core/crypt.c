@@ -49,6 +49,8 @@ job_begin(struct request *r, CK_FLAGS function, const struct mechanism *mechanis
 {
     CK_RV rv;
 
+    note_key(r, handle, mechanism->type);
+    r->note.nothing = function == CKF_DIGEST;
     *job = (struct job){ .row = mechanism_for(r->rules, mechanism->type, function) };
     if (job->row == NULL) {
         return CKR_MECHANISM_INVALID;
@@ -465,6 +467,8 @@ handle_FINAL(struct request *r)
     if (running == NULL) {
         return CKR_OPERATION_NOT_INITIALIZED;
     }
+    note_key(r, running->key == NULL ? 0 : running->key->handle, running->row->type);
+    r->note.nothing = running->key == NULL;
     if (!request_may_work(r, mechanism_work(running->row, running->function,
                                             running->key == NULL ? NULL
                                                                  : &running->key->info))) {

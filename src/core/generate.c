@@ -125,6 +125,7 @@ handle_GENERATE_KEY(struct request *r)
     if (!generate_key_request_read(r->body, &m)) {
         return CODE_BAD_FRAME;
     }
+    note_key(r, 0, m.mechanism.type);
     rv = generator_find(r, &m.mechanism, CKF_GENERATE, &row);
     if (rv != CKR_OK) {
         return rv;
@@ -169,6 +170,7 @@ handle_GENERATE_PAIR(struct request *r)
     if (!generate_pair_request_read(r->body, &m)) {
         return CODE_BAD_FRAME;
     }
+    note_key(r, 0, m.mechanism.type);
     rv = generator_find(r, &m.mechanism, CKF_GENERATE_KEY_PAIR, &row);
     if (rv != CKR_OK) {
         return rv;

@@ -8,8 +8,6 @@
 
 #include "base/log.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 bool
@@ -27,14 +25,12 @@ object_sealer(const struct hsm *hsm, uint32_t handle)
 /* ---- the store ---- */
 
 CK_RV
-hsm_commit(struct hsm *hsm, const struct store_compare *compares, size_t compare_count,
-           const struct store_change *changes, size_t change_count, uint64_t *ret_revision)
+hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t *ret_revision)
 {
-    const struct store_txn txn = { compares, compare_count, changes, change_count };
     uint64_t revision = 0;
     uint64_t seen;
 
-    if (store_commit(hsm->ports.store, &txn, &revision) != STORE_OK) {
+    if (store_commit(hsm->ports.store, txn, &revision) != STORE_OK) {
         return CKR_DEVICE_ERROR;
     }
     seen = atomic_load(&hsm->revision);
@@ -73,7 +69,8 @@ request_commit(struct request *request, const struct store_compare *compares,
     const uint64_t now = hsm->ports.clock->wall(hsm->ports.clock);
     struct store_compare all_compares[COMMIT_MAX + 1];
     struct store_change all_changes[COMMIT_MAX + 1];
-    struct writer record;
+    uint8_t journal_room[CHAIN_RECORD_MAX];
+    struct writer record, journal;
     CK_RV rv;
 
     if (compare_count > COMMIT_MAX || change_count > COMMIT_MAX) {
@@ -90,11 +87,17 @@ request_commit(struct request *request, const struct store_compare *compares,
         all_compares[compare_count] = (struct store_compare){ reply_name_view(&name), 0 };
         all_changes[change_count] =
             (struct store_change){ reply_name_view(&name), writer_view(&record), false };
-        rv = hsm_commit(hsm, all_compares, compare_count + 1, all_changes, change_count + 1,
-                        ret_revision);
+        writer_init_fixed(&journal, journal_room, sizeof journal_room);
+        note_record(request, CKR_OK, &journal);
+
+        const struct store_txn txn = { all_compares, compare_count + 1, all_changes,
+                                       change_count + 1, writer_view(&journal) };
+
+        rv = hsm_commit(hsm, &txn, ret_revision);
     }
     writer_clear(&record);
     if (rv == CKR_OK) {
+        request->note.revision = *ret_revision;
         replies_keep(&hsm->replies, &key, now, true, request_reply_body(request));
         request->reply_kept = true;
     }
@@ -112,10 +115,10 @@ struct gone {
 static void
 gone_flush(struct gone *gone)
 {
+    const struct store_txn txn = { .changes = gone->changes, .change_count = gone->count };
     uint64_t revision;
 
-    if (gone->count > 0 &&
-        hsm_commit(gone->hsm, NULL, 0, gone->changes, gone->count, &revision) != CKR_OK) {
+    if (gone->count > 0 && hsm_commit(gone->hsm, &txn, &revision) != CKR_OK) {
         log_wrn("%zu old replies stay in the store until the next start", gone->count);
     }
     gone->count = 0;
@@ -190,31 +193,6 @@ request_may_work(struct request *request, enum work work)
     default:
         return true;
     }
-}
-
-bool
-request_audit(struct request *request, const char *format, ...)
-{
-    struct hsm *hsm = request->hsm;
-    char line[512];
-    char context[2 * FRAME_CONTEXT_LEN + 1];
-    uint64_t now = hsm->ports.clock->wall(hsm->ports.clock);
-    va_list arguments;
-    int head, len;
-
-    hex_encode(view_of(request->frame->context, FRAME_CONTEXT_LEN), context);
-    head = snprintf(line, sizeof line, "%llu context=%s user=%u %s ", (unsigned long long)now,
-                    context, (unsigned)request->who.user, request->row->name);
-    if (head < 0 || (size_t)head >= sizeof line) {
-        return false;
-    }
-    va_start(arguments, format);
-    len = vsnprintf(line + head, sizeof line - (size_t)head, format, arguments);
-    va_end(arguments);
-    if (len < 0 || (size_t)len >= sizeof line - (size_t)head) {
-        return false;
-    }
-    return hsm->ports.audit->append(hsm->ports.audit, view_str(line));
 }
 
 bool
@@ -309,7 +287,10 @@ request_run_permitted(struct request *request)
 {
     CK_RV rv = request_permitted(request);
 
-    return rv == CKR_OK ? request_dispatch(request) : rv;
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    return request->row->audited ? note_run(request, request_dispatch) : request_dispatch(request);
 }
 
 /*
@@ -394,6 +375,7 @@ hsm_handle(struct hsm *hsm, const struct hsm_peer *peer, enum hsm_place place,
         .later = place,
         .frame = frame,
         .reply = reply,
+        .note = { .mechanism = AUDIT_NO_MECHANISM },
         .body = body,
     };
     size_t start = frame_begin(reply);

@@ -48,7 +48,8 @@ enum hsm_result { HSM_DONE, HSM_LATER };
 /* The other end of a connection, as the edge knows it. */
 struct hsm_peer {
     unsigned port;        /* PORTS_client or PORTS_manage */
-    uint64_t connection;  /* a number of the edge's, for the log */
+    uint64_t connection;  /* a number of the edge's, for log and audit */
+    const char *name;     /* its address; may be NULL */
 };
 
 /*
@@ -63,6 +64,16 @@ enum hsm_result hsm_handle(struct hsm *hsm, const struct hsm_peer *peer, enum hs
 
 /* Forgets contexts that nobody has used for idle_ms; the edge calls it now and then. */
 void hsm_sweep(struct hsm *hsm, uint64_t idle_ms);
+
+/*
+ * The signed end of the audit trail (core/audit.h): trail is how far the audit port's records
+ * reach, the journal's end is asked of the store. False: logged.
+ */
+MUST_USE bool hsm_audit_head(struct hsm *hsm, const struct chain *trail, struct writer *out);
+/* What a file of the trail says of its origin: the store, the key that heads are checked with, and
+ * the partition's serial (room for 17 characters). */
+MUST_USE bool hsm_audit_identity(struct hsm *hsm, uint8_t ret_store_id[16], uint8_t ret_key[32],
+                                 char *ret_serial);
 
 /* For getHSMInfo and the log. */
 struct hsm_counts {

@@ -6,8 +6,6 @@
  */
 #include "core/state.h"
 
-#include "base/log.h"
-
 #include <string.h>
 
 #define NO_USER 0u
@@ -61,30 +59,44 @@ quick_remember(struct hsm *hsm, const struct user *user, view password)
     wipe(quick, sizeof quick);
 }
 
-/* Makes the count of failures durable and known. Under the lock for passwords. */
+/*
+ * Makes the count of failures durable and known, with the login's audit record: an attempt counts
+ * as failed, and is recorded so, before the password is looked at. Under the lock for passwords.
+ */
 static CK_RV
-failures_set(struct hsm *hsm, struct user *user, uint32_t failures)
+failures_set(struct request *r, struct user *user, uint32_t failures)
 {
+    struct hsm *hsm = r->hsm;
     struct record_name name = record_name('f', user->id);
-    struct writer record;
+    uint8_t journal_room[CHAIN_RECORD_MAX];
+    struct writer record, journal;
     struct user *kept;
     uint64_t revision;
     CK_RV rv;
 
     writer_init(&record, 256);
+    writer_init_fixed(&journal, journal_room, sizeof journal_room);
+    if (failures > 0) {
+        note_detail(r, "name=%s attempt=%u", user->name, (unsigned)failures);
+    } else {
+        note_detail(r, "name=%s", user->name);
+    }
+    note_record(r, failures == 0 ? CKR_OK : CKR_PIN_INCORRECT, &journal);
     rv = failures_record(&hsm->sealer, user, failures, &record);
     if (rv == CKR_OK) {
         const struct store_compare compare = { record_name_view(&name),
                                                user->failures_revision };
         const struct store_change change = { record_name_view(&name), writer_view(&record),
                                              false };
+        const struct store_txn txn = { &compare, 1, &change, 1, writer_view(&journal) };
 
-        rv = hsm_commit(hsm, &compare, 1, &change, 1, &revision);
+        rv = hsm_commit(hsm, &txn, &revision);
     }
     writer_clear(&record);
     if (rv != CKR_OK) {
         return rv;
     }
+    r->note.revision = revision;
     user->failures = failures;
     user->failures_revision = revision;
     pthread_rwlock_wrlock(&hsm->lock);
@@ -119,7 +131,7 @@ password_check(struct request *r, uint32_t role, view name, view password,
         rv = CKR_PIN_INCORRECT;
         goto out;
     }
-    rv = failures_set(hsm, &user, user.failures + 1);
+    rv = failures_set(r, &user, user.failures + 1);
     if (rv != CKR_OK) {
         goto out;
     }
@@ -127,7 +139,7 @@ password_check(struct request *r, uint32_t role, view name, view password,
         rv = CKR_PIN_INCORRECT;
         goto out;
     }
-    rv = failures_set(hsm, &user, 0);
+    rv = failures_set(r, &user, 0);
     if (rv == CKR_OK) {
         quick_remember(hsm, &user, password);
         *ret_user = user;
@@ -138,14 +150,15 @@ out:
     return rv;
 }
 
-/* A name that no user can have is anyone's text and must not speak in the audit. */
-static bool
-refusal_audit(struct request *r, const struct login_request *m, CK_RV rv)
+/* A name that no user can have is anyone's text and does not speak in the audit. */
+static void
+login_note(struct request *r, const struct login_request *m, const struct user *user)
 {
     view name = user_name_valid(m->name) ? m->name : VIEW_TEXT("?");
 
-    return request_audit(r, "name=%.*s role=%u refused=%s", (int)name.len,
-                         (const char *)name.data, (unsigned)m->role, return_name(rv));
+    r->who.role = (enum role)m->role;
+    r->who.user = user->id;
+    note_detail(r, "name=%.*s", (int)name.len, (const char *)name.data);
 }
 
 bool
@@ -216,6 +229,7 @@ handle_LOGIN(struct request *r)
                                                 : CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
     }
     user_look(hsm, m.role, m.name, &user);
+    login_note(r, &m, &user);
     /* After a failure the slow way: it is the one that sets the count back. */
     if (user.failures == 0 && user.id != NO_USER && quick_matches(hsm, &user, m.password)) {
         rv = login_done(r, &user);
@@ -228,8 +242,6 @@ handle_LOGIN(struct request *r)
     rv = password_check(r, m.role, m.name, m.password, &user);
     if (rv == CKR_OK) {
         rv = login_done(r, &user);
-    } else if (!refusal_audit(r, &m, rv)) {
-        log_err("the audit trail cannot be written: a failed login was not recorded");
     }
 out:
     wipe(&user, sizeof user);

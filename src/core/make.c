@@ -310,6 +310,18 @@ reply_infos(struct request *request, struct make *const makes[], size_t count)
     }
 }
 
+/* The last one made is the one that counts: a pair's private key. */
+static void
+make_note(struct request *request, struct make *const makes[], size_t count)
+{
+    const struct make *last = makes[count - 1];
+
+    note_key(request, last->object->handle, request->note.mechanism);
+    if (count > 1) {
+        note_detail(request, "public=%u", (unsigned)makes[0]->object->handle);
+    }
+}
+
 CK_RV
 make_commit(struct request *request, struct make *const makes[], size_t count)
 {
@@ -321,14 +333,8 @@ make_commit(struct request *request, struct make *const makes[], size_t count)
     if (rv == CKR_OK) {
         reply_infos(request, makes, count);
     }
-    for (size_t i = 0; i < count && rv == CKR_OK; i++) {
-        if (!request_audit(request, "object=%u kind=%u token=%d",
-                           (unsigned)makes[i]->object->handle, (unsigned)makes[i]->kind,
-                           object_is_token(makes[i]->object))) {
-            rv = CKR_FUNCTION_FAILED;
-        }
-    }
     if (rv == CKR_OK) {
+        make_note(request, makes, count);
         rv = enter_session_objects(request, makes, count);
     }
     if (rv != CKR_OK) {

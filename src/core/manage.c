@@ -130,6 +130,8 @@ handle_USER_CREATE(struct request *r)
     if (!user_name_valid(m.name)) {
         return CKR_ARGUMENTS_BAD;
     }
+    note_detail(r, "role=%u name=%.*s", (unsigned)m.role, (int)m.name.len,
+                (const char *)m.name.data);
     if (!user_password_valid(m.password)) {
         return CKR_PIN_LEN_RANGE;
     }
@@ -157,11 +159,7 @@ handle_USER_CREATE(struct request *r)
     if (rv != CKR_OK) {
         goto out;
     }
-    if (!request_audit(r, "id=%u role=%u name=%s", (unsigned)user.id, (unsigned)user.role,
-                       user.name)) {
-        rv = CKR_FUNCTION_FAILED;
-        goto out;
-    }
+    note_detail(r, "id=%u role=%u name=%s", (unsigned)user.id, (unsigned)user.role, user.name);
 
     const struct user_create_reply answer = { .user = user.id };
 
@@ -219,6 +217,8 @@ handle_USER_DELETE(struct request *r)
         return CODE_LATER;
     }
     pthread_mutex_lock(&hsm->change);
+    note_detail(r, "role=%u name=%.*s", (unsigned)m.role, (int)m.name.len,
+                (const char *)m.name.data);
     pthread_mutex_lock(&hsm->passwords); /* no login counts its failure for one who is gone */
     rv = user_copy(hsm, m.role, m.name, &user);
     if (rv != CKR_OK) {
@@ -232,10 +232,7 @@ handle_USER_DELETE(struct request *r)
         rv = CODE_USER_OWNS_KEYS;
         goto out;
     }
-    if (!request_audit(r, "id=%u name=%s", (unsigned)user.id, user.name)) {
-        rv = CKR_FUNCTION_FAILED;
-        goto out;
-    }
+    note_detail(r, "id=%u name=%s", (unsigned)user.id, user.name);
 
     struct record_name record = record_name('u', user.id);
     struct record_name failures = record_name('f', user.id);
@@ -292,10 +289,7 @@ handle_USER_PASSWORD(struct request *r)
     if (rv != CKR_OK) {
         goto out;
     }
-    if (!request_audit(r, "id=%u name=%s", (unsigned)user.id, user.name)) {
-        rv = CKR_FUNCTION_FAILED;
-        goto out;
-    }
+    note_detail(r, "id=%u name=%s", (unsigned)user.id, user.name);
     rv = user_store(r, &user);
 out:
     pthread_mutex_unlock(&hsm->passwords);

@@ -224,6 +224,7 @@ handle_OBJECT_SET(struct request *r)
     if (!object_set_request_read(r->body, &m)) {
         return CODE_BAD_FRAME;
     }
+    note_key(r, m.object, AUDIT_NO_MECHANISM);
     if (!handle_is_session(m.object) && !request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
@@ -248,10 +249,6 @@ handle_OBJECT_SET(struct request *r)
         rv = CKR_DEVICE_MEMORY;
         goto out;
     }
-    if (!request_audit(r, "object=%u", (unsigned)m.object)) {
-        rv = CKR_FUNCTION_FAILED;
-        goto out;
-    }
     rv = object_replace(r, object, writer_view(&attributes));
 out:
     pthread_mutex_unlock(change_lock(r, m.object));
@@ -274,6 +271,7 @@ handle_OBJECT_DESTROY(struct request *r)
     if (!object_destroy_request_read(r->body, &m)) {
         return CODE_BAD_FRAME;
     }
+    note_key(r, m.object, AUDIT_NO_MECHANISM);
     session = handle_is_session(m.object);
     if (!session && !request_may(r, PLACE_STORE)) {
         return CODE_LATER;
@@ -291,10 +289,6 @@ handle_OBJECT_DESTROY(struct request *r)
     }
     rv = object_may_change(r, object);
     if (rv != CKR_OK) {
-        goto out;
-    }
-    if (!request_audit(r, "object=%u", (unsigned)m.object)) {
-        rv = CKR_FUNCTION_FAILED;
         goto out;
     }
     if (session) {

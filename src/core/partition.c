@@ -5,6 +5,8 @@
  */
 #include "core/state.h"
 
+#include "core/journal.h"
+
 #include "base/log.h"
 
 #include <stdio.h>
@@ -171,7 +173,7 @@ hsm_initialize(const struct hsm_ports *ports, view master_key, const struct hsm_
         { record_name_view(&officer_name), writer_view(&officer), false },
         { record_name_view(&service_name), writer_view(&service), false },
     };
-    const struct store_txn txn = { &empty, 1, changes, ARRAY_COUNT(changes) };
+    const struct store_txn txn = { &empty, 1, changes, ARRAY_COUNT(changes), VIEW_EMPTY };
 
     switch (store_commit(ports->store, &txn, &revision)) {
     case STORE_OK:
@@ -198,8 +200,63 @@ out:
 struct loading {
     struct hsm *hsm;
     bool partition;
+    struct store_change journal; /* its last record; key and value are allocated */
     CK_RV rv;
 };
+
+static void
+loading_clear(struct loading *loading)
+{
+    free((void *)(uintptr_t)loading->journal.key.data);
+    free((void *)(uintptr_t)loading->journal.value.data);
+}
+
+static bool
+view_dup(view v, view *ret_copy)
+{
+    uint8_t *copy = malloc(v.len);
+
+    if (copy == NULL) {
+        return false;
+    }
+    memcpy(copy, v.data, v.len);
+    *ret_copy = view_of(copy, v.len);
+    return true;
+}
+
+/* Only the last entry is opened: it carries the chain's end. The store's guard has seen that all
+ * are there; whether each follows the one before it is for who reads the audit. */
+static CK_RV
+load_journal(struct loading *loading, view key, view value)
+{
+    loading_clear(loading);
+    loading->journal = (struct store_change){ VIEW_EMPTY, VIEW_EMPTY, false };
+    return view_dup(key, &loading->journal.key) && view_dup(value, &loading->journal.value)
+               ? CKR_OK
+               : CKR_HOST_MEMORY;
+}
+
+static CK_RV
+loaded_journal(struct loading *loading)
+{
+    struct hsm *hsm = loading->hsm;
+    struct chain end = { .count = 0 };
+    struct writer entry;
+    CK_RV rv = CKR_OK;
+
+    if (loading->journal.key.len > 0) {
+        writer_init(&entry, CHAIN_RECORD_MAX);
+        rv = journal_open(&hsm->sealer, loading->journal.key, loading->journal.value, &end,
+                          &entry);
+        writer_clear(&entry);
+    }
+    if (rv == CKR_OK) {
+        journal_begin(hsm->ports.store, &hsm->sealer, &end);
+    } else {
+        log_err("the audit journal's last record does not open");
+    }
+    return rv;
+}
 
 static CK_RV
 load_numbered(struct hsm *hsm, char prefix, uint32_t number, view value, uint64_t revision)
@@ -290,6 +347,8 @@ load_visit(void *arg, view key, view value, uint64_t revision)
         /* Failures stand under f/, which sorts before u/: they are read in a second pass. */
         loading->rv =
             prefix == 'f' ? CKR_OK : load_numbered(hsm, prefix, number, value, revision);
+    } else if (journal_name_is(key)) {
+        loading->rv = load_journal(loading, key, value);
     } else if (reply_name_parse(key, &reply)) {
         loading->rv = load_reply(hsm, &reply, value);
     } else {
@@ -323,25 +382,58 @@ load_failures_visit(void *arg, view key, view value, uint64_t revision)
 }
 
 static CK_RV
-hsm_load(struct hsm *hsm)
+hsm_load_with(struct store *store, struct loading *loading)
 {
-    struct store *store = hsm->ports.store;
-    struct loading loading = { .hsm = hsm, .rv = CKR_OK };
-    bool all = store->load_all(store, load_visit, &loading);
+    bool all = store->load_all(store, load_visit, loading);
 
-    if (loading.rv != CKR_OK) {
-        return loading.rv;
+    if (loading->rv != CKR_OK) {
+        return loading->rv;
     }
     if (!all) {
         return CKR_DEVICE_ERROR;
     }
-    if (!loading.partition) {
+    if (!loading->partition) {
         return CKR_TOKEN_NOT_INITIALIZED;
     }
-    if (!store->load_all(store, load_failures_visit, &loading)) {
-        return loading.rv == CKR_OK ? CKR_DEVICE_ERROR : loading.rv;
+    if (!store->load_all(store, load_failures_visit, loading)) {
+        return loading->rv == CKR_OK ? CKR_DEVICE_ERROR : loading->rv;
     }
-    return CKR_OK;
+    return loaded_journal(loading);
+}
+
+static CK_RV
+hsm_load(struct hsm *hsm)
+{
+    struct loading loading = { .hsm = hsm, .rv = CKR_OK };
+    CK_RV rv = hsm_load_with(hsm->ports.store, &loading);
+
+    loading_clear(&loading);
+    return rv;
+}
+
+/* ---- heads of the audit ---- */
+
+bool
+hsm_audit_identity(struct hsm *hsm, uint8_t ret_store_id[16], uint8_t ret_key[AUDIT_KEY_LEN],
+                   char *ret_serial)
+{
+    memcpy(ret_store_id, hsm->sealer.store_id, sizeof hsm->sealer.store_id);
+    memcpy(ret_serial, hsm->serial, sizeof hsm->serial);
+    return audit_public_key(&hsm->sealer, ret_key);
+}
+
+bool
+hsm_audit_head(struct hsm *hsm, const struct chain *trail, struct writer *out)
+{
+    struct audit_head head = { .time = hsm->ports.clock->wall(hsm->ports.clock),
+                               .trail = *trail };
+    uint8_t seed[AUDIT_KEY_LEN];
+    bool made;
+
+    hsm->ports.store->journal_end(hsm->ports.store, &head.journal);
+    made = audit_seed(&hsm->sealer, seed) && audit_head_write(out, &head, seed);
+    wipe(seed, sizeof seed);
+    return made;
 }
 
 static bool

@@ -7,6 +7,7 @@
 #define CORE_PORTS_H
 
 #include "base/bytes.h"
+#include "core/chain.h"
 #include "rules/rules.h"
 
 /* Milliseconds. wall: since 1970, for records and expiry. monotonic: never goes back. */
@@ -20,10 +21,17 @@ struct entropy {
     bool (*fill)(struct entropy *entropy, void *bytes, size_t len);
 };
 
-/* One line of the audit trail, for the court: who did what to what, and how it ended. */
+/*
+ * The audit trail. Room for a record (core/audit.h) is reserved before an act and filled after
+ * it, so that an act that could not be recorded is not begun.
+ */
 struct audit {
-    /* The line is text without a newline. False: it could not be recorded. */
-    bool (*append)(struct audit *audit, view line);
+    /* Never waits. False: no more can be recorded now. */
+    bool (*reserve)(struct audit *audit);
+    /* Uses up one reservation; the record is copied and is in the trail within moments. */
+    void (*append)(struct audit *audit, view record);
+    /* Gives one reservation back. */
+    void (*release)(struct audit *audit);
 };
 
 /*
@@ -38,7 +46,7 @@ enum store_result {
 
 #define STORE_KEY_MAX 256u
 #define STORE_VALUE_MAX (512u * 1024u)
-#define STORE_TXN_MAX 64u /* compares and changes of one transaction, each */
+#define STORE_TXN_MAX 64u /* compares and changes of one transaction, each; a journal entry is apart */
 
 struct store_compare {
     view key;
@@ -56,7 +64,17 @@ struct store_txn {
     size_t compare_count;
     const struct store_change *changes;
     size_t change_count;
+    view journal; /* at most CHAIN_RECORD_MAX bytes for the journal; empty: none */
 };
+
+/*
+ * Makes the store's record of a journal entry: moves the chain over it, and appends key and
+ * value. The engine calls it when the transaction's compares have held, one at a time in the
+ * order of revisions; a transaction that fails afterwards leaves the chain as it was. It must not
+ * call the store.
+ */
+typedef bool store_entry(void *arg, struct chain *chain, view journal, struct writer *key,
+                         struct writer *value);
 
 /* May be called on any thread, before or after submit() returns. */
 typedef void store_done(void *arg, enum store_result result, uint64_t revision);
@@ -77,6 +95,11 @@ struct store {
      * Called once, before the first transaction. False: these are not the records that were
      * left, which was logged. */
     bool (*guard)(struct store *store, const uint8_t key[32]);
+    /* Transactions may have journal entries from now on; end is that of those that are there.
+     * Called once, before the first of them. */
+    void (*journal)(struct store *store, const struct chain *end, store_entry *entry, void *arg);
+    /* The chain's end with the last transaction that was acknowledged. */
+    void (*journal_end)(struct store *store, struct chain *ret_end);
     /* The revision of the last transaction. */
     uint64_t (*revision)(struct store *store);
     /* A consistent copy into a file that does not exist yet. */

@@ -6,6 +6,7 @@
 #ifndef CORE_STATE_H
 #define CORE_STATE_H
 
+#include "core/audit.h"
 #include "core/context.h"
 #include "core/hsm.h"
 #include "core/replies.h"
@@ -39,6 +40,15 @@ struct hsm {
     _Atomic uint64_t logins; /* counter of logins of this boot */
 };
 
+/* What the audit record of a request says beside what the request says itself. */
+struct note {
+    bool nothing;       /* no key takes part: no record */
+    uint64_t mechanism; /* AUDIT_NO_MECHANISM until one is noted */
+    uint64_t revision;  /* of what it stored */
+    uint32_t object;
+    char detail[AUDIT_DETAIL_MAX + 1];
+};
+
 /* One request on its way through the core. */
 struct request {
     struct hsm *hsm;
@@ -53,6 +63,7 @@ struct request {
     struct writer *reply; /* the body goes here; on an error code it is cut back */
     size_t reply_start;   /* where the reply's body begins */
     bool reply_kept;
+    struct note note;
     view body;
 };
 
@@ -87,9 +98,7 @@ bool handle_is_session(uint32_t handle);
 /* One change of the store: waits, keeps the revision, gives CKR_OK or CKR_DEVICE_ERROR.
  * *ret_revision is that of the transaction. For what is no request's result; the rest goes
  * through request_commit(). */
-MUST_USE CK_RV hsm_commit(struct hsm *hsm, const struct store_compare *compares,
-                          size_t compare_count, const struct store_change *changes,
-                          size_t change_count, uint64_t *ret_revision);
+MUST_USE CK_RV hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t *ret_revision);
 
 #define COMMIT_MAX 4u /* changes of one request */
 
@@ -103,7 +112,15 @@ MUST_USE CK_RV request_commit(struct request *request, const struct store_compar
  * ticket was made (login.c). */
 bool login_take_up(struct hsm *hsm, struct context *context, const struct ticket *ticket);
 
-/* The audit line `what` by the one who asks; false: it could not be recorded, do not act. */
-MUST_USE bool request_audit(struct request *request, const char *format, ...) PRINTF(2, 3);
+/*
+ * Handlers note what their audit record is to say; before request_commit(), which stores it. The
+ * record itself is the door's business (note.c).
+ */
+void note_key(struct request *request, uint32_t object, CK_MECHANISM_TYPE mechanism);
+void note_detail(struct request *request, const char *format, ...) PRINTF(2, 3);
+/* The record as it would be now, into w. */
+void note_record(const struct request *request, CK_RV rv, struct writer *w);
+/* Runs the request's handler with a record reserved; CKR_FUNCTION_FAILED when there is none. */
+MUST_USE CK_RV note_run(struct request *request, CK_RV (*run)(struct request *request));
 
 #endif

@@ -88,6 +88,11 @@ MUST_USE bool algo_hkdf(view key, view salt, view info, uint8_t *out, size_t len
 /* scrypt, RFC 7914. */
 MUST_USE bool algo_scrypt(view password, view salt, uint64_t n, uint32_t r, uint32_t p,
                           uint8_t *out, size_t len);
+/* Ed25519, RFC 8032: the public key of a seed, a signature, and whether one is right. */
+MUST_USE bool algo_ed25519_public(const uint8_t seed[32], uint8_t out[32]);
+MUST_USE bool algo_ed25519_sign(const uint8_t seed[32], view in, uint8_t out[64]);
+MUST_USE bool algo_ed25519_verify(const uint8_t public_key[32], view in,
+                                  const uint8_t signature[64]);
 /* AES-256-GCM with a 12-byte nonce; the tag (16 bytes) is the end of the sealed bytes. */
 MUST_USE bool algo_seal(const uint8_t key[32], const uint8_t nonce[12], view aad, view plain,
                         struct writer *out);

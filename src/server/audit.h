@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The audit trail as a file: one line per record, only ever appended. A record is on the
- * disk when append() returns true; threads that append at once share a sync.
+ * The audit trail on disk: a folder of files as core/trail.h has them. Records wait in memory;
+ * a thread of its own writes and syncs them every 100 ms, and a signed head every 10 s. While
+ * writing fails, or more wait than fit, nothing can be reserved, and so nothing is done that
+ * would have to be recorded. A crash loses what waits; what it leaves is whole.
  */
 #ifndef SERVER_AUDIT_H
 #define SERVER_AUDIT_H
 
-#include "core/ports.h"
+#include "core/hsm.h"
 
-/* Opens or makes the file, for its owner alone. NULL with a line in the log. */
+/* Opens the folder at path, or makes it (0700). Nothing can be reserved before audit_start().
+ * NULL with a line in the log. */
 struct audit *audit_open(const char *path);
-void audit_close(struct audit *audit);
 
 /*
- * Called on a thread that must not wait (a loop): what it appends is with the kernel when
- * append() returns, and on the disk by the next sync. Only acts that end with the process
- * itself (session objects) are handled on loops.
+ * Begins a new file behind what is there. False, with a line in the log: it cannot be written, or
+ * the store is older than the last head says (an old copy was put back) and accept_older is
+ * false. The HSM has to stay until audit_stop().
  */
-void audit_thread_never_waits(void);
+MUST_USE bool audit_start(struct audit *audit, struct hsm *hsm, bool accept_older);
+/* Writes what waits, and a last head. Fine without a start. */
+void audit_stop(struct audit *audit);
+void audit_close(struct audit *audit);
 
 #endif

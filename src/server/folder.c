@@ -52,25 +52,37 @@ folder_enter(struct folder *folder)
     return true;
 }
 
+/* *ret_held: another has the lock, which is not logged. */
 static bool
-folder_lock(struct folder *folder)
+folder_lock(struct folder *folder, bool *ret_held)
 {
     folder->lock = openat(folder->fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (folder->lock < 0) {
         return folder_failed(folder, LOCK_NAME);
     }
     if (flock(folder->lock, LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK) {
-            log_err("another server holds %s", folder->path);
-            return false;
-        }
-        return folder_failed(folder, LOCK_NAME);
+        *ret_held = errno == EWOULDBLOCK;
+        return *ret_held ? false : folder_failed(folder, LOCK_NAME);
     }
     return true;
 }
 
 struct folder *
 folder_open(const char *path)
+{
+    bool running = false;
+    struct folder *folder = folder_look(path, &running);
+
+    if (running) {
+        log_err("another server holds %s", path);
+        folder_close(folder);
+        return NULL;
+    }
+    return folder;
+}
+
+struct folder *
+folder_look(const char *path, bool *ret_running)
 {
     struct folder *folder = calloc(1, sizeof *folder);
 
@@ -82,7 +94,8 @@ folder_open(const char *path)
     strcpy(folder->path, path);
     folder->fd = -1;
     folder->lock = -1;
-    if (!folder_enter(folder) || !folder_lock(folder)) {
+    *ret_running = false;
+    if (!folder_enter(folder) || (!folder_lock(folder, ret_running) && !*ret_running)) {
         folder_close(folder);
         return NULL;
     }

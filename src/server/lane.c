@@ -8,11 +8,11 @@
 
 #include "base/log.h"
 #include "net/link.h"
-#include "server/audit.h"
 #include "server/job.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,6 +43,7 @@ struct peer {
     struct peer **young_at;  /* who points at it there; NULL once it is up */
     struct link *link; /* NULL once the connection is over */
     struct hsm_peer who;
+    char name[64]; /* the link's, which may be gone while a job is away */
     size_t jobs; /* away in the pools */
     uint64_t heard; /* tick of its last frame */
     bool up;
@@ -363,6 +364,8 @@ lane_arrive(void *arg)
         peer_free_unused(peer);
         goto out;
     }
+    snprintf(peer->name, sizeof peer->name, "%s", link_name(peer->link));
+    peer->who.name = peer->name;
     young_add(lane, peer);
     if (lane->young_count > YOUNG_MAX) {
         peer_end(lane->young);
@@ -442,7 +445,6 @@ lane_run(void *arg)
     struct lane *lane = arg;
 
     pthread_setname_np(pthread_self(), "lane");
-    audit_thread_never_waits();
     loop_run(lane->loop);
     return NULL;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * azcloudhsm_server: arguments, then one of two things: make the partition, or run the node.
+ * azcloudhsm_server: arguments, then one of three things: make the partition, read the audit, or run the
+ * node.
  */
 #include "base/log.h"
+#include "server/audit_report.h"
 #include "server/node.h"
 #include "server/partition.h"
 #include "server/process.h"
@@ -11,17 +13,43 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: azcloudhsm_server azcloudhsm_server.cfg\n"
+    "usage: azcloudhsm_server azcloudhsm_server.cfg [--accept-older-store]\n"
     "       azcloudhsm_server azcloudhsm_server.cfg --initialize --officer NAME\n"
     "                         [--label LABEL] [--policy azure|fips|standard]\n"
+    "       azcloudhsm_server azcloudhsm_server.cfg --audit [--json] [--journal] [--quiet]\n"
     "The first form runs the node. The second makes its partition; the officer's password is\n"
-    "read from standard input, one line.\n";
+    "read from standard input, one line. The third prints the audit trail (or the store's\n"
+    "journal) and checks it: status 0 when it is whole, 1 when it is broken.\n";
 
 struct arguments {
     const char *path;
     bool initialize;
     struct partition_plan plan;
+    bool audit;
+    struct audit_report_plan report;
+    bool accept_older;
 };
+
+/* Words without a value; NULL when it is none. */
+static bool *
+arguments_flag(struct arguments *a, const char *word)
+{
+    const struct {
+        const char *word;
+        bool *flag;
+    } flags[] = {
+        { "--initialize", &a->initialize },     { "--audit", &a->audit },
+        { "--json", &a->report.json },          { "--journal", &a->report.journal },
+        { "--quiet", &a->report.quiet },        { "--accept-older-store", &a->accept_older },
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(flags); i++) {
+        if (strcmp(flags[i].word, word) == 0) {
+            return flags[i].flag;
+        }
+    }
+    return NULL;
+}
 
 static bool
 arguments_read(int count, char **words, struct arguments *ret_arguments)
@@ -30,11 +58,12 @@ arguments_read(int count, char **words, struct arguments *ret_arguments)
 
     for (int i = 1; i < count; i++) {
         const char *word = words[i];
+        bool *flag = arguments_flag(&a, word);
 
         if (word[0] != '-' && a.path == NULL) {
             a.path = word;
-        } else if (strcmp(word, "--initialize") == 0) {
-            a.initialize = true;
+        } else if (flag != NULL) {
+            *flag = true;
         } else if (i + 1 == count) {
             fprintf(stderr, "%s: unknown, or its value is missing\n", word);
             return false;
@@ -54,7 +83,9 @@ arguments_read(int count, char **words, struct arguments *ret_arguments)
         fputs("--initialize needs --officer NAME\n", stderr);
         return false;
     }
-    if (a.path == NULL || (a.plan.officer != NULL && !a.initialize)) {
+    if (a.path == NULL || (a.plan.officer != NULL && !a.initialize) ||
+        a.initialize + a.audit + a.accept_older > 1 ||
+        ((a.report.json || a.report.journal || a.report.quiet) && !a.audit)) {
         return false;
     }
     *ret_arguments = a;
@@ -83,5 +114,8 @@ main(int count, char **words)
     if (arguments.initialize) {
         return partition_make(settings.state, &arguments.plan) ? 0 : 1;
     }
-    return node_run(arguments.path, &settings);
+    if (arguments.audit) {
+        return audit_report(settings.state, &arguments.report);
+    }
+    return node_run(arguments.path, &settings, arguments.accept_older);
 }

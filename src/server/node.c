@@ -308,14 +308,14 @@ node_watch(struct node *node)
 
 /* Signals are the main loop's: every thread is started with them blocked. */
 static bool
-node_start_threads(struct node *node, const struct server_settings *settings)
+node_start_threads(struct node *node, const struct server_settings *settings, bool accept_older)
 {
     sigset_t all, before;
 
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
 
-    bool good = partition_open(node->folder, &node->partition);
+    bool good = partition_open(node->folder, accept_older, &node->partition);
 
     if (good) {
         node->service.hsm = node->partition.hsm;
@@ -326,11 +326,11 @@ node_start_threads(struct node *node, const struct server_settings *settings)
 }
 
 static bool
-node_start(struct node *node, const struct server_settings *settings)
+node_start(struct node *node, const struct server_settings *settings, bool accept_older)
 {
     return (node->folder = folder_open(settings->state)) != NULL &&
            (node->tls = node_tls(settings)) != NULL && (node->loop = loop_new()) != NULL &&
-           node_watch(node) && node_start_threads(node, settings) &&
+           node_watch(node) && node_start_threads(node, settings, accept_older) &&
            gate_open(&node->client, node, PORTS_client, settings->listen,
                      settings->listen_count) &&
            gate_open(&node->manage, node, PORTS_manage, settings->listen_management,
@@ -372,10 +372,10 @@ node_clear(struct node *node)
 }
 
 int
-node_run(const char *path, const struct server_settings *settings)
+node_run(const char *path, const struct server_settings *settings, bool accept_older)
 {
     struct node node = { .settings_path = path };
-    bool started = node_start(&node, settings);
+    bool started = node_start(&node, settings, accept_older);
 
     if (started) {
         node_ready(&node, settings);

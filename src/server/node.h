@@ -12,6 +12,6 @@
  * the settings file at path again: certificates (for new connections) and log level. The
  * status to exit with: 0, or 1 with a line in the log when it did not start.
  */
-int node_run(const char *path, const struct server_settings *settings);
+int node_run(const char *path, const struct server_settings *settings, bool accept_older);
 
 #endif

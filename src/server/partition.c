@@ -15,9 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KEY_NAME "master.key"
-#define STORE_NAME "store.db"
-#define AUDIT_NAME "audit.log"
 #define LINE_MAX_LEN 512u
 #define SERIAL_BYTES 8u
 
@@ -56,12 +53,12 @@ ports_open(struct folder *folder, struct hsm_ports *ret_ports)
     char path[FOLDER_PATH_MAX];
     struct hsm_ports ports = { .clock = clock_host(), .entropy = entropy_host() };
 
-    folder_path(folder, AUDIT_NAME, path);
+    folder_path(folder, PARTITION_AUDIT_NAME, path);
     ports.audit = audit_open(path);
     if (ports.audit == NULL) {
         return false;
     }
-    folder_path(folder, STORE_NAME, path);
+    folder_path(folder, PARTITION_STORE_NAME, path);
     ports.store = sqlite_store_open(path, ports.entropy);
     if (ports.store == NULL) {
         audit_close(ports.audit);
@@ -97,16 +94,16 @@ key_make(struct folder *folder, struct entropy *entropy)
 {
     struct secret *key = NULL;
 
-    if (!folder_key_read(folder, KEY_NAME, HSM_MASTER_KEY_LEN, &key)) {
+    if (!folder_key_read(folder, PARTITION_KEY_NAME, HSM_MASTER_KEY_LEN, &key)) {
         return NULL;
     }
     if (key != NULL) {
-        log_inf("using the %s that is there", KEY_NAME);
+        log_inf("using the %s that is there", PARTITION_KEY_NAME);
         return key;
     }
     key = secret_new(HSM_MASTER_KEY_LEN);
     if (key == NULL || !entropy->fill(entropy, secret_data(key), HSM_MASTER_KEY_LEN) ||
-        !folder_key_write(folder, KEY_NAME, secret_view(key))) {
+        !folder_key_write(folder, PARTITION_KEY_NAME, secret_view(key))) {
         secret_free(key);
         return NULL;
     }
@@ -176,13 +173,13 @@ out:
 }
 
 bool
-partition_open(struct folder *folder, struct partition *ret_partition)
+partition_open(struct folder *folder, bool accept_older, struct partition *ret_partition)
 {
     struct partition partition = { .hsm = NULL };
     struct secret *key = NULL;
     CK_RV rv = CKR_TOKEN_NOT_INITIALIZED;
 
-    if (!folder_key_read(folder, KEY_NAME, HSM_MASTER_KEY_LEN, &key)) {
+    if (!folder_key_read(folder, PARTITION_KEY_NAME, HSM_MASTER_KEY_LEN, &key)) {
         return false;
     }
     if (key != NULL) {
@@ -198,8 +195,11 @@ partition_open(struct folder *folder, struct partition *ret_partition)
     } else if (rv != CKR_OK) {
         log_err("the partition does not open: %s", return_name(rv));
     }
+    if (rv == CKR_OK && !audit_start(partition.ports.audit, partition.hsm, accept_older)) {
+        rv = CKR_DEVICE_ERROR;
+    }
     if (rv != CKR_OK) {
-        ports_close(&partition.ports);
+        partition_close(&partition);
         return false;
     }
     *ret_partition = partition;
@@ -209,6 +209,7 @@ partition_open(struct folder *folder, struct partition *ret_partition)
 void
 partition_close(struct partition *partition)
 {
+    audit_stop(partition->ports.audit);
     if (partition->hsm != NULL) {
         hsm_close(partition->hsm);
         partition->hsm = NULL;

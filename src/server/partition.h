@@ -8,6 +8,11 @@
 #include "core/hsm.h"
 #include "server/folder.h"
 
+/* In the state folder: two files and a folder. */
+#define PARTITION_KEY_NAME "master.key"
+#define PARTITION_STORE_NAME "store.db"
+#define PARTITION_AUDIT_NAME "audit"
+
 struct partition_plan {
     enum policy policy;
     const char *label;
@@ -24,8 +29,10 @@ struct partition {
     struct hsm *hsm;
 };
 
-/* False with a line in the log; *ret_partition is untouched then. */
-MUST_USE bool partition_open(struct folder *folder, struct partition *ret_partition);
+/* False with a line in the log; *ret_partition is untouched then. accept_older: see
+ * audit_start(). */
+MUST_USE bool partition_open(struct folder *folder, bool accept_older,
+                             struct partition *ret_partition);
 /* Nothing handles requests any more. A partition of zeros is fine. */
 void partition_close(struct partition *partition);
 

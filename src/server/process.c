@@ -58,6 +58,7 @@ process_harden(void)
 
     umask(077);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error like a full disk */
     if (setrlimit(RLIMIT_CORE, &none) != 0) {
         log_wrn("core dumps are not switched off: %s", strerror(errno));
     }

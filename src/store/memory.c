@@ -34,6 +34,7 @@ struct memory {
     size_t size;
     uint64_t revision;
     struct counter counters[COUNTERS_MAX];
+    struct journal journal;
 };
 
 /* Byte order, the shorter first where one begins with the other: SQLite's order of blobs. */
@@ -150,32 +151,50 @@ memory_change(struct memory *memory, const struct store_change *change, uint8_t 
     record->revision = memory->revision;
 }
 
+/* Copies of all values; false when memory is short, and then there are none. */
+static bool
+values_dup(const struct store_change *const changes[], size_t count, uint8_t *bytes[])
+{
+    for (size_t i = 0; i < count; i++) {
+        bytes[i] = changes[i]->delete ? NULL : record_dup(changes[i]);
+        if (bytes[i] == NULL && !changes[i]->delete) {
+            while (i > 0) {
+                free(bytes[--i]);
+            }
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum store_result
 memory_apply(struct memory *memory, const struct store_txn *txn)
 {
-    uint8_t *bytes[STORE_TXN_MAX] = { NULL };
+    const struct store_change *changes[STORE_TXN_MAX + 1];
+    uint8_t *bytes[STORE_TXN_MAX + 1];
+    const struct chain journal_before = memory->journal.end;
+    struct journal_record record;
+    size_t count = txn->change_count;
 
     if (!memory_holds(memory, txn)) {
         return STORE_CONFLICT;
     }
-
-    bool ready = memory_reserve(memory, txn->change_count);
-
-    for (size_t i = 0; ready && i < txn->change_count; i++) {
-        if (!txn->changes[i].delete) {
-            bytes[i] = record_dup(&txn->changes[i]);
-            ready = bytes[i] != NULL;
-        }
+    for (size_t i = 0; i < count; i++) {
+        changes[i] = txn->changes + i;
     }
-    if (!ready) {
-        for (size_t i = 0; i < txn->change_count; i++) {
-            free(bytes[i]);
+    if (txn->journal.len > 0) {
+        if (!journal_make(&memory->journal, txn->journal, &record)) {
+            return STORE_FAILED;
         }
+        changes[count++] = &record.change;
+    }
+    if (!memory_reserve(memory, count) || !values_dup(changes, count, bytes)) {
+        memory->journal.end = journal_before;
         return STORE_FAILED;
     }
     memory->revision++;
-    for (size_t i = 0; i < txn->change_count; i++) {
-        memory_change(memory, &txn->changes[i], bytes[i]);
+    for (size_t i = 0; i < count; i++) {
+        memory_change(memory, changes[i], bytes[i]);
     }
     return STORE_OK;
 }
@@ -247,6 +266,26 @@ memory_next_numbers(struct store *store, const char *name, uint32_t count, uint6
     return given;
 }
 
+static void
+memory_journal(struct store *store, const struct chain *end, store_entry *entry, void *arg)
+{
+    struct memory *memory = (struct memory *)store;
+
+    pthread_mutex_lock(&memory->lock);
+    memory->journal = (struct journal){ *end, entry, arg };
+    pthread_mutex_unlock(&memory->lock);
+}
+
+static void
+memory_journal_end(struct store *store, struct chain *ret_end)
+{
+    struct memory *memory = (struct memory *)store;
+
+    pthread_mutex_lock(&memory->lock);
+    *ret_end = memory->journal.end;
+    pthread_mutex_unlock(&memory->lock);
+}
+
 static uint64_t
 memory_revision(struct store *store)
 {
@@ -294,6 +333,8 @@ memory_store_new(const uint8_t id[16])
         .load_all = memory_load_all,
         .submit = memory_submit,
         .next_numbers = memory_next_numbers,
+        .journal = memory_journal,
+        .journal_end = memory_journal_end,
         .revision = memory_revision,
         .backup = memory_backup,
         .close = memory_close,

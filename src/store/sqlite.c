@@ -42,6 +42,7 @@ struct sqlite {
     pthread_mutex_t database_lock;
     struct database *database; /* under database_lock */
     struct guard guard;        /* under database_lock */
+    struct journal journal;    /* under database_lock */
 };
 
 static bool
@@ -77,20 +78,27 @@ change_guarded(struct sqlite *sqlite, const struct store_change *change, uint64_
 }
 
 static bool
-changes_run(struct sqlite *sqlite, const struct store_txn *txn, uint64_t revision)
+change_run(struct sqlite *sqlite, const struct store_change *change, uint64_t revision)
 {
     struct database *database = sqlite->database;
 
-    for (size_t i = 0; i < txn->change_count; i++) {
-        const struct store_change *change = txn->changes + i;
+    return change_guarded(sqlite, change, revision) &&
+           (change->delete ? database_delete(database, change->key)
+                           : database_put(database, change->key, change->value, revision));
+}
 
-        if (!change_guarded(sqlite, change, revision) ||
-            !(change->delete ? database_delete(database, change->key)
-                             : database_put(database, change->key, change->value, revision))) {
+static bool
+changes_run(struct sqlite *sqlite, const struct store_txn *txn, uint64_t revision)
+{
+    struct journal_record record;
+
+    for (size_t i = 0; i < txn->change_count; i++) {
+        if (!change_run(sqlite, txn->changes + i, revision)) {
             return false;
         }
     }
-    return true;
+    return txn->journal.len == 0 || (journal_make(&sqlite->journal, txn->journal, &record) &&
+                                     change_run(sqlite, &record.change, revision));
 }
 
 static enum store_result
@@ -98,6 +106,7 @@ submission_run(struct sqlite *sqlite, const struct store_txn *txn, uint64_t revi
 {
     struct database *database = sqlite->database;
     const struct guard before = sqlite->guard;
+    const struct chain journal_before = sqlite->journal.end;
     enum store_result result;
 
     if (!compares_hold(database, txn, &result)) {
@@ -110,6 +119,7 @@ submission_run(struct sqlite *sqlite, const struct store_txn *txn, uint64_t revi
         return database_step(database, DATABASE_RELEASE) ? STORE_OK : STORE_FAILED;
     }
     sqlite->guard = before;
+    sqlite->journal.end = journal_before;
     /* SQLite may have undone the whole group already (disk full, no memory). */
     if (database_in_transaction(database) &&
         (!database_step(database, DATABASE_ROLLBACK_TO) ||
@@ -137,6 +147,7 @@ group_run(struct sqlite *sqlite, struct submission *group, uint64_t revision)
 {
     struct database *database = sqlite->database;
     const struct guard before = sqlite->guard;
+    const struct chain journal_before = sqlite->journal.end;
     uint64_t reached = revision;
     bool good = database_step(database, DATABASE_BEGIN);
 
@@ -159,6 +170,7 @@ group_run(struct sqlite *sqlite, struct submission *group, uint64_t revision)
     }
     database_rollback(database);
     sqlite->guard = before;
+    sqlite->journal.end = journal_before;
     for (struct submission *s = group; s != NULL; s = s->next) {
         s->result = STORE_FAILED;
         s->revision = revision;
@@ -362,6 +374,26 @@ sqlite_guard(struct store *store, const uint8_t key[32])
 }
 
 static void
+sqlite_journal(struct store *store, const struct chain *end, store_entry *entry, void *arg)
+{
+    struct sqlite *sqlite = (struct sqlite *)store;
+
+    pthread_mutex_lock(&sqlite->database_lock);
+    sqlite->journal = (struct journal){ *end, entry, arg };
+    pthread_mutex_unlock(&sqlite->database_lock);
+}
+
+static void
+sqlite_journal_end(struct store *store, struct chain *ret_end)
+{
+    struct sqlite *sqlite = (struct sqlite *)store;
+
+    pthread_mutex_lock(&sqlite->database_lock);
+    *ret_end = sqlite->journal.end;
+    pthread_mutex_unlock(&sqlite->database_lock);
+}
+
+static void
 sqlite_free(struct sqlite *sqlite)
 {
     database_close(sqlite->database);
@@ -400,6 +432,8 @@ sqlite_store_open(const char *path, struct entropy *entropy)
         .submit = sqlite_submit,
         .next_numbers = sqlite_next_numbers,
         .guard = sqlite_guard,
+        .journal = sqlite_journal,
+        .journal_end = sqlite_journal_end,
         .revision = sqlite_revision,
         .backup = sqlite_backup,
         .close = sqlite_close,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Checking and copying transactions. A copy is one allocation: the record, its two arrays,
- * then the bytes of all keys and values.
+ * then the bytes of all keys and values and of the journal's entry.
  */
 #include "store/txn.h"
 
@@ -19,7 +19,8 @@ key_fits(view key)
 bool
 txn_fits(const struct store_txn *txn)
 {
-    bool fits = txn->compare_count <= STORE_TXN_MAX && txn->change_count <= STORE_TXN_MAX;
+    bool fits = txn->compare_count <= STORE_TXN_MAX && txn->change_count <= STORE_TXN_MAX &&
+                txn->journal.len <= CHAIN_RECORD_MAX;
 
     for (size_t i = 0; fits && i < txn->compare_count; i++) {
         fits = key_fits(txn->compares[i].key);
@@ -49,7 +50,7 @@ struct store_txn *
 txn_dup(const struct store_txn *txn)
 {
     size_t size = sizeof *txn + txn->compare_count * sizeof *txn->compares +
-                  txn->change_count * sizeof *txn->changes;
+                  txn->change_count * sizeof *txn->changes + txn->journal.len;
 
     for (size_t i = 0; i < txn->compare_count; i++) {
         size += txn->compares[i].key.len;
@@ -77,6 +78,25 @@ txn_dup(const struct store_txn *txn)
         changes[i].value = bytes_dup(&next, txn->changes[i].value);
         changes[i].delete = txn->changes[i].delete;
     }
-    *copy = (struct store_txn){ compares, txn->compare_count, changes, txn->change_count };
+    *copy = (struct store_txn){ compares, txn->compare_count, changes, txn->change_count,
+                                bytes_dup(&next, txn->journal) };
     return copy;
+}
+
+bool
+journal_make(struct journal *journal, view entry, struct journal_record *record)
+{
+    writer_init_fixed(&record->key, record->key_room, sizeof record->key_room);
+    writer_init_fixed(&record->value, record->value_room, sizeof record->value_room);
+    if (journal->entry == NULL) {
+        log_err("store: a journal entry before there is a journal");
+        return false;
+    }
+    if (!journal->entry(journal->arg, &journal->end, entry, &record->key, &record->value) ||
+        !writer_ok(&record->key) || !writer_ok(&record->value)) {
+        return false;
+    }
+    record->change =
+        (struct store_change){ writer_view(&record->key), writer_view(&record->value), false };
+    return true;
 }

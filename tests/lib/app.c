@@ -50,7 +50,7 @@ static enum hsm_result
 app_handle(struct app *app, const struct frame *frame, view body, enum hsm_place place,
            enum hsm_place *ret_place)
 {
-    const struct hsm_peer peer = { app->port, 1 };
+    const struct hsm_peer peer = { app->port, 1, "test" };
     enum hsm_result result;
 
     writer_reset(&app->reply);

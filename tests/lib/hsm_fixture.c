@@ -88,10 +88,17 @@ hsm_fixture_reopen(struct hsm_fixture *f)
 CK_RV
 hsm_fixture_try_open(struct hsm_fixture *f)
 {
+    struct store *store = f->outside.ports.store;
+    store_entry *entry = f->outside.journal_entry;
+    void *arg = f->outside.journal_arg;
     struct hsm *hsm = NULL;
     CK_RV rv = hsm_open(&f->outside.ports, master_key(), &hsm);
+    struct chain end;
 
     hsm_close(hsm);
+    /* The journal is again that of the one that was open all the time. */
+    store->journal_end(store, &end);
+    store->journal(store, &end, entry, arg);
     return rv;
 }
 
@@ -117,7 +124,7 @@ hsm_fixture_state(struct hsm_fixture *f)
 
     hsm_count(f->hsm, &counts);
     return (struct hsm_state){
-        .records = outside_hash(&f->outside, "f"),
+        .records = outside_hash(&f->outside, "fa"),
         .objects = counts.objects,
         .users = counts.users,
         .contexts = counts.contexts,

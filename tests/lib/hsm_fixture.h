@@ -45,7 +45,7 @@ struct sealer hsm_fixture_sealer(struct hsm_fixture *f);
 
 /* What a call that failed, or was put off, must not have changed. */
 struct hsm_state {
-    uint64_t records; /* a hash of all of the store but failed logins */
+    uint64_t records; /* a hash of all of the store but failed logins and the journal */
     size_t objects;
     size_t users;
     size_t contexts;

@@ -4,6 +4,7 @@
  */
 #include "lib/outside.h"
 
+#include "core/audit.h"
 #include "store/memory.h"
 
 #include <stdio.h>
@@ -120,6 +121,24 @@ outside_guard(struct store *store, const uint8_t key[32])
     return !atomic_load(&outside->spoiled);
 }
 
+static void
+outside_journal(struct store *store, const struct chain *end, store_entry *entry, void *arg)
+{
+    struct outside *outside = store_outside(store);
+
+    outside->journal_entry = entry;
+    outside->journal_arg = arg;
+    outside->inner->journal(outside->inner, end, entry, arg);
+}
+
+static void
+outside_journal_end(struct store *store, struct chain *ret_end)
+{
+    struct store *inner = store_outside(store)->inner;
+
+    inner->journal_end(inner, ret_end);
+}
+
 static uint64_t
 outside_revision(struct store *store)
 {
@@ -176,21 +195,39 @@ outside_fill(struct entropy *entropy, void *bytes, size_t len)
 }
 
 static bool
-outside_append(struct audit *audit, view line)
+outside_reserve(struct audit *audit)
 {
     struct outside *outside = ((struct outside_audit *)audit)->outside;
 
     if (outside_fails(outside, CALL_AUDIT)) {
         return false;
     }
-    LIB_HOLDS(memchr(line.data, '\n', line.len) == NULL);
+    atomic_fetch_add(&outside->reserved, 1);
+    return true;
+}
+
+static void
+outside_release(struct audit *audit)
+{
+    struct outside *outside = ((struct outside_audit *)audit)->outside;
+
+    LIB_HOLDS(atomic_fetch_sub(&outside->reserved, 1) > 0);
+}
+
+static void
+outside_append(struct audit *audit, view bytes)
+{
+    struct outside *outside = ((struct outside_audit *)audit)->outside;
+    struct audit_record record;
+
+    LIB_HOLDS(audit_record_read(bytes, &record));
     pthread_mutex_lock(&outside->lock);
-    write_raw(&outside->lines, line);
+    audit_record_text(&record, &outside->lines);
     write_u8(&outside->lines, '\n');
     outside->line_count++;
     LIB_HOLDS(writer_ok(&outside->lines));
     pthread_mutex_unlock(&outside->lock);
-    return true;
+    outside_release(audit);
 }
 
 /* ---- the test's side ---- */
@@ -205,6 +242,8 @@ outside_start(struct outside *outside, const uint8_t id[16])
         .submit = outside_submit,
         .next_numbers = outside_next_numbers,
         .guard = outside_guard,
+        .journal = outside_journal,
+        .journal_end = outside_journal_end,
         .revision = outside_revision,
         .backup = outside_backup,
         .close = outside_close,
@@ -214,7 +253,7 @@ outside_start(struct outside *outside, const uint8_t id[16])
     outside->clock.outside = outside;
     outside->entropy.entropy = (struct entropy){ outside_fill };
     outside->entropy.outside = outside;
-    outside->audit.audit = (struct audit){ outside_append };
+    outside->audit.audit = (struct audit){ outside_reserve, outside_append, outside_release };
     outside->audit.outside = outside;
     outside->ports = (struct hsm_ports){ &outside->store.store, &outside->clock.clock,
                                          &outside->entropy.entropy, &outside->audit.audit };
@@ -238,7 +277,7 @@ outside_init(struct outside *outside)
 static void
 store_change(struct store *store, const struct store_change *change)
 {
-    const struct store_txn txn = { NULL, 0, change, 1 };
+    const struct store_txn txn = { NULL, 0, change, 1, VIEW_EMPTY };
     uint64_t revision;
 
     LIB_HOLDS(store_commit(store, &txn, &revision) == STORE_OK);
@@ -273,6 +312,7 @@ outside_init_copy(struct outside *outside, struct outside *from)
 void
 outside_clear(struct outside *outside)
 {
+    LIB_HOLDS(atomic_load(&outside->reserved) == 0);
     outside->inner->close(outside->inner);
     writer_clear(&outside->lines);
     pthread_mutex_destroy(&outside->lock);

@@ -53,11 +53,14 @@ struct outside {
     _Atomic int fail_in;
     _Atomic bool failed;
     _Atomic bool fail_applied; /* a failing submit is carried out all the same */
+    _Atomic int reserved;      /* places in the audit that were not filled or given back */
     _Atomic bool spoiled;      /* the store's guard finds its records changed */
+    store_entry *journal_entry; /* as the HSM gave them at its last start */
+    void *journal_arg;
     uint8_t guard_key[32];     /* as the HSM gave it at its last start */
 
     pthread_mutex_t lock; /* guards what follows */
-    struct writer lines;  /* of the audit, each with a newline */
+    struct writer lines;  /* of the audit, as audit_record_text(), each with a newline */
     size_t line_count;
     struct outside_counter {
         char name[32];

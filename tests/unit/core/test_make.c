@@ -334,8 +334,8 @@ a_creation_and_a_generation_are_in_the_audit(void **state)
     create(&f->cu1, LIST(PRIVATE_DATA, TOKEN_YES));
     generate(&f->cu1, CKM_AES_KEY_GEN, LIST(AES_GENERATE));
 
-    assert_true(outside_audit_has(&f->hsm.outside, "user=3 OBJECT_CREATE object=262144"));
-    assert_true(outside_audit_has(&f->hsm.outside, "user=3 GENERATE_KEY object=2147483649"));
+    assert_true(outside_audit_has(&f->hsm.outside, "OBJECT_CREATE user=3 role=CU object=262144"));
+    assert_true(outside_audit_has(&f->hsm.outside, "GENERATE_KEY user=3 role=CU object=2147483649 mechanism=CKM_AES_KEY_GEN code=CKR_OK"));
 }
 
 int

@@ -149,7 +149,8 @@ the_password_is_not_in_store_or_audit(void **state)
     assert_true(outside_record(&f->hsm.outside, "u/00000005", &record));
     assert_null(memmem(record.data, record.len, "pass-phrase", 11));
     assert_null(memmem(record.data, record.len, NEW_NAME, 8));
-    assert_true(outside_audit_has(&f->hsm.outside, "USER_CREATE id=5 role=1 name=new_user"));
+    assert_true(outside_audit_has(&f->hsm.outside, "USER_CREATE user=1 role=CO code=CKR_OK"));
+    assert_true(outside_audit_has(&f->hsm.outside, "id=5 role=1 name=new_user"));
     assert_false(outside_audit_has(&f->hsm.outside, "pass-phrase"));
     writer_clear(&record);
 }

@@ -190,7 +190,7 @@ without_label_or_id_all_have_to_be_looked_at(void **state)
 
 /* ---- against a model ---- */
 
-struct chain {
+struct bucket_chain {
     const struct bench *bench;
     const char *label;
     size_t count;
@@ -199,7 +199,7 @@ struct chain {
 static void
 chain_visit(void *arg, struct object *object)
 {
-    struct chain *chain = arg;
+    struct bucket_chain *chain = arg;
     view label;
 
     assert_true(object->handle < MODEL_SIZE);
@@ -241,7 +241,7 @@ assert_as_model(struct bench *b, const char *const *labels, size_t label_count)
     }
     assert_null(object);
     for (size_t i = 0; i < label_count; i++) {
-        struct chain chain = { b, labels[i], 0 };
+        struct bucket_chain chain = { b, labels[i], 0 };
 
         table_candidates(&b->table, LIST(VIEW(CKA_LABEL, view_str(labels[i]))), &all,
                          chain_visit, &chain);

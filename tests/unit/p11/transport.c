@@ -93,7 +93,7 @@ static CK_RV
 exchange(struct client *client, enum operation operation, uint32_t session, uint16_t flags,
          view body, struct writer *reply)
 {
-    const struct hsm_peer peer = { PORTS_client, 1 };
+    const struct hsm_peer peer = { PORTS_client, 1, "test" };
     enum hsm_place place = PLACE_LOOP;
     struct frame answer;
     struct frame frame = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The audit trail: whole lines, only appended, and an honest answer when the disk is full.
+ * The audit trail on disk: what was appended is in its files, chained and signed; a full disk
+ * refuses, and loses nothing; every changed byte is found.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,159 +10,310 @@
 
 #include <cmocka.h>
 
+#include "lib/hsm_fixture.h"
 #include "server/audit.h"
+#include "server/audit_files.h"
 
-#include <pthread.h>
+#include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define THREADS 8
-#define LINES 50
-
-static char path[64];
+struct fixture {
+    struct hsm_fixture hsm;
+    char path[64];
+    struct audit *audit;
+};
 
 static int
 setup(void **state)
 {
+    struct fixture *f = calloc(1, sizeof *f);
     const char *base = getenv("TMPDIR");
-    int fd;
 
-    snprintf(path, sizeof path, "%s/audit-XXXXXX", base == NULL ? "/tmp" : base);
-    fd = mkstemp(path);
-    close(fd);
-    *state = audit_open(path);
-    return *state == NULL;
+    hsm_fixture_init(&f->hsm, POLICY_AZURE);
+    snprintf(f->path, sizeof f->path, "%s/audit-XXXXXX", base == NULL ? "/tmp" : base);
+    assert_non_null(mkdtemp(f->path));
+    f->audit = audit_open(f->path);
+    *state = f;
+    return f->audit == NULL;
+}
+
+static void
+empty(const char *path)
+{
+    DIR *dir = opendir(path);
+    const struct dirent *found;
+
+    while ((found = readdir(dir)) != NULL) {
+        unlinkat(dirfd(dir), found->d_name, 0);
+    }
+    closedir(dir);
 }
 
 static int
 teardown(void **state)
 {
-    audit_close(*state);
-    unlink(path);
+    struct fixture *f = *state;
+
+    audit_close(f->audit);
+    empty(f->path);
+    rmdir(f->path);
+    hsm_fixture_clear(&f->hsm);
+    free(f);
     return 0;
 }
 
 static void
-assert_file(const char *expected)
+restart(struct fixture *f)
 {
-    char text[256] = "";
-    FILE *file = fopen(path, "r");
+    audit_close(f->audit);
+    f->audit = audit_open(f->path);
+    assert_non_null(f->audit);
+    assert_true(audit_start(f->audit, f->hsm.hsm, false));
+}
 
-    assert_non_null(file);
-    text[fread(text, 1, sizeof text - 1, file)] = '\0';
-    fclose(file);
-    assert_string_equal(text, expected);
+static bool
+append(struct audit *audit, const char *text)
+{
+    if (!audit->reserve(audit)) {
+        return false;
+    }
+    audit->append(audit, view_str(text));
+    return true;
 }
 
 static void
-lines_are_appended_and_kept(void **state)
+pause_ms(long ms)
 {
-    struct audit *audit = *state;
+    const struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
 
-    assert_true(audit->append(audit, VIEW_TEXT("one")));
-    audit_close(audit);
-    audit = audit_open(path);
-    *state = audit;
-    assert_true(audit->append(audit, VIEW_TEXT("two")));
+    nanosleep(&time, NULL);
+}
 
-    assert_file("one\ntwo\n");
+/* What the files hold. */
+struct found {
+    char records[512]; /* their bodies, each with a blank */
+    size_t heads;
+    size_t begins;
+    size_t files;
+    size_t left;
+    bool chained; /* each file begins where the one before it ended */
+    struct chain end;
+    uint8_t key[AUDIT_KEY_LEN];
+};
+
+static bool
+found_visit(void *arg, const struct audit_entry *entry)
+{
+    struct found *found = arg;
+    struct trail_begin begin;
+    struct audit_head head;
+    size_t len = strlen(found->records);
+
+    switch (entry->kind) {
+    case TRAIL_BEGIN:
+        assert_true(trail_begin_read(entry->body, &begin));
+        memcpy(found->key, begin.key, sizeof begin.key);
+        found->begins++;
+        break;
+    case TRAIL_RECORD:
+        snprintf(found->records + len, sizeof found->records - len, "%.*s ",
+                 (int)entry->body.len, (const char *)entry->body.data);
+        break;
+    case TRAIL_HEAD:
+        assert_true(audit_head_read(entry->body, found->key, &head));
+        found->heads++;
+        break;
+    }
+    return true;
+}
+
+static struct found
+look(const struct fixture *f)
+{
+    struct found found = { .chained = true };
+    int folder = open(f->path, O_RDONLY | O_DIRECTORY);
+    struct audit_file *files;
+    size_t left;
+
+    assert_true(audit_files_list(folder, &files, &found.files));
+    for (size_t i = 0; i < found.files; i++) {
+        struct chain before = found.end;
+
+        assert_true(audit_file_walk(folder, &files[i], &found.end, found_visit, &found, &left));
+        found.left += left;
+        found.chained = found.chained && found.end.count > before.count;
+    }
+    free(files);
+    close(folder);
+    return found;
 }
 
 static void
-line_cut_short_by_a_crash_is_closed_first(void **state)
+nothing_is_reserved_before_the_start_or_after_the_stop(void **state)
 {
-    struct audit *audit = *state;
+    struct fixture *f = *state;
 
-    assert_true(audit->append(audit, VIEW_TEXT("one")));
-    audit_close(audit);
-    assert_int_equal(truncate(path, 2), 0);
-    audit = audit_open(path);
-    *state = audit;
-    assert_true(audit->append(audit, VIEW_TEXT("two")));
+    assert_false(append(f->audit, "early"));
+    assert_true(audit_start(f->audit, f->hsm.hsm, false));
+    assert_true(append(f->audit, "one"));
+    audit_stop(f->audit);
+    assert_false(append(f->audit, "late"));
 
-    assert_file("on\ntwo\n");
+    assert_string_equal(look(f).records, "one ");
 }
 
 static void
-full_disk_is_told_and_works_again(void **state)
+records_are_on_disk_within_moments_and_a_head_at_the_end(void **state)
 {
-    struct audit *audit = *state;
-    struct rlimit before, limit;
+    struct fixture *f = *state;
 
-    assert_true(audit->append(audit, VIEW_TEXT("one")));
+    assert_true(audit_start(f->audit, f->hsm.hsm, false));
+    assert_true(append(f->audit, "one"));
+    assert_true(append(f->audit, "two"));
+    for (int i = 0; i < 50 && strcmp(look(f).records, "one two ") != 0; i++) {
+        pause_ms(100);
+    }
+    assert_string_equal(look(f).records, "one two ");
+    audit_stop(f->audit);
+
+    assert_true(look(f).heads >= 1);
+    assert_int_equal(look(f).left, 0);
+}
+
+static void
+each_start_goes_on_in_a_file_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(audit_start(f->audit, f->hsm.hsm, false));
+    assert_true(append(f->audit, "one"));
+    restart(f);
+    assert_true(append(f->audit, "two"));
+    restart(f);
+    audit_stop(f->audit);
+
+    struct found found = look(f);
+
+    assert_string_equal(found.records, "one two ");
+    assert_int_equal(found.files, 3);
+    assert_int_equal(found.begins, 3);
+    assert_true(found.chained);
+}
+
+static void
+a_torn_end_is_left_behind(void **state)
+{
+    struct fixture *f = *state;
+    struct audit_file first = audit_file_name(1);
+    char path[128];
+    int fd;
+
+    assert_true(audit_start(f->audit, f->hsm.hsm, false));
+    assert_true(append(f->audit, "one"));
+    audit_stop(f->audit);
+    snprintf(path, sizeof path, "%s/%s", f->path, first.name);
+    fd = open(path, O_WRONLY | O_APPEND);
+    assert_int_equal(write(fd, "\x20\x00torn", 6), 6);
+    close(fd);
+    restart(f);
+    assert_true(append(f->audit, "two"));
+    audit_stop(f->audit);
+
+    struct found found = look(f);
+
+    assert_string_equal(found.records, "one two ");
+    assert_int_equal(found.left, 6);
+}
+
+static void
+a_full_disk_refuses_and_what_was_taken_is_written_later(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit before, tight = { 4096, RLIM_INFINITY };
+    char expected[512] = "";
+    bool refused = false;
+
     signal(SIGXFSZ, SIG_IGN);
+    assert_true(audit_start(f->audit, f->hsm.hsm, false));
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    limit = before;
-    limit.rlim_cur = 6;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    tight.rlim_cur = 300; /* the first file is longer already */
+    tight.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
 
-    bool torn = audit->append(audit, VIEW_TEXT("lost"));
-    bool none = audit->append(audit, VIEW_TEXT("lost"));
-
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-    assert_false(torn);
-    assert_false(none);
-    assert_true(audit->append(audit, VIEW_TEXT("two")));
-    assert_file("one\nlo\ntwo\n");
-}
-
-static void *
-append_lines(void *arg)
-{
-    struct audit *audit = arg;
-    size_t good = 0;
-
-    for (int i = 0; i < LINES; i++) {
-        good += audit->append(audit, VIEW_TEXT("0123456789"));
+    for (int i = 0; i < 10 && !refused; i++) {
+        refused = !append(f->audit, "x");
+        strcat(expected, refused ? "" : "x ");
+        pause_ms(150);
     }
-    return (void *)(uintptr_t)good;
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_true(refused);
+    assert_true(strlen(expected) > 0);
+
+    bool again = false;
+
+    for (int i = 0; i < 50 && !again; i++) {
+        pause_ms(100);
+        again = append(f->audit, "again");
+    }
+    assert_true(again);
+    strcat(expected, "again ");
+    audit_stop(f->audit);
+
+    struct found found = look(f);
+
+    assert_string_equal(found.records, expected);
+    assert_int_equal(found.left, 0);
 }
 
+/* The head that is signed at the end says how far the journal was. */
 static void
-lines_of_threads_do_not_mix(void **state)
+an_older_store_is_refused_unless_told_otherwise(void **state)
 {
-    pthread_t threads[THREADS];
-    size_t good = 0;
-    char line[32];
-    size_t count = 0;
-    FILE *file;
+    struct fixture *f = *state;
+    struct outside older;
+    struct hsm *hsm = NULL;
+    const struct store_txn txn = { .journal = VIEW_TEXT("an entry") };
+    uint64_t revision;
 
-    for (size_t i = 0; i < THREADS; i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, append_lines, *state), 0);
-    }
-    for (size_t i = 0; i < THREADS; i++) {
-        void *result;
+    outside_init_copy(&older, &f->hsm.outside);
+    assert_int_equal(store_commit(f->hsm.outside.ports.store, &txn, &revision), STORE_OK);
+    assert_true(audit_start(f->audit, f->hsm.hsm, false));
+    audit_close(f->audit);
+    f->audit = audit_open(f->path);
+    assert_int_equal(hsm_open(&older.ports, view_of(fixture_master_key, HSM_MASTER_KEY_LEN), &hsm),
+                     CKR_OK);
 
-        pthread_join(threads[i], &result);
-        good += (size_t)(uintptr_t)result;
-    }
+    assert_false(audit_start(f->audit, hsm, false));
+    audit_close(f->audit);
+    f->audit = audit_open(f->path);
+    assert_true(audit_start(f->audit, hsm, true));
 
-    assert_int_equal(good, THREADS * LINES);
-    file = fopen(path, "r");
-    assert_non_null(file);
-    while (fgets(line, sizeof line, file) != NULL) {
-        assert_string_equal(line, "0123456789\n");
-        count++;
-    }
-    fclose(file);
-    assert_int_equal(count, THREADS * LINES);
+    audit_close(f->audit);
+    f->audit = NULL;
+    hsm_close(hsm);
+    outside_clear(&older);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(lines_are_appended_and_kept),
-        CASE(line_cut_short_by_a_crash_is_closed_first),
-        CASE(full_disk_is_told_and_works_again),
-        CASE(lines_of_threads_do_not_mix),
+        TEST(nothing_is_reserved_before_the_start_or_after_the_stop),
+        TEST(records_are_on_disk_within_moments_and_a_head_at_the_end),
+        TEST(each_start_goes_on_in_a_file_of_its_own),
+        TEST(a_torn_end_is_left_behind),
+        TEST(a_full_disk_refuses_and_what_was_taken_is_written_later),
+        TEST(an_older_store_is_refused_unless_told_otherwise),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

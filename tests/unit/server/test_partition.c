@@ -43,8 +43,8 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    static const char *const names[] = { "server.lock", "master.key", "audit.log",
-                                         "store.db", "store.db-wal" };
+    static const char *const names[] = { "server.lock", "master.key", "store.db",
+                                         "store.db-wal" };
     struct fixture *f = *state;
     char path[128];
 
@@ -52,6 +52,8 @@ teardown(void **state)
         snprintf(path, sizeof path, "%s/%s", f->path, names[i]);
         unlink(path);
     }
+    snprintf(path, sizeof path, "rm -r %s/audit 2>/dev/null", f->path);
+    (void)!system(path);
     rmdir(f->path);
     rmdir(f->base);
     dup2(f->input, STDIN_FILENO);
@@ -82,7 +84,7 @@ opens(const struct fixture *f)
     bool opened;
 
     assert_non_null(folder);
-    opened = partition_open(folder, &partition);
+    opened = partition_open(folder, false, &partition);
     partition_close(&partition);
     folder_close(folder);
     return opened;
@@ -98,7 +100,7 @@ made_partition_opens_and_has_its_officer(void **state)
 
     assert_true(make(f, "adminpassword\nnot ours\n"));
     folder = folder_open(f->path);
-    assert_true(partition_open(folder, &partition));
+    assert_true(partition_open(folder, false, &partition));
     hsm_count(partition.hsm, &counts);
     partition_close(&partition);
     folder_close(folder);

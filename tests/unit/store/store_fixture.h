@@ -69,7 +69,7 @@ put_if(struct store *store, const char *key, view value, uint64_t revision, uint
 {
     const struct store_compare compare = { view_str(key), revision };
     const struct store_change change = { view_str(key), value, false };
-    const struct store_txn txn = { &compare, 1, &change, 1 };
+    const struct store_txn txn = { &compare, 1, &change, 1, VIEW_EMPTY };
 
     return store_commit(store, &txn, ret_revision);
 }
@@ -79,7 +79,7 @@ static inline uint64_t
 put(struct store *store, const char *key, const char *value)
 {
     const struct store_change change = { view_str(key), view_str(value), false };
-    const struct store_txn txn = { NULL, 0, &change, 1 };
+    const struct store_txn txn = { NULL, 0, &change, 1, VIEW_EMPTY };
     uint64_t revision = 0;
 
     assert_int_equal(store_commit(store, &txn, &revision), STORE_OK);
@@ -90,7 +90,7 @@ static inline void
 delete(struct store *store, const char *key)
 {
     const struct store_change change = { view_str(key), VIEW_EMPTY, true };
-    const struct store_txn txn = { NULL, 0, &change, 1 };
+    const struct store_txn txn = { NULL, 0, &change, 1, VIEW_EMPTY };
     uint64_t revision = 0;
 
     assert_int_equal(store_commit(store, &txn, &revision), STORE_OK);

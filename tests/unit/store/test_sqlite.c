@@ -327,7 +327,7 @@ submissions_that_wait_share_a_sync(void **state)
         snprintf(key, sizeof key, "%03d", i);
 
         const struct store_change change = { view_str(key), VIEW_TEXT("x"), false };
-        const struct store_txn txn = { NULL, 0, &change, 1 };
+        const struct store_txn txn = { NULL, 0, &change, 1, VIEW_EMPTY };
 
         f->store->submit(f->store, &txn, note_done, &good);
     }
@@ -350,7 +350,7 @@ close_first_ends_what_was_submitted(void **state)
         snprintf(key, sizeof key, "%03d", i);
 
         const struct store_change change = { view_str(key), VIEW_TEXT("kept"), false };
-        const struct store_txn txn = { NULL, 0, &change, 1 };
+        const struct store_txn txn = { NULL, 0, &change, 1, VIEW_EMPTY };
 
         f->store->submit(f->store, &txn, note_done, &good);
     }

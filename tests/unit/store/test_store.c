@@ -144,7 +144,7 @@ several_changes_happen_together_or_not_at_all(void **state)
         { VIEW_TEXT("c"), VIEW_TEXT("3"), false },
         { VIEW_TEXT("d"), VIEW_TEXT("4"), false },
     };
-    const struct store_txn txn = { compares, 2, changes, 4 };
+    const struct store_txn txn = { compares, 2, changes, 4, VIEW_EMPTY };
     uint64_t revision;
 
     put(f->store, "a", "1");
@@ -169,7 +169,7 @@ last_change_of_a_key_counts(void **state)
         { VIEW_TEXT("b"), VIEW_TEXT("1"), false },
         { VIEW_TEXT("b"), VIEW_EMPTY, true },
     };
-    const struct store_txn txn = { NULL, 0, changes, 4 };
+    const struct store_txn txn = { NULL, 0, changes, 4, VIEW_EMPTY };
     uint64_t revision;
 
     assert_int_equal(store_commit(f->store, &txn, &revision), STORE_OK);
@@ -221,7 +221,7 @@ transaction_takes_64_changes_and_no_more(void **state)
     struct fixture *f = *state;
     struct store_change changes[STORE_TXN_MAX + 1];
     char keys[STORE_TXN_MAX + 1][8];
-    struct store_txn txn = { NULL, 0, changes, STORE_TXN_MAX + 1 };
+    struct store_txn txn = { NULL, 0, changes, STORE_TXN_MAX + 1, VIEW_EMPTY };
     uint64_t revision;
 
     for (size_t i = 0; i <= STORE_TXN_MAX; i++) {
@@ -420,7 +420,7 @@ conflicts_in_a_crowd_spoil_no_other(void **state)
 
         const struct store_compare compare = { view_str(key), 0 };
         const struct store_change change = { view_str(key), VIEW_TEXT("x"), false };
-        const struct store_txn txn = { &compare, 1, &change, 1 };
+        const struct store_txn txn = { &compare, 1, &change, 1, VIEW_EMPTY };
 
         f->store->submit(f->store, &txn, tally_done, &tally);
         memset(key, '#', sizeof key);       /* submit has its own copy */
@@ -431,6 +431,79 @@ conflicts_in_a_crowd_spoil_no_other(void **state)
     assert_int_equal(tally.conflict, 32);
     assert_int_equal(tally.revisions, 32 * 33 / 2);
     assert_int_equal(f->store->revision(f->store), 33);
+}
+
+/* An entry maker without a seal: the key is the number, the value the chain's hash and the entry.
+ * Every fifth entry cannot be made. */
+static bool
+plain_entry(void *arg, struct chain *chain, view journal, struct writer *key, struct writer *value)
+{
+    int *made = arg;
+    char name[16];
+
+    if (++*made % 5 == 0 || !chain_add(chain, journal)) {
+        return false;
+    }
+    snprintf(name, sizeof name, "j/%08u", (unsigned)chain->count);
+    write_raw(key, view_str(name));
+    write_raw(value, view_of(chain->hash, CHAIN_HASH_LEN));
+    write_raw(value, journal);
+    return true;
+}
+
+static bool
+follow(void *arg, view key, view value, uint64_t revision)
+{
+    struct chain *chain = arg;
+
+    UNUSED(revision);
+    if (key.data[0] == 'j') {
+        assert_true(chain_add(chain, view_slice(value, CHAIN_HASH_LEN, value.len)));
+        assert_memory_equal(chain->hash, value.data, CHAIN_HASH_LEN);
+    }
+    return true;
+}
+
+static void
+a_journal_has_an_entry_for_each_that_was_written_and_no_hole(void **state)
+{
+    struct fixture *f = *state;
+    const struct chain none = { .count = 0 };
+    struct tally tally = { 0, 0, 0, 0 };
+    struct chain end, followed = none;
+    int made = 0;
+
+    f->store->journal(f->store, &none, plain_entry, &made);
+    for (int i = 0; i < 64; i++) {
+        char key[16];
+
+        snprintf(key, sizeof key, "%02d", i / 2);
+
+        const struct store_compare compare = { view_str(key), 0 };
+        const struct store_change change = { view_str(key), VIEW_TEXT("x"), false };
+        const struct store_txn txn = { &compare, 1, &change, 1, view_str(key) };
+
+        f->store->submit(f->store, &txn, tally_done, &tally);
+    }
+    put(f->store, "z", "");                 /* comes after all of them, and has no entry */
+    f->store->journal_end(f->store, &end);
+    assert_true(f->store->load_all(f->store, follow, &followed));
+
+    assert_true(tally.failed > 0 && tally.conflict > 0);
+    assert_int_equal(end.count, tally.ok);
+    assert_true(chain_equal(&followed, &end));
+}
+
+static void
+an_entry_before_there_is_a_journal_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    const struct store_change change = { VIEW_TEXT("a"), VIEW_TEXT("1"), false };
+    const struct store_txn txn = { NULL, 0, &change, 1, VIEW_TEXT("an entry") };
+    uint64_t revision;
+
+    assert_int_equal(store_commit(f->store, &txn, &revision), STORE_FAILED);
+    assert_holds(f->store, "");
 }
 
 /* clang-format off */
@@ -460,6 +533,8 @@ main(void)
         BOTH(id_stays_the_same),
         BOTH(submitters_at_once_lose_no_update),
         BOTH(conflicts_in_a_crowd_spoil_no_other),
+        BOTH(a_journal_has_an_entry_for_each_that_was_written_and_no_hole),
+        BOTH(an_entry_before_there_is_a_journal_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
