@@ -363,6 +363,19 @@ client_abandon(struct client *client)
     }
 }
 
+void
+client_disown(struct client *client)
+{
+    if (client == NULL) {
+        return;
+    }
+    for (struct connection *connection = atomic_load(&client->all); connection != NULL;
+         connection = connection->next) {
+        connection_close(connection);
+    }
+    wipe(client->key, sizeof client->key);
+}
+
 uint64_t
 client_revision(const struct client *client)
 {

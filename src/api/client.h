@@ -28,9 +28,13 @@ struct client_options {
 MUST_USE CK_RV client_open(const struct client_options *options, struct client **ret_client);
 /* Ends the context at the daemon. Other threads must be out of their calls. */
 void client_close(struct client *client);
-/* In a child of fork: closes this process's copies of the descriptors and frees the memory,
- * and says nothing to the daemon, for the context is still the parent's. */
+/* Closes the descriptors and frees the memory, and says nothing to the daemon. Other threads
+ * must be out of their calls. */
 void client_abandon(struct client *client);
+/* In a child of fork: closes this process's copies of the descriptors; the context is still the
+ * parent's. Memory stays where it is: another thread of the parent may have been about to put
+ * one buffer in the place of another. May be called twice. */
+void client_disown(struct client *client);
 
 /* The highest revision of the store that a reply has shown; it goes into every frame. */
 uint64_t client_revision(const struct client *client);

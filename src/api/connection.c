@@ -111,9 +111,13 @@ connection_hurry(struct connection *connection, unsigned limit_ms)
 void
 connection_close(struct connection *connection)
 {
-    if (connection->fd >= 0) {
-        close(connection->fd);
-        connection->fd = -1;
+    int fd = connection->fd;
+
+    /* Forgotten first: a child of fork closes what it finds here, and the number may by then be
+     * another file's. */
+    connection->fd = -1;
+    if (fd >= 0) {
+        close(fd);
     }
 }
 

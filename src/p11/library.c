@@ -66,6 +66,13 @@ is_ready(void)
            (guard_works || atomic_load(&owner) == getpid());
 }
 
+/* A child of fork that has not called C_Initialize; its parent may have. */
+static bool
+is_child(void)
+{
+    return atomic_load(&owner) != 0 && atomic_load(&owner) != getpid();
+}
+
 /*
  * Makes the lock good: the first time, and in a child of fork, where a thread that does not
  * exist any more may hold it. What the parent had is put away; its memory may be half changed,
@@ -90,8 +97,7 @@ lock_prepare(void)
     atomic_store(&owner, getpid());
     pthread_mutex_init(&lock, NULL);
     if (current != NULL) {
-        client_abandon(current->client);
-        current->client = NULL;
+        client_disown(current->client);
         current->next_abandoned = abandoned;
         abandoned = current;
         current = NULL;
@@ -322,13 +328,20 @@ C_Finalize(CK_VOID_PTR pReserved)
 /*
  * An application that unloads us without C_Finalize: its descriptors are closed, unless a call
  * is under way (this also runs when the process ends, and its threads may be anywhere). Takes
- * no lock that it would have to wait for, and tells the daemon nothing.
+ * no lock that it would have to wait for, and tells the daemon nothing. In a child of fork that
+ * did not initialise, its copies of the parent's are closed.
  */
 __attribute__((destructor)) static void
 library_unload(void)
 {
     struct library *library;
 
+    if (is_child()) {
+        if (current != NULL) {
+            client_disown(current->client);
+        }
+        return;
+    }
     if (!is_ready() || pthread_mutex_trylock(&lock) != 0) {
         return;
     }

@@ -10,7 +10,9 @@
 #include <cmocka.h>
 
 #include "api/client.h"
+#include "api/connection.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -626,14 +628,22 @@ a_child_of_fork_leaves_the_parents_context_alone(void **state)
 {
     struct fake *fake = *state;
     struct client *client = open_client(fake);
-    pid_t child = fork();
-    int status;
+    struct call call;
+    int status, fd;
+    pid_t child;
 
+    assert_int_equal(call_begin(client, &call), CKR_OK);
+    fd = call.connection->fd;
+    child = fork();
     if (child == 0) {
-        client_abandon(client);
-        _exit(0);
+        /* As if the fork had come while another thread made room for a longer reply. */
+        free(call.connection->reply);
+        client_disown(client);
+        client_disown(client);
+        _exit(fcntl(fd, F_GETFD) >= 0);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
+    call_end(&call);
 
     assert_int_equal(status, 0);
     assert_int_equal(echo(client, OPERATION_LOGIN, 4), CKR_OK);

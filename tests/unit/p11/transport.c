@@ -190,6 +190,14 @@ client_abandon(struct client *client)
 }
 
 void
+client_disown(struct client *client)
+{
+    if (client != NULL) {
+        client_note(client, NULL);
+    }
+}
+
+void
 client_close(struct client *client)
 {
     if (client != NULL) {
