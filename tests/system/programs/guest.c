@@ -4,10 +4,12 @@
  * behind afterwards.
  *
  *   guest MODULE fork|again|reload|traces|leave
+ *   guest MODULE inherited COUNT    what `fork` executes: succeeds with COUNT descriptors open
  */
 #include "p11.h"
 
 #include <dirent.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -15,8 +17,14 @@
 #include <unistd.h>
 
 #define TIMES 100
+#define FORKS 200
+#define RELOADS 1000
+#define WARM 20 /* rounds after which memory must not grow any more */
+#define GROWTH_MAX 16384
 
 static const char *path;
+static void *module;
+static int opened; /* descriptors at the start */
 
 static int
 entries_of(const char *folder)
@@ -144,9 +152,14 @@ child_that_forks_again(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
 static void
 test_fork(void)
 {
-    CK_SESSION_HANDLE session = p11_start(path, PIN);
     CK_OBJECT_HANDLE public = 0, private = 0;
+    CK_SESSION_HANDLE session;
     int before, failed = 0, status;
+
+    module = p11_load(path);
+    MUST(p11->C_Initialize(NULL));
+    session = p11_session();
+    MUST(p11_login(session, PIN));
 
     MUST(p11_generate_ec(session, NULL, &public, &private));
     check_code(sign(session, private), CKR_OK, "the parent signs");
@@ -187,13 +200,62 @@ traffic(void *arg)
     return NULL;
 }
 
+/* Sessions come and go, and replies of all lengths. */
+static void *
+traffic_of_sessions(void *arg)
+{
+    static uint8_t random[60000];
+
+    (void)arg;
+    for (unsigned i = 0; !stop; i++) {
+        CK_SESSION_HANDLE session = p11_session();
+
+        wrong += p11->C_GenerateRandom(session, random, i % 2 == 0 ? 16 : sizeof random) != CKR_OK;
+        wrong += p11->C_CloseSession(session) != CKR_OK;
+    }
+    return NULL;
+}
+
+/* The library's clean-up runs, as in any program that ends. */
+static int
+child_that_exits(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
+{
+    (void)session;
+    (void)key;
+    exit(0);
+}
+
+static int
+child_that_executes(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
+{
+    char count[16];
+
+    (void)session;
+    (void)key;
+    snprintf(count, sizeof count, "%d", opened);
+    execl("/proc/self/exe", "guest", path, "inherited", count, (char *)NULL);
+    return 1;
+}
+
+static int
+child_that_unloads(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
+{
+    (void)session;
+    (void)key;
+    return dlclose(module) == 0 && descriptors() == opened ? 0 : 1;
+}
+
 static void
 test_fork_in_traffic(void)
 {
-    CK_SESSION_HANDLE sessions[2];
-    pthread_t workers[2];
+    static int (*const children[])(CK_SESSION_HANDLE, CK_OBJECT_HANDLE) = {
+        child_with_initialize, child_that_exits,   child_with_initialize, child_that_executes,
+        child_with_initialize, child_that_unloads, child_with_initialize, child_without_initialize,
+    };
+    CK_SESSION_HANDLE sessions[3];
+    pthread_t workers[COUNT(sessions) + 1];
     CK_OBJECT_HANDLE public = 0;
-    int failed = 0;
+    int failed = 0, before;
 
     MUST(p11->C_Initialize(NULL));
     for (size_t i = 0; i < COUNT(sessions); i++) {
@@ -201,15 +263,15 @@ test_fork_in_traffic(void)
     }
     MUST(p11_login(sessions[0], PIN));
     MUST(p11_generate_ec(sessions[0], NULL, &public, &shared_key));
-    for (size_t i = 0; i < COUNT(workers); i++) {
+    pthread_create(&workers[COUNT(sessions)], NULL, traffic_of_sessions, NULL);
+    for (size_t i = 0; i < COUNT(sessions); i++) {
         pthread_create(&workers[i], NULL, traffic, &sessions[i]);
     }
-    for (int i = 0; i < 20; i++) {
-        int status = in_child(i % 2 == 0 ? child_with_initialize : child_without_initialize,
-                              sessions[0], shared_key);
+    for (size_t i = 0; i < FORKS; i++) {
+        int status = in_child(children[i % COUNT(children)], sessions[0], shared_key);
 
         if (status != 0) {
-            printf("# step %d\n", status);
+            printf("# child %zu: step %d\n", i, status);
             failed++;
         }
     }
@@ -217,9 +279,12 @@ test_fork_in_traffic(void)
     for (size_t i = 0; i < COUNT(workers); i++) {
         pthread_join(workers[i], NULL);
     }
-    check(failed == 0, "20 children while other threads call (%d failed)", failed);
+    check(failed == 0, "%d children while other threads call (%d failed)", FORKS, failed);
     check(wrong == 0, "the other threads do not notice (%d calls failed)", (int)wrong);
+    before = descriptors();
+    check(before <= opened + (int)COUNT(workers), "a connection for each thread and no more");
     MUST(p11->C_Finalize(NULL));
+    check(descriptors() == opened, "no descriptor stays behind");
 }
 
 static void
@@ -254,37 +319,71 @@ test_again(void)
     check_code(p11->C_Finalize(NULL), CKR_CRYPTOKI_NOT_INITIALIZED, "finalised twice");
 }
 
-/* What is open, and where the library is, after TIMES rounds of load, use and unload. */
+static size_t
+taken(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return 0;
+#else
+    return mallinfo2().uordblks;
+#endif
+}
+
+/* Lines of the map of memory; those of the library apart. */
+static int
+mappings(int *ret_library)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[512];
+    int count = 0;
+
+    *ret_library = 0;
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+        count++;
+        *ret_library += strstr(line, "libazcloudhsm_pkcs11") != NULL;
+    }
+    if (maps != NULL) {
+        fclose(maps);
+    }
+    return count;
+}
+
+/* What is open, taken and mapped after RELOADS rounds of load, use and unload. */
 static void
 reload(bool finalize)
 {
-    int before = descriptors();
-    bool mapped = false;
-    char line[512];
-    FILE *maps;
+    size_t before = 0, after;
+    int mapped = 0, of_library;
 
-    for (int i = 0; i < TIMES; i++) {
+    for (int i = 0; i < RELOADS; i++) {
         void *handle = p11_load(path);
 
         if (i % 3 != 2) {
             MUST(p11->C_Initialize(NULL));
             if (i % 3 == 0) {
-                MUST(p11_login(p11_session(), PIN));
+                CK_SESSION_HANDLE session = p11_session();
+                CK_MECHANISM mechanism = { CKM_SHA256, NULL, 0 };
+
+                MUST(p11_login(session, PIN));
+                MUST(p11->C_DigestInit(session, &mechanism));
+                MUST(p11->C_FindObjectsInit(p11_session(), NULL, 0));
             }
             if (finalize) {
                 MUST(p11->C_Finalize(NULL));
             }
         }
         dlclose(handle);
+        if (i == WARM) {
+            before = taken();
+            mapped = mappings(&of_library);
+        }
     }
-    check(true, "dlopen and dlclose %d times", TIMES);
-    check(descriptors() == before, "no descriptor stays behind");
-    maps = fopen("/proc/self/maps", "r");
-    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
-        mapped = mapped || strstr(line, "libazcloudhsm_pkcs11") != NULL;
-    }
-    fclose(maps);
-    check(!mapped, "the library is out of memory");
+    check(true, "dlopen and dlclose %d times", RELOADS);
+    check(descriptors() == opened, "no descriptor stays behind");
+    after = taken();
+    check(after <= before + GROWTH_MAX, "no memory stays behind (%zu bytes, then %zu)", before, after);
+    check(mappings(&of_library) <= mapped + 2, "no mapping stays behind");
+    check(of_library == 0, "the library is out of memory");
 }
 
 static void
@@ -292,6 +391,7 @@ test_reload(void)
 {
     reload(true);
     puts("# and without C_Finalize");
+    fflush(stdout);
     reload(false);
 }
 
@@ -338,10 +438,14 @@ test_leave(void)
 int
 main(int argc, char **argv)
 {
-    if (argc != 3) {
+    if (argc < 3) {
         die("usage: guest MODULE fork|again|reload|traces|leave");
     }
     path = argv[1];
+    opened = descriptors();
+    if (argc == 4) {
+        return descriptors() == atoi(argv[3]) ? 0 : 2;
+    }
     if (strcmp(argv[2], "fork") == 0) {
         test_fork();
         test_fork_in_traffic();
