@@ -82,7 +82,9 @@ audit_files_list(int folder, struct audit_file **ret_files, size_t *ret_count)
         close(fd);
     }
     if (read) {
-        qsort(files, count, sizeof *files, file_order);
+        if (count > 1) {
+            qsort(files, count, sizeof *files, file_order);
+        }
         *ret_files = files;
         *ret_count = count;
     }
