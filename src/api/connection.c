@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sockets block, with a limit of their own: a usual exchange is one sendmsg and one recv, and
- * poll is asked only when something is slow or comes in pieces.
+ * A usual exchange is one sendmsg, one poll and one recv. The poll is no waste: who sleeps in recv
+ * on a Unix socket is woken twice, as the kernel tells him also that there is room to write as
+ * soon as the daemon has read; poll asks for what it wants.
  */
 #include "api/connection.h"
 
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,11 +51,10 @@ socket_wait(int fd, short events, int64_t deadline)
     }
 }
 
-/* A connected, blocking socket; -1 with errno. */
+/* A connected socket that does not block; -1 with errno. */
 static int
 socket_connect(const struct sockaddr_un *address, int64_t deadline)
 {
-    const struct timeval limit = { .tv_sec = CONNECTION_LIMIT_MS / 1000 };
     const struct timespec pause = { .tv_nsec = 1000000 };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -77,10 +76,6 @@ socket_connect(const struct sockaddr_un *address, int64_t deadline)
         }
         nanosleep(&pause, NULL);
     }
-    if (fcntl(fd, F_SETFL, 0) < 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0) {
-        goto failed;
-    }
     return fd;
 
 failed:;
@@ -95,6 +90,7 @@ bool
 connection_open(struct connection *connection, const struct sockaddr_un *address, int64_t deadline)
 {
     connection_close(connection);
+    connection->hurry_ms = 0;
     connection->fd = socket_connect(address, deadline);
     return connection->fd >= 0;
 }
@@ -102,10 +98,7 @@ connection_open(struct connection *connection, const struct sockaddr_un *address
 void
 connection_hurry(struct connection *connection, unsigned limit_ms)
 {
-    const struct timeval limit = { .tv_sec = limit_ms / 1000,
-                                   .tv_usec = (suseconds_t)(limit_ms % 1000) * 1000 };
-
-    setsockopt(connection->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    connection->hurry_ms = limit_ms;
 }
 
 void
@@ -228,8 +221,10 @@ connection_receive(struct connection *connection, int64_t deadline, struct frame
     struct frame frame = { 0 };
     size_t need = FRAME_HEADER_LEN;
     bool decoded = false;
-    bool wait = true; /* first in recv itself, under the socket's own limit */
 
+    if (connection->hurry_ms != 0 && connection_clock() + connection->hurry_ms < deadline) {
+        deadline = connection_clock() + connection->hurry_ms;
+    }
     connection->reply_len = 0;
     for (;;) {
         if (connection->reply_len >= FRAME_HEADER_LEN && !decoded) {
@@ -245,13 +240,12 @@ connection_receive(struct connection *connection, int64_t deadline, struct frame
         if (decoded && connection->reply_len >= need) {
             break;
         }
-        if (!wait && !socket_wait(connection->fd, POLLIN, deadline)) {
+        if (!socket_wait(connection->fd, POLLIN, deadline)) {
             return OUTCOME_BROKEN;
         }
 
         ssize_t got = recv(connection->fd, connection->reply + connection->reply_len,
-                           connection->reply_size - connection->reply_len,
-                           wait ? 0 : MSG_DONTWAIT);
+                           connection->reply_size - connection->reply_len, MSG_DONTWAIT);
 
         if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
             return connection->reply_len == 0 ? OUTCOME_DIED : OUTCOME_BROKEN;
@@ -259,7 +253,6 @@ connection_receive(struct connection *connection, int64_t deadline, struct frame
         if (got > 0) {
             connection->reply_len += (size_t)got;
         }
-        wait = false;
     }
     if (connection->reply_len > need) {
         return OUTCOME_BROKEN;

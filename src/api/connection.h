@@ -21,6 +21,7 @@ struct connection {
     uint8_t *reply; /* header and body as they came */
     size_t reply_len;
     size_t reply_size;
+    unsigned hurry_ms; /* limit of a wait; 0: the deadline alone */
 };
 
 enum outcome {
