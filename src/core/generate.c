@@ -76,7 +76,8 @@ part_begin(struct request *r, struct make *make, const struct mechanism_row *row
     if (!attributes_find(writer_view(&make->attributes), CKA_KEY_TYPE, &there)) {
         attribute_write_ulong(&make->attributes, CKA_KEY_TYPE, row->key_type);
     }
-    return make_allowed(r, writer_view(&make->attributes));
+    return writer_ok(&make->attributes) ? make_allowed(r, writer_view(&make->attributes))
+                                        : CKR_DEVICE_MEMORY;
 }
 
 /* The row, when the policy has it for this and the parameter is as it should be. */
@@ -201,6 +202,10 @@ handle_GENERATE_PAIR(struct request *r)
     }
     attributes_add(&public.attributes, writer_view(&public_part));
     attributes_add(&private.attributes, writer_view(&private_part));
+    if (!writer_ok(&public.attributes) || !writer_ok(&private.attributes)) {
+        rv = CKR_DEVICE_MEMORY;
+        goto out;
+    }
     if ((rv = make_finish(r, &public)) != CKR_OK ||
         (rv = make_finish(r, &private)) != CKR_OK || (rv = make_commit(r, makes, 2)) != CKR_OK) {
         goto out;

@@ -76,7 +76,8 @@ request_commit(struct request *request, const struct store_compare *compares,
     if (compare_count > COMMIT_MAX || change_count > COMMIT_MAX) {
         return CKR_GENERAL_ERROR;
     }
-    if (!writer_ok(request->reply)) {
+    if (!writer_ok(request->reply) ||
+        !replies_room(request->run, request_reply_body(request).len)) {
         return CKR_DEVICE_MEMORY;
     }
     memcpy(all_compares, compares, compare_count * sizeof *compares);
@@ -98,7 +99,7 @@ request_commit(struct request *request, const struct store_compare *compares,
     writer_clear(&record);
     if (rv == CKR_OK) {
         request->note.revision = *ret_revision;
-        replies_keep(&hsm->replies, &key, now, true, request_reply_body(request));
+        replies_keep_run(&hsm->replies, request->run, now, true, request_reply_body(request));
         request->reply_kept = true;
     }
     return rv;
@@ -312,6 +313,9 @@ request_run_again(struct request *request, struct reply_run *run, CK_RV rv)
     return replies_find(replies, run->key, request->reply) ? CKR_OK : rv;
 }
 
+/* More than the reply has of what leaves nothing in the store. */
+#define REPLY_ROOM 512u
+
 /* A `once` request that comes again gets the first reply. */
 static CK_RV
 request_run_once(struct request *request)
@@ -327,10 +331,11 @@ request_run_once(struct request *request)
     if (replies_enter(&hsm->replies, &run, &key, request->reply)) {
         return CKR_OK;
     }
-    rv = request_run_permitted(request);
+    request->run = &run;
+    rv = replies_room(&run, REPLY_ROOM) ? request_run_permitted(request) : CKR_DEVICE_MEMORY;
     if (rv == CKR_OK && !request->reply_kept && writer_ok(request->reply)) {
-        replies_keep(&hsm->replies, &key, hsm->ports.clock->wall(hsm->ports.clock), false,
-                     request_reply_body(request));
+        replies_keep_run(&hsm->replies, &run, hsm->ports.clock->wall(hsm->ports.clock), false,
+                         request_reply_body(request));
     } else if (rv != CKR_OK && rv != CODE_LATER && writer_ok(request->reply)) {
         rv = request_run_again(request, &run, rv);
     }

@@ -280,19 +280,42 @@ leave_session_objects(struct request *request, struct make *const makes[], size_
     pthread_mutex_unlock(&request->context->lock);
 }
 
+/* Room for those that are going to be stored: what is stored must be found. */
 static CK_RV
+reserve_token_objects(struct hsm *hsm, struct make *const makes[], size_t count,
+                      size_t *ret_reserved)
+{
+    size_t tokens = 0;
+    bool reserved;
+
+    for (size_t i = 0; i < count; i++) {
+        tokens += object_is_token(makes[i]->object);
+    }
+    pthread_rwlock_wrlock(&hsm->lock);
+    reserved = table_reserve(&hsm->objects, tokens);
+    pthread_rwlock_unlock(&hsm->lock);
+    *ret_reserved = reserved ? tokens : 0;
+    return reserved ? CKR_OK : CKR_DEVICE_MEMORY;
+}
+
+static void
+unreserve_token_objects(struct hsm *hsm, size_t reserved)
+{
+    pthread_rwlock_wrlock(&hsm->lock);
+    table_unreserve(&hsm->objects, reserved);
+    pthread_rwlock_unlock(&hsm->lock);
+}
+
+static void
 enter_token_objects(struct hsm *hsm, struct make *const makes[], size_t count)
 {
-    CK_RV rv = CKR_OK;
-
     pthread_rwlock_wrlock(&hsm->lock);
-    for (size_t i = 0; i < count && rv == CKR_OK; i++) {
-        if (object_is_token(makes[i]->object) && !table_put(&hsm->objects, makes[i]->object)) {
-            rv = CKR_DEVICE_MEMORY; /* stored all the same: it is there after a restart */
+    for (size_t i = 0; i < count; i++) {
+        if (object_is_token(makes[i]->object)) {
+            table_put_reserved(&hsm->objects, makes[i]->object);
         }
     }
     pthread_rwlock_unlock(&hsm->lock);
-    return rv;
 }
 
 /* The key information of what is made, as the reply's infos. */
@@ -325,27 +348,28 @@ make_note(struct request *request, struct make *const makes[], size_t count)
 CK_RV
 make_commit(struct request *request, struct make *const makes[], size_t count)
 {
+    size_t reserved = 0;
     CK_RV rv = CKR_OK;
 
     for (size_t i = 0; i < count && rv == CKR_OK; i++) {
         rv = object_build(request, makes[i]);
     }
-    if (rv == CKR_OK) {
-        reply_infos(request, makes, count);
-    }
-    if (rv == CKR_OK) {
-        make_note(request, makes, count);
-        rv = enter_session_objects(request, makes, count);
-    }
     if (rv != CKR_OK) {
         return rv;
     }
-    rv = store_objects(request, makes, count);
+    reply_infos(request, makes, count);
+    make_note(request, makes, count);
+    rv = reserve_token_objects(request->hsm, makes, count, &reserved);
     if (rv == CKR_OK) {
-        rv = enter_token_objects(request->hsm, makes, count);
+        rv = enter_session_objects(request, makes, count);
     }
-    if (rv != CKR_OK) {
+    if (rv == CKR_OK && (rv = store_objects(request, makes, count)) != CKR_OK) {
         leave_session_objects(request, makes, count);
+    }
+    if (rv == CKR_OK) {
+        enter_token_objects(request->hsm, makes, count);
+    } else {
+        unreserve_token_objects(request->hsm, reserved);
     }
     return rv;
 }

@@ -59,7 +59,14 @@ user_store(struct request *r, struct user *user)
     size_t count = user->failures > 0 ? 2 : 1;
     uint64_t revision = 0;
     CK_RV rv;
+    bool room;
 
+    pthread_rwlock_wrlock(&hsm->lock);
+    room = user_table_reserve(&hsm->users);
+    pthread_rwlock_unlock(&hsm->lock);
+    if (!room) {
+        return CKR_DEVICE_MEMORY;
+    }
     writer_init(&record, 2048);
     writer_init(&failures, 256);
     if ((rv = user_record(&hsm->sealer, user, &record)) == CKR_OK &&
@@ -86,11 +93,9 @@ user_store(struct request *r, struct user *user)
         user->failures_revision = revision;
     }
     pthread_rwlock_wrlock(&hsm->lock);
-    if (!user_table_put(&hsm->users, user)) {
-        rv = CKR_DEVICE_MEMORY;
-    }
+    user_table_put(&hsm->users, user);
     pthread_rwlock_unlock(&hsm->lock);
-    return rv;
+    return CKR_OK;
 }
 
 static bool

@@ -78,6 +78,10 @@ handle_OBJECT_CREATE(struct request *r)
     }
     template_complete(r->rules, kind, ORIGIN_CREATE, m.template, &make.attributes);
     secrets_take(kind, m.template, &make.secrets);
+    if (!writer_ok(&make.attributes) || !writer_ok(&make.secrets)) {
+        rv = CKR_DEVICE_MEMORY;
+        goto out;
+    }
     if ((rv = make_allowed(r, writer_view(&make.attributes))) != CKR_OK ||
         (rv = make_finish(r, &make)) != CKR_OK || (rv = make_commit(r, makes, 1)) != CKR_OK) {
         goto out;
@@ -192,17 +196,15 @@ object_replace(struct request *r, struct object *old, view attributes)
             goto out;
         }
         pthread_rwlock_wrlock(&hsm->lock);
-        if (!table_put(&hsm->objects, object)) {
-            rv = CKR_DEVICE_MEMORY;
-        }
+        table_replace(&hsm->objects, object);
         pthread_rwlock_unlock(&hsm->lock);
     } else {
         pthread_mutex_lock(&r->context->lock);
         /* Closing its session may have been faster; then it is gone and stays so. */
         if (table_find(&r->context->objects, object->handle) != old) {
             rv = CKR_OBJECT_HANDLE_INVALID;
-        } else if (!table_put(&r->context->objects, object)) {
-            rv = CKR_DEVICE_MEMORY;
+        } else {
+            table_replace(&r->context->objects, object);
         }
         pthread_mutex_unlock(&r->context->lock);
     }

@@ -275,7 +275,9 @@ load_numbered(struct hsm *hsm, char prefix, uint32_t number, view value, uint64_
         break;
     case 'u':
         rv = user_from_record(&hsm->sealer, number, value, revision, &user);
-        if (rv == CKR_OK && !user_table_put(&hsm->users, &user)) {
+        if (rv == CKR_OK && user_table_reserve(&hsm->users)) {
+            user_table_put(&hsm->users, &user);
+        } else if (rv == CKR_OK) {
             rv = CKR_HOST_MEMORY;
         }
         wipe(&user, sizeof user);
@@ -325,7 +327,7 @@ load_reply(struct hsm *hsm, struct reply_key *key, view value)
     writer_init(&body, FRAME_BODY_MAX);
     rv = reply_from_record(&hsm->sealer, key, value, &at, &body);
     if (rv == CKR_OK) {
-        replies_keep(&hsm->replies, key, at, true, writer_view(&body));
+        rv = replies_load(&hsm->replies, key, at, writer_view(&body)) ? CKR_OK : CKR_HOST_MEMORY;
     }
     writer_clear(&body);
     return rv;

@@ -13,6 +13,7 @@
 #define RECORD_FORMAT 1u
 #define RECORD_HEADER_LEN (1u + 8u)
 #define NONCE_LEN 12u
+#define TAG_LEN 16u
 #define KEY_LEN 32u
 
 static bool
@@ -81,7 +82,7 @@ record_open(const struct sealer *sealer, view name, unsigned part, view sealed,
     CK_RV rv = CKR_GENERAL_ERROR;
 
     if (!read_u8(&r, &format) || format != RECORD_FORMAT || !read_u64(&r, &version) ||
-        !read_raw(&r, NONCE_LEN, &nonce)) {
+        !read_raw(&r, NONCE_LEN, &nonce) || r.left > out->max - out->len + TAG_LEN) {
         return CKR_GENERAL_ERROR;
     }
     writer_init_fixed(&aad, aad_bytes, sizeof aad_bytes);
@@ -90,6 +91,8 @@ record_open(const struct sealer *sealer, view name, unsigned part, view sealed,
         algo_unseal(key, nonce.data, writer_view(&aad), view_of(r.next, r.left), out)) {
         *ret_version = version;
         rv = CKR_OK;
+    } else if (!writer_ok(out)) {
+        rv = CKR_HOST_MEMORY;
     }
     wipe(key, sizeof key);
     return rv;

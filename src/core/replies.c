@@ -5,6 +5,8 @@
  */
 #include "core/replies.h"
 
+#include "base/log.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,7 @@ struct kept_reply {
     struct reply_key key;
     uint64_t at;
     bool stored;
+    size_t size; /* room in body */
     size_t len;
     uint8_t body[];
 };
@@ -161,7 +164,7 @@ replies_enter(struct replies *replies, struct reply_run *run, const struct reply
     if (kept != NULL) {
         write_raw(out, view_of(kept->body, kept->len));
     } else {
-        *run = (struct reply_run){ replies->runs, key, false };
+        *run = (struct reply_run){ .next = replies->runs, .key = key };
         replies->runs = run;
     }
     pthread_mutex_unlock(&replies->lock);
@@ -180,6 +183,7 @@ replies_leave(struct replies *replies, struct reply_run *run)
     *at = run->next;
     pthread_cond_broadcast(&replies->ended);
     pthread_mutex_unlock(&replies->lock);
+    free(run->room);
 }
 
 /* Under the lock. As many run as there are threads, which is few. */
@@ -224,22 +228,45 @@ replies_await_twin(struct replies *replies, struct reply_run *run)
     pthread_mutex_unlock(&replies->lock);
 }
 
-void
-replies_keep(struct replies *replies, const struct reply_key *key, uint64_t at, bool stored,
-             view body)
+bool
+replies_room(struct reply_run *run, size_t len)
 {
-    struct kept_reply *kept = malloc(sizeof *kept + body.len);
+    struct kept_reply *room;
 
-    if (kept == NULL) {
+    if (run->room != NULL && run->room->size >= len) {
+        return true;
+    }
+    room = malloc(sizeof *room + len);
+    if (room == NULL) {
+        return false;
+    }
+    free(run->room); /* nothing was in it yet */
+    *room = (struct kept_reply){ .key = *run->key, .size = len };
+    run->room = room;
+    return true;
+}
+
+void
+replies_keep_run(struct replies *replies, struct reply_run *run, uint64_t at, bool stored,
+                 view body)
+{
+    struct kept_reply *kept;
+
+    if (!replies_room(run, body.len)) {
+        log_wrn("no memory to keep a reply: if it is asked for again, the request runs twice");
         return;
     }
-    *kept = (struct kept_reply){ .key = *key, .at = at, .stored = stored, .len = body.len };
+    kept = run->room;
+    run->room = NULL;
+    kept->at = at;
+    kept->stored = stored;
+    kept->len = body.len;
     if (body.len > 0) {
         memcpy(kept->body, body.data, body.len);
     }
     pthread_mutex_lock(&replies->lock);
-    if (kept_find(replies, key) == NULL && (stored || replies->count < KEPT_MAX)) {
-        struct kept_reply **bucket = bucket_of(replies, key);
+    if (kept_find(replies, run->key) == NULL && (stored || replies->count < KEPT_MAX)) {
+        struct kept_reply **bucket = bucket_of(replies, run->key);
 
         kept->next = *bucket;
         *bucket = kept;
@@ -250,6 +277,18 @@ replies_keep(struct replies *replies, const struct reply_key *key, uint64_t at, 
     if (kept != NULL) {
         kept_free(kept);
     }
+}
+
+bool
+replies_load(struct replies *replies, const struct reply_key *key, uint64_t at, view body)
+{
+    struct reply_run run = { .key = key };
+
+    if (!replies_room(&run, body.len)) {
+        return false;
+    }
+    replies_keep_run(replies, &run, at, true, body);
+    return true;
 }
 
 void

@@ -40,6 +40,7 @@ struct reply_run {
     struct reply_run *next;      /* under lock */
     const struct reply_key *key;
     bool failed;                 /* under lock: nobody need wait for it */
+    struct kept_reply *room;     /* for its reply; what has happened can then be kept */
 };
 
 struct replies {
@@ -60,15 +61,20 @@ bool replies_find(struct replies *replies, const struct reply_key *key, struct w
 bool replies_enter(struct replies *replies, struct reply_run *run, const struct reply_key *key,
                    struct writer *out);
 void replies_leave(struct replies *replies, struct reply_run *run);
+/* Makes room for a body of that length; false when memory is short. Before anything happens. */
+MUST_USE bool replies_room(struct reply_run *run, size_t len);
+/* Keeps the run's body (of a reply with CKR_OK). at: clock.wall. stored: it has a record too. A
+ * body without room is lost, and a repeat runs again. */
+void replies_keep_run(struct replies *replies, struct reply_run *run, uint64_t at, bool stored,
+                      view body);
 /* After a failure: is the same request being handled by another thread, whose reply may come? */
 bool replies_has_twin(struct replies *replies, struct reply_run *run);
 /* Waits until it has ended, a moment at most. */
 void replies_await_twin(struct replies *replies, struct reply_run *run);
 
-/* Keeps a body (of a reply with CKR_OK) by copy. at: clock.wall. stored: it has a record too.
- * Short memory loses it silently: then a repeat asks the record, or runs again. */
-void replies_keep(struct replies *replies, const struct reply_key *key, uint64_t at, bool stored,
-                  view body);
+/* Keeps the body of a record that was found at the start. False: memory is short. */
+MUST_USE bool replies_load(struct replies *replies, const struct reply_key *key, uint64_t at,
+                           view body);
 /* Forgets those kept before; gone is called for each that has a record. */
 void replies_sweep(struct replies *replies, uint64_t before,
                    void (*gone)(void *arg, const struct reply_key *key), void *arg);

@@ -63,6 +63,7 @@ struct request {
     struct writer *reply; /* the body goes here; on an error code it is cut back */
     size_t reply_start;   /* where the reply's body begins */
     bool reply_kept;
+    struct reply_run *run; /* of a `once` request */
     struct note note;
     view body;
 };

@@ -6,6 +6,7 @@
  */
 #include "core/table.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,12 +165,21 @@ slots_pack(struct table *table)
     table->removed = 0;
 }
 
+/* Room for so many more than are reserved. */
 static bool
-slots_grow(struct table *table)
+slots_grow(struct table *table, size_t more)
 {
-    size_t size = table->slot_size == 0 ? SLOTS_FIRST : table->slot_size * 2;
-    struct table_slot *slots = realloc(table->slots, size * sizeof *slots);
+    size_t needed = table->slot_count + table->reserved + more;
+    size_t size = table->slot_size == 0 ? SLOTS_FIRST : table->slot_size;
+    struct table_slot *slots;
 
+    if (needed <= table->slot_size) {
+        return true;
+    }
+    while (size < needed) {
+        size *= 2;
+    }
+    slots = realloc(table->slots, size * sizeof *slots);
     if (slots == NULL) {
         return false;
     }
@@ -178,16 +188,34 @@ slots_grow(struct table *table)
     return true;
 }
 
-bool
-table_put(struct table *table, struct object *object)
+/* The first buckets have to be; later ones only make searches short. */
+static bool
+buckets_suffice(struct table *table)
 {
-    if ((table->slot_count == table->slot_size && !slots_grow(table)) ||
-        (table->slot_count >= table->bucket_count && !buckets_grow(table))) {
+    return table->slot_count < table->bucket_count || buckets_grow(table) ||
+           table->bucket_count > 0;
+}
+
+bool
+table_reserve(struct table *table, size_t count)
+{
+    if (!slots_grow(table, count) || !buckets_suffice(table)) {
         return false;
     }
+    table->reserved += count;
+    return true;
+}
 
-    size_t at = slot_at(table, object->handle);
+void
+table_unreserve(struct table *table, size_t count)
+{
+    table->reserved -= count;
+}
 
+/* There is room. */
+static void
+slot_set(struct table *table, size_t at, struct object *object)
+{
     if (at < table->slot_count && table->slots[at].handle == object->handle) {
         struct object *old = table->slots[at].object;
 
@@ -204,6 +232,35 @@ table_put(struct table *table, struct object *object)
     }
     table->slots[at] = (struct table_slot){ object->handle, object_ref(object) };
     chains_add(table, object);
+}
+
+void
+table_put_reserved(struct table *table, struct object *object)
+{
+    table->reserved--;
+    (void)buckets_suffice(table);
+    slot_set(table, slot_at(table, object->handle), object);
+}
+
+void
+table_replace(struct table *table, struct object *object)
+{
+    size_t at = slot_at(table, object->handle);
+
+    assert(at < table->slot_count && table->slots[at].handle == object->handle);
+    slot_set(table, at, object);
+}
+
+bool
+table_put(struct table *table, struct object *object)
+{
+    size_t at = slot_at(table, object->handle);
+    bool there = at < table->slot_count && table->slots[at].handle == object->handle;
+
+    if (!there && (!slots_grow(table, 1) || !buckets_suffice(table))) {
+        return false;
+    }
+    slot_set(table, at, object);
     return true;
 }
 

@@ -19,6 +19,7 @@ struct table {
     size_t slot_count;
     size_t slot_size;
     size_t removed;
+    size_t reserved; /* slots that are kept free for table_put_reserved() */
     struct object **labels; /* bucket_count chains */
     struct object **ids;
     size_t bucket_count;
@@ -30,6 +31,13 @@ size_t table_count(const struct table *table);
 
 /* Takes its own reference; replaces an object of the same handle. False: memory is short. */
 MUST_USE bool table_put(struct table *table, struct object *object);
+/* The same where there is one of that handle, which cannot fail. */
+void table_replace(struct table *table, struct object *object);
+/* Room for count new objects, before something that cannot be undone; each is used by
+ * table_put_reserved() or given back. */
+MUST_USE bool table_reserve(struct table *table, size_t count);
+void table_unreserve(struct table *table, size_t count);
+void table_put_reserved(struct table *table, struct object *object);
 /* Gives up the table's reference; false when there is no such handle. */
 bool table_remove(struct table *table, uint32_t handle);
 /* Borrowed; NULL when there is none. */

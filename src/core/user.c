@@ -36,34 +36,41 @@ user_at(const struct user_table *table, uint32_t id)
 }
 
 bool
+user_table_reserve(struct user_table *table)
+{
+    size_t size = table->size == 0 ? 16 : table->size * 2;
+    struct user *users;
+
+    if (table->count < table->size) {
+        return true;
+    }
+    users = calloc(size, sizeof *users);
+    if (users == NULL) {
+        return false;
+    }
+    if (table->count > 0) {
+        memcpy(users, table->users, table->count * sizeof *users);
+        wipe(table->users, table->count * sizeof *users);
+    }
+    free(table->users);
+    table->users = users;
+    table->size = size;
+    return true;
+}
+
+void
 user_table_put(struct user_table *table, const struct user *user)
 {
     size_t at = user_at(table, user->id);
 
     if (at < table->count && table->users[at].id == user->id) {
         table->users[at] = *user;
-        return true;
-    }
-    if (table->count == table->size) {
-        size_t size = table->size == 0 ? 16 : table->size * 2;
-        struct user *users = calloc(size, sizeof *users);
-
-        if (users == NULL) {
-            return false;
-        }
-        if (table->count > 0) {
-            memcpy(users, table->users, table->count * sizeof *users);
-            wipe(table->users, table->count * sizeof *users);
-        }
-        free(table->users);
-        table->users = users;
-        table->size = size;
+        return;
     }
     memmove(table->users + at + 1, table->users + at,
             (table->count - at) * sizeof *table->users);
     table->users[at] = *user;
     table->count++;
-    return true;
 }
 
 bool

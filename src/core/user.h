@@ -40,8 +40,10 @@ struct user_table {
 };
 
 void user_table_clear(struct user_table *table);
-/* Takes the user in by copy, replacing one of the same number. False: memory is short. */
-MUST_USE bool user_table_put(struct user_table *table, const struct user *user);
+/* Room for one more. */
+MUST_USE bool user_table_reserve(struct user_table *table);
+/* Takes the user in by copy, replacing one of the same number, or into room that was reserved. */
+void user_table_put(struct user_table *table, const struct user *user);
 bool user_table_remove(struct user_table *table, uint32_t id);
 struct user *user_by_id(struct user_table *table, uint32_t id);
 /* ROLE_CO also finds a PRECO. NULL when there is none of that role and name. */

@@ -204,6 +204,10 @@ algo_generate(struct rules rules, const struct mechanism_row *row, view template
     CK_RV rv = drivers[row->driver]->generate(mechanism_limit(rules, row), row, template, source,
                                               public_part, private_part, secrets);
 
+    if (rv == CKR_OK &&
+        (!writer_ok(public_part) || !writer_ok(private_part) || !writer_ok(secrets))) {
+        rv = CKR_DEVICE_MEMORY;
+    }
     if (rv != CKR_OK) {
         writer_truncate(public_part, public_start);
         writer_truncate(private_part, private_start);

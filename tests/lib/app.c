@@ -54,7 +54,9 @@ app_handle(struct app *app, const struct frame *frame, view body, enum hsm_place
     enum hsm_result result;
 
     writer_reset(&app->reply);
+    outside_enter(app->outside);
     result = hsm_handle(*app->hsm, &peer, place, frame, body, &app->reply, ret_place);
+    outside_enter(NULL);
     LIB_HOLDS(result == HSM_DONE || (app->reply.len == 0 && *ret_place != place));
     return result;
 }
@@ -149,6 +151,7 @@ app_init(struct app *app, struct hsm_fixture *f, uint32_t user)
 {
     memset(app, 0, sizeof *app);
     app->hsm = &f->hsm;
+    app->outside = &f->outside;
     app->uid = 1000;
     app->port = PORTS_client;
     app->session = 1;

@@ -17,6 +17,7 @@
 
 struct app {
     struct hsm *const *hsm; /* the fixture's, whichever is open */
+    struct outside *outside;
     uint8_t context[FRAME_CONTEXT_LEN];
     uint32_t uid;
     enum interface interface;

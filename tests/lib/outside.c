@@ -32,6 +32,20 @@ outside_fails(struct outside *outside, enum outside_call call)
     return true;
 }
 
+static _Thread_local struct outside *entered;
+
+void
+outside_enter(struct outside *outside)
+{
+    entered = outside;
+}
+
+bool
+outside_memory_fails(void)
+{
+    return entered != NULL && outside_fails(entered, CALL_MEMORY);
+}
+
 /* ---- store ---- */
 
 static struct outside *
@@ -220,6 +234,7 @@ outside_append(struct audit *audit, view bytes)
     struct outside *outside = ((struct outside_audit *)audit)->outside;
     struct audit_record record;
 
+    outside_enter(NULL); /* the test's own memory */
     LIB_HOLDS(audit_record_read(bytes, &record));
     pthread_mutex_lock(&outside->lock);
     audit_record_text(&record, &outside->lines);
@@ -227,6 +242,7 @@ outside_append(struct audit *audit, view bytes)
     outside->line_count++;
     LIB_HOLDS(writer_ok(&outside->lines));
     pthread_mutex_unlock(&outside->lock);
+    outside_enter(outside);
     outside_release(audit);
 }
 

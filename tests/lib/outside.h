@@ -19,7 +19,8 @@ enum outside_call {
     CALL_LOAD = 1 << 2,
     CALL_ENTROPY = 1 << 3,
     CALL_AUDIT = 1 << 4,
-    CALL_ANY = (1 << 5) - 1
+    CALL_ANY = (1 << 5) - 1,
+    CALL_MEMORY = 1 << 5 /* an allocation within the HSM; see lib/memory.c */
 };
 
 #define OUTSIDE_COUNTERS 4
@@ -78,6 +79,11 @@ void outside_clear(struct outside *outside);
 void outside_fail(struct outside *outside, unsigned calls, int n);
 /* Nothing fails any more. Whether something did since outside_fail(). */
 bool outside_mend(struct outside *outside);
+
+/* Whose allocations those of this thread are from now on; NULL: nobody's. */
+void outside_enter(struct outside *outside);
+/* Does this allocation fail? */
+bool outside_memory_fails(void);
 
 void outside_move_clock(struct outside *outside, uint64_t ms);
 

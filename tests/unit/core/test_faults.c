@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The outside world fails: for every operation that writes, the n-th call to store, entropy
- * or audit fails, for n from 1 on until none does. Each time the code is an error, nothing
- * has changed, and the operation succeeds when it is tried again.
+ * or audit fails, for n from 1 on until none does; and then each allocation of our own. Each time
+ * the code is an error, nothing has changed, and the operation succeeds when it is tried again.
  */
 #include "unit/core/core_test.h"
 
@@ -14,6 +14,7 @@ struct tried {
     struct app *app;
     uint32_t token;
     uint32_t session;
+    uint32_t pair; /* the private key */
 };
 
 typedef CK_RV attempt(struct tried *tried);
@@ -60,9 +61,16 @@ seen_equal(struct seen a, struct seen b)
            a.attributes == b.attributes;
 }
 
-/* How many calls the operation makes when all is well. */
+static bool
+code_fits(unsigned calls, CK_RV rv)
+{
+    return rv == CKR_DEVICE_ERROR || rv == CKR_FUNCTION_FAILED ||
+           (calls == CALL_MEMORY && (rv == CKR_HOST_MEMORY || rv == CKR_DEVICE_MEMORY));
+}
+
+/* How many of these calls the operation makes when all is well. */
 static int
-fail_each_call(struct fixture *f, attempt *attempt)
+fail_each_call(struct fixture *f, attempt *attempt, unsigned calls)
 {
     struct tried tried = { .f = f, .app = &f->cu1 };
     struct seen before;
@@ -73,12 +81,17 @@ fail_each_call(struct fixture *f, attempt *attempt)
     tried.session = create(&f->cu1, LIST(AES_CREATE, BYTES(LABEL, "old")));
     before = look(&tried);
     for (;; n++) {
-        outside_fail(&f->hsm.outside, CALLS, n);
+        outside_fail(&f->hsm.outside, calls, n);
         rv = attempt(&tried);
         if (!outside_mend(&f->hsm.outside)) {
             break;
         }
-        assert_true(rv == CKR_DEVICE_ERROR || rv == CKR_FUNCTION_FAILED);
+        if (rv == CKR_OK && calls == CALL_MEMORY) {
+            fail_msg("allocation %d failed and nobody saw it", n);
+        }
+        if (!code_fits(calls, rv)) {
+            fail_msg("call %d failed: %s", n, return_name(rv));
+        }
         assert_true(seen_equal(before, look(&tried)));
         assert_ok(hsm_fixture_try_open(&f->hsm));
     }
@@ -208,7 +221,12 @@ delete_user(struct tried *tried)
     static void                                                     \
     attempt##_succeeds_or_changes_nothing(void **state)             \
     {                                                               \
-        assert_true(fail_each_call(*state, attempt) >= (calls));    \
+        assert_true(fail_each_call(*state, attempt, CALLS) >= (calls)); \
+    }                                                               \
+    static void                                                     \
+    attempt##_without_memory_changes_nothing(void **state)          \
+    {                                                               \
+        assert_true(fail_each_call(*state, attempt, CALL_MEMORY) > 0); \
     }
 
 /* Id, value, head and reply each want entropy; then audit and transaction. The number is of a
@@ -230,6 +248,109 @@ FAULT_TEST(generate_token_and_session, 7)
 FAULT_TEST(make_user, 5)
 FAULT_TEST(change_password, 4)
 FAULT_TEST(delete_user, 3)
+
+/* ---- what writes nothing ---- */
+
+static CK_RV
+find_all(struct tried *tried)
+{
+    uint32_t handles[8];
+    size_t count;
+
+    return app_find(tried->app, VIEW_EMPTY, 8, handles, 8, &count);
+}
+
+static CK_RV
+get_label(struct tried *tried)
+{
+    struct attribute attribute;
+
+    return app_get(tried->app, tried->token, CKA_LABEL, &attribute);
+}
+
+static CK_RV
+encrypt_once(struct tried *tried)
+{
+    view out;
+
+    return app_encrypt(tried->app, mechanism_gcm(VIEW_TEXT("0123456789ab"), VIEW_EMPTY, 128),
+                       tried->token, VIEW_TEXT("some plaintext"), &out);
+}
+
+static CK_RV
+encrypt_in_parts(struct tried *tried)
+{
+    view out;
+    CK_RV rv = app_start(tried->app, CKF_ENCRYPT,
+                         mechanism_gcm(VIEW_TEXT("0123456789ab"), VIEW_EMPTY, 128), tried->session);
+
+    if (rv == CKR_OK) {
+        rv = app_update(tried->app, CKF_ENCRYPT, VIEW_TEXT("some plaintext"), &out);
+    }
+    return rv == CKR_OK ? app_final(tried->app, CKF_ENCRYPT, VIEW_EMPTY, &out) : rv;
+}
+
+static CK_RV
+sign_once(struct tried *tried)
+{
+    static const uint8_t digest[32];
+    view out;
+
+    return app_sign(tried->app, mechanism_plain(CKM_ECDSA), tried->pair,
+                    view_of(digest, sizeof digest), &out);
+}
+
+static CK_RV
+digest_once(struct tried *tried)
+{
+    view out;
+
+    return app_digest(tried->app, CKM_SHA256, VIEW_TEXT("x"), &out);
+}
+
+static CK_RV
+attach_again(struct tried *tried)
+{
+    CK_RV rv = app_detach(tried->app);
+
+    return rv == CKR_OK ? app_attach(tried->app) : rv;
+}
+
+/* Each says that memory is short, or does without; and works when it is not. */
+static void
+reading_without_memory_fails_cleanly(void **state)
+{
+    static attempt *const attempts[] = { find_all,  get_label,   encrypt_once, encrypt_in_parts,
+                                         sign_once, digest_once, attach_again };
+    struct fixture *f = *state;
+    struct key_info private_key;
+    struct tried tried = { .f = f, .app = &f->cu1 };
+
+    for (size_t i = 0; i < ARRAY_COUNT(attempts); i++) {
+        struct hsm_state before;
+        int n = 0;
+
+        /* Made anew: the last of them ends the context, and a key that was used is parsed. */
+        tried.token = create(&f->cu1, LIST(AES_CREATE, TOKEN_YES, BYTES(LABEL, "old")));
+        tried.session = create(&f->cu1, LIST(AES_CREATE));
+        assert_ok(app_generate_pair(&f->cu1, CKM_EC_KEY_PAIR_GEN,
+                                    LIST(BYTES(EC_PARAMS, P256_OID), TOKEN_YES),
+                                    LIST(TOKEN_YES, BOOL(SIGN, true)), NULL, &private_key));
+        tried.pair = private_key.handle;
+        before = hsm_fixture_state(&f->hsm);
+        do {
+            CK_RV rv;
+
+            outside_fail(&f->hsm.outside, CALL_MEMORY, ++n);
+            rv = attempts[i](&tried);
+            if (rv != CKR_OK && !code_fits(CALL_MEMORY, rv)) {
+                fail_msg("attempt %zu, call %d failed: %s", i, n, return_name(rv));
+            }
+        } while (outside_mend(&f->hsm.outside));
+        assert_ok(attempts[i](&tried));
+        assert_true(hsm_state_equal(before, hsm_fixture_state(&f->hsm)));
+    }
+}
 
 /* ---- the rest ---- */
 
@@ -302,22 +423,40 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         AZURE(create_token_succeeds_or_changes_nothing),
+        AZURE(create_token_without_memory_changes_nothing),
         AZURE(create_session_succeeds_or_changes_nothing),
+        AZURE(create_session_without_memory_changes_nothing),
         AZURE(create_certificate_succeeds_or_changes_nothing),
+        AZURE(create_certificate_without_memory_changes_nothing),
         AZURE(copy_token_succeeds_or_changes_nothing),
+        AZURE(copy_token_without_memory_changes_nothing),
         AZURE(copy_session_succeeds_or_changes_nothing),
+        AZURE(copy_session_without_memory_changes_nothing),
         AZURE(set_token_succeeds_or_changes_nothing),
+        AZURE(set_token_without_memory_changes_nothing),
         AZURE(set_session_succeeds_or_changes_nothing),
+        AZURE(set_session_without_memory_changes_nothing),
         AZURE(destroy_token_succeeds_or_changes_nothing),
+        AZURE(destroy_token_without_memory_changes_nothing),
         AZURE(destroy_session_succeeds_or_changes_nothing),
+        AZURE(destroy_session_without_memory_changes_nothing),
         AZURE(generate_token_succeeds_or_changes_nothing),
+        AZURE(generate_token_without_memory_changes_nothing),
         AZURE(generate_session_succeeds_or_changes_nothing),
+        AZURE(generate_session_without_memory_changes_nothing),
         AZURE(generate_tokens_succeeds_or_changes_nothing),
+        AZURE(generate_tokens_without_memory_changes_nothing),
         AZURE(generate_sessions_succeeds_or_changes_nothing),
+        AZURE(generate_sessions_without_memory_changes_nothing),
         AZURE(generate_token_and_session_succeeds_or_changes_nothing),
+        AZURE(generate_token_and_session_without_memory_changes_nothing),
         AZURE(make_user_succeeds_or_changes_nothing),
+        AZURE(make_user_without_memory_changes_nothing),
         AZURE(change_password_succeeds_or_changes_nothing),
+        AZURE(change_password_without_memory_changes_nothing),
         AZURE(delete_user_succeeds_or_changes_nothing),
+        AZURE(delete_user_without_memory_changes_nothing),
+        AZURE(reading_without_memory_fails_cleanly),
         AZURE(a_failing_login_counts_at_most_one_failure),
         AZURE(what_only_reads_asks_the_audit_alone),
         AZURE(a_reply_that_cannot_be_swept_is_swept_after_the_next_start),

@@ -41,7 +41,8 @@ put(struct bench *b, uint32_t id, uint32_t role, const char *name)
     struct user user = { .id = id, .role = role };
 
     snprintf(user.name, sizeof user.name, "%s", name);
-    assert_true(user_table_put(&b->table, &user));
+    assert_true(user_table_reserve(&b->table));
+    user_table_put(&b->table, &user);
 }
 
 /* ---- the table ---- */
