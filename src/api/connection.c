@@ -187,9 +187,11 @@ connection_send(struct connection *connection, const uint8_t *header, view body,
         for (size_t i = 0; i < 2; i++) {
             size_t step = size_min((size_t)sent, parts[i].iov_len);
 
-            parts[i].iov_base = (uint8_t *)parts[i].iov_base + step;
-            parts[i].iov_len -= step;
-            sent -= (ssize_t)step;
+            if (step > 0) { /* an empty body has no address */
+                parts[i].iov_base = (uint8_t *)parts[i].iov_base + step;
+                parts[i].iov_len -= step;
+                sent -= (ssize_t)step;
+            }
         }
     }
 }

@@ -29,6 +29,21 @@ search_free(struct search *search)
     }
 }
 
+/* By rising handle, as the next page is asked for by the last one. */
+static bool
+page_rises(struct info_array page, uint32_t after)
+{
+    for (size_t i = 0; i < info_array_count(page); i++) {
+        uint32_t handle = info_array_get(page, i).handle;
+
+        if (handle <= after) {
+            return false;
+        }
+        after = handle;
+    }
+    return true;
+}
+
 /* Fetches the next page. */
 static CK_RV
 search_page(struct session *session, struct search *search)
@@ -51,7 +66,8 @@ search_page(struct session *session, struct search *search)
     if ((rv = trip_send(library, session, &call, OPERATION_FIND)) != CKR_OK) {
         goto out;
     }
-    if (!find_reply_read(call.reply, &reply) || info_array_count(reply.found) > FIND_MAX) {
+    if (!find_reply_read(call.reply, &reply) || info_array_count(reply.found) > FIND_MAX ||
+        !page_rises(reply.found, search->after)) {
         rv = CKR_DEVICE_ERROR;
         goto out;
     }
@@ -68,7 +84,8 @@ search_page(struct session *session, struct search *search)
             search->handles[search->count++] = info.handle;
         }
     }
-    if (info_array_count(reply.found) == 0) {
+    /* One with nothing to see is the last: who has just been logged out finds no more. */
+    if (search->count == 0) {
         search->more = false;
     }
 out:
@@ -111,7 +128,7 @@ out:
     return rv;
 }
 
-/* Handles from the page, and from the next ones. A page may be empty and not the last. */
+/* Handles from the page, and from the next ones. */
 static CK_RV
 search_take(struct session *session, struct search *search, CK_OBJECT_HANDLE *out, CK_ULONG max,
             CK_ULONG *ret_count)

@@ -30,7 +30,12 @@ object_made(struct session *session, uint64_t epoch, struct info_array made, siz
         return CKR_DEVICE_ERROR;
     }
     for (size_t i = 0; i < count; i++) {
-        if ((info_array_get(made, i).flags & KEY_FLAG_TOKEN) == 0) {
+        struct key_info info = info_array_get(made, i);
+
+        if (info.handle == CK_INVALID_HANDLE) {
+            return CKR_DEVICE_ERROR;
+        }
+        if ((info.flags & KEY_FLAG_TOKEN) == 0) {
             session->remote = true;
         }
     }
@@ -183,6 +188,29 @@ C_DestroyObject(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject)
     return rv;
 }
 
+static uint32_t
+wire_type(const CK_ATTRIBUTE *attribute)
+{
+    return (uint32_t)size_min(attribute->type, UINT32_MAX);
+}
+
+/* One value for each attribute, and of its type: what follows goes by it. */
+static bool
+list_answers(view list, const CK_ATTRIBUTE *attributes, size_t count)
+{
+    struct reader r = reader_of(list);
+    struct attribute attribute;
+    size_t i = 0;
+
+    while (attributes_next(&r, &attribute)) {
+        if (i == count || attribute.type != wire_type(&attributes[i])) {
+            return false;
+        }
+        i++;
+    }
+    return i == count;
+}
+
 /* Asks for the types of these attributes and fills in what comes, in the same order. Types
  * that the wire cannot carry exist nowhere: number 0xffffffff stands for them. */
 static CK_RV
@@ -198,7 +226,7 @@ attributes_get(struct session *session, uint32_t handle, CK_ATTRIBUTE *attribute
 
     writer_init(&types, ATTRIBUTES_MAX * sizeof(uint32_t));
     for (size_t i = 0; i < count; i++) {
-        number_write(&types, (uint32_t)size_min(attributes[i].type, UINT32_MAX));
+        number_write(&types, wire_type(&attributes[i]));
     }
     request.types.bytes = writer_view(&types);
     if ((rv = trip_begin(session->library, &call)) != CKR_OK) {
@@ -209,7 +237,7 @@ attributes_get(struct session *session, uint32_t handle, CK_ATTRIBUTE *attribute
         goto out;
     }
     if (!object_get_reply_read(call.reply, &reply) ||
-        attributes_count(reply.attributes) != count) {
+        !list_answers(reply.attributes, attributes, count)) {
         rv = CKR_DEVICE_ERROR;
         goto out;
     }

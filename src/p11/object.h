@@ -11,7 +11,7 @@
 MUST_USE CK_RV object_place(struct session *session, bool token, uint32_t *ret_handle);
 
 /* The HSM made these objects in the session: remembers them. CKR_DEVICE_ERROR when they are
- * not count. */
+ * not count, or one has no handle. */
 MUST_USE CK_RV object_made(struct session *session, uint64_t epoch, struct info_array made,
                            size_t count);
 

@@ -191,6 +191,17 @@ key_doubt(struct session *session, const struct task *task, CK_RV rv)
     }
 }
 
+/* The length that the HSM says is needed; false when it says no such thing. */
+static bool
+short_by(view body, struct sink *sink)
+{
+    if (body.len != sizeof(uint32_t) || load_u32(body.data) <= sink->size) {
+        return false;
+    }
+    sink->total = load_u32(body.data);
+    return true;
+}
+
 static CK_RV
 once(struct session *session, struct task *task, view in, view signature, struct sink *sink)
 {
@@ -205,8 +216,8 @@ once(struct session *session, struct task *task, view in, view signature, struct
     }
     verb->ask(&call, task, in, signature, room_of(sink));
     rv = trip_send(session->library, session, &call, verb->request);
-    if (rv == CKR_BUFFER_TOO_SMALL && call.reply.len == sizeof(uint32_t)) {
-        sink->total = load_u32(call.reply.data);
+    if (rv == CKR_BUFFER_TOO_SMALL) {
+        rv = short_by(call.reply, sink) ? rv : CKR_DEVICE_ERROR;
         goto out;
     }
     if (rv != CKR_OK) {

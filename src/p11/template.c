@@ -166,8 +166,18 @@ give_numbers(view value, CK_ATTRIBUTE *to)
     return rv;
 }
 
+static bool
+is_template(CK_ATTRIBUTE_TYPE type)
+{
+    const struct attribute_row *row = attribute_row(type);
+
+    return row != NULL && row->form == FORM_TEMPLATE;
+}
+
 /* The outer buffer is an array of CK_ATTRIBUTE whose pointers are the application's; types
- * are output too. One that is too short anywhere makes BUFFER_TOO_SMALL. */
+ * are output too. One that is too short anywhere makes BUFFER_TOO_SMALL. That a buffer holds
+ * pointers again, the application has to have said itself, by its type: otherwise the HSM could
+ * have us write to wherever bytes in it point. */
 static CK_RV
 give_list(view list, CK_ATTRIBUTE *to)
 {
@@ -183,8 +193,12 @@ give_list(view list, CK_ATTRIBUTE *to)
         CK_ATTRIBUTE inner;
 
         memcpy(&inner, out, sizeof inner);
+        if (is_template(attribute.type) && inner.type != attribute.type && inner.pValue != NULL) {
+            result = return_first(result, give_none(&inner, CKR_ATTRIBUTE_TYPE_INVALID));
+        } else {
+            result = return_first(result, template_give(&attribute, &inner));
+        }
         inner.type = attribute.type;
-        result = return_first(result, template_give(&attribute, &inner));
         memcpy(out, &inner, sizeof inner);
         out += sizeof inner;
     }

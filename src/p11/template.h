@@ -17,7 +17,7 @@ MUST_USE CK_RV template_take(const CK_ATTRIBUTE *attributes, CK_ULONG count, str
 /*
  * One value of a list into the application's attribute (PKCS #11 v3.1, 5.7.5): CKR_OK,
  * CKR_ATTRIBUTE_SENSITIVE, CKR_ATTRIBUTE_TYPE_INVALID or CKR_BUFFER_TOO_SMALL. ulValueLen is
- * set in each case.
+ * set in each case. from is of the type that the application asked for.
  */
 MUST_USE CK_RV template_give(const struct attribute *from, CK_ATTRIBUTE *to);
 

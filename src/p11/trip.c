@@ -19,6 +19,14 @@ trip_begin(struct library *library, struct call *call)
     return rv == CKR_GENERAL_ERROR ? CKR_DEVICE_ERROR : rv;
 }
 
+/* Which requests name the room that the caller has. */
+static bool
+has_room(enum operation operation)
+{
+    return operation == OPERATION_ENCRYPT || operation == OPERATION_DECRYPT ||
+           operation == OPERATION_SIGN || operation == OPERATION_DIGEST;
+}
+
 CK_RV
 trip_send(struct library *library, const struct session *session, struct call *call,
              enum operation operation)
@@ -29,6 +37,9 @@ trip_send(struct library *library, const struct session *session, struct call *c
 
     if (rv >= CODE_FIRST) {
         return CKR_GENERAL_ERROR;
+    }
+    if (!return_is_known(rv) || (rv == CKR_BUFFER_TOO_SMALL && !has_room(operation))) {
+        return CKR_DEVICE_ERROR;
     }
     /* A crypto officer is told so where a crypto user is wanted; that is no lost login. */
     if (rv == CKR_USER_NOT_LOGGED_IN && atomic_load(&library->login) == LOGIN_USER) {

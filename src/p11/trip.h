@@ -13,7 +13,8 @@ MUST_USE CK_RV trip_begin(struct library *library, struct call *call);
 
 /*
  * call_send(). session may be NULL. A login that the HSM knows nothing of any more ends here
- * too. Codes of the protocol become CKR_GENERAL_ERROR.
+ * too. Codes of the protocol become CKR_GENERAL_ERROR, and what can be no answer
+ * CKR_DEVICE_ERROR.
  */
 MUST_USE CK_RV trip_send(struct library *library, const struct session *session,
                             struct call *call, enum operation operation);

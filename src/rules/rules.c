@@ -83,6 +83,12 @@ return_row(CK_RV rv)
     return NULL;
 }
 
+bool
+return_is_known(CK_RV rv)
+{
+    return return_row(rv) != NULL;
+}
+
 /* A code without a row is of the last group: the standard's own codes say more. */
 static int
 return_rank(CK_RV rv)

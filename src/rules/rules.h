@@ -36,6 +36,8 @@ bool rules_switch_on(struct rules rules, enum rules_switch which);
 /* "CKR_OK", or "CKR_0x000000a3" style for a code without a row; never NULL. Static or
  * thread-local memory, valid until the next call in the thread. */
 const char *return_name(CK_RV rv);
+/* Is it a code of PKCS #11? */
+bool return_is_known(CK_RV rv);
 /* The code that wins when both apply (PKCS #11 v3.1, 5.1.7); CKR_OK loses to everything. */
 CK_RV return_first(CK_RV a, CK_RV b);
 

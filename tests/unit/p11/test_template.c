@@ -211,6 +211,32 @@ a_nested_list_fills_the_callers_attributes(void **state)
     writer_clear(&w);
 }
 
+/* Found by fuzz_library: a daemon could have the library write to wherever the bytes of a buffer
+ * point, by saying that a label is a template. */
+static void
+only_the_application_says_where_pointers_are(void **state)
+{
+    static char wild[1] = { 'w' };
+    CK_ATTRIBUTE label = { CKA_LABEL, (void *)(uintptr_t)"!", 1 };
+    CK_ATTRIBUTE stored = { CKA_WRAP_TEMPLATE, &label, sizeof label };
+    struct attribute from = { .type = CKA_UNWRAP_TEMPLATE };
+    CK_ATTRIBUTE bytes = { CKA_LABEL, wild, sizeof wild };
+    CK_ATTRIBUTE inner = { CKA_LABEL, &bytes, sizeof bytes };
+    CK_ATTRIBUTE to = { CKA_UNWRAP_TEMPLATE, &inner, sizeof inner };
+    struct writer w;
+
+    UNUSED(state);
+    assert_int_equal(take(&stored, 1, &w), CKR_OK);
+    from.value = writer_view(&w);
+
+    assert_int_equal(template_give(&from, &to), CKR_ATTRIBUTE_TYPE_INVALID);
+
+    assert_int_equal(wild[0], 'w');
+    assert_int_equal(inner.type, CKA_WRAP_TEMPLATE);
+    assert_true(inner.ulValueLen == CK_UNAVAILABLE_INFORMATION);
+    writer_clear(&w);
+}
+
 int
 main(void)
 {
@@ -221,6 +247,7 @@ main(void)
         cmocka_unit_test(what_no_list_can_hold_is_refused),
         cmocka_unit_test(values_are_given_by_the_five_cases),
         cmocka_unit_test(a_nested_list_fills_the_callers_attributes),
+        cmocka_unit_test(only_the_application_says_where_pointers_are),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,6 +93,9 @@ a_code_without_a_row_is_named_by_its_number(void **state)
 {
     UNUSED(state);
     assert_string_equal(return_name(0xdead), "CKR_0x0000dead");
+    assert_true(return_is_known(CKR_OK));
+    assert_true(return_is_known(CKR_VENDOR_DEFINED));
+    assert_false(return_is_known(~(CK_RV)0));
     assert_string_equal(return_name(~(CK_RV)0), sizeof(CK_RV) == 8 ? "CKR_0xffffffffffffffff"
                                                                    : "CKR_0xffffffff");
 }
