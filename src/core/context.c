@@ -21,6 +21,7 @@ running_free(struct running *running)
     algo_op_free(running->op);
     object_unref(running->key);
     secret_free(running->mechanism);
+    writer_clear(&running->pieces);
     free(running);
 }
 

@@ -14,6 +14,8 @@
 
 #define CONTEXT_OBJECTS_MAX 16384u /* session objects of one context */
 #define CONTEXT_RUNNING_MAX 1024u
+#define RUNNING_PIECE_LEN 32u     /* SHA-256 */
+#define RUNNING_PIECES_MAX 16384u /* at 64 KiB each a ciphertext of 1 GiB */
 
 /* A running multi-part operation, found by session and function. */
 struct running {
@@ -24,9 +26,9 @@ struct running {
     struct object *key;      /* held; NULL for a digest */
     struct algo_op *op;      /* NULL once a tag was checked: the second pass may begin */
     bool tag_only;           /* first pass of an AEAD decryption: nothing is returned */
-    uint64_t fed;            /* bytes of input so far */
-    uint64_t checked;        /* second pass: bytes that the first pass has checked */
     struct secret *mechanism; /* AEAD decryption: the mechanism as it was sent */
+    struct writer pieces;    /* AEAD decryption: a digest of each piece of the first pass */
+    size_t piece;            /* how many the second pass had */
 };
 
 void running_free(struct running *running);

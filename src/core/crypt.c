@@ -278,23 +278,51 @@ mechanism_bytes(const struct mechanism *mechanism)
 
 /*
  * Plaintext of an AEAD leaves only after its tag was checked: the pass that returns it has to
- * follow one that checked the tag with the same key and parameter. *ret_len is how many
- * bytes that one saw.
+ * follow one that checked the tag with the same key and parameter, and is held to that one's
+ * pieces, byte by byte, by their digests.
  */
 static CK_RV
-second_pass_allowed(struct request *r, const struct job *job, view mechanism, uint64_t *ret_len)
+second_pass_begin(struct request *r, const struct job *job, struct running *second)
 {
     struct running *first =
         context_take_running(r->context, r->frame->session, CKF_DECRYPT);
     bool same = first != NULL && first->op == NULL && first->tag_only &&
                 first->key == job->object && first->mechanism != NULL &&
-                view_equal(secret_view(first->mechanism), mechanism);
+                view_equal(secret_view(first->mechanism), secret_view(second->mechanism));
 
     if (same) {
-        *ret_len = first->fed;
+        second->pieces = first->pieces;
+        writer_init(&first->pieces, 0);
     }
     running_free(first);
     return same ? CKR_OK : CKR_ENCRYPTED_DATA_INVALID;
+}
+
+/* A piece of ciphertext: of the first pass it is noted, of the second it has to be the same. */
+static CK_RV
+piece_check(struct running *running, view data)
+{
+    uint8_t digest[RUNNING_PIECE_LEN];
+
+    if (!algo_sha256(data, digest)) {
+        return CKR_FUNCTION_FAILED;
+    }
+    if (running->tag_only) {
+        write_raw(&running->pieces, view_of(digest, sizeof digest));
+        return writer_ok(&running->pieces) ? CKR_OK : CKR_DEVICE_MEMORY;
+    }
+    return view_equal(view_slice(writer_view(&running->pieces),
+                                 running->piece++ * RUNNING_PIECE_LEN, RUNNING_PIECE_LEN),
+                      view_of(digest, sizeof digest))
+               ? CKR_OK
+               : CKR_ENCRYPTED_DATA_INVALID;
+}
+
+/* Has the second pass had all of the first? */
+static bool
+pieces_complete(const struct running *running)
+{
+    return running->piece * RUNNING_PIECE_LEN == running->pieces.len;
 }
 
 static CK_RV
@@ -311,6 +339,7 @@ running_start(struct request *r, const struct start_request *m, struct job *job,
     running->function = m->function;
     running->row = job->row;
     running->tag_only = m->tag_only;
+    writer_init(&running->pieces, RUNNING_PIECES_MAX * RUNNING_PIECE_LEN);
     if (is_aead_decryption(m->function, job->row)) {
         running->mechanism = mechanism_bytes(mechanism);
         if (running->mechanism == NULL) {
@@ -318,8 +347,7 @@ running_start(struct request *r, const struct start_request *m, struct job *job,
             goto fail;
         }
         if (!m->tag_only) {
-            rv = second_pass_allowed(r, job, secret_view(running->mechanism),
-                                     &running->checked);
+            rv = second_pass_begin(r, job, running);
             if (rv != CKR_OK) {
                 goto fail;
             }
@@ -431,15 +459,12 @@ handle_UPDATE(struct request *r)
     if (running == NULL) {
         return CKR_OPERATION_NOT_INITIALIZED;
     }
-    running->fed += m.data.len;
     field = field_begin(r->reply);
-    if (running->tag_only) {
-        rv = fed_silently(running, m.data, VIEW_EMPTY, false);
-    } else if (is_aead_decryption(running->function, running->row) &&
-               running->fed > running->checked) {
-        rv = CKR_ENCRYPTED_DATA_INVALID;
-    } else {
-        rv = algo_update(running->op, m.data, r->reply);
+    rv = is_aead_decryption(running->function, running->row) ? piece_check(running, m.data)
+                                                             : CKR_OK;
+    if (rv == CKR_OK) {
+        rv = running->tag_only ? fed_silently(running, m.data, VIEW_EMPTY, false)
+                               : algo_update(running->op, m.data, r->reply);
     }
     if (rv == CKR_OK && !writer_ok(r->reply)) {
         rv = CKR_DEVICE_MEMORY;
@@ -487,7 +512,7 @@ handle_FINAL(struct request *r)
                                                             : CKR_OPERATION_NOT_INITIALIZED;
         }
     } else if (is_aead_decryption(running->function, running->row) &&
-               running->fed != running->checked) {
+               !pieces_complete(running)) {
         rv = CKR_ENCRYPTED_DATA_INVALID;
     } else {
         rv = algo_final(running->op, m.signature, r->reply);
