@@ -22,6 +22,7 @@
 
 #define IDLE_MAX 64u
 /* The daemon itself answers within 5 s, and within 60 s where the work is slow. */
+#define TICKET_AGAIN_MS 1000 /* between attempts to renew */
 #define LIMIT_MS CONNECTION_LIMIT_MS
 #define LIMIT_SLOW_MS 65000
 #define LIMIT_CLOSE_MS 1000
@@ -45,6 +46,8 @@ struct client {
     size_t idle_count;       /* under lock */
     uint8_t ticket[TICKET_MAX]; /* under lock: of the login, so that it outlives the daemon */
     size_t ticket_len;          /* under lock */
+    int64_t ticket_renew_at;    /* under lock: half of its life is over then */
+    bool ticket_renewing;       /* under lock: by one thread */
     /* Under lock. Each change is one store of a pointer, so that a child of fork, which may
      * come at any moment, always finds a whole list. */
     struct connection *_Atomic all;
@@ -410,9 +413,9 @@ call_begin(struct client *client, struct call *call)
     return CKR_OK;
 }
 
-/* In place of the one there was; empty for none. */
+/* In place of the one there was; empty for none. life is in milliseconds. */
 static void
-client_keep_ticket(struct client *client, view ticket)
+client_keep_ticket(struct client *client, view ticket, uint32_t life)
 {
     pthread_mutex_lock(&client->lock);
     wipe(client->ticket, client->ticket_len);
@@ -420,8 +423,68 @@ client_keep_ticket(struct client *client, view ticket)
     if (ticket.len > 0 && ticket.len <= TICKET_MAX) {
         memcpy(client->ticket, ticket.data, ticket.len);
         client->ticket_len = ticket.len;
+        client->ticket_renew_at = connection_clock() + life / 2;
     }
     pthread_mutex_unlock(&client->lock);
+}
+
+/* Is it time to renew the ticket, and for this thread to do it? *ret_old is the ticket. */
+static bool
+client_renews(struct client *client, uint8_t old[TICKET_MAX], size_t *ret_old_len)
+{
+    bool renews;
+
+    pthread_mutex_lock(&client->lock);
+    renews = client->ticket_len > 0 && !client->ticket_renewing &&
+             connection_clock() >= client->ticket_renew_at;
+    if (renews) {
+        client->ticket_renewing = true;
+        memcpy(old, client->ticket, client->ticket_len);
+        *ret_old_len = client->ticket_len;
+    }
+    pthread_mutex_unlock(&client->lock);
+    return renews;
+}
+
+/* After a logout, or another login, the new one is of no use. Without a new one: soon again. */
+static void
+client_renewed(struct client *client, view old, view ticket, uint32_t life)
+{
+    bool same;
+
+    pthread_mutex_lock(&client->lock);
+    client->ticket_renewing = false;
+    client->ticket_renew_at = connection_clock() + TICKET_AGAIN_MS;
+    same = view_equal(view_of(client->ticket, client->ticket_len), old);
+    pthread_mutex_unlock(&client->lock);
+    if (same && ticket.len > 0) {
+        client_keep_ticket(client, ticket, life);
+    }
+}
+
+/* A request that comes when half of the ticket's life is over brings a new one first. */
+static void
+client_renew(struct client *client)
+{
+    struct renew_reply answer = { .ticket = VIEW_EMPTY };
+    uint8_t old[TICKET_MAX];
+    size_t old_len;
+    struct call call;
+
+    if (!client_renews(client, old, &old_len)) {
+        return;
+    }
+    if (call_begin(client, &call) == CKR_OK) {
+        if (call_send(&call, OPERATION_RENEW, 0, 0) != CKR_OK ||
+            !renew_reply_read(call.reply, &answer)) {
+            answer = (struct renew_reply){ .ticket = VIEW_EMPTY };
+        }
+        client_renewed(client, view_of(old, old_len), answer.ticket, answer.life);
+        call_end(&call);
+    } else {
+        client_renewed(client, view_of(old, old_len), VIEW_EMPTY, 0);
+    }
+    wipe(old, sizeof old);
 }
 
 /*
@@ -475,6 +538,10 @@ call_send(struct call *call, enum operation operation, uint32_t session, uint16_
     if (!writer_ok(call->body)) {
         return CKR_HOST_MEMORY;
     }
+    if (row->access != ACCESS_any && operation != OPERATION_RENEW &&
+        operation != OPERATION_LOGOUT) {
+        client_renew(client);
+    }
 
     const struct frame request = {
         .body_len = (uint32_t)call->body->len,
@@ -488,7 +555,7 @@ call_send(struct call *call, enum operation operation, uint32_t session, uint16_
 
     if (operation == OPERATION_LOGOUT) {
         /* Also when the answer was lost: no new connection may bring this login back. */
-        client_keep_ticket(client, VIEW_EMPTY);
+        client_keep_ticket(client, VIEW_EMPTY, 0);
     }
     if (!answered) {
         return CKR_DEVICE_ERROR;
@@ -502,7 +569,7 @@ call_send(struct call *call, enum operation operation, uint32_t session, uint16_
     }
     if (reply.code == CKR_OK && operation == OPERATION_LOGIN &&
         login_reply_read(call->reply, &login)) {
-        client_keep_ticket(client, login.ticket);
+        client_keep_ticket(client, login.ticket, login.life);
     }
     return reply.code;
 }

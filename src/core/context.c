@@ -57,7 +57,8 @@ context_identity(struct context *context)
     struct identity identity;
 
     pthread_mutex_lock(&context->lock);
-    identity = (struct identity){ context->role, context->user, context->interface };
+    identity = (struct identity){ context->role, context->user, context->login,
+                                  context->interface };
     pthread_mutex_unlock(&context->lock);
     return identity;
 }

@@ -61,6 +61,7 @@ void context_unref(struct context *context);
 struct identity {
     enum role role;
     uint32_t user;
+    uint64_t login;
     enum interface interface;
 };
 struct identity context_identity(struct context *context);

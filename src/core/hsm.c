@@ -80,7 +80,9 @@ request_commit(struct request *request, const struct store_compare *compares,
         !replies_room(request->run, request_reply_body(request).len)) {
         return CKR_DEVICE_MEMORY;
     }
-    memcpy(all_compares, compares, compare_count * sizeof *compares);
+    if (compare_count > 0) {
+        memcpy(all_compares, compares, compare_count * sizeof *compares);
+    }
     memcpy(all_changes, changes, change_count * sizeof *changes);
     writer_init(&record, STORE_VALUE_MAX);
     rv = reply_record(&hsm->sealer, &key, now, request_reply_body(request), &record);
@@ -105,10 +107,10 @@ request_commit(struct request *request, const struct store_compare *compares,
     return rv;
 }
 
-/* Records of kept replies that have had their time, removed in as few transactions as can be. */
+/* Records that have had their time, removed in as few transactions as can be. */
 struct gone {
     struct hsm *hsm;
-    struct reply_name names[STORE_TXN_MAX];
+    char names[STORE_TXN_MAX][REPLY_NAME_LEN + 1]; /* the longer of the two kinds */
     struct store_change changes[STORE_TXN_MAX];
     size_t count;
 };
@@ -120,23 +122,38 @@ gone_flush(struct gone *gone)
     uint64_t revision;
 
     if (gone->count > 0 && hsm_commit(gone->hsm, &txn, &revision) != CKR_OK) {
-        log_wrn("%zu old replies stay in the store until the next start", gone->count);
+        log_wrn("%zu old records stay in the store until the next start", gone->count);
     }
     gone->count = 0;
 }
 
 static void
-gone_add(void *arg, const struct reply_key *key)
+gone_add(struct gone *gone, view name)
 {
-    struct gone *gone = arg;
-    struct reply_name *name = &gone->names[gone->count];
+    char *copy = gone->names[gone->count];
 
-    *name = reply_name(key);
+    memcpy(copy, name.data, name.len);
     gone->changes[gone->count++] =
-        (struct store_change){ reply_name_view(name), VIEW_EMPTY, true };
+        (struct store_change){ view_of(copy, name.len), VIEW_EMPTY, true };
     if (gone->count == STORE_TXN_MAX) {
         gone_flush(gone);
     }
+}
+
+static void
+gone_reply(void *arg, const struct reply_key *key)
+{
+    struct reply_name name = reply_name(key);
+
+    gone_add(arg, reply_name_view(&name));
+}
+
+static void
+gone_logout(void *arg, uint64_t login)
+{
+    struct logout_name name = logout_name(login);
+
+    gone_add(arg, logout_name_view(&name));
 }
 
 void
@@ -150,9 +167,10 @@ hsm_sweep(struct hsm *hsm, uint64_t idle_ms)
         context_sweep(&hsm->contexts, now - idle_ms);
     }
     if (wall > REPLY_LIFE_MS) {
-        replies_sweep(&hsm->replies, wall - REPLY_LIFE_MS, gone_add, &gone);
-        gone_flush(&gone);
+        replies_sweep(&hsm->replies, wall - REPLY_LIFE_MS, gone_reply, &gone);
     }
+    logouts_sweep(&hsm->logouts, wall, gone_logout, &gone);
+    gone_flush(&gone);
 }
 
 void

@@ -62,6 +62,9 @@ enum hsm_result hsm_handle(struct hsm *hsm, const struct hsm_peer *peer, enum hs
                            const struct frame *request, view body, struct writer *reply,
                            enum hsm_place *ret_place);
 
+/* How long tickets live that are made from now on (10 minutes unless set). */
+void hsm_set_ticket_life(struct hsm *hsm, uint64_t ms);
+
 /* Forgets contexts that nobody has used for idle_ms; the edge calls it now and then. */
 void hsm_sweep(struct hsm *hsm, uint64_t idle_ms);
 

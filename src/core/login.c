@@ -170,7 +170,8 @@ login_take_up(struct hsm *hsm, struct context *context, const struct ticket *tic
     /* All under the lock: who deletes the user ends the logins that he finds afterwards. */
     pthread_rwlock_rdlock(&hsm->lock);
     user = user_by_id(&hsm->users, ticket->user);
-    holds = user != NULL && user->role == ticket->role && user->version == ticket->user_version;
+    holds = user != NULL && user->role == ticket->role &&
+            user->version == ticket->user_version && !logouts_has(&hsm->logouts, ticket->login);
     if (holds) {
         context_login(context, (enum role)ticket->role, ticket->user, ticket->login);
     }
@@ -178,25 +179,36 @@ login_take_up(struct hsm *hsm, struct context *context, const struct ticket *tic
     return holds;
 }
 
+/* A ticket of that login, from now on for its life. */
+static CK_RV
+ticket_make(struct request *r, uint64_t login, const struct user *user, struct ticket *ret_ticket,
+            struct writer *out)
+{
+    struct hsm *hsm = r->hsm;
+
+    *ret_ticket = (struct ticket){
+        .uid = r->context->uid,
+        .user = user->id,
+        .role = user->role,
+        .user_version = user->version,
+        .login = login,
+        .expires = hsm->ports.clock->wall(hsm->ports.clock) + atomic_load(&hsm->ticket_life),
+    };
+    memcpy(ret_ticket->context, r->context->id, FRAME_CONTEXT_LEN);
+    return ticket_seal(&hsm->sealer, ret_ticket, out);
+}
+
 /* The context is the user's now; the reply carries the ticket. */
 static CK_RV
 login_done(struct request *r, const struct user *user)
 {
     struct hsm *hsm = r->hsm;
-    struct ticket ticket = {
-        .uid = r->context->uid,
-        .user = user->id,
-        .role = user->role,
-        .user_version = user->version,
-        .login = atomic_fetch_add(&hsm->logins, 1) + 1,
-        .expires = hsm->ports.clock->wall(hsm->ports.clock) + TICKET_LIFE_MS,
-    };
+    struct ticket ticket;
     struct writer sealed;
     CK_RV rv;
 
-    memcpy(ticket.context, r->context->id, FRAME_CONTEXT_LEN);
     writer_init(&sealed, 256);
-    rv = ticket_seal(&hsm->sealer, &ticket, &sealed);
+    rv = ticket_make(r, atomic_fetch_add(&hsm->logins, 1) + 1, user, &ticket, &sealed);
     if (rv == CKR_OK && !login_take_up(hsm, r->context, &ticket)) {
         rv = CKR_PIN_INCORRECT; /* deleted, or given another password, in the meantime */
     }
@@ -205,6 +217,7 @@ login_done(struct request *r, const struct user *user)
             .user = user->id,
             .role = user->role,
             .ticket = writer_view(&sealed),
+            .life = (uint32_t)atomic_load(&hsm->ticket_life),
         };
 
         login_reply_write(r->reply, &answer);
@@ -249,13 +262,83 @@ out:
 }
 
 CK_RV
+handle_RENEW(struct request *r)
+{
+    struct hsm *hsm = r->hsm;
+    struct renew_request m;
+    struct user user;
+    struct ticket ticket;
+    struct writer sealed;
+    uint64_t login;
+    CK_RV rv;
+
+    if (!renew_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    login = context_identity(r->context).login;
+    pthread_rwlock_rdlock(&hsm->lock);
+
+    const struct user *there = user_by_id(&hsm->users, r->who.user);
+
+    user = there == NULL ? (struct user){ .id = NO_USER } : *there;
+    pthread_rwlock_unlock(&hsm->lock);
+    if (login == 0 || user.id == NO_USER) {
+        wipe(&user, sizeof user);
+        return CKR_USER_NOT_LOGGED_IN;
+    }
+    writer_init(&sealed, 256);
+    rv = ticket_make(r, login, &user, &ticket, &sealed);
+    if (rv == CKR_OK) {
+        const struct renew_reply answer = {
+            .ticket = writer_view(&sealed),
+            .life = (uint32_t)atomic_load(&hsm->ticket_life),
+        };
+
+        renew_reply_write(r->reply, &answer);
+    }
+    writer_clear(&sealed);
+    wipe(&user, sizeof user);
+    return rv;
+}
+
+/* Ended in the store first: no ticket of this login may bring it back once this was answered. */
+CK_RV
 handle_LOGOUT(struct request *r)
 {
+    struct hsm *hsm = r->hsm;
     struct logout_request m;
+    struct ended_login *ended;
+    struct writer record;
+    uint64_t login, until, revision;
+    CK_RV rv;
 
     if (!logout_request_read(r->body, &m)) {
         return CODE_BAD_FRAME;
     }
+    if (!request_may(r, PLACE_STORE)) {
+        return CODE_LATER;
+    }
+    login = context_identity(r->context).login;
+    until = hsm->ports.clock->wall(hsm->ports.clock) + atomic_load(&hsm->ticket_life);
+    ended = ended_login_new(login, until);
+    if (ended == NULL) {
+        return CKR_DEVICE_MEMORY;
+    }
+    writer_init(&record, 256);
+    rv = logout_record(&hsm->sealer, login, until, &record);
+    if (rv == CKR_OK) {
+        const struct logout_name name = logout_name(login);
+        const struct store_change change = { logout_name_view(&name), writer_view(&record),
+                                             false };
+
+        rv = request_commit(r, NULL, 0, &change, 1, &revision);
+    }
+    writer_clear(&record);
+    if (rv != CKR_OK) {
+        ended_login_free(ended);
+        return rv;
+    }
+    logouts_take(&hsm->logouts, ended);
     context_logout(r->context);
     return CKR_OK;
 }

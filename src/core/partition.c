@@ -333,12 +333,31 @@ load_reply(struct hsm *hsm, struct reply_key *key, view value)
     return rv;
 }
 
+static CK_RV
+load_logout(struct hsm *hsm, uint64_t login, view value)
+{
+    struct ended_login *ended;
+    uint64_t until;
+    CK_RV rv = logout_from_record(&hsm->sealer, login, value, &until);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    ended = ended_login_new(login, until);
+    if (ended == NULL) {
+        return CKR_HOST_MEMORY;
+    }
+    logouts_take(&hsm->logouts, ended);
+    return CKR_OK;
+}
+
 static bool
 load_visit(void *arg, view key, view value, uint64_t revision)
 {
     struct loading *loading = arg;
     struct hsm *hsm = loading->hsm;
     struct reply_key reply;
+    uint64_t login;
     char prefix;
     uint32_t number;
 
@@ -349,6 +368,8 @@ load_visit(void *arg, view key, view value, uint64_t revision)
         /* Failures stand under f/, which sorts before u/: they are read in a second pass. */
         loading->rv =
             prefix == 'f' ? CKR_OK : load_numbered(hsm, prefix, number, value, revision);
+    } else if (logout_name_parse(key, &login)) {
+        loading->rv = load_logout(hsm, login, value);
     } else if (journal_name_is(key)) {
         loading->rv = load_journal(loading, key, value);
     } else if (reply_name_parse(key, &reply)) {
@@ -474,7 +495,7 @@ hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
     hsm->boot_sealer =
         (struct sealer){ .key = secret_new(HSM_MASTER_KEY_LEN), .entropy = ports->entropy };
     if (!locks_init(hsm) || !context_table_init(&hsm->contexts) ||
-        !replies_init(&hsm->replies) || hsm->sealer.key == NULL ||
+        !replies_init(&hsm->replies) || !logouts_init(&hsm->logouts) || hsm->sealer.key == NULL ||
         hsm->boot_sealer.key == NULL) {
         goto fail;
     }
@@ -485,6 +506,7 @@ hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
     }
     ports->store->id(ports->store, hsm->sealer.store_id);
     memcpy(hsm->boot_sealer.store_id, hsm->sealer.store_id, sizeof hsm->sealer.store_id);
+    atomic_init(&hsm->ticket_life, TICKET_LIFE_MS);
     atomic_init(&hsm->revision, ports->store->revision(ports->store));
     /* Login numbers of different boots must differ; wall time moves faster than logins. */
     atomic_init(&hsm->logins, ports->clock->wall(ports->clock) << 20);
@@ -500,6 +522,12 @@ fail:
 }
 
 void
+hsm_set_ticket_life(struct hsm *hsm, uint64_t ms)
+{
+    atomic_store(&hsm->ticket_life, ms);
+}
+
+void
 hsm_close(struct hsm *hsm)
 {
     if (hsm == NULL) {
@@ -507,6 +535,7 @@ hsm_close(struct hsm *hsm)
     }
     context_table_clear(&hsm->contexts);
     replies_clear(&hsm->replies);
+    logouts_clear(&hsm->logouts);
     table_clear(&hsm->objects);
     user_table_clear(&hsm->users);
     secret_free(hsm->sealer.key);

@@ -9,6 +9,7 @@
 #include "core/audit.h"
 #include "core/context.h"
 #include "core/hsm.h"
+#include "core/logout.h"
 #include "core/replies.h"
 #include "core/ticket.h"
 #include "core/user.h"
@@ -27,6 +28,8 @@ struct hsm {
 
     struct context_table contexts;
     struct replies replies;
+    struct logouts logouts;
+    _Atomic uint64_t ticket_life; /* milliseconds */
 
     pthread_mutex_t change;  /* one change or removal of a stored record at a time */
     pthread_mutex_t passwords; /* one slow password check at a time; taken after change */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Tickets: what a successful login leaves with library and daemon, so that it outlives a
- * restart of the node. Sealed with the master key over context, uid, user, the version of
+ * restart of the node. It lives for ten minutes, and is exchanged for a new one while the login is
+ * used. Sealed with the master key over context, uid, user, the version of
  * the user's record, login number and expiry.
  */
 #ifndef CORE_TICKET_H
@@ -10,7 +11,7 @@
 #include "core/record.h"
 #include "wire/message.h"
 
-#define TICKET_LIFE_MS (24u * 3600u * 1000u)
+#define TICKET_LIFE_MS (10u * 60u * 1000u) /* unless it is set otherwise */
 
 struct ticket {
     uint8_t context[FRAME_CONTEXT_LEN];

@@ -238,6 +238,7 @@ ticket_watch(struct context *context, const struct pending *pending, const struc
              view body)
 {
     struct login_reply login;
+    struct renew_reply renewed;
 
     if (frame->code != CKR_OK) {
         return;
@@ -245,6 +246,10 @@ ticket_watch(struct context *context, const struct pending *pending, const struc
     if (pending->row->operation == OPERATION_LOGIN && login_reply_read(body, &login)) {
         secret_free(context->ticket);
         context->ticket = secret_dup(login.ticket);
+    } else if (pending->row->operation == OPERATION_RENEW && context->ticket != NULL &&
+               renew_reply_read(body, &renewed)) {
+        secret_free(context->ticket);
+        context->ticket = secret_dup(renewed.ticket);
     } else if (pending->row->operation == OPERATION_LOGOUT) {
         secret_free(context->ticket);
         context->ticket = NULL;

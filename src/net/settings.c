@@ -456,7 +456,8 @@ client_settings_read(const char *path, struct client_settings *ret_settings)
 
 static const char *const node_known[] = {
     "listen", "listen_management", "state", "certificate", "private_key", "owner_certificate",
-    "client_ca", "require_client_certificate", "log_level", "loops", NULL
+    "client_ca", "require_client_certificate", "log_level", "loops",
+    "ticket_life", NULL
 };
 
 static void
@@ -493,6 +494,7 @@ server_settings_read(const char *path, struct server_settings *ret_settings)
     const struct section root = { &source, json, "" };
     bool good = false;
     long loops = 0;
+    long ticket_life = 600;
 
     if (settings != NULL && json != NULL) {
         settings->log_level = LOG_LEVEL_INF;
@@ -524,6 +526,8 @@ server_settings_read(const char *path, struct server_settings *ret_settings)
         take_flag(&root, "require_client_certificate", &settings->require_client_certificate);
         take_level(&root, "log_level", &settings->log_level);
         take_number(&root, "loops", 0, 256, &loops);
+        take_number(&root, "ticket_life", 2, 86400, &ticket_life);
+        settings->ticket_life = (unsigned)ticket_life;
         settings->loops = (unsigned)loops;
         good = !source.wrong;
     }

@@ -48,6 +48,7 @@ struct server_settings {
     bool require_client_certificate;
     enum log_level log_level;
     unsigned loops; /* 0: one per core */
+    unsigned ticket_life; /* seconds */
 };
 
 /* False, with one line on the log that names file, line and field. Relative paths in the

@@ -319,6 +319,7 @@ node_start_threads(struct node *node, const struct server_settings *settings, bo
 
     if (good) {
         node->service.hsm = node->partition.hsm;
+        hsm_set_ticket_life(node->partition.hsm, settings->ticket_life * (uint64_t)1000);
         good = node_start_pools(node) && node_start_lanes(node, settings->loops);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);

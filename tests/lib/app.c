@@ -129,13 +129,14 @@ APP_OPERATIONS(APP_DEFINE)
 void
 app_ticket(struct app *app, struct hsm_fixture *f, uint32_t user, uint64_t expires)
 {
+    static _Atomic uint64_t logins;
     const struct sealer sealer = hsm_fixture_sealer(f);
     struct ticket ticket = {
         .uid = app->uid,
         .user = user,
         .role = user == OFFICER_USER ? ROLE_CO : ROLE_CU,
         .user_version = 1,
-        .login = 1,
+        .login = atomic_fetch_add(&logins, 1) + 1,
         .expires = expires,
     };
     struct writer w;

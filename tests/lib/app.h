@@ -59,6 +59,7 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(TOKEN, token)                     \
     ROW(LOGIN, login)                     \
     ROW(LOGOUT, logout)                   \
+    ROW(RENEW, renew)                     \
     ROW(SESSION_CLOSE, session_close)     \
     ROW(RANDOM, random)                   \
     ROW(SEED, seed)                       \

@@ -395,7 +395,6 @@ what_only_reads_asks_the_audit_alone(void **state)
     assert_ok(app_encrypt(&f->cu1, mechanism_plain(CKM_AES_ECB), key,
                           VIEW_TEXT("0123456789abcdef"), &out));
     assert_ok(app_digest(&f->cu1, CKM_SHA256, VIEW_TEXT("x"), &out));
-    assert_ok(app_logout(&f->cu1));
     assert_ok(app_attach(&f->nobody));
     assert_ok(app_detach(&f->nobody));
     assert_false(outside_mend(&f->hsm.outside));

@@ -177,6 +177,134 @@ after_a_change_the_old_password_is_wrong(void **state)
     assert_ok(login(&f->nobody, "another1"));
 }
 
+/* ---- tickets ---- */
+
+/* Takes the context up anew, with the ticket that the app has; is somebody logged in then? */
+static bool
+ticket_holds(struct fixture *f, bool restart)
+{
+    if (restart) {
+        hsm_fixture_reopen(&f->hsm);
+    } else {
+        assert_ok(app_detach(&f->nobody));
+    }
+    assert_ok(app_attach(&f->nobody));
+    return app_send_renew(&f->nobody, NULL, &(struct renew_reply){ 0 }) == CKR_OK;
+}
+
+static void
+renew(struct fixture *f)
+{
+    struct renew_reply answer;
+
+    assert_ok(app_send_renew(&f->nobody, NULL, &answer));
+    assert_int_equal(answer.life, TICKET_LIFE_MS);
+    assert_true(answer.ticket.len <= sizeof f->nobody.ticket);
+    memcpy(f->nobody.ticket, answer.ticket.data, answer.ticket.len);
+    f->nobody.ticket_len = answer.ticket.len;
+}
+
+static void
+a_ticket_gives_the_login_back_for_ten_minutes(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+
+    outside_move_clock(&f->hsm.outside, TICKET_LIFE_MS);
+    assert_true(ticket_holds(f, true));
+    outside_move_clock(&f->hsm.outside, 1);
+    assert_false(ticket_holds(f, true));
+}
+
+static void
+a_login_that_is_used_gets_new_tickets(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+    for (int i = 0; i < 3; i++) {
+        outside_move_clock(&f->hsm.outside, TICKET_LIFE_MS - 1);
+        renew(f);
+    }
+    outside_move_clock(&f->hsm.outside, TICKET_LIFE_MS - 1);
+
+    assert_true(ticket_holds(f, true));
+}
+
+static void
+without_a_login_there_is_nothing_to_renew(void **state)
+{
+    struct fixture *f = *state;
+    struct renew_reply answer;
+
+    assert_code(app_send_renew(&f->nobody, NULL, &answer), CKR_USER_NOT_LOGGED_IN);
+}
+
+static void
+after_a_logout_no_ticket_brings_the_login_back(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t first[sizeof f->nobody.ticket];
+    size_t first_len;
+
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+    first_len = f->nobody.ticket_len;
+    memcpy(first, f->nobody.ticket, first_len);
+    renew(f);
+    assert_true(ticket_holds(f, false)); /* it would */
+    assert_ok(app_logout(&f->nobody));
+
+    assert_false(ticket_holds(f, false));
+    assert_false(ticket_holds(f, true));
+    memcpy(f->nobody.ticket, first, first_len);
+    f->nobody.ticket_len = first_len;
+    assert_false(ticket_holds(f, true));
+}
+
+static void
+a_new_login_after_a_logout_has_its_own_ticket(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+    assert_ok(app_logout(&f->nobody));
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+
+    assert_true(ticket_holds(f, true));
+}
+
+static void
+an_ended_login_is_remembered_as_long_as_its_tickets_live(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+    assert_ok(app_logout(&f->nobody));
+    outside_move_clock(&f->hsm.outside, TICKET_LIFE_MS);
+    hsm_sweep(f->hsm.hsm, UINT64_MAX);
+    assert_int_equal(outside_count(&f->hsm.outside, "t/"), 1);
+    hsm_fixture_reopen(&f->hsm);
+
+    outside_move_clock(&f->hsm.outside, 1);
+    hsm_sweep(f->hsm.hsm, UINT64_MAX);
+    assert_int_equal(outside_count(&f->hsm.outside, "t/"), 0);
+}
+
+static void
+a_logout_that_cannot_be_stored_did_not_happen(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_ok(login(&f->nobody, USER1_PASSWORD));
+    outside_fail(&f->hsm.outside, CALL_SUBMIT, 1);
+    assert_code(app_logout(&f->nobody), CKR_DEVICE_ERROR);
+    assert_true(outside_mend(&f->hsm.outside));
+
+    renew(f);
+    assert_ok(app_logout(&f->nobody));
+}
+
 /* ---- locking ---- */
 
 static void
@@ -399,6 +527,13 @@ main(void)
         AZURE(a_wrong_password_is_never_quick),
         AZURE(after_a_restart_the_password_is_checked_anew),
         AZURE(after_a_change_the_old_password_is_wrong),
+        AZURE(a_ticket_gives_the_login_back_for_ten_minutes),
+        AZURE(a_login_that_is_used_gets_new_tickets),
+        AZURE(without_a_login_there_is_nothing_to_renew),
+        AZURE(after_a_logout_no_ticket_brings_the_login_back),
+        AZURE(a_new_login_after_a_logout_has_its_own_ticket),
+        AZURE(an_ended_login_is_remembered_as_long_as_its_tickets_live),
+        AZURE(a_logout_that_cannot_be_stored_did_not_happen),
         AZURE(five_failures_lock_the_user),
         AZURE(success_sets_the_count_back),
         AZURE(after_a_failure_the_right_password_is_slow_once),
