@@ -3,8 +3,9 @@
  * The library as a guest in its process: fork, re-initialisation, unloading, and what is left
  * behind afterwards.
  *
- *   guest MODULE fork|again|reload|traces|leave
- *   guest MODULE inherited COUNT    what `fork` executes: succeeds with COUNT descriptors open
+ *   guest MODULE fork|traffic|again|traces|leave
+ *   guest MODULE reload [ROUNDS]
+ *   guest MODULE inherited COUNT    what `traffic` executes: succeeds with COUNT descriptors open
  */
 #include "p11.h"
 
@@ -156,10 +157,7 @@ test_fork(void)
     CK_SESSION_HANDLE session;
     int before, failed = 0, status;
 
-    module = p11_load(path);
-    MUST(p11->C_Initialize(NULL));
-    session = p11_session();
-    MUST(p11_login(session, PIN));
+    session = p11_start(path, PIN);
 
     MUST(p11_generate_ec(session, NULL, &public, &private));
     check_code(sign(session, private), CKR_OK, "the parent signs");
@@ -348,14 +346,14 @@ mappings(int *ret_library)
     return count;
 }
 
-/* What is open, taken and mapped after RELOADS rounds of load, use and unload. */
+/* What is open, taken and mapped after so many rounds of load, use and unload. */
 static void
-reload(bool finalize)
+reload(bool finalize, int rounds)
 {
     size_t before = 0, after;
     int mapped = 0, of_library;
 
-    for (int i = 0; i < RELOADS; i++) {
+    for (int i = 0; i < rounds; i++) {
         void *handle = p11_load(path);
 
         if (i % 3 != 2) {
@@ -378,21 +376,22 @@ reload(bool finalize)
             mapped = mappings(&of_library);
         }
     }
-    check(true, "dlopen and dlclose %d times", RELOADS);
+    check(true, "dlopen and dlclose %d times", rounds);
     check(descriptors() == opened, "no descriptor stays behind");
     after = taken();
     check(after <= before + GROWTH_MAX, "no memory stays behind (%zu bytes, then %zu)", before, after);
-    check(mappings(&of_library) <= mapped + 2, "no mapping stays behind");
+    /* Fewer rounds are for tools that map things of their own. */
+    check(mappings(&of_library) <= mapped + 2 || rounds < RELOADS, "no mapping stays behind");
     check(of_library == 0, "the library is out of memory");
 }
 
 static void
-test_reload(void)
+test_reload(int rounds)
 {
-    reload(true);
+    reload(true, rounds);
     puts("# and without C_Finalize");
     fflush(stdout);
-    reload(false);
+    reload(false, rounds);
 }
 
 static void
@@ -439,20 +438,21 @@ int
 main(int argc, char **argv)
 {
     if (argc < 3) {
-        die("usage: guest MODULE fork|again|reload|traces|leave");
+        die("usage: guest MODULE fork|traffic|again|reload|traces|leave");
     }
     path = argv[1];
     opened = descriptors();
-    if (argc == 4) {
-        return descriptors() == atoi(argv[3]) ? 0 : 2;
-    }
     if (strcmp(argv[2], "fork") == 0) {
         test_fork();
+    } else if (strcmp(argv[2], "traffic") == 0) {
+        module = p11_load(path);
         test_fork_in_traffic();
+    } else if (strcmp(argv[2], "inherited") == 0 && argc == 4) {
+        return opened == atoi(argv[3]) ? 0 : 2;
     } else if (strcmp(argv[2], "again") == 0) {
         test_again();
     } else if (strcmp(argv[2], "reload") == 0) {
-        test_reload();
+        test_reload(argc == 4 ? atoi(argv[3]) : RELOADS);
     } else if (strcmp(argv[2], "traces") == 0) {
         test_traces();
     } else {
