@@ -75,11 +75,14 @@ login_end_without_sessions(struct library *library)
 bool
 login_pin_parse(view pin, bool without_colon, view *ret_name, view *ret_password)
 {
-    const uint8_t *colon = pin.len == 0 ? NULL : memchr(pin.data, ':', pin.len);
+    const uint8_t *colon;
 
-    if (pin.len == 0 || memchr(pin.data, '\0', pin.len) != NULL) {
+    /* A length without sense is not followed. */
+    if (pin.len == 0 || pin.len > TEXT_MAX + 1 + PASSWORD_MAX ||
+        memchr(pin.data, '\0', pin.len) != NULL) {
         return false;
     }
+    colon = memchr(pin.data, ':', pin.len);
     if (colon == NULL) {
         *ret_name = VIEW_TEXT("user");
         *ret_password = pin;

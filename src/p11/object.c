@@ -8,6 +8,10 @@
 #include "p11/template.h"
 #include "p11/trip.h"
 
+#include <string.h>
+
+#define GET_MAX (64u * ATTRIBUTES_MAX) /* attributes that one call asks for */
+
 CK_RV
 object_place(struct session *session, bool token, uint32_t *ret_handle)
 {
@@ -188,22 +192,32 @@ C_DestroyObject(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject)
     return rv;
 }
 
-static uint32_t
-wire_type(const CK_ATTRIBUTE *attribute)
+/* An application's array may lie anywhere. */
+static CK_ATTRIBUTE
+attribute_at(const uint8_t *attributes, size_t i)
 {
-    return (uint32_t)size_min(attribute->type, UINT32_MAX);
+    CK_ATTRIBUTE attribute;
+
+    memcpy(&attribute, attributes + i * sizeof attribute, sizeof attribute);
+    return attribute;
+}
+
+static uint32_t
+wire_type_at(const uint8_t *attributes, size_t i)
+{
+    return (uint32_t)size_min(attribute_at(attributes, i).type, UINT32_MAX);
 }
 
 /* One value for each attribute, and of its type: what follows goes by it. */
 static bool
-list_answers(view list, const CK_ATTRIBUTE *attributes, size_t count)
+list_answers(view list, const uint8_t *attributes, size_t count)
 {
     struct reader r = reader_of(list);
     struct attribute attribute;
     size_t i = 0;
 
     while (attributes_next(&r, &attribute)) {
-        if (i == count || attribute.type != wire_type(&attributes[i])) {
+        if (i == count || attribute.type != wire_type_at(attributes, i)) {
             return false;
         }
         i++;
@@ -214,7 +228,7 @@ list_answers(view list, const CK_ATTRIBUTE *attributes, size_t count)
 /* Asks for the types of these attributes and fills in what comes, in the same order. Types
  * that the wire cannot carry exist nowhere: number 0xffffffff stands for them. */
 static CK_RV
-attributes_get(struct session *session, uint32_t handle, CK_ATTRIBUTE *attributes, size_t count)
+attributes_get(struct session *session, uint32_t handle, uint8_t *attributes, size_t count)
 {
     struct object_get_request request = { .object = handle };
     struct object_get_reply reply;
@@ -226,7 +240,7 @@ attributes_get(struct session *session, uint32_t handle, CK_ATTRIBUTE *attribute
 
     writer_init(&types, ATTRIBUTES_MAX * sizeof(uint32_t));
     for (size_t i = 0; i < count; i++) {
-        number_write(&types, wire_type(&attributes[i]));
+        number_write(&types, wire_type_at(attributes, i));
     }
     request.types.bytes = writer_view(&types);
     if ((rv = trip_begin(session->library, &call)) != CKR_OK) {
@@ -243,7 +257,10 @@ attributes_get(struct session *session, uint32_t handle, CK_ATTRIBUTE *attribute
     }
     r = reader_of(reply.attributes);
     for (size_t i = 0; i < count && attributes_next(&r, &attribute); i++) {
-        result = return_first(result, template_give(&attribute, &attributes[i]));
+        CK_ATTRIBUTE to = attribute_at(attributes, i);
+
+        result = return_first(result, template_give(&attribute, &to));
+        memcpy(attributes + i * sizeof to, &to, sizeof to);
     }
     rv = result;
 out:
@@ -272,7 +289,7 @@ C_GetAttributeValue(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject,
     if (rv != CKR_OK) {
         return rv;
     }
-    if (pTemplate == NULL) {
+    if (pTemplate == NULL || ulCount > GET_MAX) {
         rv = CKR_ARGUMENTS_BAD;
         goto out;
     }
@@ -281,7 +298,8 @@ C_GetAttributeValue(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject,
     }
     do {
         size_t count = size_min(ulCount - at, ATTRIBUTES_MAX);
-        CK_RV part = attributes_get(session, info.handle, pTemplate + at, count);
+        uint8_t *from = (uint8_t *)pTemplate + at * sizeof(CK_ATTRIBUTE);
+        CK_RV part = attributes_get(session, info.handle, from, count);
 
         rv = is_attribute_trouble(part) ? return_first(rv, part) : part;
         at += count;

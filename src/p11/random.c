@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+/* A range that the address space cannot hold is no caller's buffer. */
+#define LEN_MAX (SIZE_MAX / 4)
+
 static CK_RV
 random_part(struct session *session, uint8_t *out, size_t len)
 {
@@ -77,7 +80,7 @@ C_GenerateRandom(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pRandomData, CK_ULONG u
     if (rv != CKR_OK) {
         return rv;
     }
-    if (pRandomData == NULL && ulRandomLen > 0) {
+    if ((pRandomData == NULL && ulRandomLen > 0) || ulRandomLen > LEN_MAX) {
         rv = CKR_ARGUMENTS_BAD;
     } else {
         rv = in_parts(session, pRandomData, ulRandomLen, random_part);
@@ -98,7 +101,7 @@ C_SeedRandom(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSeed, CK_ULONG ulSeedLen)
     if (rv != CKR_OK) {
         return rv;
     }
-    if (pSeed == NULL && ulSeedLen > 0) {
+    if ((pSeed == NULL && ulSeedLen > 0) || ulSeedLen > LEN_MAX) {
         rv = CKR_ARGUMENTS_BAD;
     } else {
         rv = in_parts(session, pSeed, ulSeedLen, seed_part);
