@@ -10,6 +10,17 @@
 
 #define NO_USER 0u
 
+struct password_gate *
+password_gate(struct hsm *hsm, view name)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+
+    for (size_t i = 0; i < name.len; i++) {
+        hash = (hash ^ name.data[i]) * 0x100000001b3u;
+    }
+    return &hsm->gates[hash % PASSWORD_GATES];
+}
+
 /* A copy of the user, or a dummy of number 0 that no password fits. */
 static void
 user_look(struct hsm *hsm, uint32_t role, view name, struct user *ret_user)
@@ -61,10 +72,11 @@ quick_remember(struct hsm *hsm, const struct user *user, view password)
 
 /*
  * Makes the count of failures durable and known, with the login's audit record: an attempt counts
- * as failed, and is recorded so, before the password is looked at. Under the lock for passwords.
+ * as failed, and is recorded so, before the password is looked at. Under the gate's lock.
  */
 static CK_RV
-failures_set(struct request *r, struct user *user, uint32_t failures)
+failures_set(struct request *r, struct password_gate *gate, struct user *user,
+             uint32_t failures)
 {
     struct hsm *hsm = r->hsm;
     struct record_name name = record_name('f', user->id);
@@ -104,9 +116,22 @@ failures_set(struct request *r, struct user *user, uint32_t failures)
     if (kept != NULL) {
         kept->failures = failures;
         kept->failures_revision = revision;
+    } else if (user->id == gate->user) {
+        gate->failures_revision = revision;
     }
     pthread_rwlock_unlock(&hsm->lock);
     return CKR_OK;
+}
+
+/* Stands for a user who is not there, or who is locked: his attempt is counted on the gate's record,
+ * as a first one, and no password is right. */
+static struct user
+gate_user(const struct password_gate *gate, view name)
+{
+    struct user user = { .id = gate->user, .failures_revision = gate->failures_revision };
+
+    memcpy(user.name, name.data, name.len);
+    return user;
 }
 
 /* The slow way. CKR_OK, CKR_PIN_INCORRECT, CKR_PIN_LOCKED, or what the store says. */
@@ -115,37 +140,29 @@ password_check(struct request *r, uint32_t role, view name, view password,
                struct user *ret_user)
 {
     struct hsm *hsm = r->hsm;
+    struct password_gate *gate = password_gate(hsm, name);
     struct user user;
+    CK_RV refused = CKR_PIN_INCORRECT;
     CK_RV rv;
 
-    pthread_mutex_lock(&hsm->passwords);
+    pthread_mutex_lock(&gate->lock);
     user_look(hsm, role, name, &user);
     if (user.failures >= USER_FAILURES_MAX) {
-        /* Same work as any other refusal. */
-        (void)user_check_password(&user, password);
-        rv = CKR_PIN_LOCKED;
-        goto out;
+        refused = CKR_PIN_LOCKED;
     }
-    if (user.id == NO_USER) {
-        (void)user_check_password(&user, password);
-        rv = CKR_PIN_INCORRECT;
-        goto out;
+    if (user.id == NO_USER || refused == CKR_PIN_LOCKED) {
+        user = gate_user(gate, user_name_valid(name) ? name : VIEW_TEXT("?"));
     }
-    rv = failures_set(r, &user, user.failures + 1);
-    if (rv != CKR_OK) {
-        goto out;
+    /* The same work for all of them: one write, one scrypt. */
+    rv = failures_set(r, gate, &user, user.failures + 1);
+    if (rv == CKR_OK && (!user_check_password(&user, password) || user.id == gate->user)) {
+        rv = refused;
     }
-    if (!user_check_password(&user, password)) {
-        rv = CKR_PIN_INCORRECT;
-        goto out;
-    }
-    rv = failures_set(r, &user, 0);
-    if (rv == CKR_OK) {
+    if (rv == CKR_OK && (rv = failures_set(r, gate, &user, 0)) == CKR_OK) {
         quick_remember(hsm, &user, password);
         *ret_user = user;
     }
-out:
-    pthread_mutex_unlock(&hsm->passwords);
+    pthread_mutex_unlock(&gate->lock);
     wipe(&user, sizeof user);
     return rv;
 }

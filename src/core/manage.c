@@ -46,7 +46,7 @@ handle_USER_LIST(struct request *r)
 
 /*
  * Seals and stores the user, then puts it into the table. Failed logins of before are
- * forgotten in the same transaction. Under the lock for changes, and for passwords where the
+ * forgotten in the same transaction. Under the lock for changes, and that of the gate where the
  * user is not new.
  */
 static CK_RV
@@ -211,6 +211,7 @@ handle_USER_DELETE(struct request *r)
 {
     struct hsm *hsm = r->hsm;
     struct user_delete_request m;
+    struct password_gate *gate;
     struct user user;
     uint64_t revision;
     CK_RV rv;
@@ -224,7 +225,8 @@ handle_USER_DELETE(struct request *r)
     pthread_mutex_lock(&hsm->change);
     note_detail(r, "role=%u name=%.*s", (unsigned)m.role, (int)m.name.len,
                 (const char *)m.name.data);
-    pthread_mutex_lock(&hsm->passwords); /* no login counts its failure for one who is gone */
+    gate = password_gate(hsm, m.name);
+    pthread_mutex_lock(&gate->lock); /* no login counts its failure for one who is gone */
     rv = user_copy(hsm, m.role, m.name, &user);
     if (rv != CKR_OK) {
         goto out;
@@ -255,7 +257,7 @@ handle_USER_DELETE(struct request *r)
         context_logout_user(&hsm->contexts, user.id);
     }
 out:
-    pthread_mutex_unlock(&hsm->passwords);
+    pthread_mutex_unlock(&gate->lock);
     pthread_mutex_unlock(&hsm->change);
     wipe(&user, sizeof user);
     return rv;
@@ -266,6 +268,7 @@ handle_USER_PASSWORD(struct request *r)
 {
     struct hsm *hsm = r->hsm;
     struct user_password_request m;
+    struct password_gate *gate;
     struct user user;
     CK_RV rv;
 
@@ -280,7 +283,8 @@ handle_USER_PASSWORD(struct request *r)
     }
     pthread_mutex_lock(&hsm->change);
     /* A login that is being counted would be written over, or write over this. */
-    pthread_mutex_lock(&hsm->passwords);
+    gate = password_gate(hsm, m.name);
+    pthread_mutex_lock(&gate->lock);
     rv = user_copy(hsm, m.role, m.name, &user);
     if (rv != CKR_OK) {
         goto out;
@@ -297,7 +301,7 @@ handle_USER_PASSWORD(struct request *r)
     note_detail(r, "id=%u name=%s", (unsigned)user.id, user.name);
     rv = user_store(r, &user);
 out:
-    pthread_mutex_unlock(&hsm->passwords);
+    pthread_mutex_unlock(&gate->lock);
     pthread_mutex_unlock(&hsm->change);
     wipe(&user, sizeof user);
     return rv;

@@ -395,6 +395,10 @@ load_failures_visit(void *arg, view key, view value, uint64_t revision)
     if (!name_parse(key, &prefix, &number) || prefix != 'f') {
         return true;
     }
+    if (number >= GATE_USER_FIRST && number - GATE_USER_FIRST < PASSWORD_GATES) {
+        loading->hsm->gates[number - GATE_USER_FIRST].failures_revision = revision;
+        return true;
+    }
     user = user_by_id(&loading->hsm->users, number);
     if (user != NULL) {
         loading->rv =
@@ -470,9 +474,12 @@ locks_init(struct hsm *hsm)
     pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     made = pthread_rwlock_init(&hsm->lock, &attributes) == 0 &&
            pthread_mutex_init(&hsm->change, NULL) == 0 &&
-           pthread_mutex_init(&hsm->passwords, NULL) == 0 &&
            pthread_mutex_init(&hsm->numbers, NULL) == 0;
     pthread_rwlockattr_destroy(&attributes);
+    for (uint32_t i = 0; i < PASSWORD_GATES; i++) {
+        hsm->gates[i].user = GATE_USER_FIRST + i;
+        made = pthread_mutex_init(&hsm->gates[i].lock, NULL) == 0 && made;
+    }
     return made;
 }
 
@@ -542,7 +549,9 @@ hsm_close(struct hsm *hsm)
     secret_free(hsm->boot_sealer.key);
     pthread_rwlock_destroy(&hsm->lock);
     pthread_mutex_destroy(&hsm->change);
-    pthread_mutex_destroy(&hsm->passwords);
+    for (size_t i = 0; i < PASSWORD_GATES; i++) {
+        pthread_mutex_destroy(&hsm->gates[i].lock);
+    }
     pthread_mutex_destroy(&hsm->numbers);
     free(hsm);
 }

@@ -14,6 +14,18 @@
 #include "core/ticket.h"
 #include "core/user.h"
 
+/*
+ * One slow check of a password at a time for a name. Names that no user has pass through here as
+ * well, and are counted on a record of the gate's own, so that they cost what others cost.
+ */
+#define PASSWORD_GATES 64u
+#define GATE_USER_FIRST 0xffffff00u /* numbers that no user has: those of the gates' records */
+struct password_gate {
+    pthread_mutex_t lock;     /* taken after hsm->change */
+    uint32_t user;            /* number of the gate's own record */
+    uint64_t failures_revision; /* of that record, under lock */
+};
+
 struct hsm {
     struct hsm_ports ports;
     struct sealer sealer;      /* master key: records and tickets */
@@ -32,12 +44,13 @@ struct hsm {
     _Atomic uint64_t ticket_life; /* milliseconds */
 
     pthread_mutex_t change;  /* one change or removal of a stored record at a time */
-    pthread_mutex_t passwords; /* one slow password check at a time; taken after change */
     pthread_mutex_t numbers; /* guards the two blocks */
     struct number_block {
         uint64_t next;
         uint64_t left;
     } handles, certificates;
+
+    struct password_gate gates[PASSWORD_GATES];
 
     _Atomic uint64_t revision;
     _Atomic uint64_t logins; /* counter of logins of this boot */
@@ -111,6 +124,8 @@ MUST_USE CK_RV hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t
 MUST_USE CK_RV request_commit(struct request *request, const struct store_compare *compares,
                               size_t compare_count, const struct store_change *changes,
                               size_t change_count, uint64_t *ret_revision);
+
+struct password_gate *password_gate(struct hsm *hsm, view name);
 
 /* The context is the ticket's user's from now on, if that user is still what it was when the
  * ticket was made (login.c). */

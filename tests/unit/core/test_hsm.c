@@ -283,7 +283,7 @@ nothing_on_a_loop_waits_for_slow_work_elsewhere(void **state)
     assert_ok(app_logout(&f->nobody));
     data = create(&f->cu1, LIST(PRIVATE_DATA));
     pthread_mutex_lock(&hsm->change);
-    pthread_mutex_lock(&hsm->passwords);
+    pthread_mutex_lock(&password_gate(hsm, VIEW_TEXT(USER1_NAME))->lock);
     pthread_mutex_lock(&hsm->numbers);
 
     assert_ok(app_login(&f->nobody, ROLE_CU, USER1_NAME, USER1_PASSWORD));
@@ -302,7 +302,7 @@ nothing_on_a_loop_waits_for_slow_work_elsewhere(void **state)
     assert_ok(app_logout(&f->cu1));
 
     pthread_mutex_unlock(&hsm->change);
-    pthread_mutex_unlock(&hsm->passwords);
+    pthread_mutex_unlock(&password_gate(hsm, VIEW_TEXT(USER1_NAME))->lock);
     pthread_mutex_unlock(&hsm->numbers);
 }
 

@@ -68,6 +68,91 @@ an_unknown_name_looks_like_a_wrong_password(void **state)
     assert_code(app_login(app, ROLE_CU, "", USER1_PASSWORD), CKR_PIN_INCORRECT);
 }
 
+static uint64_t
+writes(struct fixture *f)
+{
+    return f->hsm.outside.ports.store->revision(f->hsm.outside.ports.store);
+}
+
+/* Known, unknown, impossible or locked: one write, so that time does not tell them apart. */
+static void
+every_failure_costs_the_same_write(void **state)
+{
+    static const char *const names[] = { USER1_NAME, "nobody", "", "no\nname", USER1_NAME };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        for (unsigned k = 0; k < USER_FAILURES_MAX; k++) {
+            uint64_t before = writes(f);
+
+            assert_int_not_equal(app_login(&f->nobody, ROLE_CU, names[i], "wrong one"), CKR_OK);
+            assert_int_equal(writes(f), before + 1);
+        }
+    }
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), USER_FAILURES_MAX);
+    hsm_fixture_reopen(&f->hsm);
+    assert_ok(app_attach(&f->nobody));
+    assert_code(app_login(&f->nobody, ROLE_CU, "nobody", "wrong one"), CKR_PIN_INCORRECT);
+}
+
+struct attempt {
+    struct app app;
+    const char *password;
+    pthread_t thread;
+    CK_RV rv;
+};
+
+static void *
+attempt_run(void *arg)
+{
+    struct attempt *attempt = arg;
+
+    attempt->rv = login(&attempt->app, attempt->password);
+    return NULL;
+}
+
+/* How many of these logins at once end with that code? */
+static unsigned
+at_once(struct fixture *f, unsigned count, const char *password, CK_RV code)
+{
+    static struct attempt attempts[16];
+    unsigned ended = 0;
+
+    assert_true(count <= ARRAY_COUNT(attempts));
+    for (unsigned i = 0; i < count; i++) {
+        attempts[i] = (struct attempt){ .password = password };
+        app_init(&attempts[i].app, &f->hsm, APP_NOBODY);
+        assert_int_equal(pthread_create(&attempts[i].thread, NULL, attempt_run, &attempts[i]), 0);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        pthread_join(attempts[i].thread, NULL);
+        ended += attempts[i].rv == code;
+        app_clear(&attempts[i].app);
+    }
+    return ended;
+}
+
+static void
+right_logins_at_once_never_lock(void **state)
+{
+    struct fixture *f = *state;
+
+    wrong_logins(&f->nobody, USER_FAILURES_MAX - 1);
+
+    assert_int_equal(at_once(f, 12, USER1_PASSWORD, CKR_OK), 12);
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), 0);
+}
+
+static void
+of_wrong_logins_at_once_five_are_checked(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(at_once(f, 12, "wrong one", CKR_PIN_INCORRECT), USER_FAILURES_MAX);
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), USER_FAILURES_MAX);
+    assert_code(login(&f->nobody, USER1_PASSWORD), CKR_PIN_LOCKED);
+}
+
 static void
 a_user_has_one_role_only(void **state)
 {
@@ -519,6 +604,9 @@ main(void)
         AZURE(a_wrong_password_is_refused_and_counted),
         AZURE(almost_the_password_is_wrong_too),
         AZURE(an_unknown_name_looks_like_a_wrong_password),
+        AZURE(every_failure_costs_the_same_write),
+        AZURE(right_logins_at_once_never_lock),
+        AZURE(of_wrong_logins_at_once_five_are_checked),
         AZURE(a_user_has_one_role_only),
         AZURE(who_is_in_cannot_log_in_again),
         AZURE(after_logout_another_user_may_come),
