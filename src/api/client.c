@@ -26,6 +26,7 @@
 #define LIMIT_MS CONNECTION_LIMIT_MS
 #define LIMIT_SLOW_MS 65000
 #define LIMIT_CLOSE_MS 1000
+#define LIMIT_RENEW_MS 1000
 #define LIMIT_REACH_MS 4500
 #define REACH_PAUSE_NS 10000000
 #define TRIES_MAX 4u
@@ -490,7 +491,8 @@ client_renew(struct client *client)
 /*
  * A request may be sent again under its number: a node runs what is harmless once more, and
  * answers what wrote the store as it did the first time. Only a step of an operation that is
- * bound to a node's memory is not; it is not sent into a dead connection either.
+ * bound to a node's memory is not; it is not sent into a dead connection either. A new ticket is
+ * asked for once and not waited for long: another request is waiting for it to be over.
  */
 static bool
 call_exchange(struct call *call, const struct operation_row *row, const struct frame *request,
@@ -498,10 +500,12 @@ call_exchange(struct call *call, const struct operation_row *row, const struct f
 {
     struct client *client = call->client;
     struct connection *connection = call->connection;
-    const bool again = row->repeat != REPEAT_bound;
+    const bool renews = row->operation == OPERATION_RENEW;
+    const bool again = row->repeat != REPEAT_bound && !renews;
     const int64_t start = connection_clock();
-    const int64_t deadline =
-        start + (row->work == OPERATION_WORK_slow ? LIMIT_SLOW_MS : LIMIT_MS);
+    const int64_t deadline = start + (renews                                ? LIMIT_RENEW_MS
+                                      : row->work == OPERATION_WORK_slow ? LIMIT_SLOW_MS
+                                                                         : LIMIT_MS);
 
     if (!again && connection->fd >= 0 && connection_is_stale(connection)) {
         client_drop_idle(client);
@@ -509,7 +513,8 @@ call_exchange(struct call *call, const struct operation_row *row, const struct f
     }
     for (unsigned tries = 1;; tries++) {
         if (connection->fd < 0 &&
-            !client_reach_again(client, connection, start + LIMIT_REACH_MS)) {
+            !(renews ? client_reach(client, connection, deadline)
+                     : client_reach_again(client, connection, start + LIMIT_REACH_MS))) {
             return false;
         }
         if (connection_exchange(connection, request, writer_view(call->body), deadline,

@@ -18,6 +18,7 @@
     ROW(DETACH, detach)                 \
     ROW(TOKEN, token)                   \
     ROW(LOGIN, login)                   \
+    ROW(RENEW, renew)                   \
     ROW(LOGOUT, logout)                 \
     ROW(SESSION_CLOSE, session_close)   \
     ROW(RANDOM, random)                 \
@@ -229,6 +230,16 @@ login_lie(const struct login_request *q, struct login_reply *m, struct writer *r
     m->user = some_number(3);
     m->role = some_number(q->role);
     m->ticket = some_bytes(80);
+    m->life = some_number(0);
+}
+
+static void
+renew_lie(const struct renew_request *q, struct renew_reply *m, struct writer *room)
+{
+    UNUSED(q);
+    UNUSED(room);
+    m->ticket = some_bytes(80);
+    m->life = some_number(0);
 }
 
 static void
