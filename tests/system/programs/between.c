@@ -4,7 +4,7 @@
  * say at each byte once, hands it on a byte at a time or not at all, and writes it down and says
  * it again as somebody else.
  *
- *   between MODULE DAEMON SOCKET replies|requests|silence|replay
+ *   between MODULE DAEMON SOCKET replies|requests|parts|silence|replay
  *   between MODULE PORT LISTEN node     the same between daemon and node: cuts TLS on TCP
  *
  * DAEMON is the daemon's socket, SOCKET the proxy's, which the configuration of the application
@@ -17,6 +17,7 @@
 
 #define NOBODY 65534
 #define SILENT_MS 8000
+#define PARTS_LEN 200000
 #define KEY_AT (HEADER_LEN + 8u) /* of the context's secret in HELLO */
 #define KEY_LEN 16u
 
@@ -132,6 +133,50 @@ test_cuts(enum manner how)
         }
         check(failed == 0 && befell == len + 1,
               "%s cut at each of its %zu bytes: done, and once (%u)", rows[i].name, len, befell);
+    }
+}
+
+/* Steps of an operation of several parts, in both directions: it is whole, or it fails; what it
+ * gives is never anything else. Replies of UPDATE are cut in their first bytes only. */
+static void
+test_parts(void)
+{
+    static const struct {
+        int operation;
+        const char *name;
+        size_t most;
+    } rows[] = { { START, "START", 60 }, { UPDATE, "UPDATE", 120 }, { FINAL, "FINAL", 70 } };
+    static const enum manner manners[] = { CUT_REPLY, CUT_REQUEST };
+    static uint8_t in[PARTS_LEN], right[PARTS_LEN + 16], out[PARTS_LEN + 16];
+    uint8_t iv[16] = { 1 };
+    CK_MECHANISM mechanism = { CKM_AES_CBC_PAD, iv, sizeof iv };
+    CK_ULONG right_len = sizeof right;
+    CK_OBJECT_HANDLE key = 0;
+
+    MUST(p11_generate_aes(session, NULL, &key));
+    MUST(p11->C_EncryptInit(session, &mechanism, key));
+    MUST(p11->C_Encrypt(session, in, sizeof in, right, &right_len));
+    for (size_t i = 0; i < COUNT(rows) * COUNT(manners); i++) {
+        size_t row = i / COUNT(manners), wrong = 0, whole = 0;
+
+        befell = 0;
+        for (size_t at = 0; at < rows[row].most; at++) {
+            CK_ULONG len = sizeof out;
+            CK_RV rv = p11->C_EncryptInit(session, &mechanism, key);
+
+            arm(manners[i % COUNT(manners)], rows[row].operation, at);
+            if (rv == CKR_OK) {
+                rv = p11->C_Encrypt(session, in, sizeof in, out, &len);
+            }
+            whole += rv == CKR_OK;
+            wrong += rv == CKR_OK ? len != right_len || memcmp(out, right, len) != 0
+                                  : rv != CKR_DEVICE_ERROR;
+        }
+        check(wrong == 0 && befell == rows[row].most,
+              "%s cut %s %zu times: never anything wrong (%zu whole, else a device error)",
+              rows[row].name, i % COUNT(manners) == 0 ? "in its reply" : "in its request",
+              rows[row].most, whole);
+        check(signs(), "the next operation works");
     }
 }
 
@@ -364,7 +409,7 @@ int
 main(int argc, char **argv)
 {
     if (argc != 5) {
-        die("usage: between MODULE DAEMON SOCKET replies|requests|silence|replay|node");
+        die("usage: between MODULE DAEMON SOCKET replies|requests|parts|silence|replay|node");
     }
     mode = argv[4];
     signal(SIGPIPE, SIG_IGN);
@@ -388,6 +433,8 @@ main(int argc, char **argv)
         test_cuts(CUT_REPLY);
     } else if (strcmp(mode, "requests") == 0) {
         test_cuts(CUT_REQUEST);
+    } else if (strcmp(mode, "parts") == 0) {
+        test_parts();
     } else if (strcmp(mode, "silence") == 0) {
         test_silence();
     } else if (strcmp(mode, "replay") == 0) {

@@ -166,7 +166,8 @@ main(int argc, char **argv)
     check(failed == 0, "OpenSSL's engine and we sign side by side, %d times (%d failed)", ROUNDS,
           (int)failed);
     check(descriptors() == before, "no descriptor stays behind");
-    check(after <= taken + GROWTH_MAX, "no memory stays behind (%zu bytes, then %zu)", taken, after);
+    check(after <= taken + GROWTH_MAX, "no memory stays behind (%zu bytes, then %zu)", taken,
+          after);
 
     key = ENGINE_load_private_key(engine, KEY_URI, NULL, NULL);
     check(key != NULL && signs_by_openssl(key), "the engine has a key when we finalise");

@@ -21,7 +21,17 @@
 #define RECORD_MAX (1u << 20)
 
 /* docs/protocol.md */
-enum operation { HELLO = 1, LOGIN = 10, LOGOUT = 11, CREATE = 31, GENERATE = 40, SIGN = 52 };
+enum operation {
+    HELLO = 1,
+    LOGIN = 10,
+    LOGOUT = 11,
+    CREATE = 31,
+    GENERATE = 40,
+    SIGN = 52,
+    START = 60,
+    UPDATE = 61,
+    FINAL = 62
+};
 
 enum manner { FAITHFUL, CUT_REPLY, CUT_REQUEST, CRUMBS, SILENT };
 
