@@ -3,6 +3,9 @@
  * Requests with data: ENCRYPT, DECRYPT, SIGN, VERIFY, DIGEST for what fits one frame, and
  * START, UPDATE, FINAL for what does not. No plaintext of an AEAD comes before its tag was
  * checked: long ciphertext is sent twice, and the first pass returns nothing.
+ *
+ * An operation that the HSM holds is lost when its node or the daemon dies. So what was sent is
+ * kept, up to 1 MiB; a new operation is begun with it, and output that came before is dropped.
  */
 #include "p11/stream.h"
 
@@ -11,6 +14,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 void
 sink_put(struct sink *sink, view bytes)
@@ -319,8 +323,8 @@ feed(struct session *session, struct task *task, view in, struct sink *sink)
     return rv;
 }
 
-CK_RV
-stream_final(struct session *session, struct task *task, view signature, struct sink *sink)
+static CK_RV
+final(struct session *session, struct task *task, view signature, struct sink *sink)
 {
     const struct final_request request = { .function = (uint32_t)task->function,
                                            .signature = signature };
@@ -347,23 +351,154 @@ out:
     return rv;
 }
 
+/* ---- beginning again ---- */
+
+/* For so long a node is waited for, from the first failure on. */
+struct patience {
+    struct timespec end;
+};
+
+#define PATIENCE_S 5
+#define IN_PLACE_MAX (1024u * 1024u)
+#define PAUSE_NS 50000000
+
+static struct patience
+patience_begin(void)
+{
+    struct patience patience;
+
+    clock_gettime(CLOCK_MONOTONIC, &patience.end);
+    patience.end.tv_sec += PATIENCE_S;
+    return patience;
+}
+
+/* Pauses; false when it is over. */
+static bool
+patience_left(const struct patience *patience)
+{
+    static const struct timespec pause = { 0, PAUSE_NS };
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (now.tv_sec > patience->end.tv_sec ||
+        (now.tv_sec == patience->end.tv_sec && now.tv_nsec >= patience->end.tv_nsec)) {
+        return false;
+    }
+    nanosleep(&pause, NULL);
+    return true;
+}
+
+/* Is the operation gone, and not refused? */
+static bool
+is_lost(CK_RV rv)
+{
+    return rv == CKR_DEVICE_ERROR;
+}
+
+/* The IV that the HSM made is the one to begin again with. mechanism's views are of our copy. */
+static void
+iv_fix(struct task *task, view iv)
+{
+    view own = task->mechanism.shape == PARAMS_gcm ? task->mechanism.params.gcm.iv : VIEW_EMPTY;
+
+    if (iv.len > 0 && own.len == iv.len) {
+        memcpy((uint8_t *)(uintptr_t)own.data, iv.data, iv.len);
+    }
+}
+
+/* Keeps the input; *ret_in is the copy, or the input itself where it has become too long. */
+static void
+sent_keep(struct task *task, view in, view *ret_in)
+{
+    size_t start = task->sent.len;
+
+    *ret_in = in;
+    if (task->sent_whole) {
+        write_raw(&task->sent, in);
+        task->sent_whole = writer_ok(&task->sent);
+        if (task->sent_whole) {
+            *ret_in = view_slice(writer_view(&task->sent), start, in.len);
+        } else {
+            writer_clear(&task->sent);
+        }
+    }
+}
+
+/* A new operation, as far as the lost one was before the last len bytes. */
+static CK_RV
+again(struct session *session, struct task *task, size_t len)
+{
+    struct sink dropped = { 0 };
+    uint8_t iv_room[16];
+    view iv;
+    CK_RV rv;
+
+    task->bound = false;
+    rv = start(session, task, false, &iv, iv_room);
+    if (rv == CKR_OK) {
+        rv = feed(session, task, view_slice(writer_view(&task->sent), 0, task->sent.len - len),
+                  &dropped);
+    } else if (!is_lost(rv)) {
+        return CKR_FUNCTION_FAILED; /* a session key went with the node, or a right since */
+    }
+    return rv == CKR_OK && dropped.total != task->got ? CKR_FUNCTION_FAILED : rv;
+}
+
+/* What a loss comes to in the end: the application is told of a device error. */
+static CK_RV
+loss_end(CK_RV rv)
+{
+    return rv == CKR_FUNCTION_FAILED ? CKR_DEVICE_ERROR : rv;
+}
+
 CK_RV
 stream_part(struct session *session, struct task *task, view in, struct sink *sink)
 {
+    const size_t before = sink->total;
+    struct patience patience;
     uint8_t iv_room[16];
+    view own;
     view iv;
     CK_RV rv = CKR_OK;
 
     if (!task->bound && (rv = start(session, task, false, &iv, iv_room)) == CKR_OK) {
         iv_give(task, iv);
+        iv_fix(task, iv);
     }
-    if (rv == CKR_OK) {
-        rv = feed(session, task, in, sink);
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    sent_keep(task, in, &own);
+    rv = feed(session, task, own, sink);
+    patience = patience_begin();
+    while (is_lost(rv) && task->sent_whole && patience_left(&patience)) {
+        sink->total = before;
+        rv = again(session, task, in.len);
+        if (rv == CKR_OK) {
+            rv = feed(session, task, own, sink);
+        }
     }
     if (rv != CKR_OK) {
         sink_forget(sink);
+        return loss_end(rv);
     }
-    return rv;
+    task->got += sink->total - before;
+    return CKR_OK;
+}
+
+CK_RV
+stream_final(struct session *session, struct task *task, view signature, struct sink *sink)
+{
+    CK_RV rv = final(session, task, signature, sink);
+    struct patience patience = patience_begin();
+
+    while (is_lost(rv) && task->sent_whole && patience_left(&patience)) {
+        rv = again(session, task, 0);
+        if (rv == CKR_OK) {
+            rv = final(session, task, signature, sink);
+        }
+    }
+    return loss_end(rv);
 }
 
 /* The pass that checks the tag and returns nothing. */
@@ -379,18 +514,18 @@ tag_pass(struct session *session, struct task *task, view in)
         (rv = feed(session, task, in, &nothing)) != CKR_OK) {
         return rv;
     }
-    return stream_final(session, task, VIEW_EMPTY, &nothing);
+    return final(session, task, VIEW_EMPTY, &nothing);
 }
 
-/* Output is written while later input is still to be read: that is safe where it runs behind,
- * as in the same buffer, and not where it runs ahead. */
+/* Output is written while later input is still to be read, and a second time where the first was
+ * lost: the input must not be in the way. */
 static bool
-runs_into(const struct sink *sink, view in)
+overlaps(const struct sink *sink, view in)
 {
     uintptr_t out = (uintptr_t)sink->out;
     uintptr_t from = (uintptr_t)in.data;
 
-    return sink->size > 0 && out > from && out - from < in.len;
+    return sink->size > 0 && out < from + in.len && from < out + sink->size;
 }
 
 static CK_RV
@@ -405,7 +540,7 @@ chunks(struct session *session, struct task *task, view in, view signature, stru
     }
     if ((rv = start(session, task, false, &iv, iv_room)) != CKR_OK ||
         (rv = feed(session, task, in, sink)) != CKR_OK ||
-        (rv = stream_final(session, task, signature, sink)) != CKR_OK) {
+        (rv = final(session, task, signature, sink)) != CKR_OK) {
         return rv;
     }
     if (sink->total > sink->size) {
@@ -419,7 +554,9 @@ CK_RV
 stream_whole(struct session *session, struct task *task, view in, view signature,
              struct sink *sink)
 {
+    struct patience patience;
     uint8_t *copy = NULL;
+    bool in_place;
     CK_RV rv;
 
     if (in.len <= FRAME_DATA_MAX) {
@@ -428,14 +565,26 @@ stream_whole(struct session *session, struct task *task, view in, view signature
     if (!task->row->multi) {
         return verb_of(task->function)->too_long;
     }
-    if (runs_into(sink, in)) {
+    /* In place a long message takes no second memory, and is not sent a second time. */
+    in_place = sink->size > 0 && sink->out == in.data && in.len > IN_PLACE_MAX;
+    if (overlaps(sink, in) && !in_place) {
         copy = malloc(in.len);
         if (copy == NULL) {
             return CKR_HOST_MEMORY;
         }
         memcpy(copy, in.data, in.len);
     }
-    rv = chunks(session, task, copy == NULL ? in : view_of(copy, in.len), signature, sink);
+
+    view own = copy == NULL ? in : view_of(copy, in.len);
+
+    rv = chunks(session, task, own, signature, sink);
+    patience = patience_begin();
+    while (is_lost(rv) && !in_place && patience_left(&patience)) {
+        sink_forget(sink);
+        sink->total = 0;
+        task->bound = false;
+        rv = chunks(session, task, own, signature, sink);
+    }
     if (rv != CKR_OK) {
         sink_forget(sink);
     }

@@ -13,6 +13,7 @@
 
 #define BLOCK_LEN 16u
 #define ENCODED_MAX FRAME_BODY_MAX
+#define REPLAY_MAX (1024u * 1024u) /* of input that is kept for a node that comes back */
 #define CIPHERTEXT_MAX ((size_t)1 << 30) /* of an AEAD, which waits here for its tag */
 
 void
@@ -23,6 +24,7 @@ task_free(struct task *task)
     }
     writer_clear(&task->encoded);
     writer_clear(&task->gathered);
+    writer_clear(&task->sent);
     writer_clear(&task->held);
     search_free(task->search);
     wipe(task, sizeof *task);
@@ -160,6 +162,8 @@ task_new(const struct session *session, CK_FLAGS function)
         task->epoch = atomic_load(&session->library->epoch);
         writer_init(&task->encoded, ENCODED_MAX);
         writer_init(&task->gathered, CIPHERTEXT_MAX);
+        writer_init(&task->sent, REPLAY_MAX);
+        task->sent_whole = true;
         writer_init(&task->held, FRAME_DATA_MAX);
     }
     return task;

@@ -36,6 +36,9 @@ struct task {
 
     struct writer gathered; /* input that has not left yet */
     bool bound;             /* the HSM holds the operation */
+    struct writer sent;     /* input that it was given, to begin again elsewhere */
+    bool sent_whole;        /* it is all there */
+    uint64_t got;           /* bytes of output that it gave for that */
     uint64_t fed;           /* bytes of input in EncryptUpdate, DecryptUpdate */
     uint64_t given;         /* bytes of output they gave */
     struct writer held;     /* a final part that did not fit the caller's buffer */

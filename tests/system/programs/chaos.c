@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * An application that must not notice that its HSM dies and comes back: eight threads sign,
- * encrypt, create and find with token objects for some time, and no call may fail.
+ * encrypt (also in parts), create and find with token objects for some time, and no call may fail.
  *
  *   chaos MODULE SECONDS PREFIX
  *
@@ -78,6 +78,48 @@ call_encrypt(struct worker *worker)
     CK_RV rv = encrypt(worker->session, out);
 
     return rv == CKR_OK && memcmp(out, expected, sizeof expected) != 0 ? WRONG : rv;
+}
+
+/* A message in parts, long enough to be held by the node, and with pauses in which it may go. */
+#define PARTS 6u
+#define PART_LEN 30000u
+
+static uint8_t long_message[PARTS * PART_LEN];
+static uint8_t long_expected[sizeof long_message + 16];
+
+static CK_RV
+encrypt_parts(CK_SESSION_HANDLE session, uint8_t *out)
+{
+    static const struct timespec pause = { 0, 20000000 };
+    uint8_t iv[12] = { 2 };
+    CK_GCM_PARAMS params = { .pIv = iv, .ulIvLen = sizeof iv, .ulIvBits = 96, .ulTagBits = 128 };
+    CK_MECHANISM mechanism = { CKM_AES_GCM, &params, sizeof params };
+    CK_ULONG total = 0;
+    CK_ULONG len;
+    CK_RV rv = p11->C_EncryptInit(session, &mechanism, aes);
+
+    for (size_t i = 0; i < PARTS && rv == CKR_OK; i++) {
+        len = sizeof long_expected - total;
+        rv = p11->C_EncryptUpdate(session, long_message + i * PART_LEN, PART_LEN, out + total,
+                                  &len);
+        total += rv == CKR_OK ? len : 0;
+        nanosleep(&pause, NULL);
+    }
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    len = sizeof long_expected - total;
+    rv = p11->C_EncryptFinal(session, out + total, &len);
+    return rv == CKR_OK && total + len != sizeof long_expected ? WRONG : rv;
+}
+
+static CK_RV
+call_encrypt_parts(struct worker *worker)
+{
+    static uint8_t out[sizeof long_expected]; /* one thread's */
+    CK_RV rv = encrypt_parts(worker->session, out);
+
+    return rv == CKR_OK && memcmp(out, long_expected, sizeof out) != 0 ? WRONG : rv;
 }
 
 static size_t
@@ -179,7 +221,7 @@ work(void *arg)
 
 static struct worker workers[THREADS] = {
     { .name = "sign", .call = call_sign },     { .name = "sign", .call = call_sign },
-    { .name = "encrypt", .call = call_encrypt }, { .name = "encrypt", .call = call_encrypt },
+    { .name = "encrypt", .call = call_encrypt }, { .name = "parts", .call = call_encrypt_parts },
     { .name = "create", .call = call_create }, { .name = "create", .call = call_create },
     { .name = "find", .call = call_find },     { .name = "find", .call = call_find },
 };
@@ -226,7 +268,11 @@ main(int argc, char **argv)
     for (size_t i = 0; i < sizeof message; i++) {
         message[i] = (uint8_t)(i * 7);
     }
+    for (size_t i = 0; i < sizeof long_message; i++) {
+        long_message[i] = (uint8_t)(i * 11);
+    }
     MUST(encrypt(session, expected));
+    MUST(encrypt_parts(session, long_expected));
     for (size_t i = 0; i < THREADS; i++) {
         workers[i].number = i;
         workers[i].session = p11_session();

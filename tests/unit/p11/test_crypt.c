@@ -571,7 +571,7 @@ a_generated_iv_is_written_back(void **state)
 /* ---- failure ---- */
 
 static void
-a_device_error_ends_the_operation_and_shows_nothing(void **state)
+an_error_ends_the_operation_and_shows_nothing(void **state)
 {
     CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
     CK_MECHANISM mechanism = { CKM_AES_CTR, &ctr, sizeof ctr };
@@ -579,8 +579,8 @@ a_device_error_ends_the_operation_and_shows_nothing(void **state)
 
     memset(out, 0, sizeof out);
     assert_ok(C_EncryptInit(session, &mechanism, keys.aes));
-    transport_fail(OPERATION_FINAL, CKR_DEVICE_ERROR);
-    assert_code(C_Encrypt(session, plain, LARGE, out, &len), CKR_DEVICE_ERROR);
+    transport_fail(OPERATION_FINAL, CKR_DEVICE_MEMORY);
+    assert_code(C_Encrypt(session, plain, LARGE, out, &len), CKR_DEVICE_MEMORY);
     for (size_t i = 0; i < sizeof out; i++) {
         assert_int_equal(out[i], 0);
     }
@@ -588,8 +588,155 @@ a_device_error_ends_the_operation_and_shows_nothing(void **state)
     encrypt(&ciphers[3], 16);
 }
 
+static CK_OBJECT_HANDLE
+make_token_aes(CK_SESSION_HANDLE session)
+{
+    CK_MECHANISM mechanism = { CKM_AES_KEY_GEN, NULL, 0 };
+    CK_ULONG len = 32;
+    CK_BBOOL yes = CK_TRUE;
+    CK_ATTRIBUTE template[] = {
+        { CKA_TOKEN, &yes, sizeof yes },     { CKA_VALUE_LEN, &len, sizeof len },
+        { CKA_ENCRYPT, &yes, sizeof yes },   { CKA_DECRYPT, &yes, sizeof yes },
+        { CKA_SENSITIVE, &yes, sizeof yes },
+    };
+    CK_OBJECT_HANDLE key;
+
+    assert_ok(C_GenerateKey(session, &mechanism, template, ARRAY_COUNT(template), &key));
+    return key;
+}
+
+#define PART 70000u
+
+/* Encrypts plain in parts; before part number lost, and before the end if that is its number,
+ * the node forgets everything. What comes out is in out; in place if that is asked. */
+static size_t
+encrypt_in_parts(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key,
+                 size_t lost, bool in_place)
+{
+    size_t total = 0;
+    size_t number = 0;
+    CK_ULONG len;
+
+    assert_ok(C_EncryptInit(session, mechanism, key));
+    for (size_t at = 0; at < LARGE; at += PART, number++) {
+        size_t part = size_min(PART, LARGE - at);
+
+        if (number == lost) {
+            transport_restart();
+        }
+        len = sizeof out - total;
+        if (in_place) {
+            assert_int_equal(total, at);
+            memcpy(out + at, plain + at, part);
+        }
+        assert_ok(C_EncryptUpdate(session, in_place ? out + at : plain + at, part, out + total,
+                                  &len));
+        total += len;
+    }
+    if (number == lost) {
+        transport_restart();
+    }
+    len = sizeof out - total;
+    assert_ok(C_EncryptFinal(session, out + total, &len));
+    return total + len;
+}
+
 static void
-parts_do_not_outlive_their_node(void **state)
+parts_go_on_after_the_loss_of_a_node(void **state)
+{
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+    CK_OBJECT_HANDLE key = make_token_aes(session);
+    CK_GCM_PARAMS given = { iv, 12, 96, aad, sizeof aad, 128 };
+    CK_MECHANISM mechanisms[] = {
+        { CKM_AES_CTR, &ctr, sizeof ctr },
+        { CKM_AES_CBC_PAD, iv, sizeof iv },
+        { CKM_AES_GCM, &given, sizeof given },
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(mechanisms); i++) {
+        size_t expected = encrypt_in_parts(session, &mechanisms[i], key, SIZE_MAX, false);
+
+        memcpy(back, out, expected);
+        for (size_t lost = 0; lost <= LARGE / PART + 1; lost++) {
+            assert_int_equal(encrypt_in_parts(session, &mechanisms[i], key, lost, false),
+                             expected);
+            assert_memory_equal(out, back, expected);
+        }
+    }
+    assert_int_equal(encrypt_in_parts(session, &mechanisms[0], key, 2, true), LARGE);
+    assert_ok(C_EncryptInit(session, &mechanisms[0], key));
+    CK_ULONG len = sizeof back;
+    assert_ok(C_Encrypt(session, plain, LARGE, back, &len));
+    assert_memory_equal(out, back, LARGE);
+    assert_ok(C_DestroyObject(session, key));
+}
+
+/* The IV that the node made first is the one of the whole message. */
+static void
+a_generated_iv_survives_the_loss_of_a_node(void **state)
+{
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+    CK_OBJECT_HANDLE key = make_token_aes(session);
+    CK_BYTE made[12] = { 0 };
+    CK_GCM_PARAMS params = { made, 12, 96, aad, sizeof aad, 128 };
+    CK_MECHANISM mechanism = { CKM_AES_GCM, &params, sizeof params };
+    size_t total = encrypt_in_parts(session, &mechanism, key, 3, false);
+    CK_ULONG len = sizeof back;
+
+    assert_ok(C_DecryptInit(session, &mechanism, key));
+    assert_ok(C_Decrypt(session, out, total, back, &len));
+    assert_int_equal(len, LARGE);
+    assert_memory_equal(back, plain, LARGE);
+    assert_ok(C_DestroyObject(session, key));
+}
+
+static void
+a_digest_goes_on_after_the_loss_of_a_node(void **state)
+{
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+    CK_MECHANISM mechanism = { CKM_SHA256, NULL, 0 };
+    CK_BYTE expected[32], digest[32];
+    CK_ULONG len = 32;
+
+    assert_ok(C_DigestInit(session, &mechanism));
+    assert_ok(C_Digest(session, plain, LARGE, expected, &len));
+    for (size_t lost = 0; lost <= LARGE / PART + 1; lost++) {
+        assert_ok(C_DigestInit(session, &mechanism));
+        for (size_t at = 0; at < LARGE; at += PART) {
+            if (at == lost * PART) {
+                transport_restart();
+            }
+            assert_ok(C_DigestUpdate(session, plain + at, size_min(PART, LARGE - at)));
+        }
+        transport_restart();
+        len = 32;
+        assert_ok(C_DigestFinal(session, digest, &len));
+        assert_memory_equal(digest, expected, 32);
+    }
+}
+
+/* What was sent is kept up to 1 MiB; beyond it the operation cannot be begun again. */
+static void
+parts_of_more_than_is_kept_end_with_their_node(void **state)
+{
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+    CK_OBJECT_HANDLE key = make_token_aes(session);
+    CK_MECHANISM mechanism = { CKM_AES_CTR, &ctr, sizeof ctr };
+    CK_ULONG len;
+
+    assert_ok(C_EncryptInit(session, &mechanism, key));
+    for (size_t fed = 0; fed <= 1024 * 1024; fed += LARGE) {
+        len = sizeof out;
+        assert_ok(C_EncryptUpdate(session, plain, LARGE, out, &len));
+    }
+    transport_restart();
+    len = sizeof out;
+    assert_code(C_EncryptUpdate(session, plain, LARGE, out, &len), CKR_DEVICE_ERROR);
+    assert_ok(C_DestroyObject(session, key));
+}
+
+static void
+parts_on_a_key_that_went_with_the_node_end(void **state)
 {
     CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
     CK_MECHANISM mechanism = { CKM_AES_CTR, &ctr, sizeof ctr };
@@ -716,14 +863,18 @@ main(void)
         CRYPT_TEST(no_plaintext_comes_before_the_tag_was_checked),
         CRYPT_TEST(a_long_ciphertext_is_sent_twice),
         CRYPT_TEST(too_short_for_a_tag_is_refused),
-        CRYPT_TEST(a_device_error_ends_the_operation_and_shows_nothing),
-        CRYPT_TEST(parts_do_not_outlive_their_node),
+        CRYPT_TEST(an_error_ends_the_operation_and_shows_nothing),
+        CRYPT_TEST(parts_go_on_after_the_loss_of_a_node),
+        CRYPT_TEST(a_digest_goes_on_after_the_loss_of_a_node),
+        CRYPT_TEST(parts_of_more_than_is_kept_end_with_their_node),
+        CRYPT_TEST(parts_on_a_key_that_went_with_the_node_end),
         CRYPT_TEST(codes_of_the_protocol_do_not_come_out),
         CRYPT_TEST(a_key_that_is_gone_is_noticed),
         CRYPT_TEST(threads_work_side_by_side),
     };
     const struct CMUnitTest azure[] = {
         CRYPT_TEST(a_generated_iv_is_written_back),
+        CRYPT_TEST(a_generated_iv_survives_the_loss_of_a_node),
     };
 
     return cmocka_run_group_tests(standard, group_standard, group_teardown) +

@@ -24,6 +24,8 @@ struct client {
     uint8_t context[FRAME_CONTEXT_LEN];
     _Atomic uint64_t requests;
     _Atomic uint64_t revision;
+    uint8_t ticket[256]; /* of the last login */
+    size_t ticket_len;
 };
 
 static struct hsm *const *hsm;
@@ -115,9 +117,11 @@ exchange(struct client *client, enum operation operation, uint32_t session, uint
 }
 
 static void
-attach(struct client *client)
+attach(struct client *client, view ticket)
 {
-    const struct attach_request request = { .version = FRAME_VERSION, .interface = INTERFACE_P11 };
+    const struct attach_request request = { .version = FRAME_VERSION,
+                                            .interface = INTERFACE_P11,
+                                            .ticket = ticket };
     struct writer body, reply;
 
     writer_init(&body, FRAME_BODY_MAX);
@@ -138,15 +142,39 @@ detach(struct client *client)
     writer_clear(&reply);
 }
 
+static void
+attach_all_again(bool with_tickets)
+{
+    for (size_t i = 0; i < CLIENTS; i++) {
+        struct client *client = atomic_load(&clients[i]);
+
+        if (client != NULL) {
+            detach(client);
+            attach(client, view_of(client->ticket, with_tickets ? client->ticket_len : 0));
+        }
+    }
+}
+
 void
 transport_lose_contexts(void)
 {
-    for (size_t i = 0; i < CLIENTS; i++) {
-        if (atomic_load(&clients[i]) != NULL) {
-            detach(atomic_load(&clients[i]));
-            attach(atomic_load(&clients[i]));
-        }
-    }
+    attach_all_again(false);
+}
+
+void
+transport_restart(void)
+{
+    attach_all_again(true);
+}
+
+static void
+ticket_keep(struct client *client, view body)
+{
+    struct login_reply login;
+
+    LIB_HOLDS(login_reply_read(body, &login) && login.ticket.len <= sizeof client->ticket);
+    memcpy(client->ticket, login.ticket.data, login.ticket.len);
+    client->ticket_len = login.ticket.len;
 }
 
 static void
@@ -174,7 +202,7 @@ client_open(const struct client_options *options, struct client **ret_client)
     client = calloc(1, sizeof *client);
     LIB_HOLDS(client != NULL);
     LIB_HOLDS(getrandom(client->context, FRAME_CONTEXT_LEN, 0) == FRAME_CONTEXT_LEN);
-    attach(client);
+    attach(client, VIEW_EMPTY);
     client_note(NULL, client);
     *ret_client = client;
     return CKR_OK;
@@ -241,6 +269,9 @@ call_send(struct call *call, enum operation operation, uint32_t session, uint16_
     rv = exchange(call->client, operation, session, flags, writer_view(call->body), reply);
     if (rv == CKR_OK || rv == CKR_BUFFER_TOO_SMALL) {
         call->reply = view_slice(writer_view(reply), FRAME_HEADER_LEN, FRAME_BODY_MAX);
+        if (rv == CKR_OK && operation == OPERATION_LOGIN) {
+            ticket_keep(call->client, call->reply);
+        }
     }
     return rv;
 }

@@ -24,5 +24,7 @@ void transport_refuse(bool refuse);
 void transport_fail(enum operation operation, CK_RV code);
 /* All contexts lose their login and objects, as when a node that knew them is gone. */
 void transport_lose_contexts(void);
+/* The same, but the login is brought back by its ticket, as after a restart. */
+void transport_restart(void);
 
 #endif
