@@ -353,8 +353,8 @@ client_close(struct client *client)
         struct frame reply;
 
         connection_hurry(connection, LIMIT_CLOSE_MS);
-        (void)connection_exchange(connection, &request, VIEW_EMPTY, connection_clock() + LIMIT_CLOSE_MS,
-                                  &reply);
+        (void)connection_exchange(connection, &request, VIEW_EMPTY,
+                                  connection_clock() + LIMIT_CLOSE_MS, &reply);
     }
     client_free(client);
 }
