@@ -183,6 +183,7 @@ hsm_initialize(const struct hsm_ports *ports, view master_key, const struct hsm_
         rv = CKR_GENERAL_ERROR;
         break;
     case STORE_FAILED:
+    case STORE_UNKNOWN:
         rv = CKR_DEVICE_ERROR;
         break;
     }

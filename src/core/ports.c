@@ -6,6 +6,8 @@
  */
 #include "core/ports.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -65,8 +67,8 @@ wait_end(void *arg, enum store_result result, uint64_t revision)
     }
 }
 
-enum store_result
-store_commit(struct store *store, const struct store_txn *txn, uint64_t *ret_revision)
+static enum store_result
+commit_wait(struct store *store, const struct store_txn *txn, uint64_t *ret_revision)
 {
     struct wait *wait = wait_new();
     enum store_result result = STORE_FAILED;
@@ -88,9 +90,7 @@ store_commit(struct store *store, const struct store_txn *txn, uint64_t *ret_rev
     bool done = wait->done;
 
     wait->abandoned = !done;
-    if (done) {
-        result = wait->result;
-    }
+    result = done ? wait->result : STORE_UNKNOWN;
     if (result == STORE_OK) {
         *ret_revision = wait->revision;
     }
@@ -99,4 +99,39 @@ store_commit(struct store *store, const struct store_txn *txn, uint64_t *ret_rev
         wait_free(wait);
     }
     return result;
+}
+
+/* Was it written all the same? */
+static bool
+commit_found(struct store *store, const struct store_txn *txn, uint64_t *ret_revision)
+{
+    const struct store_change *change = txn->changes;
+    const struct store_change *end = txn->changes + txn->change_count;
+    struct writer value;
+    uint64_t revision = 0;
+    bool found;
+
+    while (change < end && change->delete) {
+        change++;
+    }
+    if (change == end) {
+        return false;
+    }
+    writer_init(&value, STORE_VALUE_MAX);
+    found = store->get(store, change->key, &revision, &value) && revision != 0 &&
+            view_equal(writer_view(&value), change->value);
+    writer_clear(&value);
+    if (found) {
+        log_wrn("store: a transaction that was said to have failed is there");
+        *ret_revision = revision;
+    }
+    return found;
+}
+
+enum store_result
+store_commit(struct store *store, const struct store_txn *txn, uint64_t *ret_revision)
+{
+    enum store_result result = commit_wait(store, txn, ret_revision);
+
+    return result == STORE_FAILED && commit_found(store, txn, ret_revision) ? STORE_OK : result;
 }

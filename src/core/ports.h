@@ -41,7 +41,8 @@ struct audit {
 enum store_result {
     STORE_OK,
     STORE_CONFLICT, /* a compare did not hold; nothing was written */
-    STORE_FAILED    /* not written, as far as the store can tell; logged with its own text */
+    STORE_FAILED,   /* not written, as far as the store can tell; logged with its own text */
+    STORE_UNKNOWN   /* no answer within the limit of store_commit(): it may be written, now or later */
 };
 
 #define STORE_KEY_MAX 256u
@@ -86,6 +87,9 @@ struct store {
     void (*id)(struct store *store, uint8_t ret_id[16]);
     /* Every record, in the order of keys. False when reading failed or visit stopped it. */
     bool (*load_all)(struct store *store, store_visit *visit, void *arg);
+    /* The revision of a record (0: there is none); its value is appended to out. False when reading
+     * failed, or the store was busy for a second. */
+    bool (*get)(struct store *store, view key, uint64_t *ret_revision, struct writer *out);
     /* All or nothing; what txn points at is copied before submit returns. */
     void (*submit)(struct store *store, const struct store_txn *txn, store_done *done, void *arg);
     /* A block of numbers never given before, also after a crash: *ret_first .. +count-1. */
@@ -107,7 +111,12 @@ struct store {
     void (*close)(struct store *store);
 };
 
-/* Submits and waits for the end, at most STORE_WAIT_MS (then STORE_FAILED, outcome unknown). */
+/*
+ * Submits and waits for the end, at most STORE_WAIT_MS. What the store calls a failure is looked
+ * at once more, as a commit may have reached the disk and failed after that: when the first value
+ * of the transaction is found there as it was to be written (a sealed one is like no other), it is
+ * STORE_OK.
+ */
 #define STORE_WAIT_MS 5000u
 MUST_USE enum store_result store_commit(struct store *store, const struct store_txn *txn,
                                         uint64_t *ret_revision);

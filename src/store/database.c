@@ -25,6 +25,7 @@ enum query {
     QUERY_DELETE,
     QUERY_SET_REVISION,
     QUERY_GUARD,
+    QUERY_GET,
     QUERY_EACH,
     QUERY_NUMBER_GET,
     QUERY_NUMBER_SET,
@@ -44,6 +45,7 @@ static const char *const queries[QUERY_COUNT] = {
     [QUERY_DELETE] = "DELETE FROM record WHERE key = ?1",
     [QUERY_SET_REVISION] = "UPDATE store SET revision = ?1, guard = ?2",
     [QUERY_GUARD] = "SELECT guard FROM store",
+    [QUERY_GET] = "SELECT revision, value FROM record WHERE key = ?1",
     [QUERY_EACH] = "SELECT key, value, revision FROM record ORDER BY key",
     [QUERY_NUMBER_GET] = "SELECT next FROM number WHERE counter = ?1",
     [QUERY_NUMBER_SET] = "INSERT OR REPLACE INTO number (counter, next) VALUES (?1, ?2)",
@@ -245,6 +247,30 @@ column_view(sqlite3_stmt *statement, int at)
     const void *data = sqlite3_column_blob(statement, at);
 
     return view_of(data, (size_t)sqlite3_column_bytes(statement, at));
+}
+
+bool
+database_get(struct database *database, view key, uint64_t *ret_revision, struct writer *out)
+{
+    sqlite3_stmt *statement = database_query(database, QUERY_GET);
+    int step;
+
+    if (statement == NULL) {
+        return false;
+    }
+    bind_view(statement, 1, key);
+    step = sqlite3_step(statement);
+    if (step == SQLITE_ROW) {
+        *ret_revision = (uint64_t)sqlite3_column_int64(statement, 0);
+        write_raw(out, column_view(statement, 1));
+    } else if (step == SQLITE_DONE) {
+        *ret_revision = 0;
+    } else {
+        (void)database_failed(database, sqlite3_sql(statement));
+    }
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return (step == SQLITE_ROW || step == SQLITE_DONE) && writer_ok(out);
 }
 
 bool

@@ -35,6 +35,9 @@ void database_worked(struct database *database);
 
 /* 0 when there is no such record. */
 MUST_USE bool database_revision_of(struct database *database, view key, uint64_t *ret_revision);
+/* With its value, appended to out. */
+MUST_USE bool database_get(struct database *database, view key, uint64_t *ret_revision,
+                           struct writer *out);
 MUST_USE bool database_put(struct database *database, view key, view value, uint64_t revision);
 MUST_USE bool database_delete(struct database *database, view key);
 /* With the guard's value, empty when there is none. */

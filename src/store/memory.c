@@ -215,6 +215,24 @@ memory_submit(struct store *store, const struct store_txn *txn, store_done *done
     done(arg, result, revision);
 }
 
+static bool
+memory_get(struct store *store, view key, uint64_t *ret_revision, struct writer *out)
+{
+    struct memory *memory = (struct memory *)store;
+    bool there;
+
+    pthread_mutex_lock(&memory->lock);
+
+    size_t at = memory_find(memory, key, &there);
+
+    *ret_revision = there ? memory->records[at].revision : 0;
+    if (there) {
+        write_raw(out, memory->records[at].value);
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return writer_ok(out);
+}
+
 static void
 memory_id(struct store *store, uint8_t ret_id[16])
 {
@@ -331,6 +349,7 @@ memory_store_new(const uint8_t id[16])
     memory->store = (struct store){
         .id = memory_id,
         .load_all = memory_load_all,
+        .get = memory_get,
         .submit = memory_submit,
         .next_numbers = memory_next_numbers,
         .journal = memory_journal,

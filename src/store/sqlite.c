@@ -15,9 +15,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Bounds the time for which the first of a group waits for the last. */
 #define GROUP_MAX 1024u
+#define GET_WAIT_S 1
 
 struct submission {
     struct submission *next;
@@ -278,6 +280,25 @@ sqlite_load_all(struct store *store, store_visit *visit, void *arg)
     return loaded;
 }
 
+/* A commit may take as long as the disk wants; who only looks does not wait for it for ever. */
+static bool
+sqlite_get(struct store *store, view key, uint64_t *ret_revision, struct writer *out)
+{
+    struct sqlite *sqlite = (struct sqlite *)store;
+    struct timespec limit;
+
+    clock_gettime(CLOCK_MONOTONIC, &limit);
+    limit.tv_sec += GET_WAIT_S;
+    if (pthread_mutex_clocklock(&sqlite->database_lock, CLOCK_MONOTONIC, &limit) != 0) {
+        return false;
+    }
+
+    bool got = database_get(sqlite->database, key, ret_revision, out);
+
+    pthread_mutex_unlock(&sqlite->database_lock);
+    return got;
+}
+
 static bool
 sqlite_next_numbers(struct store *store, const char *counter, uint32_t count, uint64_t start,
                     uint64_t *ret_first)
@@ -429,6 +450,7 @@ sqlite_store_open(const char *path, struct entropy *entropy)
     sqlite->store = (struct store){
         .id = sqlite_id,
         .load_all = sqlite_load_all,
+        .get = sqlite_get,
         .submit = sqlite_submit,
         .next_numbers = sqlite_next_numbers,
         .guard = sqlite_guard,

@@ -73,6 +73,15 @@ outside_load_all(struct store *store, store_visit *visit, void *arg)
     return outside->inner->load_all(outside->inner, visit, arg);
 }
 
+static bool
+outside_get(struct store *store, view key, uint64_t *ret_revision, struct writer *out)
+{
+    struct outside *outside = store_outside(store);
+
+    return !outside_fails(outside, CALL_LOAD) &&
+           outside->inner->get(outside->inner, key, ret_revision, out);
+}
+
 static void
 ignore_done(void *arg, enum store_result result, uint64_t revision)
 {
@@ -255,6 +264,7 @@ outside_start(struct outside *outside, const uint8_t id[16])
     outside->store.store = (struct store){
         .id = outside_id,
         .load_all = outside_load_all,
+        .get = outside_get,
         .submit = outside_submit,
         .next_numbers = outside_next_numbers,
         .guard = outside_guard,

@@ -106,6 +106,27 @@ fail_each_call(struct fixture *f, attempt *attempt, unsigned calls)
     return n - 1;
 }
 
+/* The store says that it failed, and has done it: then it is done, here as there. */
+static void
+apply_all_the_same(struct fixture *f, attempt *attempt)
+{
+    struct tried tried = { .f = f, .app = &f->cu1 };
+    struct seen after;
+
+    tried.token = create(&f->cu1, LIST(AES_CREATE, TOKEN_YES, BYTES(LABEL, "old")));
+    tried.session = create(&f->cu1, LIST(AES_CREATE, BYTES(LABEL, "old")));
+    atomic_store(&f->hsm.outside.fail_applied, true);
+    outside_fail(&f->hsm.outside, CALL_SUBMIT, 1);
+    assert_ok(attempt(&tried));
+    outside_mend(&f->hsm.outside);
+    after = look(&tried);
+    hsm_fixture_reopen(&f->hsm);
+    assert_ok(app_attach(&f->cu1));
+
+    assert_int_equal(hsm_fixture_state(&f->hsm).objects, after.state.objects);
+    assert_int_equal(hsm_fixture_state(&f->hsm).users, after.state.users);
+}
+
 /* ---- the operations ---- */
 
 static CK_RV
@@ -222,6 +243,11 @@ delete_user(struct tried *tried)
     attempt##_succeeds_or_changes_nothing(void **state)             \
     {                                                               \
         assert_true(fail_each_call(*state, attempt, CALLS) >= (calls)); \
+    }                                                               \
+    static void                                                     \
+    attempt##_is_done_when_the_store_has_done_it(void **state)      \
+    {                                                               \
+        apply_all_the_same(*state, attempt);                        \
     }                                                               \
     static void                                                     \
     attempt##_without_memory_changes_nothing(void **state)          \
@@ -423,38 +449,55 @@ main(void)
     const struct CMUnitTest tests[] = {
         AZURE(create_token_succeeds_or_changes_nothing),
         AZURE(create_token_without_memory_changes_nothing),
+        AZURE(create_token_is_done_when_the_store_has_done_it),
         AZURE(create_session_succeeds_or_changes_nothing),
         AZURE(create_session_without_memory_changes_nothing),
+        AZURE(create_session_is_done_when_the_store_has_done_it),
         AZURE(create_certificate_succeeds_or_changes_nothing),
         AZURE(create_certificate_without_memory_changes_nothing),
+        AZURE(create_certificate_is_done_when_the_store_has_done_it),
         AZURE(copy_token_succeeds_or_changes_nothing),
         AZURE(copy_token_without_memory_changes_nothing),
+        AZURE(copy_token_is_done_when_the_store_has_done_it),
         AZURE(copy_session_succeeds_or_changes_nothing),
         AZURE(copy_session_without_memory_changes_nothing),
+        AZURE(copy_session_is_done_when_the_store_has_done_it),
         AZURE(set_token_succeeds_or_changes_nothing),
         AZURE(set_token_without_memory_changes_nothing),
+        AZURE(set_token_is_done_when_the_store_has_done_it),
         AZURE(set_session_succeeds_or_changes_nothing),
         AZURE(set_session_without_memory_changes_nothing),
+        AZURE(set_session_is_done_when_the_store_has_done_it),
         AZURE(destroy_token_succeeds_or_changes_nothing),
         AZURE(destroy_token_without_memory_changes_nothing),
+        AZURE(destroy_token_is_done_when_the_store_has_done_it),
         AZURE(destroy_session_succeeds_or_changes_nothing),
         AZURE(destroy_session_without_memory_changes_nothing),
+        AZURE(destroy_session_is_done_when_the_store_has_done_it),
         AZURE(generate_token_succeeds_or_changes_nothing),
         AZURE(generate_token_without_memory_changes_nothing),
+        AZURE(generate_token_is_done_when_the_store_has_done_it),
         AZURE(generate_session_succeeds_or_changes_nothing),
         AZURE(generate_session_without_memory_changes_nothing),
+        AZURE(generate_session_is_done_when_the_store_has_done_it),
         AZURE(generate_tokens_succeeds_or_changes_nothing),
         AZURE(generate_tokens_without_memory_changes_nothing),
+        AZURE(generate_tokens_is_done_when_the_store_has_done_it),
         AZURE(generate_sessions_succeeds_or_changes_nothing),
         AZURE(generate_sessions_without_memory_changes_nothing),
+        AZURE(generate_sessions_is_done_when_the_store_has_done_it),
         AZURE(generate_token_and_session_succeeds_or_changes_nothing),
         AZURE(generate_token_and_session_without_memory_changes_nothing),
+        AZURE(generate_token_and_session_is_done_when_the_store_has_done_it),
         AZURE(make_user_succeeds_or_changes_nothing),
         AZURE(make_user_without_memory_changes_nothing),
+        AZURE(make_user_is_done_when_the_store_has_done_it),
         AZURE(change_password_succeeds_or_changes_nothing),
         AZURE(change_password_without_memory_changes_nothing),
+        AZURE(change_password_is_done_when_the_store_has_done_it),
         AZURE(delete_user_succeeds_or_changes_nothing),
         AZURE(delete_user_without_memory_changes_nothing),
+        AZURE(delete_user_is_done_when_the_store_has_done_it),
         AZURE(reading_without_memory_fails_cleanly),
         AZURE(a_failing_login_counts_at_most_one_failure),
         AZURE(what_only_reads_asks_the_audit_alone),

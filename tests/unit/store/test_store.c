@@ -134,6 +134,29 @@ deleting_what_is_not_there_is_fine(void **state)
 }
 
 static void
+a_record_can_be_got_with_its_revision(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t revision = 9;
+    struct writer value;
+
+    writer_init(&value, 16);
+    assert_true(f->store->get(f->store, VIEW_TEXT("a"), &revision, &value));
+    assert_int_equal(revision, 0);
+    put(f->store, "a", "1");
+    put(f->store, "b", "");
+    put(f->store, "a", "22");
+    assert_true(f->store->get(f->store, VIEW_TEXT("a"), &revision, &value));
+    assert_int_equal(revision, 3);
+    assert_int_equal(value.len, 2);
+    assert_memory_equal(value.data, "22", 2);
+    assert_true(f->store->get(f->store, VIEW_TEXT("b"), &revision, &value));
+    assert_int_equal(revision, 2);
+    assert_int_equal(value.len, 2);
+    writer_clear(&value);
+}
+
+static void
 several_changes_happen_together_or_not_at_all(void **state)
 {
     struct fixture *f = *state;
@@ -523,6 +546,7 @@ main(void)
         BOTH(compare_revision_holds_only_for_the_present_one),
         BOTH(compare_absent_holds_after_a_delete),
         BOTH(deleting_what_is_not_there_is_fine),
+        BOTH(a_record_can_be_got_with_its_revision),
         BOTH(several_changes_happen_together_or_not_at_all),
         BOTH(last_change_of_a_key_counts),
         BOTH(sizes_up_to_the_limits_are_kept_and_larger_refused),
