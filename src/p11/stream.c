@@ -424,22 +424,38 @@ sent_keep(struct task *task, view in, view *ret_in)
     }
 }
 
+/* Begins the operation, for the first time or again. */
+static CK_RV
+begin(struct session *session, struct task *task)
+{
+    uint8_t iv_room[16];
+    view iv;
+    CK_RV rv = start(session, task, false, &iv, iv_room);
+
+    if (rv == CKR_OK && !task->begun) {
+        iv_give(task, iv);
+        iv_fix(task, iv);
+        task->begun = true;
+    }
+    return rv;
+}
+
 /* A new operation, as far as the lost one was before the last len bytes. */
 static CK_RV
 again(struct session *session, struct task *task, size_t len)
 {
+    const bool begun = task->begun;
     struct sink dropped = { 0 };
-    uint8_t iv_room[16];
-    view iv;
     CK_RV rv;
 
     task->bound = false;
-    rv = start(session, task, false, &iv, iv_room);
+    rv = begin(session, task);
     if (rv == CKR_OK) {
         rv = feed(session, task, view_slice(writer_view(&task->sent), 0, task->sent.len - len),
                   &dropped);
     } else if (!is_lost(rv)) {
-        return CKR_FUNCTION_FAILED; /* a session key went with the node, or a right since */
+        /* A session key went with the node, or a right since. */
+        return begun ? CKR_FUNCTION_FAILED : rv;
     }
     return rv == CKR_OK && dropped.total != task->got ? CKR_FUNCTION_FAILED : rv;
 }
@@ -456,20 +472,16 @@ stream_part(struct session *session, struct task *task, view in, struct sink *si
 {
     const size_t before = sink->total;
     struct patience patience;
-    uint8_t iv_room[16];
     view own;
-    view iv;
     CK_RV rv = CKR_OK;
 
-    if (!task->bound && (rv = start(session, task, false, &iv, iv_room)) == CKR_OK) {
-        iv_give(task, iv);
-        iv_fix(task, iv);
-    }
-    if (rv != CKR_OK) {
-        return rv;
-    }
     sent_keep(task, in, &own);
-    rv = feed(session, task, own, sink);
+    if (!task->bound) {
+        rv = begin(session, task);
+    }
+    if (rv == CKR_OK) {
+        rv = feed(session, task, own, sink);
+    }
     patience = patience_begin();
     while (is_lost(rv) && task->sent_whole && patience_left(&patience)) {
         sink->total = before;

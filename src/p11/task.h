@@ -36,6 +36,7 @@ struct task {
 
     struct writer gathered; /* input that has not left yet */
     bool bound;             /* the HSM holds the operation */
+    bool begun;             /* it did, once */
     struct writer sent;     /* input that it was given, to begin again elsewhere */
     bool sent_whole;        /* it is all there */
     uint64_t got;           /* bytes of output that it gave for that */
