@@ -283,7 +283,7 @@ context_attach(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN],
     pthread_mutex_lock(&table->lock);
     context = context_look(table, id);
     *ret_new = context == NULL;
-    if (context == NULL) {
+    if (context == NULL && table->count < CONTEXTS_MAX) {
         context = context_new(id);
         if (context != NULL) {
             struct context **bucket = bucket_of(table, id);

@@ -14,6 +14,7 @@
 
 #define CONTEXT_OBJECTS_MAX 16384u /* session objects of one context */
 #define CONTEXT_RUNNING_MAX 1024u
+#define CONTEXTS_MAX 100000u      /* of a node */
 #define RUNNING_PIECE_LEN 32u     /* SHA-256 */
 #define RUNNING_PIECES_MAX 16384u /* at 64 KiB each a ciphertext of 1 GiB */
 
@@ -88,7 +89,7 @@ MUST_USE bool context_table_init(struct context_table *table);
 void context_table_clear(struct context_table *table);
 /* With a reference for the caller; NULL when it is not there, or not ready yet. */
 struct context *context_find(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN]);
-/* The context of that id, made when it is new. NULL: memory is short. */
+/* The context of that id, made when it is new. NULL: memory is short, or there are too many. */
 struct context *context_attach(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN],
                                bool *ret_new);
 void context_detach(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN]);

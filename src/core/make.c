@@ -282,9 +282,10 @@ leave_session_objects(struct request *request, struct make *const makes[], size_
 
 /* Room for those that are going to be stored: what is stored must be found. */
 static CK_RV
-reserve_token_objects(struct hsm *hsm, struct make *const makes[], size_t count,
+reserve_token_objects(struct request *request, struct make *const makes[], size_t count,
                       size_t *ret_reserved)
 {
+    struct hsm *hsm = request->hsm;
     size_t tokens = 0;
     bool reserved;
 
@@ -292,7 +293,8 @@ reserve_token_objects(struct hsm *hsm, struct make *const makes[], size_t count,
         tokens += object_is_token(makes[i]->object);
     }
     pthread_rwlock_wrlock(&hsm->lock);
-    reserved = table_reserve(&hsm->objects, tokens);
+    reserved = (request->who.user != 0 || hsm->objects.unowned + tokens <= UNOWNED_MAX) &&
+               table_reserve(&hsm->objects, tokens);
     pthread_rwlock_unlock(&hsm->lock);
     *ret_reserved = reserved ? tokens : 0;
     return reserved ? CKR_OK : CKR_DEVICE_MEMORY;
@@ -359,7 +361,7 @@ make_commit(struct request *request, struct make *const makes[], size_t count)
     }
     reply_infos(request, makes, count);
     make_note(request, makes, count);
-    rv = reserve_token_objects(request->hsm, makes, count, &reserved);
+    rv = reserve_token_objects(request, makes, count, &reserved);
     if (rv == CKR_OK) {
         rv = enter_session_objects(request, makes, count);
     }

@@ -117,6 +117,9 @@ bool handle_is_session(uint32_t handle);
  * through request_commit(). */
 MUST_USE CK_RV hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t *ret_revision);
 
+/* Token objects that were made without a login: whoever reaches the port can make them. */
+#define UNOWNED_MAX 1024u
+
 #define COMMIT_MAX 4u /* changes of one request */
 
 /* The change that a `once` request makes. The reply's body has to be written before: it is

@@ -220,6 +220,7 @@ slot_set(struct table *table, size_t at, struct object *object)
         struct object *old = table->slots[at].object;
 
         if (old != NULL) {
+            table->unowned -= old->owner == 0;
             chains_drop(table, old);
             object_unref(old);
         } else {
@@ -231,6 +232,7 @@ slot_set(struct table *table, size_t at, struct object *object)
         table->slot_count++;
     }
     table->slots[at] = (struct table_slot){ object->handle, object_ref(object) };
+    table->unowned += object->owner == 0;
     chains_add(table, object);
 }
 
@@ -277,6 +279,7 @@ table_remove(struct table *table, uint32_t handle)
     struct object *object = table->slots[at].object;
 
     chains_drop(table, object);
+    table->unowned -= object->owner == 0;
     table->slots[at].object = NULL;
     table->removed++;
     object_unref(object);

@@ -19,6 +19,7 @@ struct table {
     size_t slot_count;
     size_t slot_size;
     size_t removed;
+    size_t unowned;  /* objects that nobody's login made */
     size_t reserved; /* slots that are kept free for table_put_reserved() */
     struct object **labels; /* bucket_count chains */
     struct object **ids;

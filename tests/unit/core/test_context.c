@@ -342,10 +342,42 @@ a_context_runs_so_many_operations_and_no_more(void **state)
     assert_ok(app_start(&f->cu1, CKF_DIGEST, mechanism_plain(CKM_SHA256), 0));
 }
 
+static void
+there_is_an_end_of_contexts_and_room_again(void **state)
+{
+    static struct context_table table;
+    uint8_t id[FRAME_CONTEXT_LEN] = { 0 };
+    bool is_new;
+
+    UNUSED(state);
+    assert_true(context_table_init(&table));
+    for (uint32_t i = 0; i < CONTEXTS_MAX; i++) {
+        store_u32(id, i);
+        context_unref(context_attach(&table, id, &is_new));
+        assert_true(is_new);
+    }
+    store_u32(id, CONTEXTS_MAX);
+    assert_null(context_attach(&table, id, &is_new));
+    store_u32(id, 7);
+
+    struct context *seven = context_attach(&table, id, &is_new); /* who is there is served */
+
+    assert_non_null(seven);
+    assert_false(is_new);
+    context_unref(seven);
+    context_detach(&table, id);
+    store_u32(id, CONTEXTS_MAX);
+    seven = context_attach(&table, id, &is_new);
+    assert_non_null(seven);
+    context_unref(seven);
+    context_table_clear(&table);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(there_is_an_end_of_contexts_and_room_again),
         STANDARD(an_unknown_context_is_told_so_for_every_operation),
         STANDARD(attaching_twice_is_one_context),
         STANDARD(attaching_again_keeps_login_and_objects),

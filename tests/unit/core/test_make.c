@@ -338,6 +338,28 @@ a_creation_and_a_generation_are_in_the_audit(void **state)
     assert_true(outside_audit_has(&f->hsm.outside, "GENERATE_KEY user=3 role=CU object=2147483649 mechanism=CKM_AES_KEY_GEN code=CKR_OK"));
 }
 
+static void
+without_a_login_only_so_many_objects_are_stored(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t first = 0;
+    struct key_info info;
+
+    for (unsigned i = 0; i < UNOWNED_MAX; i++) {
+        assert_ok(app_create(&f->nobody, LIST(PUBLIC_DATA, TOKEN_YES), &info));
+        first = first == 0 ? info.handle : first;
+    }
+    assert_code(app_create(&f->nobody, LIST(PUBLIC_DATA, TOKEN_YES), &info), CKR_DEVICE_MEMORY);
+    assert_ok(app_create(&f->nobody, LIST(PUBLIC_DATA), &info));
+    assert_ok(app_create(&f->cu1, LIST(PUBLIC_DATA, TOKEN_YES), &info));
+    hsm_fixture_reopen(&f->hsm);
+    assert_ok(app_attach(&f->nobody));
+    assert_code(app_create(&f->nobody, LIST(PUBLIC_DATA, TOKEN_YES), &info), CKR_DEVICE_MEMORY);
+
+    assert_ok(app_destroy(&f->nobody, first));
+    assert_ok(app_create(&f->nobody, LIST(PUBLIC_DATA, TOKEN_YES), &info));
+}
+
 int
 main(void)
 {
@@ -361,6 +383,7 @@ main(void)
         AZURE(neither_label_nor_value_is_in_the_store),
         AZURE(a_repeated_creation_makes_one_object),
         AZURE(a_creation_and_a_generation_are_in_the_audit),
+        AZURE(without_a_login_only_so_many_objects_are_stored),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
