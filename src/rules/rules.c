@@ -129,7 +129,7 @@ enum hash
 hash_by_mgf(CK_ULONG mgf)
 {
     for (enum hash hash = HASH_NONE + 1; hash < HASH_COUNT; hash++) {
-        if (hashes[hash].mgf == mgf) {
+        if (mgf != 0 && hashes[hash].mgf == mgf) {
             return hash;
         }
     }

@@ -290,13 +290,28 @@ gcm_fits(struct rules rules, CK_FLAGS function, const struct params_gcm *gcm)
     return !makes || rules_switch_on(rules, SWITCH_caller_iv) || gcm_iv_is_blank(gcm);
 }
 
+/* A hash inside an RSA padding is one that the policy also offers by itself: no MD5 in fips. */
+static enum hash
+padding_hash(struct rules rules, CK_MECHANISM_TYPE type)
+{
+    return mechanism_for(rules, type, CKF_DIGEST) == NULL ? HASH_NONE : hash_by_mechanism(type);
+}
+
+static bool
+padding_mgf_fits(struct rules rules, CK_RSA_PKCS_MGF_TYPE mgf)
+{
+    enum hash hash = hash_by_mgf(mgf);
+
+    return hash != HASH_NONE && padding_hash(rules, hash_row(hash)->mechanism) != HASH_NONE;
+}
+
 /* RFC 8017, 7.1: k >= 2 hLen + 2, or there is no room for any message. */
 static bool
-oaep_fits(const struct key_info *key, const struct params_oaep *oaep)
+oaep_fits(struct rules rules, const struct key_info *key, const struct params_oaep *oaep)
 {
-    enum hash hash = hash_by_mechanism(oaep->hash);
+    enum hash hash = padding_hash(rules, oaep->hash);
 
-    if (hash == HASH_NONE || hash_by_mgf(oaep->mgf) == HASH_NONE ||
+    if (hash == HASH_NONE || !padding_mgf_fits(rules, oaep->mgf) ||
         (oaep->source != CKZ_DATA_SPECIFIED && (oaep->source != 0 || oaep->label.len > 0))) {
         return false;
     }
@@ -305,11 +320,12 @@ oaep_fits(const struct key_info *key, const struct params_oaep *oaep)
 
 /* RFC 8017, 9.1.1: emBits is one less than the modulus, so emLen may be k - 1. */
 static bool
-pss_fits(const struct mechanism_row *row, const struct key_info *key, const struct params_pss *pss)
+pss_fits(struct rules rules, const struct mechanism_row *row, const struct key_info *key,
+         const struct params_pss *pss)
 {
-    enum hash hash = hash_by_mechanism(pss->hash);
+    enum hash hash = padding_hash(rules, pss->hash);
 
-    if (hash == HASH_NONE || hash_by_mgf(pss->mgf) == HASH_NONE ||
+    if (hash == HASH_NONE || !padding_mgf_fits(rules, pss->mgf) ||
         (row->hash != HASH_NONE && row->hash != hash)) {
         return false;
     }
@@ -347,10 +363,10 @@ params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS funct
         fits = gcm_fits(rules, function, &mechanism->params.gcm);
         break;
     case PARAMS_oaep:
-        fits = oaep_fits(key, &mechanism->params.oaep);
+        fits = oaep_fits(rules, key, &mechanism->params.oaep);
         break;
     case PARAMS_pss:
-        fits = pss_fits(row, key, &mechanism->params.pss);
+        fits = pss_fits(rules, row, key, &mechanism->params.pss);
         break;
     }
     return fits ? CKR_OK : CKR_MECHANISM_PARAM_INVALID;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Digests and HMAC against the published vectors: the examples of FIPS 180-2 and RFC 4231, and
- * for SHA-1 of RFC 2202.
+ * Digests and HMAC against the published vectors: the examples of FIPS 180, FIPS 202, RFC 1321
+ * and RFC 4231, and for SHA-1 of RFC 2202.
  */
 #include "algo_fixture.h"
 
@@ -28,6 +28,22 @@ static const struct {
     { CKM_SHA512, ABC,
       "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a"
       "3feebbd454d4423643ce80e2a9ac94fa54ca49f" },
+    { CKM_MD5, ABC,
+      "900150983cd24fb0d6963f7d28e17f72" },
+    { CKM_SHA512_224, ABC,
+      "4634270f707b6a54daae7530460842e20e37ed265ceee9a43e8924aa" },
+    { CKM_SHA512_256, ABC,
+      "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23" },
+    { CKM_SHA3_224, ABC,
+      "e642824c3f8cf24ad09234ee7d3c766fc9a3a5168d0c94ad73b46fdf" },
+    { CKM_SHA3_256, ABC,
+      "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532" },
+    { CKM_SHA3_384, ABC,
+      "ec01498288516fc926459f58e2c6ad8df9b473cb0fc08c2596da7cf0e49be4b298d88cea927ac7f539f1ed"
+      "f228376d25" },
+    { CKM_SHA3_512, ABC,
+      "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e10e116e9192af3c91a7ec5"
+      "7647e3934057340b4cf408d5a56592f8274eec53f0" },
 };
 
 static void
@@ -112,6 +128,66 @@ macs_agree_with_the_rfcs(void **state)
     }
 }
 
+/*
+ * The first case of RFC 4231 with the hashes that came later, from an implementation of RFC 2104
+ * over the digests of FIPS 180-4 and FIPS 202 that shares nothing with the library's HMAC.
+ */
+static const struct {
+    CK_MECHANISM_TYPE type;
+    const char *out;
+} later_macs[] = {
+    { CKM_SHA3_224_HMAC,
+      "3b16546bbc7be2706a031dcafd56373d9884367641d8c59af3c860f7" },
+    { CKM_SHA3_256_HMAC,
+      "ba85192310dffa96e2a3a40e69774351140bb7185e1202cdcc917589f95e16bb" },
+    { CKM_SHA3_384_HMAC,
+      "68d2dcf7fd4ddd0a2240c8a437305f61fb7334cfb5d0226e1bc27dc10a2e723a20d370b47743130e26ac7e"
+      "3d532886bd" },
+    { CKM_SHA3_512_HMAC,
+      "eb3fbd4b2eaab8f5c504bd3a41465aacec15770a7cabac531e482f860b5ec7ba47ccb2c6f2afce8f88d22b"
+      "6dc61380f23a668fd3888bb80537c0a0b86407689e" },
+    { CKM_SHA512_224_HMAC,
+      "b244ba01307c0e7a8ccaad13b1067a4cf6b961fe0c6a20bda3d92039" },
+    { CKM_SHA512_256_HMAC,
+      "9f9126c3d9c3c330d760425ca8a217e31feae31bfe70196ff81642b868402eab" },
+};
+
+static void
+later_hashes_make_macs(void **state)
+{
+    struct algo_key *key = secret_key(KIND_GENERIC, hex(macs[0].key));
+
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(later_macs); i++) {
+        const struct mechanism m = plain_mechanism(later_macs[i].type);
+        view mac = hex(later_macs[i].out);
+
+        assert_runs(&m, CKF_SIGN, key, hex(macs[0].data), mac);
+        assert_refused(&m, CKF_VERIFY, key, hex(macs[1].data), mac, CKR_SIGNATURE_INVALID);
+    }
+    algo_key_free(key);
+}
+
+static void
+every_mac_row_has_a_vector(void **state)
+{
+    size_t count = 0;
+    const struct mechanism_row *rows = mechanism_rows(&count);
+
+    UNUSED(state);
+    for (size_t i = 0; i < count; i++) {
+        bool found = rows[i].driver != DRIVER_hmac;
+
+        for (size_t j = 0; j < ARRAY_COUNT(mac_types); j++) {
+            found = found || mac_types[j] == rows[i].type;
+        }
+        for (size_t j = 0; j < ARRAY_COUNT(later_macs); j++) {
+            found = found || later_macs[j].type == rows[i].type;
+        }
+        assert_true(found);
+    }
+}
+
 /* The kept context starts from the key each time, also after a run that was given up. */
 static void
 mac_is_the_same_again(void **state)
@@ -154,6 +230,8 @@ main(void)
         cmocka_unit_test(digests_agree_with_fips_180),
         cmocka_unit_test(every_digest_row_has_a_vector),
         cmocka_unit_test(macs_agree_with_the_rfcs),
+        cmocka_unit_test(later_hashes_make_macs),
+        cmocka_unit_test(every_mac_row_has_a_vector),
         cmocka_unit_test(mac_is_the_same_again),
         cmocka_unit_test(wrong_kind_of_key_is_refused),
     };

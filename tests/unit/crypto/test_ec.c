@@ -175,6 +175,42 @@ raw_signature_of_a_digest_is_the_hashed_one(void **state)
     pair_clear(&pair);
 }
 
+/* The digests of "abc" from FIPS 202, handed to the raw mechanism. */
+static void
+sha3_rows_sign_the_digest_of_fips_202(void **state)
+{
+    static const struct {
+        CK_MECHANISM_TYPE hashed;
+        const char *digest;
+    } rows[] = {
+        { CKM_ECDSA_SHA3_224, "e642824c3f8cf24ad09234ee7d3c766fc9a3a5168d0c94ad73b46fdf" },
+        { CKM_ECDSA_SHA3_256, "3a985da74fe225b2045c172d6bd390bd"
+                              "855f086e3e9d525b46bfe24511431532" },
+        { CKM_ECDSA_SHA3_384, "ec01498288516fc926459f58e2c6ad8df9b473cb0fc08c25"
+                              "96da7cf0e49be4b298d88cea927ac7f539f1edf228376d25" },
+        { CKM_ECDSA_SHA3_512, "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e"
+                              "10e116e9192af3c91a7ec57647e3934057340b4cf408d5a56592f8274eec53f0" },
+    };
+    const struct mechanism raw = plain_mechanism(CKM_ECDSA);
+    struct writer out;
+    struct pair pair;
+
+    UNUSED(state);
+    assert_true(ec_pair(&pair, curve_by_tool_id(2)));
+    writer_init(&out, 200);
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        const struct mechanism hashed = plain_mechanism(rows[i].hashed);
+
+        writer_reset(&out);
+        assert_int_equal(run_once(&raw, CKF_SIGN, pair.private, hex(rows[i].digest), VIEW_EMPTY,
+                                  &out), CKR_OK);
+        assert_int_equal(verify(&hashed, pair.public, VIEW_TEXT("abc"), writer_view(&out)),
+                         CKR_OK);
+    }
+    writer_clear(&out);
+    pair_clear(&pair);
+}
+
 static void
 signatures_are_checked_where_the_policy_says_so(void **state)
 {
@@ -249,6 +285,7 @@ main(void)
         cmocka_unit_test(short_numbers_keep_their_places),
         cmocka_unit_test(raw_data_is_cut_to_the_order),
         cmocka_unit_test(raw_signature_of_a_digest_is_the_hashed_one),
+        cmocka_unit_test(sha3_rows_sign_the_digest_of_fips_202),
         cmocka_unit_test(signatures_are_checked_where_the_policy_says_so),
         cmocka_unit_test(threads_share_a_key),
     };

@@ -426,6 +426,23 @@ pss_hashes_have_to_agree(void **state)
     assert_int_equal(check(azure, CKF_SIGN, NULL, &no_mgf), CKR_MECHANISM_PARAM_INVALID);
 }
 
+/* What a policy does not offer as a digest is not taken inside a padding either. */
+static void
+paddings_take_the_hashes_of_the_policy(void **state)
+{
+    struct mechanism in_oaep = oaep(CKM_SHA3_256, CKG_MGF1_SHA1, 1, VIEW_EMPTY);
+    struct mechanism in_mgf = oaep(CKM_SHA256, CKG_MGF1_SHA3_256, 1, VIEW_EMPTY);
+    struct mechanism in_pss = pss(CKM_RSA_PKCS_PSS, CKM_MD5, CKG_MGF1_SHA1, 16);
+
+    UNUSED(state);
+    assert_int_equal(check(standard, CKF_ENCRYPT, NULL, &in_oaep), CKR_OK);
+    assert_int_equal(check(standard, CKF_ENCRYPT, NULL, &in_mgf), CKR_OK);
+    assert_int_equal(check(standard, CKF_SIGN, NULL, &in_pss), CKR_OK);
+    assert_int_equal(check(azure, CKF_ENCRYPT, NULL, &in_oaep), CKR_MECHANISM_PARAM_INVALID);
+    assert_int_equal(check(azure, CKF_ENCRYPT, NULL, &in_mgf), CKR_MECHANISM_PARAM_INVALID);
+    assert_int_equal(check(fips, CKF_SIGN, NULL, &in_pss), CKR_MECHANISM_PARAM_INVALID);
+}
+
 static void
 pss_salt_has_to_fit_the_modulus(void **state)
 {
@@ -489,6 +506,7 @@ main(void)
         cmocka_unit_test(oaep_wants_known_functions_and_a_sane_source),
         cmocka_unit_test(oaep_wants_a_modulus_with_room),
         cmocka_unit_test(pss_hashes_have_to_agree),
+        cmocka_unit_test(paddings_take_the_hashes_of_the_policy),
         cmocka_unit_test(pss_salt_has_to_fit_the_modulus),
         cmocka_unit_test(a_key_too_small_for_the_hash_is_refused),
     };
