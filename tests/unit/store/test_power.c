@@ -16,8 +16,8 @@
 #define FILES_MAX 4
 #define PENDING_MAX 4096
 #define TXNS 12u
-#define VALUE_LEN 200000u
-#define STRIDE 61 /* between the writes at which it fails; at all of them it takes two minutes */
+#define VALUE_LEN 50000u
+#define STRIDE 17 /* between the writes at which it fails; all of them take too long here */
 
 struct pending {
     sqlite3_int64 offset;
@@ -31,6 +31,7 @@ static struct image {
     sqlite3_file *file;
     uint8_t *bytes;
     size_t len;
+    size_t size;
     struct pending pending[PENDING_MAX];
     size_t pending_count;
 } images[FILES_MAX];
@@ -59,8 +60,11 @@ image_apply(struct image *image, const struct pending *pending)
     size_t end = (size_t)pending->offset + (size_t)pending->len;
 
     if (end > image->len) {
-        image->bytes = realloc(image->bytes, end);
-        assert_non_null(image->bytes);
+        if (end > image->size) {
+            image->size = end * 2;
+            image->bytes = realloc(image->bytes, image->size);
+            assert_non_null(image->bytes);
+        }
         memset(image->bytes + image->len, 0, end - image->len);
         image->len = end;
     }
