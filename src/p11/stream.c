@@ -353,12 +353,12 @@ out:
 
 /* ---- beginning again ---- */
 
-/* For so long a node is waited for, from the first failure on. */
+/* For so long a node is waited for, from the beginning of the call on. */
 struct patience {
     struct timespec end;
 };
 
-#define PATIENCE_S 5
+#define PATIENCE_NS INT64_C(4400000000) /* a step that begins then waits no longer itself */
 #define IN_PLACE_MAX (1024u * 1024u)
 #define PAUSE_NS 50000000
 
@@ -368,7 +368,12 @@ patience_begin(void)
     struct patience patience;
 
     clock_gettime(CLOCK_MONOTONIC, &patience.end);
-    patience.end.tv_sec += PATIENCE_S;
+    patience.end.tv_sec += (time_t)(PATIENCE_NS / 1000000000);
+    patience.end.tv_nsec += (long)(PATIENCE_NS % 1000000000);
+    if (patience.end.tv_nsec >= 1000000000) {
+        patience.end.tv_sec++;
+        patience.end.tv_nsec -= 1000000000;
+    }
     return patience;
 }
 
@@ -471,7 +476,7 @@ CK_RV
 stream_part(struct session *session, struct task *task, view in, struct sink *sink)
 {
     const size_t before = sink->total;
-    struct patience patience;
+    const struct patience patience = patience_begin();
     view own;
     CK_RV rv = CKR_OK;
 
@@ -482,7 +487,6 @@ stream_part(struct session *session, struct task *task, view in, struct sink *si
     if (rv == CKR_OK) {
         rv = feed(session, task, own, sink);
     }
-    patience = patience_begin();
     while (is_lost(rv) && task->sent_whole && patience_left(&patience)) {
         sink->total = before;
         rv = again(session, task, in.len);
@@ -501,8 +505,8 @@ stream_part(struct session *session, struct task *task, view in, struct sink *si
 CK_RV
 stream_final(struct session *session, struct task *task, view signature, struct sink *sink)
 {
+    const struct patience patience = patience_begin();
     CK_RV rv = final(session, task, signature, sink);
-    struct patience patience = patience_begin();
 
     while (is_lost(rv) && task->sent_whole && patience_left(&patience)) {
         rv = again(session, task, 0);
@@ -566,7 +570,7 @@ CK_RV
 stream_whole(struct session *session, struct task *task, view in, view signature,
              struct sink *sink)
 {
-    struct patience patience;
+    const struct patience patience = patience_begin();
     uint8_t *copy = NULL;
     bool in_place;
     CK_RV rv;
@@ -590,7 +594,6 @@ stream_whole(struct session *session, struct task *task, view in, view signature
     view own = copy == NULL ? in : view_of(copy, in.len);
 
     rv = chunks(session, task, own, signature, sink);
-    patience = patience_begin();
     while (is_lost(rv) && !in_place && patience_left(&patience)) {
         sink_forget(sink);
         sink->total = 0;

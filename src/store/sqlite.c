@@ -19,7 +19,7 @@
 
 /* Bounds the time for which the first of a group waits for the last. */
 #define GROUP_MAX 1024u
-#define GET_WAIT_S 1
+#define GET_WAIT_MS 1000u
 
 struct submission {
     struct submission *next;
@@ -285,12 +285,14 @@ static bool
 sqlite_get(struct store *store, view key, uint64_t *ret_revision, struct writer *out)
 {
     struct sqlite *sqlite = (struct sqlite *)store;
-    struct timespec limit;
 
-    clock_gettime(CLOCK_MONOTONIC, &limit);
-    limit.tv_sec += GET_WAIT_S;
-    if (pthread_mutex_clocklock(&sqlite->database_lock, CLOCK_MONOTONIC, &limit) != 0) {
-        return false;
+    for (unsigned waited = 0; pthread_mutex_trylock(&sqlite->database_lock) != 0; waited++) {
+        static const struct timespec moment = { 0, 1000000 };
+
+        if (waited == GET_WAIT_MS) {
+            return false;
+        }
+        nanosleep(&moment, NULL);
     }
 
     bool got = database_get(sqlite->database, key, ret_revision, out);

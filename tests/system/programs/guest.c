@@ -255,6 +255,11 @@ test_fork_in_traffic(void)
     CK_OBJECT_HANDLE public = 0;
     int failed = 0, before;
 
+#ifdef __SANITIZE_ADDRESS__
+    /* A child may find the sanitizer's own allocator locked by a thread that it does not have. */
+    puts("ok - children while other threads call # SKIP the sanitizer is not made for it");
+    return;
+#endif
     MUST(p11->C_Initialize(NULL));
     for (size_t i = 0; i < COUNT(sessions); i++) {
         sessions[i] = p11_session();
