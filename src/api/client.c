@@ -7,6 +7,7 @@
 
 #include "api/appcfg.h"
 #include "api/connection.h"
+#include "api/page.h"
 #include "base/secret.h"
 
 #include <errno.h>
@@ -43,6 +44,7 @@ struct client {
     _Atomic uint64_t revision;
     _Atomic bool unreachable; /* the daemon was waited for in vain */
     pthread_mutex_t lock;
+    struct pages pages; /* taken under lock */
     struct connection *idle; /* under lock */
     size_t idle_count;       /* under lock */
     uint8_t ticket[TICKET_MAX]; /* under lock: of the login, so that it outlives the daemon */
@@ -53,6 +55,23 @@ struct client {
      * come at any moment, always finds a whole list. */
     struct connection *_Atomic all;
 };
+
+/* The page that came with HELLO, if it is one. */
+static void
+client_take_page(struct client *client, struct connection *connection, bool wanted)
+{
+    int fd = connection_take_passed(connection);
+
+    if (fd < 0) {
+        return;
+    }
+    if (wanted) {
+        pthread_mutex_lock(&client->lock);
+        pages_take(&client->pages, fd);
+        pthread_mutex_unlock(&client->lock);
+    }
+    close(fd);
+}
 
 /* Tells the daemon on a new connection whose it is. */
 static bool
@@ -72,6 +91,7 @@ client_hello(struct client *client, struct connection *connection, int64_t deadl
         .pid = (uint32_t)getpid(),
         .interface = (uint8_t)client->interface,
         .ticket = view_of(ticket, ticket_len),
+        .page = true,
     };
     uint8_t buffer[HELLO_MAX];
     struct writer body;
@@ -94,6 +114,7 @@ client_hello(struct client *client, struct connection *connection, int64_t deadl
              hello_reply_read(connection_reply_body(connection), &answer) &&
              answer.version == FRAME_VERSION;
     }
+    client_take_page(client, connection, ok && answer.page);
     connection_forget_reply(connection);
     wipe(buffer, sizeof buffer);
     wipe(ticket, sizeof ticket);
@@ -268,6 +289,7 @@ client_free(struct client *client)
         connection_free(connection);
         connection = next;
     }
+    pages_clear(&client->pages);
     pthread_mutex_destroy(&client->lock);
     wipe(client, sizeof *client);
     free(client);
@@ -313,6 +335,7 @@ client_open(const struct client_options *options, struct client **ret_client)
     }
     pthread_mutex_init(&client->lock, NULL);
     client->interface = options->interface;
+    pages_init(&client->pages);
     if ((rv = client_address(options, &client->address)) != CKR_OK) {
         goto out;
     }
@@ -332,6 +355,18 @@ out:
         client_free(client);
     }
     return rv;
+}
+
+const struct page *
+client_page(const struct client *client)
+{
+    return atomic_load(&client->pages.current);
+}
+
+uint64_t
+client_clock(void)
+{
+    return (uint64_t)connection_clock();
 }
 
 void

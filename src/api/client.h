@@ -9,6 +9,7 @@
 #define API_CLIENT_H
 
 #include "wire/message.h"
+#include "wire/page.h"
 
 struct client;
 
@@ -38,6 +39,12 @@ void client_disown(struct client *client);
 
 /* The highest revision of the store that a reply has shown; it goes into every frame. */
 uint64_t client_revision(const struct client *client);
+
+/* The daemon's change page, or one that is never valid; good as long as the client. A daemon that
+ * was restarted gives another one. */
+const struct page *client_page(const struct client *client);
+/* The clock of the page's time: CLOCK_MONOTONIC in milliseconds. */
+uint64_t client_clock(void);
 
 /*
  * One call. Begin takes a connection; the request's body is written to call->body (by

@@ -91,6 +91,7 @@ connection_open(struct connection *connection, const struct sockaddr_un *address
 {
     connection_close(connection);
     connection->hurry_ms = 0;
+    connection->answered = false;
     connection->fd = socket_connect(address, deadline);
     return connection->fd >= 0;
 }
@@ -101,16 +102,29 @@ connection_hurry(struct connection *connection, unsigned limit_ms)
     connection->hurry_ms = limit_ms;
 }
 
+int
+connection_take_passed(struct connection *connection)
+{
+    int fd = connection->passed;
+
+    connection->passed = -1;
+    return fd;
+}
+
 void
 connection_close(struct connection *connection)
 {
     int fd = connection->fd;
+    int passed = connection_take_passed(connection);
 
     /* Forgotten first: a child of fork closes what it finds here, and the number may by then be
      * another file's. */
     connection->fd = -1;
     if (fd >= 0) {
         close(fd);
+    }
+    if (passed >= 0) {
+        close(passed);
     }
 }
 
@@ -146,6 +160,7 @@ connection_new(void)
         return NULL;
     }
     connection->fd = -1;
+    connection->passed = -1;
     connection->reply_size = REPLY_SIZE_FIRST;
     writer_init(&connection->body, FRAME_BODY_MAX);
     return connection;
@@ -216,6 +231,38 @@ connection_grow(struct connection *connection, size_t size)
     return true;
 }
 
+/* As recv(). A descriptor may come with the first reply; what comes later the kernel drops. */
+static ssize_t
+connection_recv(struct connection *connection, uint8_t *room, size_t size)
+{
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec part = { room, size };
+    struct msghdr message = { .msg_iov = &part,
+                              .msg_iovlen = 1,
+                              .msg_control = &control,
+                              .msg_controllen = sizeof control };
+    ssize_t got;
+
+    if (connection->answered) {
+        return recv(connection->fd, room, size, MSG_DONTWAIT);
+    }
+    got = recvmsg(connection->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (got > 0 && message.msg_controllen >= CMSG_LEN(sizeof(int)) &&
+        control.head.cmsg_level == SOL_SOCKET && control.head.cmsg_type == SCM_RIGHTS &&
+        control.head.cmsg_len == CMSG_LEN(sizeof(int))) {
+        int passed = connection_take_passed(connection);
+
+        if (passed >= 0) {
+            close(passed);
+        }
+        memcpy(&connection->passed, CMSG_DATA(&control.head), sizeof(int));
+    }
+    return got;
+}
+
 /* Receives one frame. It must be all that comes: there is one request at a time. */
 static enum outcome
 connection_receive(struct connection *connection, int64_t deadline, struct frame *ret_frame)
@@ -246,8 +293,8 @@ connection_receive(struct connection *connection, int64_t deadline, struct frame
             return OUTCOME_BROKEN;
         }
 
-        ssize_t got = recv(connection->fd, connection->reply + connection->reply_len,
-                           connection->reply_size - connection->reply_len, MSG_DONTWAIT);
+        ssize_t got = connection_recv(connection, connection->reply + connection->reply_len,
+                                      connection->reply_size - connection->reply_len);
 
         if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
             return connection->reply_len == 0 ? OUTCOME_DIED : OUTCOME_BROKEN;
@@ -259,6 +306,7 @@ connection_receive(struct connection *connection, int64_t deadline, struct frame
     if (connection->reply_len > need) {
         return OUTCOME_BROKEN;
     }
+    connection->answered = true;
     *ret_frame = frame;
     return OUTCOME_ANSWERED;
 }

@@ -15,6 +15,8 @@
 
 struct connection {
     int fd; /* -1 while there is none */
+    int passed; /* descriptor that came with the first reply, -1: none */
+    bool answered; /* the first reply has come */
     struct connection *next_idle; /* under client->lock */
     struct connection *next;      /* under client->lock */
     struct writer body;
@@ -49,6 +51,8 @@ bool connection_is_stale(const struct connection *connection);
 /* One request and its reply. Whatever is no answer to it closes the connection. */
 enum outcome connection_exchange(struct connection *connection, const struct frame *request,
                                  view body, int64_t deadline, struct frame *ret_reply);
+/* The descriptor that came with the first reply, for the caller to close; -1: none came. */
+int connection_take_passed(struct connection *connection);
 /* The reply's body, borrowed until the next exchange or connection_forget_reply(). */
 view connection_reply_body(const struct connection *connection);
 void connection_forget_reply(struct connection *connection);

@@ -87,6 +87,30 @@ handle_PING(struct request *r)
 }
 
 CK_RV
+handle_CHANGES(struct request *r)
+{
+    struct changes_request m;
+    struct changes_reply answer;
+    struct writer handles;
+    CK_RV rv = CKR_OK;
+
+    if (!changes_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    writer_init(&handles, CHANGES_KEPT * sizeof(uint32_t));
+    answer.boot = r->hsm->changes.boot;
+    answer.sequence = changes_since(&r->hsm->changes, m.boot, m.since, &handles, &answer.all);
+    answer.handles.bytes = writer_view(&handles);
+    if (writer_ok(&handles)) {
+        changes_reply_write(r->reply, &answer);
+    } else {
+        rv = CKR_DEVICE_MEMORY;
+    }
+    writer_clear(&handles);
+    return rv;
+}
+
+CK_RV
 handle_TOKEN(struct request *r)
 {
     struct token_request m;

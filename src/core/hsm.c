@@ -291,8 +291,8 @@ static CK_RV
 request_dispatch(struct request *request)
 {
     switch (request->row->operation) {
-#define OPERATION(name, number, access, ports, repeat, work, audit) \
-    case OPERATION_##name:                                   \
+#define OPERATION(name, number, access, ports, repeat, work, audit, changes) \
+    case OPERATION_##name:                                                   \
         return handle_##name(request);
 #include "wire/operations.def"
 #undef OPERATION
@@ -361,6 +361,14 @@ request_run_once(struct request *request)
     return rv;
 }
 
+/* The daemon's own words. */
+static bool
+is_for_no_context(enum operation operation)
+{
+    return operation == OPERATION_ATTACH || operation == OPERATION_PING ||
+           operation == OPERATION_CHANGES;
+}
+
 /* Everything up to the handler. CODE_LATER goes through. */
 static CK_RV
 request_run(struct request *request)
@@ -372,7 +380,7 @@ request_run(struct request *request)
         return CKR_FUNCTION_NOT_SUPPORTED;
     }
     request->rules = (struct rules){ hsm->policy, INTERFACE_P11 };
-    if (request->row->operation == OPERATION_ATTACH || request->row->operation == OPERATION_PING) {
+    if (is_for_no_context(request->row->operation)) {
         return request_dispatch(request);
     }
     request->context = context_find(&hsm->contexts, request->frame->context);

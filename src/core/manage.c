@@ -95,6 +95,7 @@ user_store(struct request *r, struct user *user)
     pthread_rwlock_wrlock(&hsm->lock);
     user_table_put(&hsm->users, user);
     pthread_rwlock_unlock(&hsm->lock);
+    changes_add(&hsm->changes, CHANGE_OF_ALL);
     return CKR_OK;
 }
 
@@ -255,6 +256,7 @@ handle_USER_DELETE(struct request *r)
         user_table_remove(&hsm->users, user.id);
         pthread_rwlock_unlock(&hsm->lock);
         context_logout_user(&hsm->contexts, user.id);
+        changes_add(&hsm->changes, CHANGE_OF_ALL);
     }
 out:
     pthread_mutex_unlock(&gate->lock);

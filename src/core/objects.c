@@ -198,6 +198,7 @@ object_replace(struct request *r, struct object *old, view attributes)
         pthread_rwlock_wrlock(&hsm->lock);
         table_replace(&hsm->objects, object);
         pthread_rwlock_unlock(&hsm->lock);
+        changes_add(&hsm->changes, object->handle);
     } else {
         pthread_mutex_lock(&r->context->lock);
         /* Closing its session may have been faster; then it is gone and stays so. */
@@ -308,6 +309,7 @@ handle_OBJECT_DESTROY(struct request *r)
             pthread_rwlock_wrlock(&hsm->lock);
             table_remove(&hsm->objects, m.object);
             pthread_rwlock_unlock(&hsm->lock);
+            changes_add(&hsm->changes, m.object);
         }
     }
 out:

@@ -488,6 +488,7 @@ CK_RV
 hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
 {
     struct hsm *hsm;
+    uint8_t boot[sizeof(uint64_t)];
     CK_RV rv = CKR_HOST_MEMORY;
 
     if (master_key.len != HSM_MASTER_KEY_LEN) {
@@ -503,15 +504,17 @@ hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
     hsm->boot_sealer =
         (struct sealer){ .key = secret_new(HSM_MASTER_KEY_LEN), .entropy = ports->entropy };
     if (!locks_init(hsm) || !context_table_init(&hsm->contexts) ||
-        !replies_init(&hsm->replies) || !logouts_init(&hsm->logouts) || hsm->sealer.key == NULL ||
-        hsm->boot_sealer.key == NULL) {
+        !replies_init(&hsm->replies) || !logouts_init(&hsm->logouts) ||
+        !changes_init(&hsm->changes) || hsm->sealer.key == NULL || hsm->boot_sealer.key == NULL) {
         goto fail;
     }
     if (!ports->entropy->fill(ports->entropy, secret_data(hsm->boot_sealer.key),
-                              HSM_MASTER_KEY_LEN)) {
+                              HSM_MASTER_KEY_LEN) ||
+        !ports->entropy->fill(ports->entropy, boot, sizeof boot)) {
         rv = CKR_FUNCTION_FAILED;
         goto fail;
     }
+    hsm->changes.boot = load_u64(boot);
     ports->store->id(ports->store, hsm->sealer.store_id);
     memcpy(hsm->boot_sealer.store_id, hsm->sealer.store_id, sizeof hsm->sealer.store_id);
     atomic_init(&hsm->ticket_life, TICKET_LIFE_MS);
@@ -544,6 +547,7 @@ hsm_close(struct hsm *hsm)
     context_table_clear(&hsm->contexts);
     replies_clear(&hsm->replies);
     logouts_clear(&hsm->logouts);
+    changes_clear(&hsm->changes);
     table_clear(&hsm->objects);
     user_table_clear(&hsm->users);
     secret_free(hsm->sealer.key);

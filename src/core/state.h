@@ -7,6 +7,7 @@
 #define CORE_STATE_H
 
 #include "core/audit.h"
+#include "core/changes.h"
 #include "core/context.h"
 #include "core/hsm.h"
 #include "core/logout.h"
@@ -38,6 +39,7 @@ struct hsm {
     struct table objects;
     struct user_table users;
 
+    struct changes changes;
     struct context_table contexts;
     struct replies replies;
     struct logouts logouts;
@@ -92,7 +94,8 @@ bool request_may(struct request *request, enum hsm_place needed);
 bool request_may_work(struct request *request, enum work work);
 
 /* One handler per row of operations.def that the core answers. */
-#define OPERATION(name, number, access, ports, repeat, work, audit) CK_RV handle_##name(struct request *r);
+#define OPERATION(name, number, access, ports, repeat, work, audit, changes) \
+    CK_RV handle_##name(struct request *r);
 #include "wire/operations.def"
 #undef OPERATION
 

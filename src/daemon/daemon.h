@@ -11,6 +11,7 @@
 #include "net/link.h"
 #include "net/settings.h"
 #include "wire/message.h"
+#include "wire/page.h"
 
 #define NODE_LINKS 2u
 #define CONTEXT_REQUESTS_MAX 64u
@@ -108,6 +109,14 @@ struct pending {
 
 /* ---- nodes ---- */
 
+/* What the node that feeds the change page has told. */
+struct feed {
+    struct node_link *link; /* that is asked; NULL: none */
+    uint64_t asked_at;      /* 0: no answer is awaited */
+    uint64_t boot;
+    uint64_t sequence;
+};
+
 struct node_link {
     struct node *node;
     struct link *link; /* NULL while there is none */
@@ -144,6 +153,9 @@ struct daemon {
     struct pending *pending_last;
     size_t pending_count;
     uint64_t unreachable_since; /* 0 while a node is there */
+    struct page *page; /* NULL: this system has no sealed memory */
+    int page_fd;
+    struct feed feed;
     struct timer *ping;
     struct timer *check;
     struct timer *give_up;
@@ -189,6 +201,18 @@ struct node_link *node_choose(struct daemon *daemon, struct context *context, bo
 /* Appends ATTACH for the context. */
 void node_attach(struct node_link *link, struct context *context);
 void node_detach(struct daemon *daemon, struct context *context);
+
+/* page.c: the change page (wire/page.h), and what feeds it */
+/* Without one, libraries ask more often; a line in the log tells. */
+void page_open(struct daemon *daemon);
+void page_close(struct daemon *daemon);
+/* Asks a node for changes, on the link that is up; from then on every 250 ms. */
+void feed_ask(struct daemon *daemon);
+void feed_answer(struct daemon *daemon, struct node_link *link, const struct frame *frame,
+                 view body);
+void feed_link_down(struct daemon *daemon, const struct node_link *link);
+/* A request has its reply, whatever it says: what it may have changed is no more believed. */
+void feed_request_done(struct daemon *daemon, const struct operation_row *row, view body);
 
 /* route.c: requests and replies */
 /* False: the connection has to go. */

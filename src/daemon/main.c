@@ -204,6 +204,7 @@ daemon_start(struct daemon *daemon)
         return false;
     }
     daemon->unreachable_since = daemon_now();
+    page_open(daemon);
     daemon->watches[0] = signal_watch_new(daemon->loop, SIGTERM, on_stop, daemon);
     daemon->watches[1] = signal_watch_new(daemon->loop, SIGINT, on_stop, daemon);
     daemon->watches[2] = signal_watch_new(daemon->loop, SIGHUP, on_reload, daemon);
@@ -233,6 +234,7 @@ daemon_clear(struct daemon *daemon)
     timer_free(daemon->ping);
     timer_free(daemon->check);
     timer_free(daemon->give_up);
+    page_close(daemon);
     tls_context_free(daemon->tls);
     loop_free(daemon->loop);
     pid_remove(&daemon->settings);

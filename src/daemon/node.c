@@ -52,6 +52,7 @@ on_node_up(void *arg, struct link *transport)
     link->backoff_ms = 0;
     link->down_since = 0;
     log_inf("connected to %s (%s)", link->node->settings.name, link_name(link->link));
+    feed_ask(link->node->daemon);
     route_node_up(link->node->daemon);
 }
 
@@ -83,6 +84,7 @@ node_link_drop(struct node_link *link, const char *reason)
     link_free(link->link);
     link->link = NULL;
     link->up = false;
+    feed_link_down(node->daemon, link);
     route_node_down(node->daemon, link);
     node_link_retry(link);
 }
@@ -165,6 +167,7 @@ node_ping(void *arg)
     static const struct frame ping = { .operation = OPERATION_PING };
     struct daemon *daemon = arg;
 
+    feed_ask(daemon);
     for (size_t i = 0; i < daemon->node_count; i++) {
         for (size_t k = 0; k < NODE_LINKS; k++) {
             struct node_link *link = &daemon->nodes[i].links[k];

@@ -207,7 +207,7 @@ peers_resume(struct context *context)
 static bool
 peer_hello(struct peer *peer, const struct frame *frame, view body)
 {
-    const struct hello_reply answer = { .version = FRAME_VERSION };
+    struct hello_reply answer = { .version = FRAME_VERSION };
     struct hello_request hello;
     struct context *context;
     struct writer reply;
@@ -231,6 +231,10 @@ peer_hello(struct peer *peer, const struct frame *frame, view body)
     context->peers++;
     context->idle_since = 0;
     link_body_max(peer->link, FRAME_BODY_MAX);
+    answer.page = hello.page && peer->daemon->page != NULL;
+    if (answer.page) {
+        link_pass(peer->link, peer->daemon->page_fd);
+    }
     writer_init_fixed(&reply, buffer, sizeof buffer);
     hello_reply_write(&reply, &answer);
     peer_answer(peer, frame, CKR_OK, 0, writer_view(&reply));

@@ -30,6 +30,7 @@ pending_free(struct daemon *daemon, struct pending *pending)
 {
     struct context *context = pending->context;
 
+    feed_request_done(daemon, pending->row, view_of(pending->body, pending->frame.body_len));
     index_take(&daemon->pendings, &pending->by_number);
     if (pending->previous != NULL) {
         pending->previous->next = pending->next;
@@ -256,12 +257,16 @@ ticket_watch(struct context *context, const struct pending *pending, const struc
     }
 }
 
-/* Answers to the daemon's own ATTACH (DETACH and PING need no look). */
+/* Answers to the daemon's own ATTACH and CHANGES (DETACH and PING need no look). */
 static void
-own_reply(struct daemon *daemon, struct node_link *link, const struct frame *frame)
+own_reply(struct daemon *daemon, struct node_link *link, const struct frame *frame, view body)
 {
     struct context *context;
 
+    if (frame->operation == OPERATION_CHANGES) {
+        feed_answer(daemon, link, frame, body);
+        return;
+    }
     if (frame->operation != OPERATION_ATTACH) {
         return;
     }
@@ -307,7 +312,7 @@ route_reply(struct daemon *daemon, struct node_link *link, const struct frame *f
         return;
     }
     if (frame->request == 0) {
-        own_reply(daemon, link, frame);
+        own_reply(daemon, link, frame, body);
         return;
     }
     pending = pending_find(daemon, link, frame);

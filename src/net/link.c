@@ -238,6 +238,7 @@ link_new(struct loop *loop, int fd, struct tls_context *tls, bool server,
     }
     link->loop = loop;
     link->fd = fd;
+    link->passed = -1;
     link->events = events;
     link->arg = arg;
     link->connecting = !server;
@@ -308,6 +309,12 @@ struct writer *
 link_output(struct link *link)
 {
     return &link->output;
+}
+
+void
+link_pass(struct link *link, int fd)
+{
+    link->passed = fd;
 }
 
 size_t

@@ -37,6 +37,8 @@ void link_free_later(struct link *link);
 
 /* The output buffer: append whole frames, then call link_flush(). */
 struct writer *link_output(struct link *link);
+/* On a Unix socket: this descriptor, which must stay open until then, goes with the next bytes. */
+void link_pass(struct link *link, int fd);
 /* Sends what was appended when the round's events are done. */
 void link_flush(struct link *link);
 /* Bytes that wait to be sent. */

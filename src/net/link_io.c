@@ -28,6 +28,35 @@ static _Atomic size_t input_large;
 
 /* ---- writing ---- */
 
+/* As send(); the descriptor that is to be passed goes with the first byte. */
+static ssize_t
+plain_send(struct link *link, const uint8_t *data, size_t len)
+{
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = { .room = { 0 } };
+    struct iovec part = { (void *)(uintptr_t)data, len };
+    struct msghdr message = { .msg_iov = &part,
+                              .msg_iovlen = 1,
+                              .msg_control = &control,
+                              .msg_controllen = sizeof control };
+    ssize_t sent;
+
+    if (link->passed < 0) {
+        return send(link->fd, data, len, MSG_NOSIGNAL);
+    }
+    control.head.cmsg_level = SOL_SOCKET;
+    control.head.cmsg_type = SCM_RIGHTS;
+    control.head.cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(&control.head), &link->passed, sizeof(int));
+    sent = sendmsg(link->fd, &message, MSG_NOSIGNAL);
+    if (sent > 0) {
+        link->passed = -1;
+    }
+    return sent;
+}
+
 /* Bytes sent, 0 when it would block, -1 after the link went down. */
 static ssize_t
 link_send(struct link *link, const uint8_t *data, size_t len)
@@ -35,7 +64,7 @@ link_send(struct link *link, const uint8_t *data, size_t len)
     char reason[256];
 
     if (link->ssl == NULL) {
-        ssize_t sent = send(link->fd, data, len, MSG_NOSIGNAL);
+        ssize_t sent = plain_send(link, data, len);
 
         if (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
             return 0;

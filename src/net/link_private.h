@@ -30,6 +30,7 @@ struct link {
     uint32_t body_max;
     struct writer output;
     size_t output_sent;
+    int passed;            /* descriptor that goes with the next bytes, -1: none */
     size_t output_high;    /* held from there on; 0: never */
     char name[64];
     bool connecting;

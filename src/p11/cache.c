@@ -4,6 +4,8 @@
  */
 #include "p11/cache.h"
 
+#include "wire/page.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -13,6 +15,7 @@
 struct entry {
     struct key_info info; /* info.handle 0: empty */
     uint32_t session;
+    uint64_t stamp;
 };
 
 struct cache {
@@ -88,7 +91,7 @@ cache_grow(struct cache *cache)
 }
 
 bool
-cache_put(struct cache *cache, const struct key_info *info, uint32_t session)
+cache_put(struct cache *cache, const struct key_info *info, uint64_t stamp, uint32_t session)
 {
     bool done = false;
 
@@ -104,6 +107,7 @@ cache_put(struct cache *cache, const struct key_info *info, uint32_t session)
             entry->session = 0;
         }
         entry->info = *info;
+        entry->stamp = stamp;
         if (session != 0) {
             entry->session = session;
         }
@@ -114,7 +118,7 @@ cache_put(struct cache *cache, const struct key_info *info, uint32_t session)
 }
 
 bool
-cache_get(struct cache *cache, uint32_t handle, struct key_info *ret_info)
+cache_get(struct cache *cache, uint32_t handle, struct key_info *ret_info, uint64_t *ret_stamp)
 {
     bool found = false;
 
@@ -128,6 +132,7 @@ cache_get(struct cache *cache, uint32_t handle, struct key_info *ret_info)
         found = entry->info.handle == handle;
         if (found) {
             *ret_info = entry->info;
+            *ret_stamp = entry->stamp;
         }
     }
     pthread_mutex_unlock(&cache->lock);
@@ -150,6 +155,20 @@ entry_remove(struct cache *cache, size_t hole)
         }
     }
     cache->entries[hole] = (struct entry){ 0 };
+}
+
+void
+cache_doubt(struct cache *cache, uint32_t handle)
+{
+    pthread_mutex_lock(&cache->lock);
+    if (cache->size > 0 && handle != 0) {
+        struct entry *entry = entry_at(cache, handle);
+
+        if (entry->info.handle == handle) {
+            entry->stamp = PAGE_NO_STAMP;
+        }
+    }
+    pthread_mutex_unlock(&cache->lock);
 }
 
 void

@@ -54,7 +54,7 @@ search_page(struct session *session, struct search *search)
         .after = search->after,
         .max = FIND_MAX,
     };
-    uint64_t epoch = atomic_load(&library->epoch);
+    const struct moment before = trip_moment(library);
     struct find_reply reply;
     struct call call;
     CK_RV rv;
@@ -71,7 +71,7 @@ search_page(struct session *session, struct search *search)
         rv = CKR_DEVICE_ERROR;
         goto out;
     }
-    rv = trip_learn(library, epoch, reply.found, 0);
+    rv = trip_learn(library, before, reply.found, 0);
     search->count = 0;
     search->next = 0;
     search->more = reply.more;

@@ -36,7 +36,7 @@ key_make(struct session *session, const struct mechanism *mechanism, view templa
          CK_OBJECT_HANDLE *ret_key)
 {
     struct generate_key_request request = { .mechanism = *mechanism, .template = template };
-    uint64_t epoch = atomic_load(&session->library->epoch);
+    const struct moment before = trip_moment(session->library);
     struct generate_key_reply reply;
     struct call call;
     CK_RV rv = object_place(session, template_is_token(template), &request.handle);
@@ -51,7 +51,7 @@ key_make(struct session *session, const struct mechanism *mechanism, view templa
     if ((rv = trip_send(session->library, session, &call, OPERATION_GENERATE_KEY)) != CKR_OK) {
         goto out;
     }
-    rv = generate_key_reply_read(call.reply, &reply) ? object_made(session, epoch, reply.made, 1)
+    rv = generate_key_reply_read(call.reply, &reply) ? object_made(session, before, reply.made, 1)
                                                      : CKR_DEVICE_ERROR;
     if (rv == CKR_OK) {
         *ret_key = info_array_get(reply.made, 0).handle;
@@ -89,7 +89,7 @@ static CK_RV
 pair_make(struct session *session, struct generate_pair_request *request,
           CK_OBJECT_HANDLE *ret_public, CK_OBJECT_HANDLE *ret_private)
 {
-    uint64_t epoch = atomic_load(&session->library->epoch);
+    const struct moment before = trip_moment(session->library);
     struct generate_pair_reply reply;
     struct call call;
     CK_RV rv;
@@ -109,7 +109,7 @@ pair_make(struct session *session, struct generate_pair_request *request,
         goto out;
     }
     rv = generate_pair_reply_read(call.reply, &reply)
-             ? object_made(session, epoch, reply.made, 2)
+             ? object_made(session, before, reply.made, 2)
              : CKR_DEVICE_ERROR;
     if (rv == CKR_OK) {
         *ret_public = info_array_get(reply.made, 0).handle;

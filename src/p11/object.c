@@ -28,7 +28,7 @@ object_place(struct session *session, bool token, uint32_t *ret_handle)
 }
 
 CK_RV
-object_made(struct session *session, uint64_t epoch, struct info_array made, size_t count)
+object_made(struct session *session, struct moment before, struct info_array made, size_t count)
 {
     if (info_array_count(made) != count) {
         return CKR_DEVICE_ERROR;
@@ -43,14 +43,14 @@ object_made(struct session *session, uint64_t epoch, struct info_array made, siz
             session->remote = true;
         }
     }
-    return trip_learn(session->library, epoch, made, session->number);
+    return trip_learn(session->library, before, made, session->number);
 }
 
 static CK_RV
 create(struct session *session, view template, CK_OBJECT_HANDLE *ret_handle)
 {
     struct object_create_request request = { .template = template };
-    uint64_t epoch = atomic_load(&session->library->epoch);
+    const struct moment before = trip_moment(session->library);
     struct object_create_reply reply;
     struct call call;
     CK_RV rv = object_place(session, template_is_token(template), &request.handle);
@@ -67,7 +67,7 @@ create(struct session *session, view template, CK_OBJECT_HANDLE *ret_handle)
         goto out;
     }
     rv = object_create_reply_read(call.reply, &reply)
-             ? object_made(session, epoch, reply.made, 1)
+             ? object_made(session, before, reply.made, 1)
              : CKR_DEVICE_ERROR;
     if (rv == CKR_OK) {
         *ret_handle = info_array_get(reply.made, 0).handle;
@@ -104,7 +104,7 @@ copy(struct session *session, const struct key_info *source, view template,
      CK_OBJECT_HANDLE *ret_handle)
 {
     struct object_copy_request request = { .object = source->handle, .template = template };
-    uint64_t epoch = atomic_load(&session->library->epoch);
+    const struct moment before = trip_moment(session->library);
     bool token = (source->flags & KEY_FLAG_TOKEN) != 0;
     struct object_copy_reply reply;
     struct call call;
@@ -123,7 +123,7 @@ copy(struct session *session, const struct key_info *source, view template,
     if ((rv = trip_send(session->library, session, &call, OPERATION_OBJECT_COPY)) != CKR_OK) {
         goto out;
     }
-    rv = object_copy_reply_read(call.reply, &reply) ? object_made(session, epoch, reply.made, 1)
+    rv = object_copy_reply_read(call.reply, &reply) ? object_made(session, before, reply.made, 1)
                                                     : CKR_DEVICE_ERROR;
     if (rv == CKR_OK) {
         *ret_handle = info_array_get(reply.made, 0).handle;
@@ -316,7 +316,7 @@ static CK_RV
 attributes_set(struct session *session, uint32_t handle, view changes)
 {
     const struct object_set_request request = { .object = handle, .changes = changes };
-    uint64_t epoch = atomic_load(&session->library->epoch);
+    const struct moment before = trip_moment(session->library);
     struct object_set_reply reply;
     struct call call;
     CK_RV rv;
@@ -329,7 +329,7 @@ attributes_set(struct session *session, uint32_t handle, view changes)
         goto out;
     }
     rv = object_set_reply_read(call.reply, &reply)
-             ? trip_learn(session->library, epoch, reply.changed, 0)
+             ? trip_learn(session->library, before, reply.changed, 0)
              : CKR_DEVICE_ERROR;
 out:
     call_end(&call);

@@ -191,7 +191,7 @@ static void
 key_doubt(struct session *session, const struct task *task, CK_RV rv)
 {
     if (rv == CKR_KEY_HANDLE_INVALID || rv == CKR_KEY_FUNCTION_NOT_PERMITTED) {
-        cache_drop(session->library->cache, task->key.handle);
+        cache_doubt(session->library->cache, task->key.handle);
     }
 }
 

@@ -82,27 +82,14 @@ mechanism_keep(struct task *task, const struct mechanism *taken)
 }
 
 static CK_RV
-key_take(struct session *session, CK_OBJECT_HANDLE handle, bool refresh, struct key_info *ret_key)
+key_take(struct session *session, CK_OBJECT_HANDLE handle, struct key_info *ret_key)
 {
-    CK_RV rv = trip_object(session, handle, refresh, ret_key);
+    CK_RV rv = trip_object(session, handle, true, ret_key);
 
     if (rv == CKR_OBJECT_HANDLE_INVALID) {
         return CKR_KEY_HANDLE_INVALID;
     }
     return rv == CKR_OK && ret_key->key_type == UINT32_MAX ? CKR_KEY_HANDLE_INVALID : rv;
-}
-
-/* A refusal from memory is asked about once more: another process may have changed the key. */
-static CK_RV
-key_judge(struct session *session, struct rules rules, struct task *task, CK_OBJECT_HANDLE handle)
-{
-    struct key_info *key = &task->key;
-    CK_RV rv = key_check(rules, task->row, task->function, key);
-
-    if (rv != CKR_OK && (rv = key_take(session, handle, true, key)) == CKR_OK) {
-        rv = key_check(rules, task->row, task->function, key);
-    }
-    return rv;
 }
 
 /* Which output of the HSM the application asked for by its parameter. */
@@ -134,14 +121,14 @@ task_check(struct session *session, struct task *task, const CK_MECHANISM *mecha
     if (rules_switch_on(rules, SWITCH_login_before_digest) && !session_is_user(session)) {
         return CKR_USER_NOT_LOGGED_IN;
     }
-    if (keyed && (rv = key_take(session, handle, false, &task->key)) != CKR_OK) {
+    if (keyed && (rv = key_take(session, handle, &task->key)) != CKR_OK) {
         return rv;
     }
     rv = params_take(task->row, mechanism, &taken);
     if (rv != CKR_OK) {
         return rv;
     }
-    if (keyed && (rv = key_judge(session, rules, task, handle)) != CKR_OK) {
+    if (keyed && (rv = key_check(rules, task->row, task->function, &task->key)) != CKR_OK) {
         return rv;
     }
     rv = params_check(rules, task->row, task->function, keyed ? &task->key : NULL, &taken);

@@ -48,16 +48,37 @@ trip_send(struct library *library, const struct session *session, struct call *c
     return rv;
 }
 
+struct moment
+trip_moment(const struct library *library)
+{
+    const struct page *page = client_page(library->client);
+
+    return (struct moment){ atomic_load(&library->epoch), page, page_sequence(page) };
+}
+
 /* What no one who is not logged in should see, whatever the HSM thinks. */
 static bool
-is_hidden(const struct library *library, uint64_t epoch, const struct key_info *info)
+is_hidden(const struct library *library, struct moment before, const struct key_info *info)
 {
     return (info->flags & KEY_FLAG_PRIVATE) != 0 &&
-           (atomic_load(&library->login) != LOGIN_USER || atomic_load(&library->epoch) != epoch);
+           (atomic_load(&library->login) != LOGIN_USER ||
+            atomic_load(&library->epoch) != before.epoch);
+}
+
+/* By what the page will show that the information is old: nothing, if something has changed since
+ * the request left. Session objects are this process's own, and nobody else's change is theirs. */
+static uint64_t
+stamp_of(struct moment before, const struct key_info *info)
+{
+    uint64_t stamp = page_stamp(before.page, info->handle);
+    bool own = (info->flags & KEY_FLAG_TOKEN) == 0;
+
+    return own || page_sequence(before.page) == before.sequence ? stamp : PAGE_NO_STAMP;
 }
 
 CK_RV
-trip_learn(struct library *library, uint64_t epoch, struct info_array infos, uint32_t session)
+trip_learn(struct library *library, struct moment before, struct info_array infos,
+           uint32_t session)
 {
     size_t count = info_array_count(infos);
 
@@ -65,8 +86,8 @@ trip_learn(struct library *library, uint64_t epoch, struct info_array infos, uin
         struct key_info info = info_array_get(infos, i);
         bool own = (info.flags & KEY_FLAG_TOKEN) == 0;
 
-        if (!is_hidden(library, epoch, &info) &&
-            !cache_put(library->cache, &info, own ? session : 0)) {
+        if (!is_hidden(library, before, &info) &&
+            !cache_put(library->cache, &info, stamp_of(before, &info), own ? session : 0)) {
             return CKR_HOST_MEMORY;
         }
     }
@@ -75,11 +96,11 @@ trip_learn(struct library *library, uint64_t epoch, struct info_array infos, uin
 
 /* The object with just this handle: the first one above the handle before it. */
 static CK_RV
-object_ask(struct session *session, uint32_t handle, struct key_info *ret_info)
+object_ask(struct session *session, uint32_t handle, struct moment before,
+           struct key_info *ret_info)
 {
     struct library *library = session->library;
     const struct find_request request = { .after = handle - 1, .max = 1 };
-    uint64_t epoch = atomic_load(&library->epoch);
     struct find_reply reply;
     struct call call;
     CK_RV rv;
@@ -99,7 +120,7 @@ object_ask(struct session *session, uint32_t handle, struct key_info *ret_info)
     if (info_array_count(reply.found) == 1) {
         struct key_info info = info_array_get(reply.found, 0);
 
-        if (info.handle == handle && !is_hidden(library, epoch, &info)) {
+        if (info.handle == handle && !is_hidden(library, before, &info)) {
             *ret_info = info;
             rv = CKR_OK;
         }
@@ -109,26 +130,39 @@ out:
     return rv;
 }
 
+/* Is what has this stamp still so? */
+static bool
+is_so(const struct library *library, uint32_t handle, uint64_t stamp)
+{
+    const struct page *page = client_page(library->client);
+
+    return stamp != PAGE_NO_STAMP && page_stamp(page, handle) == stamp &&
+           page_is_valid(page, client_clock());
+}
+
 CK_RV
-trip_object(struct session *session, CK_OBJECT_HANDLE handle, bool refresh,
-               struct key_info *ret_info)
+trip_object(struct session *session, CK_OBJECT_HANDLE handle, bool exact,
+            struct key_info *ret_info)
 {
     struct library *library = session->library;
+    const struct moment before = trip_moment(library);
     struct key_info info;
     struct rules rules;
+    uint64_t stamp;
     bool known;
     CK_RV rv;
 
     if (handle == CK_INVALID_HANDLE || handle > UINT32_MAX) {
         return CKR_OBJECT_HANDLE_INVALID;
     }
-    known = cache_get(library->cache, (uint32_t)handle, &info);
-    if (known && !refresh) {
+    known = cache_get(library->cache, (uint32_t)handle, &info, &stamp);
+    if (known && (!exact || is_so(library, (uint32_t)handle, stamp))) {
         *ret_info = info;
         return CKR_OK;
     }
+    stamp = page_stamp(before.page, (uint32_t)handle);
     if ((rv = library_rules(library, &rules)) != CKR_OK ||
-        (rv = object_ask(session, (uint32_t)handle, &info)) != CKR_OK) {
+        (rv = object_ask(session, (uint32_t)handle, before, &info)) != CKR_OK) {
         if (rv == CKR_OBJECT_HANDLE_INVALID) {
             cache_drop(library->cache, (uint32_t)handle);
         }
@@ -140,7 +174,7 @@ trip_object(struct session *session, CK_OBJECT_HANDLE handle, bool refresh,
         !rules_switch_on(rules, SWITCH_handles_from_outside)) {
         return CKR_OBJECT_HANDLE_INVALID;
     }
-    if (!cache_put(library->cache, &info, 0)) {
+    if (!cache_put(library->cache, &info, stamp, 0)) {
         return CKR_HOST_MEMORY;
     }
     *ret_info = info;

@@ -19,20 +19,27 @@ MUST_USE CK_RV trip_begin(struct library *library, struct call *call);
 MUST_USE CK_RV trip_send(struct library *library, const struct session *session,
                             struct call *call, enum operation operation);
 
+/* How things stood before a request left, for what its reply teaches. */
+struct moment {
+    uint64_t epoch;          /* of the library */
+    const struct page *page; /* the daemon's change page */
+    uint64_t sequence;       /* of that page */
+};
+struct moment trip_moment(const struct library *library);
+
 /*
- * Remembers what a reply told about objects. epoch is library->epoch from before the request:
- * after a logout meanwhile, private objects are passed over. session: of new session objects,
- * else 0.
+ * Remembers what a reply told about objects. After a logout since the moment before the request,
+ * private objects are passed over. session: of new session objects, else 0.
  */
-MUST_USE CK_RV trip_learn(struct library *library, uint64_t epoch, struct info_array infos,
-                             uint32_t session);
+MUST_USE CK_RV trip_learn(struct library *library, struct moment before, struct info_array infos,
+                          uint32_t session);
 
 /*
  * The object that an application's handle names, from the cache or with one FIND.
- * CKR_OBJECT_HANDLE_INVALID when there is none that this process may use. refresh: ask the
- * HSM even if the cache knows.
+ * CKR_OBJECT_HANDLE_INVALID when there is none that this process may use. exact: as it is now,
+ * so what the cache knows counts only while the change page says that it is still so.
  */
-MUST_USE CK_RV trip_object(struct session *session, CK_OBJECT_HANDLE handle, bool refresh,
-                              struct key_info *ret_info);
+MUST_USE CK_RV trip_object(struct session *session, CK_OBJECT_HANDLE handle, bool exact,
+                           struct key_info *ret_info);
 
 #endif

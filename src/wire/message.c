@@ -13,10 +13,10 @@
 #define AUDIT_no false
 #define AUDIT_yes true
 
-/* { OPERATION_SIGN, "SIGN", ACCESS_cu, PORTS_client, REPEAT_repeat, OPERATION_WORK_key, true } */
-#define OPERATION(name, number, access, ports, repeat, work, audit) \
+/* { OPERATION_SIGN, "SIGN", ACCESS_cu, PORTS_client, REPEAT_repeat, OPERATION_WORK_key, true, CHANGES_none } */
+#define OPERATION(name, number, access, ports, repeat, work, audit, changes) \
     { OPERATION_##name, #name, ACCESS_##access, PORTS_##ports, REPEAT_##repeat, \
-      OPERATION_WORK_##work, AUDIT_##audit },
+      OPERATION_WORK_##work, AUDIT_##audit, CHANGES_##changes },
 static const struct operation_row rows[] = {
 #include "wire/operations.def"
 };
@@ -25,12 +25,13 @@ static const struct operation_row rows[] = {
 /* Where the row of a number is: [52] = ROW_SIGN, which counts from 1. */
 enum {
     ROW_NONE,
-#define OPERATION(name, number, access, ports, repeat, work, audit) ROW_##name,
+#define OPERATION(name, number, access, ports, repeat, work, audit, changes) ROW_##name,
 #include "wire/operations.def"
 #undef OPERATION
 };
 static const uint8_t row_of[] = {
-#define OPERATION(name, number, access, ports, repeat, work, audit) [number] = ROW_##name,
+#define OPERATION(name, number, access, ports, repeat, work, audit, changes) \
+    [number] = ROW_##name,
 #include "wire/operations.def"
 #undef OPERATION
 };
@@ -124,6 +125,18 @@ static bool
 read_form_u32(struct reader *r, uint32_t *ret_value)
 {
     return read_u32(r, ret_value);
+}
+
+static void
+write_form_u64(struct writer *w, const uint64_t *value)
+{
+    write_u64(w, *value);
+}
+
+static bool
+read_form_u64(struct reader *r, uint64_t *ret_value)
+{
+    return read_u64(r, ret_value);
 }
 
 static void

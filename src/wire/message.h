@@ -80,7 +80,8 @@ struct user_array {
 /* Operations, rows of operations.def: OPERATION_SIGN is 52. */
 enum operation {
     OPERATION_NONE = 0,
-#define OPERATION(name, number, access, ports, repeat, work, audit) OPERATION_##name = (number),
+#define OPERATION(name, number, access, ports, repeat, work, audit, changes) \
+    OPERATION_##name = (number),
 #include "wire/operations.def"
 #undef OPERATION
 };
@@ -90,6 +91,7 @@ enum ports { PORTS_unix = 1, PORTS_client = 2, PORTS_manage = 4, PORTS_both = 6 
 enum repeat { REPEAT_repeat, REPEAT_once, REPEAT_bound };
 enum operation_work { OPERATION_WORK_inline, OPERATION_WORK_slow, OPERATION_WORK_store,
                       OPERATION_WORK_key };
+enum operation_changes { CHANGES_none, CHANGES_object, CHANGES_all };
 
 struct operation_row {
     enum operation operation;
@@ -99,6 +101,7 @@ struct operation_row {
     enum repeat repeat;
     enum operation_work work;
     bool audited;
+    enum operation_changes changes;
 };
 
 /* NULL when there is no such operation. */

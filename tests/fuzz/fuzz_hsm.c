@@ -154,6 +154,7 @@ take_u8(struct play *p)
 }
 
 #define take_u32 take_number
+#define take_u64 take_number
 
 static bool
 take_flag(struct play *p)

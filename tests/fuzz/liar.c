@@ -9,12 +9,16 @@
 #include "api/connection.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/lies.h"
+#include "wire/page.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #define FD_FIRST 1000000 /* numbers that are no files */
 #define LINES 70
@@ -372,6 +376,57 @@ __wrap_recv(int fd, void *out, size_t size, int flags)
         line->at += len;
     }
     return (ssize_t)len;
+}
+
+/* A page that changes as the fuzzer likes; memory that is none; and what is no memory. */
+static int
+some_descriptor(void)
+{
+    static int page_fd = -1, short_fd = -1;
+    static struct page *page;
+    uint8_t b = liar_u8();
+
+    if (page_fd < 0) {
+        page_fd = memfd_create("page", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        short_fd = memfd_create("short", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        HOLDS(ftruncate(page_fd, sizeof *page) == 0 && ftruncate(short_fd, 100) == 0);
+        page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED, page_fd, 0);
+        HOLDS(page != MAP_FAILED && fcntl(page_fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0 &&
+              fcntl(short_fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0);
+        page_init(page, 1);
+    }
+    if (b < 0xc0) {
+        page_extend(page, b < 0x80 ? UINT64_MAX : b);
+        if ((b & 7) == 0) {
+            page_change_all(page);
+        }
+        return dup(page_fd);
+    }
+    return b < 0xe0 ? dup(short_fd) : open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
+ssize_t
+__wrap_recvmsg(int fd, struct msghdr *message, int flags)
+{
+    struct cmsghdr *head = message->msg_control;
+    ssize_t got;
+
+    HOLDS(message->msg_iovlen == 1 && (flags & MSG_CMSG_CLOEXEC) != 0);
+    got = __wrap_recv(fd, message->msg_iov[0].iov_base, message->msg_iov[0].iov_len, flags);
+    if (got > 0 && message->msg_controllen >= CMSG_LEN(sizeof(int)) && liar_u8() < 0x80) {
+        int passed = some_descriptor();
+
+        HOLDS(passed >= 0);
+        head->cmsg_level = SOL_SOCKET;
+        head->cmsg_type = SCM_RIGHTS;
+        head->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(head), &passed, sizeof passed);
+        message->msg_controllen = CMSG_LEN(sizeof(int));
+    } else {
+        message->msg_controllen = 0;
+    }
+    return got;
 }
 
 int __wrap_poll(struct pollfd *entries, nfds_t count, int timeout);

@@ -207,6 +207,7 @@ hello_lie(const struct hello_request *q, struct hello_reply *m, struct writer *r
 {
     UNUSED(room);
     m->version = some_number(q->version);
+    m->page = q->page && liar_u8() < 0xe0;
 }
 
 static void

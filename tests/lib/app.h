@@ -56,6 +56,7 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(ATTACH, attach)                   \
     ROW(DETACH, detach)                   \
     ROW(PING, ping)                       \
+    ROW(CHANGES, changes)                 \
     ROW(TOKEN, token)                     \
     ROW(LOGIN, login)                     \
     ROW(LOGOUT, logout)                   \

@@ -1,13 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * An application that does what it is told, a word on each line of standard input, and answers with
- * the return code in hexadecimal: login, logout, use (random bytes, which want a login in azure).
+ * the return code in hexadecimal: login, logout, use (random bytes, which want a login in azure),
+ * make (a key), init (C_SignInit with that key).
  *
  *   asked MODULE
  */
 #include "p11.h"
 
 static CK_SESSION_HANDLE session;
+static CK_OBJECT_HANDLE key;
+
+static CK_RV
+make(void)
+{
+    CK_MECHANISM mechanism = { CKM_GENERIC_SECRET_KEY_GEN, NULL, 0 };
+    CK_ULONG len = 32;
+    CK_ATTRIBUTE template[] = { ATTR(CKA_VALUE_LEN, len), ATTR(CKA_SIGN, yes) };
+
+    return p11->C_GenerateKey(session, &mechanism, template, COUNT(template), &key);
+}
+
+static CK_RV
+init(void)
+{
+    CK_MECHANISM mechanism = { CKM_SHA256_HMAC, NULL, 0 };
+    CK_BYTE mac[32];
+    CK_ULONG len = sizeof mac;
+    CK_RV rv = p11->C_SignInit(session, &mechanism, key);
+
+    return rv == CKR_OK ? p11->C_Sign(session, mac, 0, mac, &len) : rv;
+}
 
 static CK_RV
 obey(const char *word)
@@ -22,6 +45,12 @@ obey(const char *word)
     }
     if (strcmp(word, "use") == 0) {
         return p11->C_GenerateRandom(session, &byte, 1);
+    }
+    if (strcmp(word, "make") == 0) {
+        return make();
+    }
+    if (strcmp(word, "init") == 0) {
+        return init();
     }
     die("what is %s?", word);
 }

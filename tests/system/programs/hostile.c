@@ -133,14 +133,14 @@ something_good(uint8_t out[128])
         memcpy(out, hello, sizeof hello);
         return 128;
     }
-    put_u32(out, 33); /* body */
+    put_u32(out, 34); /* body */
     out[4] = 1;       /* HELLO */
     out[24] = 1;      /* request */
     put_u32(out + HEADER, 1);
     put_u32(out + HEADER + 4, 16);
     put_u32(out + HEADER + 8, (uint32_t)getpid());
     put_u32(out + HEADER + 12, ++number);
-    return HEADER + 33;
+    return HEADER + 34;
 }
 
 static void

@@ -131,7 +131,9 @@ answer(struct fake *fake, int fd)
     }
     writer_init(&reply, FRAME_MAX);
     if (frame.operation == OPERATION_HELLO) {
-        const struct hello_reply hello = { manner == MANNER_OTHER_VERSION ? 9 : FRAME_VERSION };
+        const struct hello_reply hello = {
+            .version = manner == MANNER_OTHER_VERSION ? 9 : FRAME_VERSION
+        };
         size_t start = frame_begin(&reply);
         struct frame turned = { .operation = frame.operation, .flags = FRAME_REPLY,
                                 .request = frame.request };

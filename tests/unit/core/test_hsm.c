@@ -23,6 +23,7 @@ static const struct right {
     /*                                azure: none CU CO  standard: none CU CO  ports */
     { OPERATION_DETACH,         { true,  true,  true  }, { true,  true,  true  }, true,  true  },
     { OPERATION_PING,           { true,  true,  true  }, { true,  true,  true  }, true,  true  },
+    { OPERATION_CHANGES,        { true,  true,  true  }, { true,  true,  true  }, true,  true  },
     { OPERATION_TOKEN,          { true,  true,  true  }, { true,  true,  true  }, true,  true  },
     { OPERATION_LOGIN,          { true,  true,  true  }, { true,  true,  true  }, true,  true  },
     { OPERATION_LOGOUT,         { false, true,  true  }, { false, true,  true  }, true,  true  },

@@ -49,6 +49,11 @@ struct fake_node {
     size_t seen_count;
     char ticket[64]; /* of the last ATTACH */
     unsigned port;
+    uint64_t boot;     /* CHANGES: */
+    uint64_t sequence;
+    uint32_t changed;  /* by the last change */
+    size_t asked;
+    bool tells_nothing;
 };
 
 static void
@@ -63,6 +68,33 @@ node_end(struct fake_node *node, struct link *link)
     link_free(link);
 }
 
+/* Answers CHANGES, unless the node is to say nothing of them. */
+static void
+node_tell(struct fake_node *node, struct link *link, const struct frame *frame, view body)
+{
+    struct changes_request m;
+    struct changes_reply reply = { .boot = node->boot, .sequence = node->sequence };
+    struct writer handles, out;
+
+    assert_true(changes_request_read(body, &m));
+    node->asked++;
+    if (node->tells_nothing) {
+        return;
+    }
+    writer_init(&handles, 64);
+    writer_init(&out, 256);
+    reply.all = m.boot != node->boot;
+    if (!reply.all && m.since < node->sequence) {
+        number_write(&handles, node->changed);
+    }
+    reply.handles.bytes = writer_view(&handles);
+    changes_reply_write(&out, &reply);
+    frame_reply(link_output(link), frame, CKR_OK, 0, writer_view(&out));
+    link_flush(link);
+    writer_clear(&handles);
+    writer_clear(&out);
+}
+
 static void
 node_frame(void *arg, struct link *link, const struct frame *frame, view body)
 {
@@ -72,6 +104,10 @@ node_frame(void *arg, struct link *link, const struct frame *frame, view body)
     if (frame->operation == OPERATION_PING) {
         frame_reply(link_output(link), frame, CKR_OK, 0, VIEW_EMPTY);
         link_flush(link);
+        return;
+    }
+    if (frame->operation == OPERATION_CHANGES) {
+        node_tell(node, link, frame, body);
         return;
     }
     if (node->seen_count < SEEN_MAX) {
@@ -252,6 +288,9 @@ setup(void **state)
         .name = "hsm1", .hostname = "127.0.0.1", .client_port = f->node.port, .enable = true
     };
     daemon->unreachable_since = daemon_now();
+    f->node.boot = 5;
+    page_open(daemon);
+    assert_non_null(daemon->page);
     f->ping = timer_new(daemon->loop, 250, true, node_ping, daemon);
     f->check = timer_new(daemon->loop, 20, true, on_check, daemon);
     node_start(daemon);
@@ -276,6 +315,7 @@ teardown(void **state)
         link_free(f->apps[i].link);
     }
     node_kill(&f->node);
+    page_close(daemon);
     tls_context_free(f->node.tls);
     tls_context_free(daemon->tls);
     timer_free(f->ping);
@@ -458,6 +498,112 @@ what_is_no_applications_business_is_refused(void **state)
     assert_true(answered(f, app, 6));
     assert_int_equal(app->last.code, CKR_FUNCTION_NOT_SUPPORTED);
     assert_int_equal(f->node.seen_count, 0);
+}
+
+/* ---- the change page ---- */
+
+static bool
+page_is_good(void *arg)
+{
+    return page_is_valid(((struct fixture *)arg)->daemon.page, daemon_now());
+}
+
+static bool
+page_is_out(void *arg)
+{
+    return !page_is_good(arg);
+}
+
+static bool
+node_was_asked(void *arg)
+{
+    return ((struct fixture *)arg)->node.asked >= wanted;
+}
+
+static void
+a_node_feeds_the_page(void **state)
+{
+    struct fixture *f = *state;
+    struct page *page = f->daemon.page;
+    uint64_t one, other;
+
+    assert_true(loop_until(f->daemon.loop, page_is_good, f, LIMIT_MS));
+    one = page_stamp(page, 0x40001);
+    other = page_stamp(page, 0x40002);
+    f->node.changed = 0x40001;
+    f->node.sequence = 1;
+    wanted = f->node.asked + 3;
+    assert_true(loop_until(f->daemon.loop, node_was_asked, f, LIMIT_MS));
+    assert_int_not_equal(page_stamp(page, 0x40001), one);
+    assert_int_equal(page_stamp(page, 0x40002), other);
+
+    /* Another node, or the same one started again. */
+    f->node.boot = 6;
+    wanted = f->node.asked + 3;
+    assert_true(loop_until(f->daemon.loop, node_was_asked, f, LIMIT_MS));
+    assert_int_not_equal(page_stamp(page, 0x40002), other);
+}
+
+static void
+a_node_that_tells_nothing_lets_the_page_run_out(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(loop_until(f->daemon.loop, page_is_good, f, LIMIT_MS));
+    f->node.tells_nothing = true;
+    assert_true(loop_until(f->daemon.loop, page_is_out, f, LIMIT_MS));
+    /* The next link is asked afresh. */
+    f->node.tells_nothing = false;
+    node_kill(&f->node);
+    node_begin(&f->node);
+    assert_true(loop_until(f->daemon.loop, page_is_good, f, LIMIT_MS));
+}
+
+static void
+a_lost_node_ends_the_page_at_once(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(loop_until(f->daemon.loop, page_is_good, f, LIMIT_MS));
+    node_kill(&f->node);
+    assert_true(loop_until(f->daemon.loop, page_is_out, f, 500));
+}
+
+static void
+what_an_application_changes_is_shown_before_its_answer(void **state)
+{
+    static const enum operation changing[] = { OPERATION_OBJECT_SET, OPERATION_OBJECT_DESTROY };
+    struct fixture *f = *state;
+    struct page *page = f->daemon.page;
+    struct app *app = app_begin(f, 0, KEY);
+    uint64_t stamp, other = page_stamp(page, 0x40002);
+
+    assert_true(loop_until(f->daemon.loop, page_is_good, f, LIMIT_MS));
+    other = page_stamp(page, 0x40002);
+    for (size_t i = 0; i < ARRAY_COUNT(changing); i++) {
+        stamp = page_stamp(page, 0x40001);
+        app_send(app, changing[i], 2 + i, VIEW_TEXT("\x01\0\x04\0rest"));
+        assert_true(answered(f, app, 2 + i));
+        assert_int_not_equal(page_stamp(page, 0x40001), stamp);
+    }
+    stamp = page_stamp(page, 0x40001);
+    app_send(app, OPERATION_OBJECT_GET, 4, VIEW_TEXT("\x01\0\x04\0"));
+    assert_true(answered(f, app, 4));
+    assert_int_equal(page_stamp(page, 0x40001), stamp);
+    assert_int_equal(page_stamp(page, 0x40002), other);
+    /* A request without a handle in it can only be about all. */
+    app_send(app, OPERATION_OBJECT_SET, 5, VIEW_TEXT("\x01"));
+    assert_true(answered(f, app, 5));
+    assert_int_not_equal(page_stamp(page, 0x40002), other);
+    /* And one whose outcome nobody knows counts as done. */
+    stamp = page_stamp(page, 0x40001);
+    f->node.manner = SILENT;
+    app_send(app, OPERATION_OBJECT_SET, 6, VIEW_TEXT("\x01\0\x04\0"));
+    assert_true(node_saw(f, 6)); /* with ATTACH */
+    clock_ahead += REQUEST_MS + 1;
+    assert_true(answered(f, app, 6));
+    assert_int_equal(app->last.code, CKR_DEVICE_ERROR);
+    assert_int_not_equal(page_stamp(page, 0x40001), stamp);
 }
 
 /* ---- contexts ---- */
@@ -936,6 +1082,10 @@ main(void)
         TEST(a_request_is_attached_and_answered),
         TEST(many_requests_of_many_contexts_find_their_way),
         TEST(what_is_no_applications_business_is_refused),
+        TEST(a_node_feeds_the_page),
+        TEST(a_node_that_tells_nothing_lets_the_page_run_out),
+        TEST(a_lost_node_ends_the_page_at_once),
+        TEST(what_an_application_changes_is_shown_before_its_answer),
         TEST(a_connection_has_to_say_hello),
         TEST(hello_has_little_room_and_little_time),
         TEST(another_uid_is_refused_with_the_right_key),

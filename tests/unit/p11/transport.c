@@ -34,11 +34,42 @@ static _Atomic unsigned fail_operation;
 static _Atomic CK_RV fail_code;
 static _Atomic(struct client *) clients[CLIENTS];
 static bool refuses;
+static struct page page;
+static enum operation during;
+static void (*during_act)(struct page *);
 
 void
 transport_use(struct hsm *const *which)
 {
     hsm = which;
+    page_init(&page, 1);
+    page_extend(&page, UINT64_MAX);
+}
+
+void
+transport_during(enum operation operation, void (*act)(struct page *))
+{
+    during = operation;
+    during_act = act;
+}
+
+struct page *
+transport_page(void)
+{
+    return &page;
+}
+
+const struct page *
+client_page(const struct client *client)
+{
+    UNUSED(client);
+    return &page;
+}
+
+uint64_t
+client_clock(void)
+{
+    return 1;
 }
 
 unsigned
@@ -267,6 +298,12 @@ call_send(struct call *call, enum operation operation, uint32_t session, uint16_
         return atomic_load(&fail_code);
     }
     rv = exchange(call->client, operation, session, flags, writer_view(call->body), reply);
+    if (operation_row((uint16_t)operation)->changes == CHANGES_object) {
+        page_change(&page, load_u32(call->body->data)); /* as the daemon does */
+    }
+    if (operation == during) {
+        during_act(&page);
+    }
     if (rv == CKR_OK || rv == CKR_BUFFER_TOO_SMALL) {
         call->reply = view_slice(writer_view(reply), FRAME_HEADER_LEN, FRAME_BODY_MAX);
         if (rv == CKR_OK && operation == OPERATION_LOGIN) {

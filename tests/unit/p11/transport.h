@@ -24,6 +24,11 @@ void transport_refuse(bool refuse);
 void transport_fail(enum operation operation, CK_RV code);
 /* All contexts lose their login and objects, as when a node that knew them is gone. */
 void transport_lose_contexts(void);
+/* The change page of all clients. It is valid unless a test says otherwise, and shows what a test
+ * writes there. */
+struct page *transport_page(void);
+/* Before a reply of that operation arrives, this happens to the page. */
+void transport_during(enum operation operation, void (*act)(struct page *page));
 /* The same, but the login is brought back by its ticket, as after a restart. */
 void transport_restart(void);
 

@@ -24,6 +24,12 @@ sample_u8(uint8_t *value)
 }
 
 static void
+sample_u64(uint64_t *value)
+{
+    *value = 0x123456789abcdef0u;
+}
+
+static void
 sample_u32(uint32_t *value)
 {
     *value = 0x89abcdefu;
@@ -378,7 +384,7 @@ static void
 hello_is_these_bytes(void **state)
 {
     struct hello_request m = { 1, VIEW_TEXT("0123456789abcdef"), 0x1234, INTERFACE_API,
-                               VIEW_TEXT("tk") };
+                               VIEW_TEXT("tk"), true };
     struct writer w;
 
     UNUSED(state);
@@ -389,7 +395,8 @@ hello_is_these_bytes(void **state)
                                                    "0123456789abcdef"
                                                    "\x34\x12\0\0"
                                                    "\x01"
-                                                   "\x02\0\0\0tk")));
+                                                   "\x02\0\0\0tk"
+                                                   "\x01")));
     writer_clear(&w);
 }
 
