@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define SAID_MAX 10u
+#define STRANGERS_PER_CHECK 64u
 
 bool
 daemon_may_say(struct daemon *daemon)
@@ -152,14 +153,15 @@ peers_clear(struct daemon *daemon)
     }
 }
 
-/* Strangers stand in the order of their coming. */
+/* Strangers stand in the order of their coming. Not all of thousands go at once, for others wait. */
 void
 peers_check(struct daemon *daemon)
 {
     uint64_t now = daemon_now();
 
-    while (daemon->strangers.first != NULL &&
-           now - daemon->strangers.first->since > STRANGER_MS) {
+    for (unsigned i = 0; i < STRANGERS_PER_CHECK && daemon->strangers.first != NULL &&
+                         now - daemon->strangers.first->since > STRANGER_MS;
+         i++) {
         if (daemon_may_say(daemon)) {
             log_wrn("pid %u: a connection that did not say who it is",
                     daemon->strangers.first->pid);

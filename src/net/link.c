@@ -10,13 +10,18 @@
 #include <errno.h>
 #include <netdb.h>
 #include <openssl/err.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define OUTPUT_MAX (64u * 1024u * 1024u)
+#define RECORD_HEAD_LEN 5
+#define RECORD_HANDSHAKE 22
+#define RECORD_MAX (RECORD_HEAD_LEN + 16384)
 #define HANDSHAKE_MS 5000u
 #define LINGER_MS 1000u
 
@@ -105,6 +110,70 @@ link_want(struct link *link, bool write)
     }
 }
 
+/* The kernel wakes us when so many bytes are there, or no more can come. */
+static void
+link_await(struct link *link, int bytes)
+{
+    if (setsockopt(link->fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes) != 0) {
+        link_fail(link, strerror(errno));
+        return;
+    }
+    link->awaited = bytes;
+    link_want(link, false);
+}
+
+static bool
+link_is_left(const struct link *link)
+{
+    struct pollfd look = { .fd = link->fd, .events = POLLRDHUP };
+
+    return poll(&look, 1, 0) > 0;
+}
+
+/*
+ * A server's TLS state, some 40 KiB, is made when the client's first record is there (RFC 8446,
+ * 5.1: type, version, length, fragment): who says less, or slowly, costs a descriptor. True when
+ * the handshake can begin.
+ */
+static bool
+link_hears_hello(struct link *link)
+{
+    uint8_t head[RECORD_HEAD_LEN];
+    ssize_t got = recv(link->fd, head, sizeof head, MSG_PEEK);
+    int there = 0, need = RECORD_HEAD_LEN;
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        link_await(link, RECORD_HEAD_LEN);
+        return false;
+    }
+    if (got > 0 && head[0] != RECORD_HANDSHAKE) {
+        link_fail(link, "not a TLS handshake");
+        return false;
+    }
+    if (got == RECORD_HEAD_LEN) {
+        need += head[3] << 8 | head[4];
+    }
+    if (got <= 0 || need > RECORD_MAX || ioctl(link->fd, FIONREAD, &there) != 0) {
+        link_fail(link, got == 0 ? "closed by the peer" : "not a TLS handshake");
+        return false;
+    }
+    if (there < need && there >= link->awaited) {
+        link_await(link, need);
+        return false;
+    }
+    if (there < need && link_is_left(link)) {
+        link_fail(link, "closed by the peer");
+        return false;
+    }
+    /* Or this kind of socket does not wait for so many; then OpenSSL does. */
+    link_await(link, 1);
+    link->ssl = tls_connection(link->tls, link->fd, true);
+    if (link->ssl == NULL) {
+        link_fail(link, "no memory for a handshake");
+    }
+    return link->ssl != NULL;
+}
+
 /* False after the link went down. */
 static bool
 link_handshake(struct link *link)
@@ -121,6 +190,9 @@ link_handshake(struct link *link)
             return false;
         }
         link->connecting = false;
+    }
+    if (link->tls != NULL && link->ssl == NULL && !link_hears_hello(link)) {
+        return !link_is_over(link);
     }
     if (link->ssl != NULL) {
         errno = 0;
@@ -178,6 +250,39 @@ link_work(struct link *link)
     link_leave(link);
 }
 
+/* Who has not sent one whole frame yet waits for those who have. */
+static bool
+link_waits(struct link *link)
+{
+    if (link->frames > 0) {
+        return false;
+    }
+    event_del(link->readable);
+    event_del(link->writable);
+    loop_chore(link->loop, &link->chore);
+    return true;
+}
+
+static void
+on_chore(void *arg)
+{
+    struct link *link = arg;
+
+    if (link_is_over(link)) {
+        return;
+    }
+    if (link->late) {
+        link->busy++;
+        link_fail(link, "the handshake took too long");
+        link_leave(link);
+        return;
+    }
+    link->busy++;
+    link_want(link, link_backlog(link) > 0);
+    link_work(link);
+    link_leave(link);
+}
+
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -185,7 +290,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 
     UNUSED(fd);
     UNUSED(what);
-    if (!link_is_over(link)) {
+    if (!link_is_over(link) && !link_waits(link)) {
         link_work(link);
     }
 }
@@ -201,7 +306,9 @@ on_writable(evutil_socket_t fd, short what, void *arg)
         return;
     }
     if (!link->up) {
-        link_work(link);
+        if (!link_waits(link)) {
+            link_work(link);
+        }
         return;
     }
     link->busy++;
@@ -214,12 +321,13 @@ on_limit(void *arg)
 {
     struct link *link = arg;
 
-    link->busy++;
-    if (link->lingering) {
-        link_free(link);
-    } else {
-        link_fail(link, "the handshake took too long");
+    if (!link->lingering) {
+        link->late = true;
+        loop_chore(link->loop, &link->chore);
+        return;
     }
+    link->busy++;
+    link_free(link);
     link_leave(link);
 }
 
@@ -239,6 +347,8 @@ link_new(struct loop *loop, int fd, struct tls_context *tls, bool server,
     link->loop = loop;
     link->fd = fd;
     link->passed = -1;
+    link->chore.call = on_chore;
+    link->chore.arg = link;
     link->events = events;
     link->arg = arg;
     link->connecting = !server;
@@ -247,13 +357,13 @@ link_new(struct loop *loop, int fd, struct tls_context *tls, bool server,
     writer_init(&link->output, OUTPUT_MAX);
     if (tls != NULL) {
         link->tls = tls_context_ref(tls);
-        link->ssl = tls_connection(tls, fd, server);
+        link->ssl = server ? NULL : tls_connection(tls, fd, false);
     }
     link->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, link);
     link->writable = event_new(base, fd, EV_WRITE | EV_PERSIST, on_writable, link);
     link->flush = event_new(base, -1, 0, on_flush, link);
     link->limit = timer_new(loop, HANDSHAKE_MS, false, on_limit, link);
-    if ((tls != NULL && link->ssl == NULL) || link->readable == NULL || link->writable == NULL ||
+    if ((tls != NULL && !server && link->ssl == NULL) || link->readable == NULL || link->writable == NULL ||
         link->flush == NULL || link->limit == NULL) {
         link_destroy(link);
         return NULL;
@@ -280,6 +390,7 @@ link_free(struct link *link)
     event_del(link->readable);
     event_del(link->writable);
     event_del(link->flush);
+    loop_chore_drop(link->loop, &link->chore);
     timer_free(link->patience);
     link->patience = NULL;
     if (link->busy == 0) {

@@ -15,7 +15,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* The usual largest frame, 64 KiB of data and what belongs to it, has room from the start. */
+/* Who has sent no frame yet gets little; then the usual largest one, 64 KiB of data and what
+ * belongs to it, has room at once. */
+#define INPUT_NEW 1024u
 #define INPUT_FIRST (FRAME_DATA_MAX + 4096u)
 #define INPUT_MAX (2u * FRAME_MAX)
 /* What all inputs together may have beyond their first size. */
@@ -180,7 +182,7 @@ link_input_free(struct link *link)
 static bool
 input_room(struct link *link)
 {
-    size_t size = link->input_size == 0 ? INPUT_FIRST : link->input_size * 2;
+    size_t size = link->input_size * 2;
     size_t larger;
     uint8_t *input;
 
@@ -190,8 +192,11 @@ input_room(struct link *link)
     if (link->input_size >= INPUT_MAX) {
         return false;
     }
+    if (link->input_size < INPUT_FIRST) {
+        size = link->input_size == 0 && link->frames == 0 ? INPUT_NEW : INPUT_FIRST;
+    }
     size = size_min(size, INPUT_MAX);
-    larger = link->input_size == 0 ? 0 : size - link->input_size;
+    larger = size > INPUT_FIRST ? size - link->input_size : 0;
     if (atomic_fetch_add(&input_large, larger) + larger > INPUT_LARGE_MAX ||
         (input = malloc(size)) == NULL) {
         atomic_fetch_sub(&input_large, larger);

@@ -21,13 +21,15 @@
 #include <unistd.h>
 
 #define BACKLOG 1024
-#define ACCEPTS_PER_ROUND 64
+/* So many connections at a time are enough work: the next ones after a pause. */
+#define ACCEPTS_PER_ROUND 8
+#define ACCEPTS_PAUSE_MS 1u
 #define FULL_PAUSE_MS 100u
 
 struct listener {
     struct loop *loop;
     struct event *event;
-    struct timer *pause; /* runs while no connection can be taken */
+    struct timer *pause; /* runs while no connection is taken */
     bool full;           /* and said so */
     int fd;
     bool tcp;
@@ -54,20 +56,25 @@ on_pause_over(void *arg)
     event_add(listener->event, NULL);
 }
 
+static void
+listener_pause(struct listener *listener, unsigned ms)
+{
+    listener->pause = timer_new(listener->loop, ms, false, on_pause_over, listener);
+    if (listener->pause != NULL) {
+        event_del(listener->event);
+    }
+}
+
 /* Out of descriptors or memory: the connection waits in the kernel's queue, and would wake us
  * again at once. */
 static void
-listener_pause(struct listener *listener, int error)
+listener_full(struct listener *listener, int error)
 {
     if (!listener->full) {
         log_wrn("no connection can be taken at the moment: %s", strerror(error));
         listener->full = true;
     }
-    listener->pause =
-        timer_new(listener->loop, FULL_PAUSE_MS, false, on_pause_over, listener);
-    if (listener->pause != NULL) {
-        event_del(listener->event);
-    }
+    listener_pause(listener, FULL_PAUSE_MS);
 }
 
 static void
@@ -81,7 +88,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 
         if (peer < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-                listener_pause(listener, errno);
+                listener_full(listener, errno);
             } else if (errno == EAGAIN) {
                 listener->full = false;
             } else if (errno != EINTR && errno != ECONNABORTED) {
@@ -94,6 +101,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
         }
         listener->accepted(listener->arg, peer);
     }
+    listener_pause(listener, ACCEPTS_PAUSE_MS);
 }
 
 static struct listener *

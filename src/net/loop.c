@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 struct post {
@@ -19,8 +20,13 @@ struct post {
     void *arg;
 };
 
+#define CHORES_US 200u /* of each round */
+
 struct loop {
     struct event_base *base;
+    struct event *work; /* there are chores */
+    struct chore *chores;
+    struct chore **chores_last;
     struct event *wake;
     int wake_fd;
     pthread_mutex_t lock;
@@ -71,6 +77,74 @@ loop_wake(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+/* ---- chores ---- */
+
+static uint64_t
+microseconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+static void
+loop_chores(evutil_socket_t fd, short what, void *arg)
+{
+    struct loop *loop = arg;
+    const uint64_t end = microseconds() + CHORES_US;
+
+    UNUSED(fd);
+    UNUSED(what);
+    while (loop->chores != NULL) {
+        struct chore *chore = loop->chores;
+
+        loop_chore_drop(loop, chore);
+        chore->call(chore->arg);
+        if (microseconds() >= end) {
+            break;
+        }
+    }
+    if (loop->chores != NULL) {
+        const struct timeval at_once = { 0, 0 };
+
+        /* By a timer, which waits for the next look at the sockets; event_active() does not. */
+        event_add(loop->work, &at_once);
+    }
+}
+
+void
+loop_chore(struct loop *loop, struct chore *chore)
+{
+    if (chore->at != NULL) {
+        return;
+    }
+    chore->next = NULL;
+    chore->at = loop->chores_last;
+    *loop->chores_last = chore;
+    loop->chores_last = &chore->next;
+    if (loop->chores == chore) {
+        const struct timeval at_once = { 0, 0 };
+
+        event_add(loop->work, &at_once);
+    }
+}
+
+void
+loop_chore_drop(struct loop *loop, struct chore *chore)
+{
+    if (chore->at == NULL) {
+        return;
+    }
+    *chore->at = chore->next;
+    if (chore->next != NULL) {
+        chore->next->at = chore->at;
+    } else {
+        loop->chores_last = chore->at;
+    }
+    chore->at = NULL;
+}
+
 struct loop *
 loop_new(void)
 {
@@ -80,6 +154,7 @@ loop_new(void)
         return NULL;
     }
     loop->last = &loop->first;
+    loop->chores_last = &loop->chores;
     pthread_mutex_init(&loop->lock, NULL);
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->base = event_base_new();
@@ -87,7 +162,8 @@ loop_new(void)
         goto fail;
     }
     loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, loop_wake, loop);
-    if (loop->wake == NULL || event_add(loop->wake, NULL) != 0) {
+    loop->work = evtimer_new(loop->base, loop_chores, loop);
+    if (loop->wake == NULL || loop->work == NULL || event_add(loop->wake, NULL) != 0) {
         goto fail;
     }
     return loop;
@@ -110,6 +186,9 @@ loop_free(struct loop *loop)
     }
     if (loop->wake != NULL) {
         event_free(loop->wake);
+    }
+    if (loop->work != NULL) {
+        event_free(loop->work);
     }
     if (loop->base != NULL) {
         event_base_free(loop->base);

@@ -24,6 +24,21 @@ void loop_stop(struct loop *loop);
  * memory is short: then it will not run. */
 MUST_USE bool loop_post(struct loop *loop, void (*call)(void *arg), void *arg);
 
+/*
+ * Work that can wait: in each round of the loop a little of it is done, the oldest first, after
+ * the round's events; so thousands of newcomers do not hold up those whose requests are there.
+ * The item lives in what it is about; call and arg are set by its owner. On the loop's thread.
+ */
+struct chore {
+    struct chore *next;
+    struct chore **at; /* who points at it; NULL: it does not wait */
+    void (*call)(void *arg);
+    void *arg;
+};
+/* One that waits already stays where it is. */
+void loop_chore(struct loop *loop, struct chore *chore);
+void loop_chore_drop(struct loop *loop, struct chore *chore);
+
 /* A repeated or single timer on the loop's own thread; NULL when memory is short. */
 struct timer;
 struct timer *timer_new(struct loop *loop, unsigned interval_ms, bool repeat,

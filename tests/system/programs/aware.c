@@ -8,6 +8,8 @@
  */
 #include "p11.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -127,21 +129,42 @@ permit(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, CK_BBOOL *may)
     MUST(p11->C_SetAttributeValue(session, key, &change, 1));
 }
 
-/* Nobody but the daemon writes there. */
-static bool
-page_is_mapped(void)
+/* Where the daemon's page is; NULL: it is not. */
+static void *
+page_address(void)
 {
     FILE *maps = fopen("/proc/self/maps", "r");
     char line[512];
-    bool mapped = false;
+    void *address = NULL;
 
     while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
-        mapped |= strstr(line, "azcloudhsm_client changes") != NULL && strstr(line, " r--s") != NULL;
+        if (strstr(line, "azcloudhsm_client changes") != NULL && strstr(line, " r--s") != NULL) {
+            address = (void *)(uintptr_t)strtoull(line, NULL, 16);
+        }
     }
     if (maps != NULL) {
         fclose(maps);
     }
-    return mapped;
+    return address;
+}
+
+/* Neither by this mapping nor by a descriptor that is opened anew. */
+static bool
+page_is_writable(void *address)
+{
+    char name[64];
+    int fd;
+    bool writable = mprotect(address, 4096, PROT_READ | PROT_WRITE) == 0;
+
+    snprintf(name, sizeof name, "/proc/self/map_files/%lx-%lx", (unsigned long)address,
+             (unsigned long)address + 3 * 4096);
+    fd = open(name, O_RDWR);
+    if (fd >= 0) { /* root may */
+        writable |= pwrite(fd, "x", 1, 0) == 1;
+        writable |= mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, fd, 0) != MAP_FAILED;
+        close(fd);
+    }
+    return writable;
 }
 
 int
@@ -151,6 +174,7 @@ main(int argc, char *argv[])
     uint64_t limit, latest = 0;
     long rounds, wrong = 0;
     CK_SESSION_HANDLE session;
+    void *page;
 
     if (argc != 5 || pipe(to) != 0 || pipe(from) != 0) {
         die("usage: aware MODULE PROBE_CFG LIMIT_MS ROUNDS");
@@ -165,8 +189,10 @@ main(int argc, char *argv[])
     close(to[0]);
     close(from[1]);
     session = p11_start(argv[1], PIN);
-    check(page_is_mapped() == (getenv("AWARE_NO_PAGE") == NULL),
-          "the daemon's page is there, for reading, or not where none comes through");
+    page = page_address();
+    check((page != NULL) == (getenv("AWARE_NO_PAGE") == NULL),
+          "the daemon's page is there, or not where none comes through");
+    check(page == NULL || !page_is_writable(page), "it is for reading");
     for (long i = 0; i < rounds; i++) {
         CK_OBJECT_HANDLE key = make(session);
 

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LIMIT_MS 4000u
@@ -611,6 +612,164 @@ door_has_one(void *arg)
     return ((struct door *)arg)->count > 0;
 }
 
+/* A link that serves TLS at b, and the other end, over TCP. */
+static int
+connect_tcp(struct fixture *f)
+{
+    struct tls_context *server = tls_fixture_server(&f->tls, "node", "ca");
+    struct door door = { .count = 0 };
+    struct listener *listener = listener_new(f->loop, "127.0.0.1:0", door_accepted, &door);
+    int fd;
+
+    assert_non_null(listener);
+    fd = link_connect("127.0.0.1", listener_port(listener));
+    assert_true(fd >= 0);
+    assert_true(loop_until(f->loop, door_has_one, &door, LIMIT_MS));
+    f->b.link = link_new(f->loop, door.fds[0], server, true, &end_events, &f->b);
+    tls_context_free(server);
+    listener_free(listener);
+    return fd;
+}
+
+static void
+a_handshake_waits_for_its_first_record_without_work(void **state)
+{
+    static const uint8_t beginning[] = { 22, 3, 1, 2, 0, 1, 0, 1, 0xfc };
+    struct fixture *f = *state;
+    int fd = connect_tcp(f);
+    struct timespec before, after;
+
+    loop_for(f->loop, 50);
+    for (size_t i = 0; i < sizeof beginning; i++) {
+        assert_int_equal(write(fd, beginning + i, 1), 1);
+        loop_for(f->loop, 10);
+    }
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    loop_for(f->loop, 500);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    assert_int_equal(f->b.downs, 0);
+    /* A loop that is woken without end takes all of it. */
+    assert_true((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 <
+                250);
+    close(fd);
+    assert_true(loop_until(f->loop, b_is_down, f, LIMIT_MS));
+    assert_string_equal(f->b.reason, "closed by the peer");
+}
+
+static void
+a_first_record_without_sense_ends_the_link(void **state)
+{
+    static const uint8_t long_one[] = { 22, 3, 1, 0xff, 0xff };
+    struct fixture *f = *state;
+    int fd = connect_tcp(f);
+
+    assert_int_equal(write(fd, long_one, sizeof long_one), sizeof long_one);
+    assert_true(loop_until(f->loop, b_is_down, f, LIMIT_MS));
+    assert_string_equal(f->b.reason, "not a TLS handshake");
+    close(fd);
+}
+
+/* What passes bytes on in small pieces, as a slow network does. */
+struct trickle {
+    int from, to;
+};
+
+static void
+on_trickle(void *arg)
+{
+    const struct trickle *trickle = arg;
+    uint8_t bytes[23];
+    ssize_t got = read(trickle->from, bytes, sizeof bytes);
+
+    if (got > 0) {
+        assert_int_equal(write(trickle->to, bytes, (size_t)got), got);
+    }
+}
+
+static void
+a_handshake_may_come_in_pieces(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_context *client = tls_fixture_client(&f->tls, "client");
+    struct trickle there, back;
+    struct timer *timers[2];
+    int fds[2];
+    int fd = connect_tcp(f);
+
+    pair_of(fds);
+    f->a.link = link_new(f->loop, fds[0], client, false, &end_events, &f->a);
+    tls_context_free(client);
+    there = (struct trickle){ fds[1], fd };
+    back = (struct trickle){ fd, fds[1] };
+    timers[0] = timer_new(f->loop, 1, true, on_trickle, &there);
+    timers[1] = timer_new(f->loop, 1, true, on_trickle, &back);
+    assert_true(loop_until(f->loop, both_up, f, LIMIT_MS));
+    timer_free(timers[0]);
+    timer_free(timers[1]);
+    close(fd);
+    close(fds[1]);
+}
+
+/* ---- chores ---- */
+
+struct chores {
+    struct loop *loop;
+    struct chore all[400];
+    size_t done;
+    size_t done_at_tick;
+};
+
+static void
+on_chore(void *arg)
+{
+    struct chores *chores = arg;
+    const struct timespec pause = { .tv_nsec = 1000000 };
+
+    nanosleep(&pause, NULL);
+    chores->done++;
+}
+
+static void
+on_tick(void *arg)
+{
+    struct chores *chores = arg;
+
+    if (chores->done_at_tick == 0) {
+        chores->done_at_tick = chores->done;
+    }
+}
+
+static bool
+chores_done(void *arg)
+{
+    struct chores *chores = arg;
+
+    return chores->done == ARRAY_COUNT(chores->all) - 1;
+}
+
+static void
+chores_let_others_go_first(void **state)
+{
+    static struct chores chores;
+    struct fixture *f = *state;
+
+    chores = (struct chores){ .loop = f->loop };
+    for (size_t i = 0; i < ARRAY_COUNT(chores.all); i++) {
+        chores.all[i].call = on_chore;
+        chores.all[i].arg = &chores;
+        loop_chore(f->loop, &chores.all[i]);
+        loop_chore(f->loop, &chores.all[i]); /* waits once */
+    }
+    loop_chore_drop(f->loop, &chores.all[7]);
+    loop_chore_drop(f->loop, &chores.all[7]);
+
+    struct timer *tick = timer_new(f->loop, 5, false, on_tick, &chores);
+
+    assert_true(loop_until(f->loop, chores_done, &chores, LIMIT_MS));
+    assert_in_range(chores.done_at_tick, 1, 100);
+    timer_free(tick);
+}
+
 static void
 a_listener_gives_its_port_and_takes_connections(void **state)
 {
@@ -700,6 +859,10 @@ main(void)
         TEST(a_client_of_another_ca_is_refused),
         TEST(plaintext_on_a_tls_link_ends_it),
         TEST(a_handshake_has_five_seconds),
+        TEST(a_handshake_waits_for_its_first_record_without_work),
+        TEST(a_first_record_without_sense_ends_the_link),
+        TEST(a_handshake_may_come_in_pieces),
+        TEST(chores_let_others_go_first),
         TEST(a_pause_loses_nothing),
         TEST(a_pause_loses_nothing_that_tls_has_read_already),
         TEST(a_pause_during_the_handshake_lets_it_end),
