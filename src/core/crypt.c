@@ -24,24 +24,6 @@ job_clear(struct job *job)
     object_unref(job->object);
 }
 
-/* CKA_ALLOWED_MECHANISMS, where the key has it. PKCS #11 v3.1, 4.7. */
-static bool
-mechanism_allowed(const struct object *object, CK_MECHANISM_TYPE type)
-{
-    view list;
-
-    if ((object->info.flags & KEY_FLAG_ALLOWED_MECHANISMS) == 0 ||
-        !attributes_find(object_attributes(object), CKA_ALLOWED_MECHANISMS, &list)) {
-        return true;
-    }
-    for (size_t at = 0; at + 8 <= list.len; at += 8) {
-        if (load_u64(list.data + at) == type) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The checks of C_XInit, in their order. CODE_LATER when the work belongs elsewhere. */
 static CK_RV
 job_begin(struct request *r, CK_FLAGS function, const struct mechanism *mechanism,
@@ -69,7 +51,7 @@ job_begin(struct request *r, CK_FLAGS function, const struct mechanism *mechanis
         if (rv != CKR_OK) {
             return rv;
         }
-        if (!mechanism_allowed(job->object, job->row->type)) {
+        if (!object_allows(job->object, job->row->type)) {
             return CKR_MECHANISM_INVALID;
         }
     }

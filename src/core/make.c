@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define HANDLE_BLOCK 1024u
-#define MAKE_MAX 2u
 #define KEY_GEN_NONE 0xffffffffffffffffu /* CK_UNAVAILABLE_INFORMATION */
 
 void
@@ -75,9 +74,10 @@ add_history(struct make *make)
                               generated ? make->mechanism : KEY_GEN_NONE);
     }
     if (use_row(make->kind, CKA_ALWAYS_SENSITIVE) != NULL) {
-        attribute_write_bool(&make->attributes, CKA_ALWAYS_SENSITIVE, generated && sensitive);
+        attribute_write_bool(&make->attributes, CKA_ALWAYS_SENSITIVE,
+                             (generated || make->always_sensitive) && sensitive);
         attribute_write_bool(&make->attributes, CKA_NEVER_EXTRACTABLE,
-                             generated && !extractable);
+                             (generated || make->never_extractable) && !extractable);
     }
 }
 
@@ -342,7 +342,7 @@ make_note(struct request *request, struct make *const makes[], size_t count)
     const struct make *last = makes[count - 1];
 
     note_key(request, last->object->handle, request->note.mechanism);
-    if (count > 1) {
+    if (count > 1 && makes[0]->origin == ORIGIN_GENERATE) {
         note_detail(request, "public=%u", (unsigned)makes[0]->object->handle);
     }
 }

@@ -14,6 +14,8 @@ struct make {
     enum object_kind kind;
     enum origin origin;
     CK_MECHANISM_TYPE mechanism; /* of generation */
+    bool always_sensitive;       /* what it is made of always was; of ORIGIN_DERIVE */
+    bool never_extractable;
     uint32_t handle;             /* what the request asked for */
     struct writer attributes;
     struct writer secrets;
@@ -37,6 +39,7 @@ MUST_USE CK_RV make_unique_id(struct request *request, struct make *make);
 /* Gives numbers, stores all (token objects in one transaction) and puts them into their
  * tables; then make->object of each is set, and the reply's infos are written. Nothing
  * happens on failure. */
+#define MAKE_MAX 4u
 MUST_USE CK_RV make_commit(struct request *request, struct make *const makes[], size_t count);
 
 #endif

@@ -50,6 +50,23 @@ object_is_token(const struct object *object)
 }
 
 bool
+object_allows(const struct object *object, CK_MECHANISM_TYPE type)
+{
+    view list;
+
+    if ((object->info.flags & KEY_FLAG_ALLOWED_MECHANISMS) == 0 ||
+        !attributes_find(object_attributes(object), CKA_ALLOWED_MECHANISMS, &list)) {
+        return true;
+    }
+    for (size_t at = 0; at + 8 <= list.len; at += 8) {
+        if (load_u64(list.data + at) == type) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
 object_is_private(const struct object *object)
 {
     return (object->info.flags & KEY_FLAG_PRIVATE) != 0;

@@ -41,6 +41,9 @@ view object_attributes(const struct object *object);
 bool object_is_token(const struct object *object);
 bool object_is_private(const struct object *object);
 
+/* Is the mechanism among its CKA_ALLOWED_MECHANISMS, where it has them? PKCS #11 v3.1, 4.7. */
+bool object_allows(const struct object *object, CK_MECHANISM_TYPE type);
+
 /* What an object is made of. secrets is an attribute list, empty when there are none. */
 struct object_parts {
     uint32_t handle;

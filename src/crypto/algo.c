@@ -16,6 +16,7 @@ static const struct algo *const drivers[DRIVER_COUNT] = {
     [DRIVER_rsa] = &algo_rsa,
     [DRIVER_ec] = &algo_ec,
     [DRIVER_secret] = &algo_secret,
+    [DRIVER_ecdh] = &algo_derived,
 };
 
 CK_RV

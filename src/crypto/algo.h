@@ -56,6 +56,22 @@ MUST_USE CK_RV algo_generate(struct rules rules, const struct mechanism_row *row
                              struct writer *private_part, struct writer *secrets);
 
 /*
+ * Derives for a row with CKF_DERIVE: the bytes of the new key (or keys, one after the other)
+ * are appended to out. len is how many are wanted, 0 when as many as there are. other is a
+ * second key that the parameter names, or NULL. Codes: PUBLIC_KEY_INVALID (the peer's point),
+ * TEMPLATE_INCOMPLETE (a length is needed), TEMPLATE_INCONSISTENT (more than there is).
+ */
+struct algo_derivation {
+    const struct mechanism_row *row;
+    const struct mechanism *mechanism;
+    const struct algo_key *base;
+    const struct algo_key *other;
+    size_t len;
+};
+MUST_USE CK_RV algo_derive(struct rules rules, const struct algo_derivation *derivation,
+                           struct writer *out);
+
+/*
  * Single-part. function is CKF_ENCRYPT, DECRYPT, SIGN, VERIFY or DIGEST; key is NULL for a
  * digest. in: the data; signature: for VERIFY; out: what comes out is appended (AEAD: the
  * tag follows the ciphertext, on decryption the input ends with it). verify_after_sign: a

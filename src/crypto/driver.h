@@ -54,6 +54,7 @@ extern const struct algo algo_aes;
 extern const struct algo algo_rsa;
 extern const struct algo algo_ec;
 extern const struct algo algo_secret;
+extern const struct algo algo_derived; /* of all rows that derive and do nothing else */
 
 /* For slots that do not apply: CKR_MECHANISM_INVALID. */
 CK_RV refuse_once(const struct algo_call *call, view in, view signature, struct writer *out);

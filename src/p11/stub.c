@@ -38,7 +38,6 @@ enum {
 #define HERE_C_DecryptVerifyUpdate ROW
 #define HERE_C_WrapKey ROW
 #define HERE_C_UnwrapKey ROW
-#define HERE_C_DeriveKey ROW
 #define HERE_C_WaitForSlotEvent ROW
 #define HERE_C_MessageEncryptInit MESSAGE
 #define HERE_C_EncryptMessage MESSAGE

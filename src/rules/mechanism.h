@@ -10,7 +10,8 @@
 #define KEY_TYPE_NONE ((CK_KEY_TYPE)0xffffffff)
 
 /* Shapes of mechanism parameters; wire/params.def has the fields. */
-enum params_shape { PARAMS_none, PARAMS_iv, PARAMS_ctr, PARAMS_gcm, PARAMS_oaep, PARAMS_pss };
+enum params_shape { PARAMS_none, PARAMS_iv, PARAMS_ctr, PARAMS_gcm, PARAMS_oaep, PARAMS_pss,
+                    PARAMS_ecdh };
 
 enum key_unit { UNIT_BITS, UNIT_BYTES };
 enum mechanism_out { OUT_none, OUT_same, OUT_pad, OUT_tag, OUT_modulus, OUT_curve, OUT_hash };
@@ -24,6 +25,7 @@ enum driver {
     DRIVER_rsa,
     DRIVER_ec,
     DRIVER_secret,
+    DRIVER_ecdh,
     DRIVER_COUNT
 };
 

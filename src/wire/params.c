@@ -5,6 +5,7 @@
  */
 #include "wire/params.h"
 
+#include "rules/kdf.h"
 #include "wire/frame.h"
 
 #include <stddef.h>
@@ -318,6 +319,16 @@ oaep_fits(struct rules rules, const struct key_info *key, const struct params_oa
     return key == NULL || (key->bits + 7) / 8 >= 2 * hash_row(hash)->length + 2;
 }
 
+/* PKCS #11 v3.1, 6.3.17: without a derivation function there is nothing to share. */
+static bool
+ecdh_fits(struct rules rules, const struct params_ecdh *ecdh)
+{
+    const struct kdf_row *kdf = kdf_for(rules, ecdh->kdf);
+
+    return kdf != NULL && ecdh->point.len > 0 &&
+           (kdf->form != KDF_plain || ecdh->shared.len == 0);
+}
+
 /* RFC 8017, 9.1.1: emBits is one less than the modulus, so emLen may be k - 1. */
 static bool
 pss_fits(struct rules rules, const struct mechanism_row *row, const struct key_info *key,
@@ -364,6 +375,9 @@ params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS funct
         break;
     case PARAMS_oaep:
         fits = oaep_fits(rules, key, &mechanism->params.oaep);
+        break;
+    case PARAMS_ecdh:
+        fits = ecdh_fits(rules, &mechanism->params.ecdh);
         break;
     case PARAMS_pss:
         fits = pss_fits(rules, row, key, &mechanism->params.pss);

@@ -39,6 +39,7 @@ struct mechanism {
         struct params_gcm gcm;
         struct params_oaep oaep;
         struct params_pss pss;
+        struct params_ecdh ecdh;
     } params;
 };
 

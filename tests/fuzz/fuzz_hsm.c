@@ -116,6 +116,8 @@ write_stock(struct writer *w, uint8_t which)
         return;
     case 4:
         attribute_write_bool(w, CKA_SIGN, true);
+        attribute_write_bool(w, CKA_DERIVE, true);
+        attribute_write_ulong(w, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
         return;
     default:
         return;
@@ -192,6 +194,12 @@ take_list(struct play *p)
     return room_take(p, &w);
 }
 
+#define P256_POINT                                                      \
+    "\x04\x6b\x17\xd1\xf2\xe1\x2c\x42\x47\xf8\xbc\xe6\xe5\x63\xa4\x40" \
+    "\xf2\x77\x03\x7d\x81\x2d\xeb\x33\xa0\xf4\xa1\x39\x45\xd8\x98\xc2" \
+    "\x96\x4f\xe3\x42\xe2\xfe\x1a\x7f\x9b\x8e\xe7\xeb\x4a\x7c\x0f\x9e" \
+    "\x16\x2b\xce\x33\x57\x6b\x31\x5e\xce\xcb\xb6\x40\x68\x37\xbf\x51\xf5"
+
 static struct mechanism
 take_mech(struct play *p)
 {
@@ -223,6 +231,11 @@ take_mech(struct play *p)
         m.params.oaep.source = take(p) & 1;
         m.params.oaep.label = take_view(p, 32);
         break;
+    case PARAMS_ecdh:
+        m.params.ecdh.kdf = take(p) & 31;
+        m.params.ecdh.shared = take_view(p, 8);
+        m.params.ecdh.point = (take(p) & 7) != 0 ? VIEW_TEXT(P256_POINT) : take_view(p, 80);
+        break;
     case PARAMS_pss:
         m.params.pss.hash = (uint32_t)hash_row(HASH_SHA256)->mechanism;
         m.params.pss.mgf = take(p);
@@ -242,7 +255,10 @@ take_numbers(struct play *p)
 
     room_writer(p, &w);
     for (unsigned i = 0; i < b % 8u; i++) {
-        number_write(&w, (uint32_t)rows[take(p) % count].type);
+        uint8_t which = take(p); /* of an attribute, or of a session object to be */
+
+        number_write(&w, (which & 1) != 0 ? (uint32_t)rows[which / 2 % count].type
+                                          : HANDLE_SESSION_FIRST + which);
     }
     return (struct number_array){ room_take(p, &w) };
 }
@@ -334,6 +350,11 @@ reply_check(struct play *p, enum operation operation, view body)
     if (operation == OPERATION_OBJECT_CREATE || operation == OPERATION_OBJECT_COPY ||
         operation == OPERATION_GENERATE_KEY || operation == OPERATION_GENERATE_PAIR) {
         note_infos(p, (struct info_array){ view_slice(body, 4, body.len) });
+    } else if (operation == OPERATION_DERIVE) {
+        struct derive_reply m;
+
+        HOLDS(derive_reply_read(body, &m));
+        note_infos(p, m.made);
     }
 }
 

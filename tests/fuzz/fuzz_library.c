@@ -96,6 +96,7 @@ some_mechanism(CK_FLAGS function, CK_MECHANISM *ret_mechanism)
     static CK_AES_CTR_PARAMS ctr;
     static CK_RSA_PKCS_PSS_PARAMS pss;
     static CK_RSA_PKCS_OAEP_PARAMS oaep;
+    static CK_ECDH1_DERIVE_PARAMS ecdh;
     size_t count;
     const struct mechanism_row *rows = mechanism_rows(&count);
     const struct mechanism_row *row = NULL;
@@ -137,6 +138,11 @@ some_mechanism(CK_FLAGS function, CK_MECHANISM *ret_mechanism)
                                           0 };
         ret_mechanism->pParameter = &oaep;
         ret_mechanism->ulParameterLen = sizeof oaep;
+        break;
+    case PARAMS_ecdh:
+        ecdh = (CK_ECDH1_DERIVE_PARAMS){ CKD_NULL, 0, NULL, sizeof play.iv, play.iv };
+        ret_mechanism->pParameter = &ecdh;
+        ret_mechanism->ulParameterLen = sizeof ecdh;
         break;
     default:
         break;
@@ -216,9 +222,14 @@ object_make(void)
     CK_ULONG count = some_template(template), other_count = some_template(other);
     CK_OBJECT_HANDLE made[2] = { 0, 0 };
     CK_MECHANISM mechanism;
+    uint8_t b = liar_u8();
     CK_RV rv;
 
-    switch (liar_u8() % 4) {
+    switch (b >= 0xf0 ? 4 : b % 4) {
+    case 4:
+        some_mechanism(CKF_DERIVE, &mechanism);
+        rv = C_DeriveKey(a_session(), &mechanism, an_object(), template, count, &made[0]);
+        break;
     case 0:
         rv = C_CreateObject(a_session(), template, count, &made[0]);
         break;

@@ -10,7 +10,8 @@
 #include "fuzz/fuzz.h"
 #include "wire/params.h"
 
-static const CK_FLAGS functions[] = { CKF_ENCRYPT, CKF_DECRYPT, CKF_SIGN, CKF_VERIFY };
+static const CK_FLAGS functions[] = { CKF_ENCRYPT, CKF_DECRYPT, CKF_SIGN, CKF_VERIFY,
+                                      CKF_DERIVE };
 
 static CK_RV
 judge(const struct mechanism *mechanism, size_t i)
@@ -22,9 +23,9 @@ judge(const struct mechanism *mechanism, size_t i)
     if (row == NULL) {
         return CKR_MECHANISM_INVALID;
     }
-    (void)params_wants_iv(rules, functions[i % 4], mechanism);
+    (void)params_wants_iv(rules, functions[i % ARRAY_COUNT(functions)], mechanism);
     (void)params_tag_len(mechanism);
-    return params_check(rules, row, functions[i % 4], i % 2 == 0 ? NULL : &key, mechanism);
+    return params_check(rules, row, functions[i % ARRAY_COUNT(functions)], i % 2 == 0 ? NULL : &key, mechanism);
 }
 
 static void
@@ -86,6 +87,12 @@ from_application(const struct mechanism_row *row, view bytes)
         len = sizeof(CK_RSA_PKCS_OAEP_PARAMS);
         pointer_set(structure, offsetof(CK_RSA_PKCS_OAEP_PARAMS, pSourceData),
                     offsetof(CK_RSA_PKCS_OAEP_PARAMS, ulSourceDataLen), rest);
+    } else if (row->params == PARAMS_ecdh && len >= sizeof(CK_ECDH1_DERIVE_PARAMS)) {
+        len = sizeof(CK_ECDH1_DERIVE_PARAMS);
+        pointer_set(structure, offsetof(CK_ECDH1_DERIVE_PARAMS, pSharedData),
+                    offsetof(CK_ECDH1_DERIVE_PARAMS, ulSharedDataLen), rest);
+        pointer_set(structure, offsetof(CK_ECDH1_DERIVE_PARAMS, pPublicData),
+                    offsetof(CK_ECDH1_DERIVE_PARAMS, ulPublicDataLen), rest);
     } else if (row->params == PARAMS_gcm) {
         return; /* the other layout would read wild pointers */
     } else if (row->params == PARAMS_ctr || row->params == PARAMS_pss) {

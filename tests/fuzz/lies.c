@@ -31,6 +31,7 @@
     ROW(OBJECT_SET, object_set)         \
     ROW(GENERATE_KEY, generate_key)     \
     ROW(GENERATE_PAIR, generate_pair)   \
+    ROW(DERIVE, derive)                 \
     ROW(ENCRYPT, encrypt)               \
     ROW(DECRYPT, decrypt)               \
     ROW(SIGN, sign)                     \
@@ -309,6 +310,20 @@ generate_pair_lie(const struct generate_pair_request *q, struct generate_pair_re
                                  q->private_handle != 0 ? q->private_handle : 0x40001 };
 
     m->made = some_infos(room, handles, 2);
+}
+
+static void
+derive_lie(const struct derive_request *q, struct derive_reply *m, struct writer *room)
+{
+    uint32_t handles[4] = { 0 };
+    size_t count = size_min(number_array_count(q->handles), ARRAY_COUNT(handles));
+
+    for (size_t i = 0; i < count; i++) {
+        handles[i] = number_array_get(q->handles, i);
+        handles[i] = handles[i] != 0 ? handles[i] : 0x40000 + (uint32_t)i;
+    }
+    m->data = some_bytes(0);
+    m->made = some_infos(room, handles, count);
 }
 
 static void

@@ -337,6 +337,24 @@ app_generate(struct app *app, CK_MECHANISM_TYPE type, view template, struct key_
 }
 
 CK_RV
+app_derive(struct app *app, struct mechanism mechanism, uint32_t key, view template,
+           struct key_info *ret_info)
+{
+    struct derive_request m = { .mechanism = mechanism, .key = key, .template = template };
+    struct derive_reply answer;
+    uint8_t handle[4];
+    CK_RV rv;
+
+    store_u32(handle, app->handle++);
+    m.handles.bytes = view_of(handle, sizeof handle);
+    rv = app_send_derive(app, &m, &answer);
+    if (rv == CKR_OK) {
+        info_take(answer.made, 1, 0, ret_info);
+    }
+    return rv;
+}
+
+CK_RV
 app_generate_pair(struct app *app, CK_MECHANISM_TYPE type, view public_template,
                   view private_template, struct key_info *ret_public,
                   struct key_info *ret_private)

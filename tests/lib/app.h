@@ -72,6 +72,7 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(OBJECT_SET, object_set)           \
     ROW(GENERATE_KEY, generate_key)       \
     ROW(GENERATE_PAIR, generate_pair)     \
+    ROW(DERIVE, derive)                   \
     ROW(ENCRYPT, encrypt)                 \
     ROW(DECRYPT, decrypt)                 \
     ROW(SIGN, sign)                       \
@@ -115,6 +116,8 @@ CK_RV app_set(struct app *app, uint32_t object, view changes);
 CK_RV app_destroy(struct app *app, uint32_t object);
 CK_RV app_generate(struct app *app, CK_MECHANISM_TYPE type, view template,
                    struct key_info *ret_info);
+CK_RV app_derive(struct app *app, struct mechanism mechanism, uint32_t key, view template,
+                 struct key_info *ret_info);
 CK_RV app_generate_pair(struct app *app, CK_MECHANISM_TYPE type, view public_template,
                         view private_template, struct key_info *ret_public,
                         struct key_info *ret_private);

@@ -39,6 +39,7 @@ static const struct right {
     { OPERATION_OBJECT_SET,     { true,  true,  true  }, { true,  true,  true  }, true,  false },
     { OPERATION_GENERATE_KEY,   { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_GENERATE_PAIR,  { false, true,  false }, { true,  true,  true  }, true,  false },
+    { OPERATION_DERIVE,         { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_ENCRYPT,        { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_DECRYPT,        { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_SIGN,           { false, true,  false }, { true,  true,  true  }, true,  false },
@@ -148,6 +149,16 @@ later_add(struct later *rows, size_t *count, enum operation operation, enum hsm_
     return &rows[(*count)++];
 }
 
+#define HANDLE_0 VIEW_TEXT("\0\0\0\0")
+#define HANDLE_105 VIEW_TEXT("\x69\0\0\x80")
+#define GENERIC_32 ULONG(KEY_TYPE, CKK_GENERIC_SECRET), ULONG(VALUE_LEN, 32)
+#define P384_POINT                                                                     \
+    "\x04\xaa\x87\xca\x22\xbe\x8b\x05\x37\x8e\xb1\xc7\x1e\xf3\x20\xad\x74\x6e\x1d\x3b\x62" \
+    "\x8b\xa7\x9b\x98\x59\xf7\x41\xe0\x82\x54\x2a\x38\x55\x02\xf2\x5d\xbf\x55\x29\x6c" \
+    "\x3a\x54\x5e\x38\x72\x76\x0a\xb7\x36\x17\xde\x4a\x96\x26\x2c\x6f\x5d\x9e\x98\xbf" \
+    "\x92\x92\xdc\x29\xf8\xf4\x1d\xbd\x28\x9a\x14\x7c\xe9\xda\x31\x13\xb5\xf0\xb8\xc0" \
+    "\x0a\x60\xb1\xce\x1d\x7e\x81\x9d\x7a\x43\x1d\x7c\x90\xea\x0e\x5f"
+
 #define LATER(OPERATION, name, place, ...)                                                   \
     name##_request_write(&later_add(rows, &count, OPERATION_##OPERATION, place)->body,      \
                          &(struct name##_request){ __VA_ARGS__ })
@@ -158,9 +169,11 @@ later_rows(struct later *rows, const struct later_keys *keys)
     struct mechanism rsa = mechanism_plain(CKM_SHA256_RSA_PKCS);
     struct mechanism ecdsa = mechanism_plain(CKM_ECDSA_SHA256);
     struct mechanism aes = mechanism_plain(CKM_AES_KEY_GEN);
+    struct mechanism ecdh = { CKM_ECDH1_DERIVE, PARAMS_ecdh, { { VIEW_EMPTY } } };
     view ec_params = LIST(BYTES(EC_PARAMS, P256_OID));
     size_t count = 0;
 
+    ecdh.params.ecdh = (struct params_ecdh){ CKD_NULL, VIEW_EMPTY, VIEW_TEXT(P384_POINT) };
     LATER(LOGIN, login, PLACE_SLOW, ROLE_CU, VIEW_TEXT(USER1_NAME), VIEW_TEXT(USER1_PASSWORD));
     LATER(OBJECT_CREATE, object_create, PLACE_STORE, 0, LIST(PRIVATE_DATA, TOKEN_YES));
     LATER(OBJECT_COPY, object_copy, PLACE_STORE, keys->token, 0, VIEW_EMPTY);
@@ -174,6 +187,10 @@ later_rows(struct later *rows, const struct later_keys *keys)
     LATER(GENERATE_PAIR, generate_pair, PLACE_SLOW, mechanism_plain(CKM_RSA_PKCS_KEY_PAIR_GEN),
           HANDLE_SESSION_FIRST + 103, HANDLE_SESSION_FIRST + 104,
           LIST(ULONG(MODULUS_BITS, 1024)), VIEW_EMPTY);
+    LATER(DERIVE, derive, PLACE_CPU, ecdh, keys->ec.private, { HANDLE_105 },
+          LIST(GENERIC_32), VIEW_EMPTY);
+    LATER(DERIVE, derive, PLACE_STORE, ecdh, keys->ec.private, { HANDLE_0 },
+          LIST(GENERIC_32, TOKEN_YES), VIEW_EMPTY);
     LATER(SIGN, sign, PLACE_CPU, rsa, keys->rsa.private, APP_ROOM_MAX, GARBAGE);
     LATER(SIGN, sign, PLACE_CPU, ecdsa, keys->ec.private, APP_ROOM_MAX, GARBAGE);
     LATER(VERIFY, verify, PLACE_CPU, ecdsa, keys->ec.public, GARBAGE, GARBAGE);
@@ -190,7 +207,7 @@ later_keys(struct app *app)
     keys.rsa = generate_pair(app, CKM_RSA_PKCS_KEY_PAIR_GEN,
                              LIST(ULONG(MODULUS_BITS, 1024), VERIFY_USES), LIST(SIGN_USES));
     keys.ec = generate_pair(app, CKM_EC_KEY_PAIR_GEN, LIST(BYTES(EC_PARAMS, P384_OID), VERIFY_USES),
-                            LIST(SIGN_USES));
+                            LIST(SIGN_USES, BOOL(DERIVE, true)));
     keys.token = create(app, LIST(PRIVATE_DATA, TOKEN_YES));
     assert_ok(app_start(app, CKF_SIGN, mechanism_plain(CKM_SHA256_RSA_PKCS), keys.rsa.private));
     return keys;

@@ -41,7 +41,7 @@ bench_new(struct fixture *f)
                            LIST(ULONG(MODULUS_BITS, 2048), BOOL(ENCRYPT, true), VERIFY_USES),
                            LIST(BOOL(DECRYPT, true), SIGN_USES));
     b->ec = generate_pair(app, CKM_EC_KEY_PAIR_GEN, LIST(BYTES(EC_PARAMS, P256_OID), VERIFY_USES),
-                          LIST(SIGN_USES));
+                          LIST(SIGN_USES, BOOL(DERIVE, true)));
     b->aes = generate(app, CKM_AES_KEY_GEN, LIST(AES_GENERATE));
     b->generic = generate(app, CKM_GENERIC_SECRET_KEY_GEN, LIST(AES_GENERATE));
     for (size_t i = 0; i < DATA_LEN; i++) {
@@ -84,6 +84,10 @@ sample_mechanism(const struct bench *b, const struct mechanism_row *row, CK_FLAG
         m.params.pss.hash = (uint32_t)hash->mechanism;
         m.params.pss.mgf = (uint32_t)hash->mgf;
         m.params.pss.salt_len = (uint32_t)hash->length;
+        break;
+    case PARAMS_ecdh:
+        m.params.ecdh.kdf = CKD_SHA256_KDF;
+        m.params.ecdh.point = VIEW_TEXT(P256_POINT);
         break;
     }
     return m;
@@ -298,6 +302,16 @@ try_generation(struct bench *b, const struct mechanism_row *row)
     }
 }
 
+static void
+try_derivation(struct bench *b, struct sample *sample)
+{
+    struct key_info info = { 0 };
+
+    assert_ok(app_derive(b->app, sample->mechanism, sample->backward,
+                         LIST(ULONG(KEY_TYPE, CKK_AES), ULONG(VALUE_LEN, 32), AES_USES), &info));
+    assert_int_equal(info.bits, 256);
+}
+
 /* ---- the table ---- */
 
 static void
@@ -326,6 +340,10 @@ every_mechanism_does_what_its_row_says(void **state)
         }
         if ((functions & (CKF_GENERATE | CKF_GENERATE_KEY_PAIR)) != 0) {
             try_generation(b, &rows[i]);
+            tried++;
+        }
+        if ((functions & CKF_DERIVE) != 0) {
+            try_derivation(b, &sample);
             tried++;
         }
         if (tried == 0 && functions != 0) {

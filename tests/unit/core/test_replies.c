@@ -142,7 +142,11 @@ whatever_changes_something_changes_it_once(void **state)
     struct app *app = &f->cu1;
     uint32_t object = create(app, LIST(PRIVATE_DATA, TOKEN_YES));
     uint32_t session = create(app, LIST(PRIVATE_DATA));
+    struct pair pair = generate_pair(app, CKM_EC_KEY_PAIR_GEN, LIST(BYTES(EC_PARAMS, P256_OID)),
+                                     LIST(BOOL(DERIVE, true)));
+    struct mechanism ecdh = { CKM_ECDH1_DERIVE, PARAMS_ecdh, { { VIEW_EMPTY } } };
 
+    ecdh.params.ecdh = (struct params_ecdh){ CKD_NULL, VIEW_EMPTY, VIEW_TEXT(P256_POINT) };
     TWICE(OBJECT_CREATE, object_create, 0, LIST(PRIVATE_DATA, TOKEN_YES));
     TWICE(OBJECT_CREATE, object_create, HANDLE_SESSION_FIRST + 100, LIST(PRIVATE_DATA));
     TWICE(OBJECT_COPY, object_copy, object, 0, VIEW_EMPTY);
@@ -154,9 +158,11 @@ whatever_changes_something_changes_it_once(void **state)
           LIST(AES_GENERATE, TOKEN_YES));
     TWICE(GENERATE_PAIR, generate_pair, mechanism_plain(CKM_EC_KEY_PAIR_GEN), 0, 0,
           LIST(BYTES(EC_PARAMS, P256_OID), TOKEN_YES), LIST(TOKEN_YES));
+    TWICE(DERIVE, derive, ecdh, pair.private, { VIEW_TEXT("\0\0\0\0") },
+          LIST(ULONG(KEY_TYPE, CKK_GENERIC_SECRET), TOKEN_YES), VIEW_EMPTY);
     TWICE(LOGOUT, logout, );
     TWICE(LOGIN, login, ROLE_CU, VIEW_TEXT(USER1_NAME), VIEW_TEXT(USER1_PASSWORD));
-    assert_int_equal(outside_count(&f->hsm.outside, "o/"), 5);
+    assert_int_equal(outside_count(&f->hsm.outside, "o/"), 6);
 
     app = &f->officer;
     TWICE(USER_CREATE, user_create, ROLE_CU, VIEW_TEXT("cu3"), VIEW_TEXT("password"));

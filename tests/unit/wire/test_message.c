@@ -432,6 +432,41 @@ sign_is_these_bytes(void **state)
 }
 
 static void
+derive_is_these_bytes(void **state)
+{
+    const struct derive_request m = {
+        .mechanism = { .type = CKM_ECDH1_DERIVE,
+                       .shape = PARAMS_ecdh,
+                       .params.ecdh = { CKD_SHA256_KDF, VIEW_TEXT("sh"), VIEW_TEXT("pt") } },
+        .key = 0x40000,
+        .handles = { VIEW_TEXT("\x01\0\0\x80") },
+        .template = LIST(BOOL(TOKEN, false)),
+        .more = LIST(VIEW(CKA_DERIVE_TEMPLATE, VIEW_EMPTY)),
+    };
+    const struct derive_reply answer = { VIEW_TEXT("iv"), { VIEW_EMPTY } };
+    struct writer w;
+
+    UNUSED(state);
+    writer_init(&w, 1000);
+    derive_request_write(&w, &m);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x50\x10\0\0"
+                                                   "\x06"
+                                                   "\x10\0\0\0"
+                                                   "\x06\0\0\0"
+                                                   "\x02\0\0\0sh"
+                                                   "\x02\0\0\0pt"
+                                                   "\0\0\x04\0"
+                                                   "\x04\0\0\0\x01\0\0\x80"
+                                                   "\x09\0\0\0\x01\0\0\0\x01\0\0\0\0"
+                                                   "\x08\0\0\0\x13\x02\0\x40\0\0\0\0")));
+    writer_reset(&w);
+    derive_reply_write(&w, &answer);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x02\0\0\0iv"
+                                                   "\0\0\0\0")));
+    writer_clear(&w);
+}
+
+static void
 found_keys_are_these_bytes(void **state)
 {
     const struct key_info info = { 0x40001, CKO_SECRET_KEY, CKK_AES, KEY_FLAG_TOKEN, 256, 0 };
@@ -586,6 +621,7 @@ main(void)
         cmocka_unit_test(a_failed_read_changes_nothing),
         cmocka_unit_test(hello_is_these_bytes),
         cmocka_unit_test(sign_is_these_bytes),
+        cmocka_unit_test(derive_is_these_bytes),
         cmocka_unit_test(found_keys_are_these_bytes),
         cmocka_unit_test(users_are_these_bytes),
         cmocka_unit_test(numbers_step_by_four),

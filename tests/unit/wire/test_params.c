@@ -206,6 +206,9 @@ every_shape_reads_back_to_the_same_bytes(void **state)
         gcm(iv12, 12, 96),
         oaep(CKM_SHA256, CKG_MGF1_SHA256, 1, VIEW_TEXT("label")),
         pss(CKM_RSA_PKCS_PSS, CKM_SHA_1, CKG_MGF1_SHA1, 20),
+        { .type = CKM_ECDH1_DERIVE,
+          .shape = PARAMS_ecdh,
+          .params.ecdh = { CKD_SHA1_KDF, VIEW_TEXT("shared"), VIEW_TEXT("point") } },
     };
 
     UNUSED(state);
@@ -251,7 +254,7 @@ the_wire_form_is_canonical(void **state)
 {
     UNUSED(state);
     assert_true(READS("\x50\x02\0\0\0\0\0\0\0"));
-    assert_false(READS("\x50\x02\0\0\x06\0\0\0\0"));      /* no such shape */
+    assert_false(READS("\x50\x02\0\0\x7f\0\0\0\0"));      /* no such shape */
     assert_false(READS("\x50\x02\0\0\0\x01\0\0\0x"));     /* none with a byte */
     assert_true(READS("\x50\x02\0\0\x01\x01\0\0\0x"));    /* an IV, whose length is judged later */
     assert_false(READS("\x50\x02\0\0\x01\x11\0\0\0"

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * C_DeriveKey: the base key's right to it, the template with what the standard and the base
+ * key add to it, the arithmetic, then all new keys in one transaction or none.
+ */
+#include "core/make.h"
+#include "rules/derivation.h"
+
+#include <string.h>
+
+#define DERIVED_MAX 3072u /* bytes of a key: seed-requirements C-10 */
+
+/* What a request works with. */
+struct derivation {
+    struct derive_request m;
+    const struct mechanism_row *row;
+    const struct derivation_row *rule;
+    struct object *base; /* held */
+    const struct algo_key *key;
+    struct make makes[MAKE_MAX];
+    size_t count;  /* of keys to make */
+    size_t len;    /* of the bytes they are made of; 0: as many as there are */
+    struct writer value;
+};
+
+static void
+derivation_init(struct derivation *d)
+{
+    memset(d, 0, sizeof *d);
+    writer_init(&d->value, MAKE_MAX * DERIVED_MAX);
+}
+
+static void
+derivation_clear(struct derivation *d)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        make_clear(&d->makes[i]);
+    }
+    writer_clear(&d->value);
+    object_unref(d->base);
+    wipe(d, sizeof *d);
+}
+
+/* PKCS #11 v3.1, 5.18.5: the mechanism, then the base key. */
+static CK_RV
+base_take(struct request *r, struct derivation *d)
+{
+    const struct mechanism *mechanism = &d->m.mechanism;
+    CK_RV rv;
+
+    d->row = mechanism_for(r->rules, mechanism->type, CKF_DERIVE);
+    d->rule = derivation_row(mechanism->type);
+    if (d->row == NULL || d->rule == NULL) {
+        return CKR_MECHANISM_INVALID;
+    }
+    d->base = request_object(r, d->m.key);
+    if (d->base == NULL || !kind_is_key(d->base->kind)) {
+        return CKR_KEY_HANDLE_INVALID;
+    }
+    if (mechanism->shape != d->row->params) {
+        return CKR_MECHANISM_PARAM_INVALID;
+    }
+    rv = key_check(r->rules, d->row, CKF_DERIVE, &d->base->info);
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if (!object_allows(d->base, d->row->type)) {
+        return CKR_MECHANISM_INVALID;
+    }
+    return params_check(r->rules, d->row, CKF_DERIVE, &d->base->info, mechanism);
+}
+
+/* The kind of what is derived: a secret key, of the type that the template or the rule says. */
+static CK_RV
+kind_find(const struct derivation *d, view template, enum object_kind *ret_kind)
+{
+    uint64_t class = CKO_SECRET_KEY;
+    uint64_t type = d->rule->key_type;
+    view value;
+
+    if (attributes_find(template, CKA_CLASS, &value) &&
+        !attributes_ulong(template, CKA_CLASS, &class)) {
+        return CKR_ATTRIBUTE_VALUE_INVALID;
+    }
+    if (class != CKO_SECRET_KEY) {
+        return CKR_TEMPLATE_INCONSISTENT;
+    }
+    if (attributes_find(template, CKA_KEY_TYPE, &value)) {
+        if (!attributes_ulong(template, CKA_KEY_TYPE, &type)) {
+            return CKR_ATTRIBUTE_VALUE_INVALID;
+        }
+    } else if (type == KEY_TYPE_NONE) {
+        return CKR_TEMPLATE_INCOMPLETE;
+    }
+    return kind_of(class, type, ret_kind) ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID;
+}
+
+/* The template that counts: the caller's, the base key's CKA_DERIVE_TEMPLATE, and what the
+ * mechanism contributes. */
+static CK_RV
+template_fill(const struct derivation *d, view given, struct writer *template)
+{
+    view more;
+    CK_RV rv;
+
+    write_raw(template, given);
+    if (attributes_find(object_attributes(d->base), CKA_DERIVE_TEMPLATE, &more) &&
+        (rv = template_merge(more, template)) != CKR_OK) {
+        return rv;
+    }
+    rv = heritage_apply(d->rule->heritage, d->base->info.flags, d->base->info.flags, template);
+    if (rv == CKR_OK && !attributes_find(writer_view(template), CKA_KEY_TYPE, &more) &&
+        d->rule->key_type != KEY_TYPE_NONE) {
+        attribute_write_ulong(template, CKA_KEY_TYPE, d->rule->key_type);
+    }
+    return rv != CKR_OK || writer_ok(template) ? rv : CKR_DEVICE_MEMORY;
+}
+
+/* How many bytes the template wants. A type with several lengths has to say which. */
+static CK_RV
+len_find(enum object_kind kind, view template, size_t *ret_len)
+{
+    uint64_t len = 0;
+
+    if (!attributes_ulong(template, CKA_VALUE_LEN, &len) && kind == KIND_AES) {
+        return CKR_TEMPLATE_INCOMPLETE;
+    }
+    if (len > DERIVED_MAX) {
+        return CKR_KEY_SIZE_RANGE;
+    }
+    *ret_len = (size_t)len;
+    return CKR_OK;
+}
+
+/* One key more, of this template, with that handle. */
+static CK_RV
+key_add(struct request *r, struct derivation *d, view given, uint32_t handle)
+{
+    struct make *make = &d->makes[d->count];
+    struct writer template;
+    enum object_kind kind;
+    size_t len;
+    CK_RV rv;
+
+    writer_init(&template, ATTRIBUTES_BYTES_MAX);
+    if ((rv = kind_find(d, given, &kind)) != CKR_OK ||
+        (rv = template_fill(d, given, &template)) != CKR_OK ||
+        (rv = template_check(r->rules, kind, ORIGIN_DERIVE, r->who.role == ROLE_CO,
+                             writer_view(&template))) != CKR_OK ||
+        (rv = len_find(kind, writer_view(&template), &len)) != CKR_OK) {
+        goto out;
+    }
+    make_init(make, kind, ORIGIN_DERIVE, handle);
+    d->count++;
+    d->len += len;
+    make->always_sensitive = (d->base->info.flags & KEY_FLAG_ALWAYS_SENSITIVE) != 0;
+    make->never_extractable = (d->base->info.flags & KEY_FLAG_NEVER_EXTRACTABLE) != 0;
+    template_complete(r->rules, kind, ORIGIN_DERIVE, writer_view(&template), &make->attributes);
+    rv = writer_ok(&make->attributes) ? make_allowed(r, writer_view(&make->attributes))
+                                      : CKR_DEVICE_MEMORY;
+out:
+    writer_clear(&template);
+    return rv;
+}
+
+/* A token key waits for the store; others go where the arithmetic may run. */
+static bool
+derivation_may(struct request *r, const struct derivation *d)
+{
+    bool token = false;
+
+    (void)attributes_bool(writer_view(&d->makes[0].attributes), CKA_TOKEN, &token);
+    return token ? request_may(r, PLACE_STORE)
+                 : request_may_work(r, mechanism_work(d->row, CKF_DERIVE, &d->base->info));
+}
+
+static CK_RV
+value_derive(struct request *r, struct derivation *d)
+{
+    CK_RV rv = object_key(object_sealer(r->hsm, d->base->handle), d->base, &d->key);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+
+    const struct algo_derivation derivation = { d->row, &d->m.mechanism, d->key, NULL, d->len };
+
+    rv = algo_derive(r->rules, &derivation, &d->value);
+    return rv == CKR_OK && d->value.len == 0 ? CKR_FUNCTION_FAILED : rv;
+}
+
+CK_RV
+handle_DERIVE(struct request *r)
+{
+    struct derivation d;
+    struct make *makes[MAKE_MAX];
+    CK_RV rv;
+
+    derivation_init(&d);
+    if (!derive_request_read(r->body, &d.m)) {
+        return CODE_BAD_FRAME;
+    }
+    note_key(r, d.m.key, d.m.mechanism.type);
+    if ((rv = base_take(r, &d)) != CKR_OK) {
+        goto out;
+    }
+    if (number_array_count(d.m.handles) != 1 || d.m.more.len != 0) {
+        rv = CODE_BAD_FRAME;
+        goto out;
+    }
+    if ((rv = key_add(r, &d, d.m.template, number_array_get(d.m.handles, 0))) != CKR_OK) {
+        goto out;
+    }
+    if (!derivation_may(r, &d)) {
+        rv = CODE_LATER;
+        goto out;
+    }
+    if ((rv = value_derive(r, &d)) != CKR_OK) {
+        goto out;
+    }
+    attribute_write(&d.makes[0].secrets, CKA_VALUE, writer_view(&d.value));
+    if ((rv = make_finish(r, &d.makes[0])) != CKR_OK) {
+        goto out;
+    }
+    note_detail(r, "base=%u", (unsigned)d.base->handle);
+    makes[0] = &d.makes[0];
+    write_bytes(r->reply, VIEW_EMPTY);
+    rv = make_commit(r, makes, d.count);
+out:
+    derivation_clear(&d);
+    return rv;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * C_DeriveKey through the library: arguments, codes, trips, and what comes out.
+ */
+#include "p11_test.h"
+
+static CK_KEY_TYPE generic_type = CKK_GENERIC_SECRET;
+static CK_KEY_TYPE aes_type = CKK_AES;
+static CK_ULONG len_32 = 32;
+
+struct party {
+    CK_OBJECT_HANDLE private;
+    CK_BYTE point[80]; /* with its DER */
+    CK_ULONG point_len;
+};
+
+static void
+party_make(struct party *party)
+{
+    CK_MECHANISM mechanism = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+    CK_ATTRIBUTE public[] = { ATTR(CKA_EC_PARAMS, p256) };
+    CK_ATTRIBUTE private[] = { ATTR(CKA_DERIVE, yes) };
+    CK_ATTRIBUTE read[] = { ATTR(CKA_EC_POINT, party->point) };
+    CK_OBJECT_HANDLE half = 0;
+
+    assert_ok(C_GenerateKeyPair(fixture.session, &mechanism, public, 1, private, 1, &half,
+                                &party->private));
+    assert_ok(C_GetAttributeValue(fixture.session, half, read, 1));
+    party->point_len = read[0].ulValueLen;
+}
+
+/* One derives with the point of the other. */
+static CK_OBJECT_HANDLE
+agree(const struct party *own, struct party *other, CK_ULONG skip, CK_EC_KDF_TYPE kdf)
+{
+    CK_ECDH1_DERIVE_PARAMS params = { kdf, 0, NULL, other->point_len - skip, other->point + skip };
+    CK_MECHANISM mechanism = { CKM_ECDH1_DERIVE, &params, sizeof params };
+    CK_ATTRIBUTE template[] = { ATTR(CKA_KEY_TYPE, generic_type), ATTR(CKA_VALUE_LEN, len_32),
+                                ATTR(CKA_SENSITIVE, no), ATTR(CKA_EXTRACTABLE, yes) };
+    CK_OBJECT_HANDLE key = 0;
+
+    transport_reset();
+    assert_ok(C_DeriveKey(fixture.session, &mechanism, own->private, template, 4, &key));
+    assert_int_equal(transport_trips(), 1);
+    return key;
+}
+
+static void
+value_read(CK_OBJECT_HANDLE key, CK_BYTE value[32])
+{
+    CK_ATTRIBUTE read[] = { { CKA_VALUE, value, 32 } };
+
+    assert_ok(C_GetAttributeValue(fixture.session, key, read, 1));
+    assert_int_equal(read[0].ulValueLen, 32);
+}
+
+static void
+two_parties_agree_in_one_trip_each(void **state)
+{
+    static const CK_EC_KDF_TYPE kdfs[] = { CKD_NULL, CKD_SHA1_KDF, CKD_SHA512_KDF,
+                                           CKD_SHA3_256_KDF, CKD_SHA256_KDF_SP800 };
+    struct party one, other;
+    CK_BYTE value[2][32];
+
+    UNUSED(state);
+    party_make(&one);
+    party_make(&other);
+    for (size_t i = 0; i < ARRAY_COUNT(kdfs); i++) {
+        value_read(agree(&one, &other, 0, kdfs[i]), value[0]);
+        value_read(agree(&other, &one, 2, kdfs[i]), value[1]);
+        assert_memory_equal(value[0], value[1], 32);
+    }
+}
+
+static CK_ECDH1_DERIVE_PARAMS params;
+static CK_MECHANISM ecdh = { CKM_ECDH1_DERIVE, &params, sizeof params };
+static CK_ATTRIBUTE aes_template[] = { ATTR(CKA_KEY_TYPE, aes_type), ATTR(CKA_VALUE_LEN, len_32) };
+
+static void
+arguments_have_their_codes(void **state)
+{
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+    struct party party;
+    CK_MECHANISM unknown = { 0x12345678, NULL, 0 }, none = { CKM_ECDH1_DERIVE, NULL, 0 };
+    CK_OBJECT_HANDLE key = 77;
+
+    party_make(&party);
+    params = (CK_ECDH1_DERIVE_PARAMS){ CKD_NULL, 0, NULL, party.point_len, party.point };
+    assert_code(C_DeriveKey(session + 99, &ecdh, party.private, aes_template, 2, &key),
+                CKR_SESSION_HANDLE_INVALID);
+    assert_code(C_DeriveKey(session, NULL, party.private, aes_template, 2, &key),
+                CKR_ARGUMENTS_BAD);
+    assert_code(C_DeriveKey(session, &ecdh, party.private, aes_template, 2, NULL),
+                CKR_ARGUMENTS_BAD);
+    assert_code(C_DeriveKey(session, &ecdh, party.private, NULL, 2, &key), CKR_ARGUMENTS_BAD);
+    assert_code(C_DeriveKey(session, &unknown, party.private, aes_template, 2, &key),
+                CKR_MECHANISM_INVALID);
+    assert_code(C_DeriveKey(session, &ecdh, 12345, aes_template, 2, &key), CKR_KEY_HANDLE_INVALID);
+    assert_code(C_DeriveKey(session, &ecdh, make_aes(), aes_template, 2, &key),
+                CKR_KEY_TYPE_INCONSISTENT);
+    assert_code(C_DeriveKey(session, &none, party.private, aes_template, 2, &key),
+                CKR_MECHANISM_PARAM_INVALID);
+    params.ulPublicDataLen--;
+    assert_code(C_DeriveKey(session, &ecdh, party.private, aes_template, 2, &key),
+                CKR_PUBLIC_KEY_INVALID);
+    params.ulPublicDataLen++;
+    params.ulSharedDataLen = 1;
+    assert_code(C_DeriveKey(session, &ecdh, party.private, aes_template, 2, &key),
+                CKR_MECHANISM_PARAM_INVALID);
+    params.ulSharedDataLen = 0;
+    assert_int_equal(key, 77);
+    assert_ok(C_DeriveKey(session, &ecdh, party.private, aes_template, 2, &key));
+    assert_int_not_equal(key, 77);
+}
+
+static void
+a_key_without_the_right_derives_nothing(void **state)
+{
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+    CK_OBJECT_HANDLE public = 0, private = 0, key = 0;
+    struct party party;
+
+    party_make(&party);
+    make_ec(&public, &private);
+    params = (CK_ECDH1_DERIVE_PARAMS){ CKD_NULL, 0, NULL, party.point_len, party.point };
+    assert_code(C_DeriveKey(session, &ecdh, private, aes_template, 2, &key),
+                CKR_KEY_FUNCTION_NOT_PERMITTED);
+    assert_code(C_DeriveKey(session, &ecdh, public, aes_template, 2, &key),
+                CKR_KEY_TYPE_INCONSISTENT);
+}
+
+static void
+a_token_key_wants_a_read_write_session(void **state)
+{
+    CK_SESSION_HANDLE read_only = open_session(0);
+    CK_ATTRIBUTE template[] = { ATTR(CKA_KEY_TYPE, aes_type), ATTR(CKA_VALUE_LEN, len_32),
+                                ATTR(CKA_TOKEN, yes) };
+    CK_OBJECT_HANDLE key = 0;
+    struct party party;
+
+    UNUSED(state);
+    party_make(&party);
+    params = (CK_ECDH1_DERIVE_PARAMS){ CKD_NULL, 0, NULL, party.point_len, party.point };
+    assert_code(C_DeriveKey(read_only, &ecdh, party.private, template, 3, &key),
+                CKR_SESSION_READ_ONLY);
+    assert_ok(C_DeriveKey(read_only, &ecdh, party.private, template, 2, &key));
+    assert_ok(C_DeriveKey(fixture.session, &ecdh, party.private, template, 3, &key));
+    assert_true(key < 0x80000000u);
+    assert_ok(C_DestroyObject(fixture.session, key));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(two_parties_agree_in_one_trip_each),
+        TEST(arguments_have_their_codes),
+        TEST(a_key_without_the_right_derives_nothing),
+        TEST(a_token_key_wants_a_read_write_session),
+    };
+
+    return cmocka_run_group_tests(tests, group_standard, group_teardown);
+}
