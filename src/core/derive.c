@@ -18,9 +18,9 @@ struct derivation {
     struct object *base; /* held */
     const struct algo_key *key;
     struct make makes[MAKE_MAX];
-    size_t count;  /* of keys to make */
-    size_t len;    /* of the bytes they are made of; 0: as many as there are */
-    struct writer value;
+    size_t lens[MAKE_MAX]; /* of their values; 0: as many bytes as there are */
+    size_t count;          /* of keys to make */
+    struct writer value;   /* all of them, one after the other */
 };
 
 static void
@@ -151,8 +151,7 @@ key_add(struct request *r, struct derivation *d, view given, uint32_t handle)
         goto out;
     }
     make_init(make, kind, ORIGIN_DERIVE, handle);
-    d->count++;
-    d->len += len;
+    d->lens[d->count++] = len;
     make->always_sensitive = (d->base->info.flags & KEY_FLAG_ALWAYS_SENSITIVE) != 0;
     make->never_extractable = (d->base->info.flags & KEY_FLAG_NEVER_EXTRACTABLE) != 0;
     template_complete(r->rules, kind, ORIGIN_DERIVE, writer_view(&template), &make->attributes);
@@ -163,37 +162,102 @@ out:
     return rv;
 }
 
+/* May the parameter of the mechanism name more keys than one? PKCS #11 v3.1, 6.42.2. */
+static bool
+makes_more(const struct derivation *d)
+{
+    return d->row->params == PARAMS_kbkdf || d->row->params == PARAMS_feedback;
+}
+
+/* All keys: the one of the template, then those of the further ones. */
+static CK_RV
+keys_add(struct request *r, struct derivation *d)
+{
+    size_t handles = number_array_count(d->m.handles);
+    struct reader more = reader_of(d->m.more);
+    struct attribute attribute;
+    CK_RV rv;
+
+    if (handles != 1 + attributes_count(d->m.more) || handles > MAKE_MAX ||
+        (handles > 1 && !makes_more(d))) {
+        return CODE_BAD_FRAME;
+    }
+    rv = key_add(r, d, d->m.template, number_array_get(d->m.handles, 0));
+    while (rv == CKR_OK && attributes_next(&more, &attribute)) {
+        rv = attribute.type == CKA_DERIVE_TEMPLATE
+                 ? key_add(r, d, attribute.value, number_array_get(d->m.handles, d->count))
+                 : CODE_BAD_FRAME;
+    }
+    return rv;
+}
+
 /* A token key waits for the store; others go where the arithmetic may run. */
 static bool
 derivation_may(struct request *r, const struct derivation *d)
 {
-    bool token = false;
+    bool any = false;
 
-    (void)attributes_bool(writer_view(&d->makes[0].attributes), CKA_TOKEN, &token);
-    return token ? request_may(r, PLACE_STORE)
-                 : request_may_work(r, mechanism_work(d->row, CKF_DERIVE, &d->base->info));
+    for (size_t i = 0; i < d->count; i++) {
+        bool token = false;
+
+        (void)attributes_bool(writer_view(&d->makes[i].attributes), CKA_TOKEN, &token);
+        any = any || token;
+    }
+    return any ? request_may(r, PLACE_STORE)
+               : request_may_work(r, mechanism_work(d->row, CKF_DERIVE, &d->base->info));
 }
 
 static CK_RV
 value_derive(struct request *r, struct derivation *d)
 {
-    CK_RV rv = object_key(object_sealer(r->hsm, d->base->handle), d->base, &d->key);
+    struct algo_derivation derivation = { .row = d->row,
+                                          .mechanism = &d->m.mechanism,
+                                          .count = d->count };
+    CK_RV rv = object_key(object_sealer(r->hsm, d->base->handle), d->base, &derivation.base);
 
     if (rv != CKR_OK) {
         return rv;
     }
-
-    const struct algo_derivation derivation = { d->row, &d->m.mechanism, d->key, NULL, d->len };
-
+    memcpy(derivation.lens, d->lens, sizeof derivation.lens);
     rv = algo_derive(r->rules, &derivation, &d->value);
     return rv == CKR_OK && d->value.len == 0 ? CKR_FUNCTION_FAILED : rv;
+}
+
+/* Each key gets its part of the bytes; one that named no length gets all. */
+static CK_RV
+values_share(struct request *r, struct derivation *d)
+{
+    view value = writer_view(&d->value);
+    size_t at = 0;
+    CK_RV rv = CKR_OK;
+
+    for (size_t i = 0; i < d->count && rv == CKR_OK; i++) {
+        size_t len = d->lens[i] == 0 ? value.len : d->lens[i];
+
+        attribute_write(&d->makes[i].secrets, CKA_VALUE, view_slice(value, at, len));
+        at += len;
+        rv = make_finish(r, &d->makes[i]);
+    }
+    return rv;
+}
+
+static CK_RV
+keys_commit(struct request *r, struct derivation *d)
+{
+    struct make *makes[MAKE_MAX];
+
+    for (size_t i = 0; i < d->count; i++) {
+        makes[i] = &d->makes[i];
+    }
+    note_detail(r, "base=%u", (unsigned)d->base->handle);
+    write_bytes(r->reply, VIEW_EMPTY);
+    return make_commit(r, makes, d->count);
 }
 
 CK_RV
 handle_DERIVE(struct request *r)
 {
     struct derivation d;
-    struct make *makes[MAKE_MAX];
     CK_RV rv;
 
     derivation_init(&d);
@@ -201,31 +265,17 @@ handle_DERIVE(struct request *r)
         return CODE_BAD_FRAME;
     }
     note_key(r, d.m.key, d.m.mechanism.type);
-    if ((rv = base_take(r, &d)) != CKR_OK) {
-        goto out;
-    }
-    if (number_array_count(d.m.handles) != 1 || d.m.more.len != 0) {
-        rv = CODE_BAD_FRAME;
-        goto out;
-    }
-    if ((rv = key_add(r, &d, d.m.template, number_array_get(d.m.handles, 0))) != CKR_OK) {
+    if ((rv = base_take(r, &d)) != CKR_OK || (rv = keys_add(r, &d)) != CKR_OK) {
         goto out;
     }
     if (!derivation_may(r, &d)) {
         rv = CODE_LATER;
         goto out;
     }
-    if ((rv = value_derive(r, &d)) != CKR_OK) {
+    if ((rv = value_derive(r, &d)) != CKR_OK || (rv = values_share(r, &d)) != CKR_OK) {
         goto out;
     }
-    attribute_write(&d.makes[0].secrets, CKA_VALUE, writer_view(&d.value));
-    if ((rv = make_finish(r, &d.makes[0])) != CKR_OK) {
-        goto out;
-    }
-    note_detail(r, "base=%u", (unsigned)d.base->handle);
-    makes[0] = &d.makes[0];
-    write_bytes(r->reply, VIEW_EMPTY);
-    rv = make_commit(r, makes, d.count);
+    rv = keys_commit(r, &d);
 out:
     derivation_clear(&d);
     return rv;

@@ -39,7 +39,7 @@ MUST_USE CK_RV make_unique_id(struct request *request, struct make *make);
 /* Gives numbers, stores all (token objects in one transaction) and puts them into their
  * tables; then make->object of each is set, and the reply's infos are written. Nothing
  * happens on failure. */
-#define MAKE_MAX 4u
+#define MAKE_MAX ALGO_KEYS_MAX
 MUST_USE CK_RV make_commit(struct request *request, struct make *const makes[], size_t count);
 
 #endif

@@ -17,6 +17,7 @@ static const struct algo *const drivers[DRIVER_COUNT] = {
     [DRIVER_ec] = &algo_ec,
     [DRIVER_secret] = &algo_secret,
     [DRIVER_ecdh] = &algo_derived,
+    [DRIVER_kbkdf] = &algo_derived,
 };
 
 CK_RV

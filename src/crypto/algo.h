@@ -57,16 +57,18 @@ MUST_USE CK_RV algo_generate(struct rules rules, const struct mechanism_row *row
 
 /*
  * Derives for a row with CKF_DERIVE: the bytes of the new key (or keys, one after the other)
- * are appended to out. len is how many are wanted, 0 when as many as there are. other is a
- * second key that the parameter names, or NULL. Codes: PUBLIC_KEY_INVALID (the peer's point),
+ * are appended to out. lens is how many each of count keys wants; 0, for one key alone, when
+ * as many as there are. other is a second key that the parameter names, or NULL. Codes: PUBLIC_KEY_INVALID (the peer's point),
  * TEMPLATE_INCOMPLETE (a length is needed), TEMPLATE_INCONSISTENT (more than there is).
  */
+#define ALGO_KEYS_MAX 4u
 struct algo_derivation {
     const struct mechanism_row *row;
     const struct mechanism *mechanism;
     const struct algo_key *base;
     const struct algo_key *other;
-    size_t len;
+    size_t count;
+    size_t lens[ALGO_KEYS_MAX];
 };
 MUST_USE CK_RV algo_derive(struct rules rules, const struct algo_derivation *derivation,
                            struct writer *out);

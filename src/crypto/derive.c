@@ -11,6 +11,7 @@
 
 static const struct deriver *const derivers[DRIVER_COUNT] = {
     [DRIVER_ecdh] = &ecdh_deriver,
+    [DRIVER_kbkdf] = &kbkdf_deriver,
 };
 
 CK_RV

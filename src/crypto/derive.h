@@ -16,6 +16,7 @@ struct deriver {
 };
 
 extern const struct deriver ecdh_deriver;
+extern const struct deriver kbkdf_deriver;
 
 /*
  * The agreed value as a key of len bytes: through the row's function, or (plain) its end, all

@@ -115,7 +115,7 @@ ecdh_derive(struct rules rules, const struct algo_derivation *d, struct writer *
     }
     if ((rv = peer_parse(d->base, params->point, &peer)) == CKR_OK &&
         (rv = agree(d->base, peer, value, &value_len)) == CKR_OK) {
-        rv = derive_agreed(kdf, view_of(value, value_len), params->shared, d->len, out);
+        rv = derive_agreed(kdf, view_of(value, value_len), params->shared, d->lens[0], out);
     }
     wipe(value, sizeof value);
     algo_key_free(peer);

@@ -207,7 +207,8 @@ key_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS function
     uint32_t flag = key_flag_for(function);
 
     if (key->class != class_for(row, function) || key->key_type == UINT32_MAX ||
-        (key->key_type != row->key_type && key->key_type != row->key_also)) {
+        (row->key_type != KEY_TYPE_SECRET && key->key_type != row->key_type &&
+         key->key_type != row->key_also)) {
         return CKR_KEY_TYPE_INCONSISTENT;
     }
     if (!size_fits(rules, row, function, key)) {

@@ -12,6 +12,7 @@
 #define AES_BLOCK_LEN 16u
 
 #define CKK_NONE KEY_TYPE_NONE
+#define CKK_SECRET KEY_TYPE_SECRET
 #define PARTS_single false
 #define PARTS_multi true
 #define LIMIT(functions, min, max) { functions, min, max }

@@ -8,10 +8,12 @@
 #include "rules/rules.h"
 
 #define KEY_TYPE_NONE ((CK_KEY_TYPE)0xffffffff)
+/* Of rows that work with secret keys of whatever type. */
+#define KEY_TYPE_SECRET ((CK_KEY_TYPE)0xfffffffe)
 
 /* Shapes of mechanism parameters; wire/params.def has the fields. */
 enum params_shape { PARAMS_none, PARAMS_iv, PARAMS_ctr, PARAMS_gcm, PARAMS_oaep, PARAMS_pss,
-                    PARAMS_ecdh };
+                    PARAMS_ecdh, PARAMS_kbkdf, PARAMS_feedback };
 
 enum key_unit { UNIT_BITS, UNIT_BYTES };
 enum mechanism_out { OUT_none, OUT_same, OUT_pad, OUT_tag, OUT_modulus, OUT_curve, OUT_hash };
@@ -26,6 +28,7 @@ enum driver {
     DRIVER_ec,
     DRIVER_secret,
     DRIVER_ecdh,
+    DRIVER_kbkdf,
     DRIVER_COUNT
 };
 

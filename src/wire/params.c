@@ -13,6 +13,7 @@
 
 #define GCM_GENERATED_IV_LEN 12u
 #define AES_BLOCK_LEN 16u
+#define ITEM_BYTES_MAX 4096u
 
 struct gcm_text_params {
     CK_BYTE_PTR pIv;
@@ -41,6 +42,114 @@ take_u32(CK_ULONG number, uint32_t *ret_number)
         return false;
     }
     *ret_number = (uint32_t)number;
+    return true;
+}
+
+/* A number's form, where the application gives one: pointer and length of its structure. */
+static bool
+take_counter(const CK_PRF_DATA_PARAM *from, struct params_item *item)
+{
+    CK_SP800_108_COUNTER_FORMAT format;
+
+    if (from->pValue == NULL && from->ulValueLen == 0) {
+        return true;
+    }
+    if (from->pValue == NULL || from->ulValueLen != sizeof format) {
+        return false;
+    }
+    memcpy(&format, from->pValue, sizeof format);
+    item->little_endian = format.bLittleEndian != CK_FALSE;
+    item->width = (uint8_t)format.ulWidthInBits;
+    return format.ulWidthInBits > 0 && format.ulWidthInBits <= UINT8_MAX;
+}
+
+static bool
+take_length(const CK_PRF_DATA_PARAM *from, struct params_item *item)
+{
+    CK_SP800_108_DKM_LENGTH_FORMAT format;
+
+    if (from->pValue == NULL || from->ulValueLen != sizeof format) {
+        return false;
+    }
+    memcpy(&format, from->pValue, sizeof format);
+    item->method = (uint8_t)format.dkmLengthMethod;
+    item->little_endian = format.bLittleEndian != CK_FALSE;
+    item->width = (uint8_t)format.ulWidthInBits;
+    return format.dkmLengthMethod <= UINT8_MAX && format.ulWidthInBits <= UINT8_MAX;
+}
+
+static bool
+take_item_standard(const CK_PRF_DATA_PARAM *from, struct params_item *item)
+{
+    item->type = (uint32_t)from->type;
+    switch (from->type) {
+    case CK_SP800_108_ITERATION_VARIABLE:
+    case CK_SP800_108_COUNTER:
+        return take_counter(from, item);
+    case CK_SP800_108_DKM_LENGTH:
+        return take_length(from, item);
+    case CK_SP800_108_BYTE_ARRAY:
+        return take_bytes(from->pValue, from->ulValueLen, ITEM_BYTES_MAX, &item->bytes);
+    default:
+        return false;
+    }
+}
+
+/* The vendor's layout: numbers are big-endian, label and context are bytes like others. */
+static bool
+take_item_vendor(const CK_PRF_DATA_PARAM *from, struct params_item *item)
+{
+    CK_CLOUDHSM_SP800_108_COUNTER_FORMAT counter;
+    CK_CLOUDHSM_SP800_108_DKM_LENGTH_FORMAT length;
+
+    switch (from->type) {
+    case SP800_108_COUNTER_FORMAT:
+        if (from->pValue == NULL || from->ulValueLen != sizeof counter) {
+            return false;
+        }
+        memcpy(&counter, from->pValue, sizeof counter);
+        item->type = CK_SP800_108_ITERATION_VARIABLE;
+        item->width = (uint8_t)counter.ulWidthInBits;
+        return counter.ulWidthInBits > 0 && counter.ulWidthInBits <= UINT8_MAX;
+    case SP800_108_DKM_FORMAT:
+        if (from->pValue == NULL || from->ulValueLen != sizeof length) {
+            return false;
+        }
+        memcpy(&length, from->pValue, sizeof length);
+        item->type = CK_SP800_108_DKM_LENGTH;
+        item->method = (uint8_t)length.dkmLengthMethod;
+        item->width = (uint8_t)length.ulWidthInBits;
+        return length.dkmLengthMethod <= UINT8_MAX && length.ulWidthInBits <= UINT8_MAX;
+    case SP800_108_PRF_LABEL:
+    case SP800_108_PRF_CONTEXT:
+    case SP800_108_BYTE_ARRAY:
+        item->type = CK_SP800_108_BYTE_ARRAY;
+        return take_bytes(from->pValue, from->ulValueLen, ITEM_BYTES_MAX, &item->bytes);
+    default:
+        return false;
+    }
+}
+
+/* Both layouts have the array's elements alike. */
+_Static_assert(sizeof(CK_PRF_DATA_PARAM) == sizeof(CK_CLOUDHSM_PRF_DATA_PARAM), "one element");
+
+static bool
+take_items(const void *array, CK_ULONG count,
+           bool (*take_item)(const CK_PRF_DATA_PARAM *from, struct params_item *item),
+           struct params_items *items)
+{
+    memset(items, 0, sizeof *items);
+    if (count > PARAMS_ITEMS_MAX || (count > 0 && array == NULL)) {
+        return false;
+    }
+    for (; items->count < count; items->count++) {
+        CK_PRF_DATA_PARAM from;
+
+        memcpy(&from, (const uint8_t *)array + items->count * sizeof from, sizeof from);
+        if (!take_item(&from, &items->item[items->count])) {
+            return false;
+        }
+    }
     return true;
 }
 
@@ -82,6 +191,8 @@ take_u32(CK_ULONG number, uint32_t *ret_number)
     && take_bytes((const uint8_t *)m->pParameter + offsetof(layout, member), length, \
                   length, &p->field)
 #define PARAM_U32(field, member) && take_u32(c.member, &p->field)
+#define PARAM_ITEMS(field, array, count, layout) \
+    && take_items(c.array, c.count, take_item_##layout, &p->field)
 #define PARAMS_END(shape) \
     ;                     \
     }
@@ -92,9 +203,47 @@ take_u32(CK_ULONG number, uint32_t *ret_number)
 #undef PARAM_BYTES
 #undef PARAM_ARRAY
 #undef PARAM_U32
+#undef PARAM_ITEMS
 #undef PARAMS_END
 
-/* To and from the wire: bytes with their length, arrays as they are, u32. */
+/* To and from the wire: bytes with their length, arrays as they are, u32; items as u32 count,
+ * then each u32 type, u8 method, u8 width, u8 little endian, bytes. */
+
+static void
+write_items(struct writer *w, const struct params_items *items)
+{
+    write_u32(w, items->count);
+    for (uint32_t i = 0; i < items->count; i++) {
+        const struct params_item *item = &items->item[i];
+
+        write_u32(w, item->type);
+        write_u8(w, item->method);
+        write_u8(w, item->width);
+        write_u8(w, item->little_endian ? 1 : 0);
+        write_bytes(w, item->bytes);
+    }
+}
+
+static bool
+read_items(struct reader *r, struct params_items *items)
+{
+    uint8_t little_endian;
+
+    if (!read_u32(r, &items->count) || items->count > PARAMS_ITEMS_MAX) {
+        return false;
+    }
+    for (uint32_t i = 0; i < items->count; i++) {
+        struct params_item *item = &items->item[i];
+
+        if (!read_u32(r, &item->type) || !read_u8(r, &item->method) ||
+            !read_u8(r, &item->width) || !read_u8(r, &little_endian) || little_endian > 1 ||
+            !read_bytes(r, ITEM_BYTES_MAX, &item->bytes)) {
+            return false;
+        }
+        item->little_endian = little_endian == 1;
+    }
+    return true;
+}
 
 /*
  * static void
@@ -116,6 +265,7 @@ take_u32(CK_ULONG number, uint32_t *ret_number)
 #define PARAM_BYTES(field, pointer, length, max) write_bytes(w, p->field);
 #define PARAM_ARRAY(field, member, length) write_raw(w, view_slice(p->field, 0, length));
 #define PARAM_U32(field, member) write_u32(w, p->field);
+#define PARAM_ITEMS(field, array, count, layout) write_items(w, &p->field);
 #define PARAMS_END(shape) }
 #include "wire/params.def"
 #undef PARAMS_PLAIN
@@ -123,6 +273,7 @@ take_u32(CK_ULONG number, uint32_t *ret_number)
 #undef PARAM_BYTES
 #undef PARAM_ARRAY
 #undef PARAM_U32
+#undef PARAM_ITEMS
 #undef PARAMS_END
 
 /*
@@ -144,6 +295,7 @@ take_u32(CK_ULONG number, uint32_t *ret_number)
 #define PARAM_BYTES(field, pointer, length, max) && read_bytes(r, max, &p->field)
 #define PARAM_ARRAY(field, member, length) && read_raw(r, length, &p->field)
 #define PARAM_U32(field, member) && read_u32(r, &p->field)
+#define PARAM_ITEMS(field, array, count, layout) && read_items(r, &p->field)
 #define PARAMS_END(shape) \
     ;                     \
     }
@@ -153,11 +305,13 @@ take_u32(CK_ULONG number, uint32_t *ret_number)
 #undef PARAM_BYTES
 #undef PARAM_ARRAY
 #undef PARAM_U32
+#undef PARAM_ITEMS
 #undef PARAMS_END
 
 #define PARAM_BYTES(field, pointer, length, max)
 #define PARAM_ARRAY(field, member, length)
 #define PARAM_U32(field, member)
+#define PARAM_ITEMS(field, array, count, layout)
 #define PARAMS_END(shape)
 
 /* if (shape == PARAMS_gcm && take_gcm_text(m, &taken->params.gcm)) { return true; } */
@@ -329,6 +483,66 @@ ecdh_fits(struct rules rules, const struct params_ecdh *ecdh)
            (kdf->form != KDF_plain || ecdh->shared.len == 0);
 }
 
+/* A number in the input of a PRF: whole bytes, and not too many. */
+static bool
+width_fits(const struct params_item *item, unsigned max)
+{
+    return item->width > 0 && item->width <= max && item->width % 8 == 0;
+}
+
+/* PKCS #11 v3.1, 6.42.3 to 6.42.5: which pieces there have to be, and may be. */
+static bool
+items_fit(bool counts, const struct params_items *items)
+{
+    unsigned iterations = 0, counters = 0, lengths = 0;
+
+    for (uint32_t i = 0; i < items->count; i++) {
+        const struct params_item *item = &items->item[i];
+        bool fits = false;
+
+        switch (item->type) {
+        case CK_SP800_108_ITERATION_VARIABLE:
+            fits = counts ? width_fits(item, 32) : item->width == 0;
+            iterations++;
+            break;
+        case CK_SP800_108_COUNTER:
+            fits = !counts && width_fits(item, 32);
+            counters++;
+            break;
+        case CK_SP800_108_DKM_LENGTH:
+            fits = width_fits(item, 64) &&
+                   (item->method == CK_SP800_108_DKM_LENGTH_SUM_OF_KEYS ||
+                    item->method == CK_SP800_108_DKM_LENGTH_SUM_OF_SEGMENTS);
+            lengths++;
+            break;
+        case CK_SP800_108_BYTE_ARRAY:
+            fits = item->bytes.len > 0;
+            break;
+        default:
+            break;
+        }
+        if (!fits) {
+            return false;
+        }
+    }
+    return iterations == 1 && counters <= 1 && lengths <= 1;
+}
+
+/* An HMAC that the policy offers, and a key that it takes. */
+static CK_RV
+kbkdf_check(struct rules rules, const struct mechanism_row *row, const struct key_info *key,
+            uint32_t prf, const struct params_items *items)
+{
+    const struct mechanism_row *mac = mechanism_for(rules, prf, CKF_SIGN);
+
+    if (mac == NULL || mac->driver != DRIVER_hmac || mac->params != PARAMS_none ||
+        !items_fit(row->params == PARAMS_kbkdf && row->type != CKM_SP800_108_DOUBLE_PIPELINE_KDF,
+                   items)) {
+        return CKR_MECHANISM_PARAM_INVALID;
+    }
+    return key == NULL || key->key_type != CKK_AES ? CKR_OK : CKR_KEY_TYPE_INCONSISTENT;
+}
+
 /* RFC 8017, 9.1.1: emBits is one less than the modulus, so emLen may be k - 1. */
 static bool
 pss_fits(struct rules rules, const struct mechanism_row *row, const struct key_info *key,
@@ -376,6 +590,12 @@ params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS funct
     case PARAMS_oaep:
         fits = oaep_fits(rules, key, &mechanism->params.oaep);
         break;
+    case PARAMS_kbkdf:
+        return kbkdf_check(rules, row, key, mechanism->params.kbkdf.prf,
+                           &mechanism->params.kbkdf.items);
+    case PARAMS_feedback:
+        return kbkdf_check(rules, row, key, mechanism->params.feedback.prf,
+                           &mechanism->params.feedback.items);
     case PARAMS_ecdh:
         fits = ecdh_fits(rules, &mechanism->params.ecdh);
         break;

@@ -9,6 +9,24 @@
 #include "base/bytes.h"
 #include "rules/key.h"
 
+/*
+ * A piece of the input of an SP 800-108 PRF, by the standard's numbers (CK_SP800_108_...):
+ * bytes as they are, or a number of so many bits. width is 0 where a number has no form.
+ */
+struct params_item {
+    uint32_t type;
+    uint8_t method; /* CK_SP800_108_DKM_LENGTH_..., of lengths */
+    uint8_t width;
+    bool little_endian;
+    view bytes;
+};
+
+#define PARAMS_ITEMS_MAX 16u
+struct params_items {
+    uint32_t count;
+    struct params_item item[PARAMS_ITEMS_MAX];
+};
+
 #define PARAMS_PLAIN(shape, max)      \
     struct params_##shape {           \
         view bytes;                   \
@@ -17,6 +35,7 @@
 #define PARAM_BYTES(field, pointer, length, max) view field;
 #define PARAM_ARRAY(field, member, length) view field; /* exactly length bytes */
 #define PARAM_U32(field, member) uint32_t field;
+#define PARAM_ITEMS(field, array, count, layout) struct params_items field;
 #define PARAMS_END(shape) \
     }                     \
     ;
@@ -26,6 +45,7 @@
 #undef PARAM_BYTES
 #undef PARAM_ARRAY
 #undef PARAM_U32
+#undef PARAM_ITEMS
 #undef PARAMS_END
 
 /* Views are borrowed: from the application's structure, or from the frame. */
@@ -40,6 +60,8 @@ struct mechanism {
         struct params_oaep oaep;
         struct params_pss pss;
         struct params_ecdh ecdh;
+        struct params_kbkdf kbkdf;
+        struct params_feedback feedback;
     } params;
 };
 

@@ -194,6 +194,18 @@ take_list(struct play *p)
     return room_take(p, &w);
 }
 
+static void
+take_items(struct play *p, struct params_items *items)
+{
+    items->count = take(p) % (PARAMS_ITEMS_MAX + 1);
+    for (uint32_t i = 0; i < items->count; i++) {
+        uint8_t b = take(p);
+
+        items->item[i] = (struct params_item){ b % 6u, b & 1, (uint8_t)(b & 0x78), (b & 2) != 0,
+                                               take_view(p, b & 7) };
+    }
+}
+
 #define P256_POINT                                                      \
     "\x04\x6b\x17\xd1\xf2\xe1\x2c\x42\x47\xf8\xbc\xe6\xe5\x63\xa4\x40" \
     "\xf2\x77\x03\x7d\x81\x2d\xeb\x33\xa0\xf4\xa1\x39\x45\xd8\x98\xc2" \
@@ -230,6 +242,12 @@ take_mech(struct play *p)
         m.params.oaep.mgf = take(p);
         m.params.oaep.source = take(p) & 1;
         m.params.oaep.label = take_view(p, 32);
+        break;
+    case PARAMS_kbkdf:
+    case PARAMS_feedback:
+        m.params.kbkdf.prf = CKM_SHA256_HMAC;
+        take_items(p, &m.params.kbkdf.items);
+        m.params.feedback.iv = take_view(p, 16); /* of both shapes what comes first is alike */
         break;
     case PARAMS_ecdh:
         m.params.ecdh.kdf = take(p) & 31;

@@ -366,6 +366,40 @@ as_many_handles_as_keys(void **state)
 }
 
 static void
+four_stored_keys_are_one_transaction(void **state)
+{
+    struct fixture *f = *state;
+    view one = LIST(GENERIC_KEY, ULONG(VALUE_LEN, 16), TOKEN_YES);
+    struct derive_request m = {
+        .mechanism = { .type = CKM_SP800_108_COUNTER_KDF, .shape = PARAMS_kbkdf },
+        .key = generate(&f->cu1, CKM_GENERIC_SECRET_KEY_GEN,
+                        LIST(ULONG(VALUE_LEN, 32), BOOL(DERIVE, true))),
+        .handles.bytes = VIEW_TEXT("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+        .template = one,
+        .more = LIST(VIEW(CKA_DERIVE_TEMPLATE, one), VIEW(CKA_DERIVE_TEMPLATE, one),
+                     VIEW(CKA_DERIVE_TEMPLATE, one)),
+    };
+    struct derive_reply answer;
+    uint64_t revision = f->cu1.answer.revision;
+
+    m.mechanism.params.kbkdf.prf = CKM_SHA256_HMAC;
+    m.mechanism.params.kbkdf.items.count = 1;
+    m.mechanism.params.kbkdf.items.item[0] =
+        (struct params_item){ .type = CK_SP800_108_ITERATION_VARIABLE, .width = 8 };
+    assert_ok(app_send_derive(&f->cu1, &m, &answer));
+    assert_int_equal(info_array_count(answer.made), 4);
+    assert_int_equal(outside_count(&f->hsm.outside, "o/"), 4);
+    assert_int_equal(f->cu1.answer.revision, revision + 1);
+
+    m.more = LIST(VIEW(CKA_DERIVE_TEMPLATE, one), VIEW(CKA_DERIVE_TEMPLATE, VIEW_EMPTY),
+                  VIEW(CKA_DERIVE_TEMPLATE, one));
+    assert_code(app_send_derive(&f->cu1, &m, &answer), CKR_TEMPLATE_INCOMPLETE);
+    m.more = LIST(VIEW(CKA_LABEL, one), VIEW(CKA_LABEL, one), VIEW(CKA_LABEL, one));
+    assert_code(app_send_derive(&f->cu1, &m, &answer), CODE_BAD_FRAME);
+    assert_int_equal(outside_count(&f->hsm.outside, "o/"), 4);
+}
+
+static void
 every_mechanism_that_derives_has_its_rule(void **state)
 {
     size_t count;
@@ -409,6 +443,7 @@ main(void)
         AZURE(a_derived_key_may_be_stored),
         STANDARD(who_is_not_logged_in_derives_nothing_private),
         STANDARD(as_many_handles_as_keys),
+        AZURE(four_stored_keys_are_one_transaction),
         cmocka_unit_test(every_mechanism_that_derives_has_its_rule),
     };
 

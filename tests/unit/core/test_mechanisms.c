@@ -43,7 +43,8 @@ bench_new(struct fixture *f)
     b->ec = generate_pair(app, CKM_EC_KEY_PAIR_GEN, LIST(BYTES(EC_PARAMS, P256_OID), VERIFY_USES),
                           LIST(SIGN_USES, BOOL(DERIVE, true)));
     b->aes = generate(app, CKM_AES_KEY_GEN, LIST(AES_GENERATE));
-    b->generic = generate(app, CKM_GENERIC_SECRET_KEY_GEN, LIST(AES_GENERATE));
+    b->generic = generate(app, CKM_GENERIC_SECRET_KEY_GEN,
+                          LIST(AES_GENERATE, BOOL(DERIVE, true)));
     for (size_t i = 0; i < DATA_LEN; i++) {
         b->data[i] = (uint8_t)(i * 7 + i / 256);
     }
@@ -85,6 +86,17 @@ sample_mechanism(const struct bench *b, const struct mechanism_row *row, CK_FLAG
         m.params.pss.mgf = (uint32_t)hash->mgf;
         m.params.pss.salt_len = (uint32_t)hash->length;
         break;
+    case PARAMS_kbkdf:
+        m.params.kbkdf.prf = CKM_SHA256_HMAC;
+        m.params.kbkdf.items.count = 1;
+        m.params.kbkdf.items.item[0].type = CK_SP800_108_ITERATION_VARIABLE;
+        m.params.kbkdf.items.item[0].width = row->type == CKM_SP800_108_DOUBLE_PIPELINE_KDF ? 0 : 16;
+        break;
+    case PARAMS_feedback:
+        m.params.feedback.prf = CKM_SHA256_HMAC;
+        m.params.feedback.items.count = 1;
+        m.params.feedback.items.item[0].type = CK_SP800_108_ITERATION_VARIABLE;
+        break;
     case PARAMS_ecdh:
         m.params.ecdh.kdf = CKD_SHA256_KDF;
         m.params.ecdh.point = VIEW_TEXT(P256_POINT);
@@ -112,6 +124,7 @@ sample_of(const struct bench *b, const struct mechanism_row *row, CK_FLAGS funct
         sample.forward = sample.backward = b->aes;
         break;
     case CKK_GENERIC_SECRET:
+    case KEY_TYPE_SECRET:
         sample.forward = sample.backward = b->generic;
         break;
     default:

@@ -59,7 +59,7 @@ ec_key(unsigned tool_id, view scalar)
 static CK_RV
 derive(const struct mechanism *m, const struct algo_key *base, size_t len, struct writer *out)
 {
-    const struct algo_derivation d = { mechanism_row(m->type), m, base, NULL, len };
+    const struct algo_derivation d = { mechanism_row(m->type), m, base, NULL, 1, { len } };
     CK_RV rv;
 
     writer_reset(out);
@@ -273,6 +273,348 @@ every_function_agrees_with_the_library(void **state)
     algo_key_free(key);
 }
 
+/* ---- NIST SP 800-108 ---- */
+
+#define PACKAGE "/usr/lib/python3/dist-packages/cryptography_vectors/KDF/"
+
+/* Lines `NAME = value` and `[NAME=value]` of a file of the distribution's vectors, gathered
+ * until one named `last`, upon which run is called with all values so far. */
+#define FIELDS_MAX 32u
+struct fields {
+    char names[FIELDS_MAX][32];
+    char *values[FIELDS_MAX];
+    size_t count;
+};
+
+static const char *
+field(const struct fields *fields, const char *name)
+{
+    for (size_t i = 0; i < fields->count; i++) {
+        if (strcmp(fields->names[i], name) == 0) {
+            return fields->values[i];
+        }
+    }
+    return "";
+}
+
+static void
+field_set(struct fields *fields, const char *name, const char *value)
+{
+    size_t i = 0;
+
+    while (i < fields->count && strcmp(fields->names[i], name) != 0) {
+        i++;
+    }
+    assert_in_range(i, 0, FIELDS_MAX - 1);
+    snprintf(fields->names[i], sizeof fields->names[i], "%s", name);
+    free(i < fields->count ? fields->values[i] : NULL);
+    fields->values[i] = strdup(value);
+    fields->count += i == fields->count;
+}
+
+static unsigned
+package_run(const char *file, const char *last, unsigned (*run)(const struct fields *fields))
+{
+    static char line[16384];
+    struct fields fields = { .count = 0 };
+    unsigned runs = 0;
+    char path[512];
+    FILE *in;
+
+    snprintf(path, sizeof path, PACKAGE "%s", file);
+    in = fopen(path, "r");
+    if (in == NULL) {
+        print_message("skipped: no %s\n", path);
+        skip();
+    }
+    while (fgets(line, sizeof line, in) != NULL) {
+        char name[32] = "", value[16000] = "";
+
+        line[strcspn(line, "\r\n]")] = '\0';
+        if (sscanf(line, line[0] == '[' ? "[%31[^=]=%15999s" : "%31[^= ] = %15999s", name, value) >=
+                1 &&
+            name[0] != '#' && name[0] != '\t') {
+            field_set(&fields, name, value);
+            runs += strcmp(name, last) == 0 ? run(&fields) : 0;
+        }
+    }
+    fclose(in);
+    for (size_t i = 0; i < fields.count; i++) {
+        free(fields.values[i]);
+    }
+    print_message("%s: %u vectors\n", file, runs);
+    return runs;
+}
+
+static struct mechanism
+kbkdf(CK_MECHANISM_TYPE type, CK_MECHANISM_TYPE prf, const struct params_item *items, size_t count)
+{
+    struct mechanism m = plain_mechanism(type);
+
+    m.params.kbkdf.prf = (uint32_t)prf;
+    m.params.kbkdf.items.count = (uint32_t)count;
+    memcpy(m.params.kbkdf.items.item, items, count * sizeof *items);
+    return m;
+}
+
+static CK_RV
+kbkdf_check(const struct mechanism *m)
+{
+    const struct key_info key = { .key_type = CKK_GENERIC_SECRET };
+
+    return params_check(standard, mechanism_row(m->type), CKF_DERIVE, &key, m);
+}
+
+static struct params_item
+bytes_item(view bytes)
+{
+    return (struct params_item){ .type = CK_SP800_108_BYTE_ARRAY, .bytes = bytes };
+}
+
+static struct params_item
+number_item(uint32_t type, uint8_t method, uint8_t width, bool little_endian)
+{
+    return (struct params_item){ type, method, width, little_endian, VIEW_EMPTY };
+}
+
+static unsigned
+counter_run(const struct fields *fields)
+{
+    static const struct {
+        const char *name;
+        CK_MECHANISM_TYPE type;
+    } prfs[] = {
+        { "HMAC_SHA1", CKM_SHA_1_HMAC },     { "HMAC_SHA224", CKM_SHA224_HMAC },
+        { "HMAC_SHA256", CKM_SHA256_HMAC }, { "HMAC_SHA384", CKM_SHA384_HMAC },
+        { "HMAC_SHA512", CKM_SHA512_HMAC },
+    };
+    const char *location = field(fields, "CTRLOCATION");
+    bool middle = strcmp(location, "MIDDLE_FIXED") == 0;
+    struct params_item counter = number_item(
+        CK_SP800_108_ITERATION_VARIABLE, 0, (uint8_t)atoi(field(fields, "RLEN")), false);
+    struct params_item before = bytes_item(
+        hex(field(fields, middle ? "DataBeforeCtrData" : "FixedInputData")));
+    struct params_item after = bytes_item(hex(field(fields, middle ? "DataAfterCtrData" : "KI")));
+    struct params_item items[3] = { before, counter, after };
+    struct mechanism m;
+    struct algo_key *key;
+    struct writer out;
+
+    for (size_t i = 0; i < ARRAY_COUNT(prfs); i++) {
+        if (strcmp(prfs[i].name, field(fields, "PRF")) == 0) {
+            if (strcmp(location, "BEFORE_FIXED") == 0) {
+                items[0] = counter;
+                items[1] = before;
+            }
+            m = kbkdf(CKM_SP800_108_COUNTER_KDF, prfs[i].type, items, middle ? 3 : 2);
+            key = secret_key(KIND_GENERIC, hex(field(fields, "KI")));
+            writer_init(&out, 1000);
+            assert_int_equal(kbkdf_check(&m), CKR_OK);
+            assert_int_equal(derive(&m, key, (size_t)atoi(field(fields, "L")) / 8, &out), CKR_OK);
+            assert_view(writer_view(&out), hex(field(fields, "KO")));
+            writer_clear(&out);
+            algo_key_free(key);
+            return 1;
+        }
+    }
+    return 0; /* CMAC: another PRF */
+}
+
+static void
+counter_mode_agrees_with_the_vectors_of_nist(void **state)
+{
+    UNUSED(state);
+    assert_int_equal(package_run("nist-800-108-KBKDF-CTR.txt", "KO", counter_run), 2400);
+}
+
+/* The library's KBKDF has counter, label, zero, context and length in fixed form. */
+static void
+library_kbkdf(const char *mode, view seed, uint8_t *out, size_t len)
+{
+    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "KBKDF", NULL);
+    EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_MODE, (char *)(uintptr_t)mode, 0),
+        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_MAC, (char *)(uintptr_t) "HMAC", 0),
+        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)(uintptr_t) "SHA256", 0),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)(uintptr_t) "base key", 8),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, (void *)(uintptr_t) "label", 5),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)(uintptr_t) "context", 7),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, (void *)(uintptr_t)seed.data,
+                                          seed.len),
+        OSSL_PARAM_construct_end(),
+    };
+
+    if (seed.len == 0) {
+        params[6] = OSSL_PARAM_construct_end();
+    }
+    assert_int_equal(EVP_KDF_derive(ctx, out, len, params), 1);
+    EVP_KDF_CTX_free(ctx);
+    EVP_KDF_free(kdf);
+}
+
+static const struct params_item fixed_input[] = {
+    { CK_SP800_108_COUNTER, 0, 32, false, { NULL, 0 } },
+    { CK_SP800_108_BYTE_ARRAY, 0, 0, false, { (const uint8_t *)"label\0context", 13 } },
+    { CK_SP800_108_DKM_LENGTH, CK_SP800_108_DKM_LENGTH_SUM_OF_KEYS, 32, false, { NULL, 0 } },
+};
+
+static void
+counter_and_feedback_agree_with_the_library(void **state)
+{
+    static const size_t lens[] = { 1, 16, 32, 33, 200, 3072 };
+    static const uint8_t seed[32] = "a seed of thirty-two bytes, all.";
+    struct algo_key *key = secret_key(KIND_GENERIC, VIEW_TEXT("base key"));
+    struct params_item items[4];
+    uint8_t expected[3072];
+    struct writer out;
+
+    UNUSED(state);
+    writer_init(&out, sizeof expected);
+    for (size_t i = 0; i < ARRAY_COUNT(lens); i++) {
+        struct mechanism m;
+
+        memcpy(items, fixed_input, sizeof fixed_input);
+        items[0].type = CK_SP800_108_ITERATION_VARIABLE;
+        m = kbkdf(CKM_SP800_108_COUNTER_KDF, CKM_SHA256_HMAC, items, 3);
+        library_kbkdf("counter", VIEW_EMPTY, expected, lens[i]);
+        assert_int_equal(kbkdf_check(&m), CKR_OK);
+        assert_int_equal(derive(&m, key, lens[i], &out), CKR_OK);
+        assert_view(writer_view(&out), view_of(expected, lens[i]));
+
+        items[0] = number_item(CK_SP800_108_ITERATION_VARIABLE, 0, 0, false);
+        memcpy(items + 1, fixed_input, sizeof fixed_input);
+        m = plain_mechanism(CKM_SP800_108_FEEDBACK_KDF);
+        m.params.feedback.prf = CKM_SHA256_HMAC;
+        m.params.feedback.items.count = 4;
+        memcpy(m.params.feedback.items.item, items, sizeof items);
+        m.params.feedback.iv = view_of(seed, sizeof seed);
+        library_kbkdf("feedback", view_of(seed, sizeof seed), expected, lens[i]);
+        assert_int_equal(kbkdf_check(&m), CKR_OK);
+        assert_int_equal(derive(&m, key, lens[i], &out), CKR_OK);
+        assert_view(writer_view(&out), view_of(expected, lens[i]));
+    }
+    writer_clear(&out);
+    algo_key_free(key);
+}
+
+/* SP 800-108, 4.3, written out for two blocks. */
+static void
+the_double_pipeline_is_that_of_the_recommendation(void **state)
+{
+    struct algo_key *key = secret_key(KIND_GENERIC, VIEW_TEXT("base key"));
+    static const uint8_t fixed[] = "label\0context\0\0\2"; /* and the NUL: 512 bits */
+    struct params_item items[4] = { number_item(CK_SP800_108_ITERATION_VARIABLE, 0, 0, false) };
+    uint8_t a[2][32], k[64], in[32 + 4 + sizeof fixed];
+    struct mechanism m;
+    struct writer out;
+
+    UNUSED(state);
+    memcpy(items + 1, fixed_input, sizeof fixed_input);
+    m = kbkdf(CKM_SP800_108_DOUBLE_PIPELINE_KDF, CKM_SHA256_HMAC, items, 4);
+    assert_true(algo_hmac_sha256(VIEW_TEXT("base key"), view_of(fixed, sizeof fixed), a[0]));
+    assert_true(algo_hmac_sha256(VIEW_TEXT("base key"), view_of(a[0], 32), a[1]));
+    for (size_t i = 0; i < 2; i++) {
+        memcpy(in, a[i], 32);
+        memcpy(in + 32, i == 0 ? "\0\0\0\1" : "\0\0\0\2", 4);
+        memcpy(in + 36, fixed, sizeof fixed);
+        assert_true(algo_hmac_sha256(VIEW_TEXT("base key"), view_of(in, sizeof in), k + 32 * i));
+    }
+    writer_init(&out, 1000);
+    assert_int_equal(kbkdf_check(&m), CKR_OK);
+    assert_int_equal(derive(&m, key, 64, &out), CKR_OK);
+    assert_view(writer_view(&out), view_of(k, 64));
+    writer_clear(&out);
+    algo_key_free(key);
+}
+
+static void
+each_key_begins_with_a_block_of_its_own(void **state)
+{
+    struct algo_key *key = secret_key(KIND_GENERIC, VIEW_TEXT("base key"));
+    struct params_item items[2] = { number_item(CK_SP800_108_ITERATION_VARIABLE, 0, 8, true),
+                                    bytes_item(VIEW_TEXT("label")) };
+    struct mechanism m = kbkdf(CKM_SP800_108_COUNTER_KDF, CKM_SHA256_HMAC, items, 2);
+    struct algo_derivation d = { mechanism_row(m.type), &m, key, NULL, 3, { 16, 40, 32 } };
+    struct writer out, all;
+
+    UNUSED(state);
+    writer_init(&out, 20000);
+    writer_init(&all, 1000);
+    assert_int_equal(derive(&m, key, 128, &all), CKR_OK);
+    assert_int_equal(algo_derive(standard, &d, &out), CKR_OK);
+    assert_view(view_slice(writer_view(&out), 0, 16), view_slice(writer_view(&all), 0, 16));
+    assert_view(view_slice(writer_view(&out), 16, 40), view_slice(writer_view(&all), 32, 40));
+    assert_view(view_slice(writer_view(&out), 56, 32), view_slice(writer_view(&all), 96, 32));
+    writer_reset(&out);
+    d.lens[1] = 0;
+    assert_int_equal(algo_derive(standard, &d, &out), CKR_TEMPLATE_INCOMPLETE);
+    assert_int_equal(out.len, 0);
+    writer_clear(&out);
+    writer_clear(&all);
+    algo_key_free(key);
+}
+
+/* A counter of 8 bits numbers 255 blocks. */
+static void
+a_counter_does_not_wrap(void **state)
+{
+    struct algo_key *key = secret_key(KIND_GENERIC, VIEW_TEXT("base key"));
+    struct params_item items[1] = { number_item(CK_SP800_108_ITERATION_VARIABLE, 0, 8, false) };
+    struct mechanism m = kbkdf(CKM_SP800_108_COUNTER_KDF, CKM_SHA_1_HMAC, items, 1);
+    struct algo_derivation d = { mechanism_row(m.type), &m, key, NULL, 2, { 3072, 2020 } };
+    struct writer out;
+
+    UNUSED(state);
+    writer_init(&out, 20000);
+    assert_int_equal(algo_derive(standard, &d, &out), CKR_OK); /* 154 and 101 blocks */
+    d.lens[1] = 2021;
+    assert_int_equal(algo_derive(standard, &d, &out), CKR_KEY_SIZE_RANGE);
+    writer_clear(&out);
+    algo_key_free(key);
+}
+
+static void
+pieces_that_do_not_fit_are_refused(void **state)
+{
+    const struct params_item variable = number_item(CK_SP800_108_ITERATION_VARIABLE, 0, 8, false);
+    const struct params_item bare = number_item(CK_SP800_108_ITERATION_VARIABLE, 0, 0, false);
+    const struct params_item length = number_item(CK_SP800_108_DKM_LENGTH, 1, 64, false);
+    const struct {
+        CK_MECHANISM_TYPE type;
+        struct params_item items[2];
+        size_t count;
+    } bad[] = {
+        { CKM_SP800_108_COUNTER_KDF, { variable }, 0 },
+        { CKM_SP800_108_COUNTER_KDF, { bare }, 1 },
+        { CKM_SP800_108_COUNTER_KDF, { variable, variable }, 2 },
+        { CKM_SP800_108_COUNTER_KDF, { length, length }, 2 },
+        { CKM_SP800_108_COUNTER_KDF, { variable, bytes_item(VIEW_EMPTY) }, 2 },
+        { CKM_SP800_108_COUNTER_KDF, { variable, number_item(CK_SP800_108_COUNTER, 0, 8, 0) }, 2 },
+        { CKM_SP800_108_COUNTER_KDF, { number_item(1, 0, 7, false) }, 1 },
+        { CKM_SP800_108_COUNTER_KDF, { number_item(1, 0, 40, false) }, 1 },
+        { CKM_SP800_108_COUNTER_KDF, { variable, number_item(3, 1, 72, false) }, 2 },
+        { CKM_SP800_108_COUNTER_KDF, { variable, number_item(3, 3, 32, false) }, 2 },
+        { CKM_SP800_108_COUNTER_KDF, { variable, number_item(5, 0, 0, false) }, 2 },
+        { CKM_SP800_108_DOUBLE_PIPELINE_KDF, { variable }, 1 },
+        { CKM_SP800_108_DOUBLE_PIPELINE_KDF, { length }, 1 },
+    };
+    const struct key_info aes = { .key_type = CKK_AES };
+    struct mechanism m;
+
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        m = kbkdf(bad[i].type, CKM_SHA256_HMAC, bad[i].items, bad[i].count);
+        assert_int_equal(kbkdf_check(&m), CKR_MECHANISM_PARAM_INVALID);
+    }
+    m = kbkdf(CKM_SP800_108_COUNTER_KDF, CKM_SHA256, &variable, 1);
+    assert_int_equal(kbkdf_check(&m), CKR_MECHANISM_PARAM_INVALID);
+    m = kbkdf(CKM_SP800_108_COUNTER_KDF, CKM_SHA256_HMAC, &variable, 1);
+    assert_int_equal(kbkdf_check(&m), CKR_OK);
+    assert_int_equal(params_check(standard, mechanism_row(m.type), CKF_DERIVE, &aes, &m),
+                     CKR_KEY_TYPE_INCONSISTENT);
+}
+
 int
 main(void)
 {
@@ -282,6 +624,12 @@ main(void)
         cmocka_unit_test(a_point_that_is_none_is_refused),
         cmocka_unit_test(a_secret_key_agrees_on_nothing),
         cmocka_unit_test(every_function_agrees_with_the_library),
+        cmocka_unit_test(counter_mode_agrees_with_the_vectors_of_nist),
+        cmocka_unit_test(counter_and_feedback_agree_with_the_library),
+        cmocka_unit_test(the_double_pipeline_is_that_of_the_recommendation),
+        cmocka_unit_test(each_key_begins_with_a_block_of_its_own),
+        cmocka_unit_test(a_counter_does_not_wrap),
+        cmocka_unit_test(pieces_that_do_not_fit_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,6 +149,85 @@ a_token_key_wants_a_read_write_session(void **state)
     assert_ok(C_DestroyObject(fixture.session, key));
 }
 
+/* ---- NIST SP 800-108 ---- */
+
+static CK_OBJECT_HANDLE
+generic_base(void)
+{
+    CK_MECHANISM mechanism = { CKM_GENERIC_SECRET_KEY_GEN, NULL, 0 };
+    CK_ATTRIBUTE template[] = { ATTR(CKA_VALUE_LEN, len_32), ATTR(CKA_DERIVE, yes),
+                                ATTR(CKA_SENSITIVE, no), ATTR(CKA_EXTRACTABLE, yes) };
+    CK_OBJECT_HANDLE key = 0;
+
+    assert_ok(C_GenerateKey(fixture.session, &mechanism, template, 4, &key));
+    return key;
+}
+
+static CK_SP800_108_COUNTER_FORMAT counter = { CK_FALSE, 16 };
+static CK_PRF_DATA_PARAM pieces[] = {
+    { CK_SP800_108_ITERATION_VARIABLE, &counter, sizeof counter },
+    { CK_SP800_108_BYTE_ARRAY, p256, sizeof p256 },
+};
+
+static void
+several_keys_come_of_one_call(void **state)
+{
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+    CK_ATTRIBUTE template[] = { ATTR(CKA_KEY_TYPE, generic_type), ATTR(CKA_VALUE_LEN, len_32) };
+    CK_OBJECT_HANDLE key[4] = { 0 }, base = generic_base();
+    CK_DERIVED_KEY further[] = { { template, 2, &key[1] }, { template, 2, &key[2] },
+                                 { template, 2, &key[3] } };
+    CK_SP800_108_KDF_PARAMS kdf = { CKM_SHA256_HMAC, 2, pieces, 3, further };
+    CK_MECHANISM mechanism = { CKM_SP800_108_COUNTER_KDF, &kdf, sizeof kdf };
+    CK_BYTE value[4][32];
+
+    transport_reset();
+    assert_ok(C_DeriveKey(session, &mechanism, base, template, 2, &key[0]));
+    assert_int_equal(transport_trips(), 1);
+    for (size_t i = 0; i < 4; i++) {
+        value_read(key[i], value[i]); /* SENSITIVE and EXTRACTABLE as the base key's */
+        for (size_t k = 0; k < i; k++) {
+            assert_memory_not_equal(value[i], value[k], 32);
+        }
+    }
+
+    kdf.ulAdditionalDerivedKeys = 0;
+    kdf.pAdditionalDerivedKeys = NULL;
+    assert_ok(C_DeriveKey(session, &mechanism, base, template, 2, &key[1]));
+    value_read(key[1], value[1]);
+    assert_memory_equal(value[0], value[1], 32);
+}
+
+static void
+further_keys_are_all_or_none(void **state)
+{
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+    CK_ATTRIBUTE template[] = { ATTR(CKA_KEY_TYPE, generic_type), ATTR(CKA_VALUE_LEN, len_32) };
+    CK_ATTRIBUTE bad[] = { ATTR(CKA_KEY_TYPE, generic_type) }; /* no length */
+    CK_OBJECT_HANDLE key[5] = { 77, 77, 77, 77, 77 }, base = generic_base();
+    CK_DERIVED_KEY further[] = { { bad, 1, &key[1] }, { template, 2, &key[2] },
+                                 { template, 2, &key[3] }, { template, 2, &key[4] } };
+    CK_SP800_108_KDF_PARAMS kdf = { CKM_SHA256_HMAC, 2, pieces, 1, further };
+    CK_MECHANISM mechanism = { CKM_SP800_108_COUNTER_KDF, &kdf, sizeof kdf };
+
+    assert_code(C_DeriveKey(session, &mechanism, base, template, 2, &key[0]),
+                CKR_TEMPLATE_INCOMPLETE);
+    kdf.ulAdditionalDerivedKeys = 4; /* more than this HSM makes at once */
+    assert_code(C_DeriveKey(session, &mechanism, base, template, 2, &key[0]),
+                CKR_MECHANISM_PARAM_INVALID);
+    kdf.pAdditionalDerivedKeys = NULL;
+    assert_code(C_DeriveKey(session, &mechanism, base, template, 2, &key[0]),
+                CKR_MECHANISM_PARAM_INVALID);
+    kdf.ulAdditionalDerivedKeys = 1;
+    kdf.pAdditionalDerivedKeys = further + 1;
+    further[1].phKey = NULL;
+    assert_code(C_DeriveKey(session, &mechanism, base, template, 2, &key[0]),
+                CKR_MECHANISM_PARAM_INVALID);
+    for (size_t i = 0; i < ARRAY_COUNT(key); i++) {
+        assert_int_equal(key[i], 77);
+    }
+}
+
 int
 main(void)
 {
@@ -157,6 +236,8 @@ main(void)
         TEST(arguments_have_their_codes),
         TEST(a_key_without_the_right_derives_nothing),
         TEST(a_token_key_wants_a_read_write_session),
+        TEST(several_keys_come_of_one_call),
+        TEST(further_keys_are_all_or_none),
     };
 
     return cmocka_run_group_tests(tests, group_standard, group_teardown);

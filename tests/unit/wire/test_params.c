@@ -194,6 +194,62 @@ oaep_and_pss_are_taken_field_by_field(void **state)
     assert_int_equal(m.params.pss.salt_len, 20);
 }
 
+/* The vendor's structures, and the standard's for the same input. */
+static void
+the_pieces_of_a_prf_are_taken_in_both_layouts(void **state)
+{
+    CK_SP800_108_COUNTER_FORMAT counter = { CK_FALSE, 16 };
+    CK_SP800_108_DKM_LENGTH_FORMAT length = { CK_SP800_108_DKM_LENGTH_SUM_OF_SEGMENTS, CK_FALSE,
+                                              32 };
+    CK_PRF_DATA_PARAM pieces[] = {
+        { CK_SP800_108_ITERATION_VARIABLE, &counter, sizeof counter },
+        { CK_SP800_108_BYTE_ARRAY, aad, 3 },
+        { CK_SP800_108_BYTE_ARRAY, iv12, 12 },
+        { CK_SP800_108_DKM_LENGTH, &length, sizeof length },
+    };
+    CK_SP800_108_KDF_PARAMS params = { CKM_SHA256_HMAC, 4, pieces, 0, NULL };
+    CK_CLOUDHSM_SP800_108_COUNTER_FORMAT vendor_counter = { 16 };
+    CK_CLOUDHSM_SP800_108_DKM_LENGTH_FORMAT vendor_length = {
+        SP800_108_DKM_LENGTH_SUM_OF_SEGMENTS, 32
+    };
+    CK_CLOUDHSM_PRF_DATA_PARAM vendor_pieces[] = {
+        { SP800_108_COUNTER_FORMAT, &vendor_counter, sizeof vendor_counter },
+        { SP800_108_PRF_LABEL, aad, 3 },
+        { SP800_108_PRF_CONTEXT, iv12, 12 },
+        { SP800_108_DKM_FORMAT, &vendor_length, sizeof vendor_length },
+    };
+    CK_CLOUDHSM_SP800_108_KDF_PARAMS vendor = { CKM_SHA256_HMAC, 4, vendor_pieces };
+    const struct key_info key = { .key_type = CKK_GENERIC_SECRET };
+    struct mechanism m[2];
+    struct writer w[2];
+
+    UNUSED(state);
+    assert_int_equal(take(CKM_SP800_108_COUNTER_KDF, &params, sizeof params, &m[0]), CKR_OK);
+    assert_int_equal(take(CKM_CLOUDHSM_SP800_108_COUNTER_KDF, &vendor, sizeof vendor, &m[1]),
+                     CKR_OK);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(check(azure, CKF_DERIVE, &key, &m[i]), CKR_OK);
+        writer_init(&w[i], 1000);
+        mechanism_write(&w[i], &m[i]);
+    }
+    assert_true(view_equal(view_slice(writer_view(&w[0]), 4, 1000),
+                           view_slice(writer_view(&w[1]), 4, 1000)));
+    writer_clear(&w[0]);
+    writer_clear(&w[1]);
+
+    pieces[3].ulValueLen--;
+    assert_int_equal(take(CKM_SP800_108_COUNTER_KDF, &params, sizeof params, &m[0]),
+                     CKR_MECHANISM_PARAM_INVALID);
+    params.ulNumberOfDataParams = 3;
+    assert_int_equal(take(CKM_SP800_108_COUNTER_KDF, &params, sizeof params, &m[0]), CKR_OK);
+    params.ulNumberOfDataParams = (CK_ULONG)1 << 40;
+    assert_int_equal(take(CKM_SP800_108_COUNTER_KDF, &params, sizeof params, &m[0]),
+                     CKR_MECHANISM_PARAM_INVALID);
+    vendor_pieces[1].type = CK_SP800_108_ITERATION_VARIABLE;
+    assert_int_equal(take(CKM_CLOUDHSM_SP800_108_COUNTER_KDF, &vendor, sizeof vendor, &m[0]),
+                     CKR_MECHANISM_PARAM_INVALID);
+}
+
 /* ---- over the wire ---- */
 
 static void
@@ -206,6 +262,15 @@ every_shape_reads_back_to_the_same_bytes(void **state)
         gcm(iv12, 12, 96),
         oaep(CKM_SHA256, CKG_MGF1_SHA256, 1, VIEW_TEXT("label")),
         pss(CKM_RSA_PKCS_PSS, CKM_SHA_1, CKG_MGF1_SHA1, 20),
+        { .type = CKM_SP800_108_COUNTER_KDF,
+          .shape = PARAMS_kbkdf,
+          .params.kbkdf = { CKM_SHA256_HMAC,
+                            { 2,
+                              { { CK_SP800_108_ITERATION_VARIABLE, 0, 32, true, VIEW_EMPTY },
+                                { CK_SP800_108_BYTE_ARRAY, 0, 0, false, VIEW_TEXT("x") } } } } },
+        { .type = CKM_SP800_108_FEEDBACK_KDF,
+          .shape = PARAMS_feedback,
+          .params.feedback = { CKM_SHA256_HMAC, { 0 }, VIEW_TEXT("iv") } },
         { .type = CKM_ECDH1_DERIVE,
           .shape = PARAMS_ecdh,
           .params.ecdh = { CKD_SHA1_KDF, VIEW_TEXT("shared"), VIEW_TEXT("point") } },
@@ -497,6 +562,7 @@ main(void)
         cmocka_unit_test(pointers_and_lengths_inside_have_to_agree),
         cmocka_unit_test(an_unaligned_parameter_is_taken),
         cmocka_unit_test(oaep_and_pss_are_taken_field_by_field),
+        cmocka_unit_test(the_pieces_of_a_prf_are_taken_in_both_layouts),
         cmocka_unit_test(every_shape_reads_back_to_the_same_bytes),
         cmocka_unit_test(the_wire_form_is_canonical),
         cmocka_unit_test(caps_hold_on_the_wire_too),
