@@ -467,6 +467,30 @@ handle_OBJECT_GET(struct request *r)
     return rv;
 }
 
+/* Attributes and sealed secrets, as they lie in memory; the record is a little longer. */
+CK_RV
+handle_OBJECT_SIZE(struct request *r)
+{
+    struct object_size_request m;
+    struct object *object;
+
+    if (!object_size_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    object = request_object(r, m.object);
+    if (object == NULL) {
+        return CKR_OBJECT_HANDLE_INVALID;
+    }
+
+    const struct object_size_reply answer = {
+        .size = (uint32_t)(object->attributes_len + object->sealed_len),
+    };
+
+    object_size_reply_write(r->reply, &answer);
+    object_unref(object);
+    return CKR_OK;
+}
+
 CK_RV
 handle_KEY_DETAILS(struct request *r)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * C_CreateObject, C_CopyObject, C_DestroyObject, C_GetAttributeValue, C_SetAttributeValue.
+ * C_CreateObject, C_CopyObject, C_DestroyObject, C_GetObjectSize, C_GetAttributeValue,
+ * C_SetAttributeValue.
  * The HSM judges templates; here they change their form and the replies are remembered.
  */
 #include "p11/object.h"
@@ -187,6 +188,53 @@ C_DestroyObject(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject)
     }
     if ((rv = trip_object(session, hObject, false, &info)) == CKR_OK) {
         rv = destroy(session, info.handle);
+    }
+    session_end(session);
+    return rv;
+}
+
+static CK_RV
+object_size(struct session *session, uint32_t handle, CK_ULONG *ret_size)
+{
+    const struct object_size_request request = { .object = handle };
+    struct object_size_reply reply;
+    struct call call;
+    CK_RV rv;
+
+    if ((rv = trip_begin(session->library, &call)) != CKR_OK) {
+        goto out;
+    }
+    object_size_request_write(call.body, &request);
+    if ((rv = trip_send(session->library, session, &call, OPERATION_OBJECT_SIZE)) != CKR_OK) {
+        goto out;
+    }
+    if (object_size_reply_read(call.reply, &reply)) {
+        *ret_size = reply.size;
+    } else {
+        rv = CKR_DEVICE_ERROR;
+    }
+out:
+    call_end(&call);
+    return rv;
+}
+
+PUBLIC CK_RV
+C_GetObjectSize(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ULONG_PTR pulSize)
+{
+    struct key_info info;
+    struct session *session;
+    CK_RV rv = session_begin_offered(hSession, FUNCTION_GetObjectSize, &session);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if (pulSize == NULL) {
+        rv = CKR_ARGUMENTS_BAD;
+    } else if ((rv = trip_object(session, hObject, false, &info)) == CKR_OK) {
+        rv = object_size(session, info.handle, pulSize);
+        if (rv == CKR_OBJECT_HANDLE_INVALID) {
+            cache_drop(session->library->cache, info.handle);
+        }
     }
     session_end(session);
     return rv;

@@ -169,6 +169,26 @@ session_begin(CK_SESSION_HANDLE handle, struct session **ret_session)
     return CKR_OK;
 }
 
+CK_RV
+session_begin_offered(CK_SESSION_HANDLE handle, enum rules_function function,
+                      struct session **ret_session)
+{
+    struct session *session;
+    struct rules rules;
+    CK_RV rv = session_begin(handle, &session);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if ((rv = library_rules(session->library, &rules)) != CKR_OK ||
+        (rv = rules_function_code(rules, function)) != CKR_OK) {
+        session_end(session);
+        return rv;
+    }
+    *ret_session = session;
+    return CKR_OK;
+}
+
 /* Gives a reference back; the last one frees. */
 static void
 session_unref(struct session *session)

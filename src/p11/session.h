@@ -25,6 +25,9 @@ struct session {
 /* Finds the session and has it for this call alone. CKR_CRYPTOKI_NOT_INITIALIZED,
  * CKR_SESSION_HANDLE_INVALID. */
 MUST_USE CK_RV session_begin(CK_SESSION_HANDLE handle, struct session **ret_session);
+/* The same for a function that the policy may withhold: its code then. */
+MUST_USE CK_RV session_begin_offered(CK_SESSION_HANDLE handle, enum rules_function function,
+                                     struct session **ret_session);
 void session_end(struct session *session);
 
 bool session_is_user(const struct session *session);

@@ -72,6 +72,24 @@ rules_switch_on(struct rules rules, enum rules_switch which)
     return switches[which][rules.policy];
 }
 
+CK_RV
+rules_function_code(struct rules rules, enum rules_function function)
+{
+    /* [FUNCTION_GetObjectSize] = { { true, false, false }, CKR_FUNCTION_NOT_SUPPORTED } */
+#define FUNCTION(name, standard, azure, fips, code) \
+    [FUNCTION_##name] = { { (standard) != 0, (azure) != 0, (fips) != 0 }, (code) },
+    static const struct {
+        bool offered[POLICY_COUNT];
+        CK_RV code;
+    } functions[FUNCTION_COUNT] = {
+#include "rules/functions.def"
+    };
+#undef FUNCTION
+
+    assert((unsigned)function < FUNCTION_COUNT && (unsigned)rules.policy < POLICY_COUNT);
+    return functions[function].offered[rules.policy] ? CKR_OK : functions[function].code;
+}
+
 static const struct return_row *
 return_row(CK_RV rv)
 {

@@ -2,7 +2,8 @@
  *
  * Who is asking, and under which rules: the policy of the partition and the interface that
  * the asking context came through. Everything else in rules/ takes this as first argument.
- * Rows: policies.def (named switches), returns.def (return codes), hashes.def.
+ * Rows: policies.def (named switches), functions.def (what a policy withholds), returns.def
+ * (return codes), hashes.def.
  */
 #ifndef RULES_RULES_H
 #define RULES_RULES_H
@@ -32,6 +33,17 @@ enum rules_switch {
 };
 
 bool rules_switch_on(struct rules rules, enum rules_switch which);
+
+/* FUNCTION_GetObjectSize: those that a policy may withhold. */
+enum rules_function {
+#define FUNCTION(name, standard, azure, fips, code) FUNCTION_##name,
+#include "rules/functions.def"
+#undef FUNCTION
+    FUNCTION_COUNT
+};
+
+/* CKR_OK when the policy offers the function, else what it answers. */
+CK_RV rules_function_code(struct rules rules, enum rules_function function);
 
 /* "CKR_OK", or "CKR_0x000000a3" style for a code without a row; never NULL. Static or
  * thread-local memory, valid until the next call in the thread. */

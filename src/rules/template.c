@@ -413,6 +413,10 @@ may_set(const struct use_rule *rule, bool copy, bool is_co, view current,
     case SET_no:
         break;
     }
+    /* Deviation: PKCS #11 v3.1, 4.1.3 lets a copy be public whose source is private. */
+    if (attribute->type == CKA_PRIVATE) {
+        return copy && (!attributes_bool(current, attribute->type, &now) || value || !now);
+    }
     return copy && copy_may_change(attribute->type);
 }
 
@@ -463,8 +467,6 @@ template_check_change(struct rules rules, enum object_kind kind, bool copy, bool
 {
     struct reader r = reader_of(changes);
     struct attribute attribute;
-    bool authenticate = false;
-    bool private = true;
     CK_RV rv;
 
     while (attributes_next(&r, &attribute)) {
@@ -477,11 +479,6 @@ template_check_change(struct rules rules, enum object_kind kind, bool copy, bool
         return CKR_ATTRIBUTE_READ_ONLY;
     }
     if (!kind_agrees(kind, changes)) {
-        return CKR_TEMPLATE_INCONSISTENT;
-    }
-    /* ALWAYS_AUTHENTICATE itself never changes, so the new PRIVATE decides. */
-    if (attributes_bool(current, CKA_ALWAYS_AUTHENTICATE, &authenticate) && authenticate &&
-        attributes_bool(changes, CKA_PRIVATE, &private) && !private) {
         return CKR_TEMPLATE_INCONSISTENT;
     }
     return CKR_OK;

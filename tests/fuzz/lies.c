@@ -29,6 +29,7 @@
     ROW(OBJECT_DESTROY, object_destroy) \
     ROW(OBJECT_GET, object_get)         \
     ROW(OBJECT_SET, object_set)         \
+    ROW(OBJECT_SIZE, object_size)       \
     ROW(GENERATE_KEY, generate_key)     \
     ROW(GENERATE_PAIR, generate_pair)   \
     ROW(DERIVE, derive)                 \
@@ -342,6 +343,14 @@ object_get_lie(const struct object_get_request *q, struct object_get_reply *m,
         some_attribute(room, other ? some_type() : number_array_get(q->types, i), 0);
     }
     m->attributes = writer_view(room);
+}
+
+static void
+object_size_lie(const struct object_size_request *q, struct object_size_reply *m,
+                struct writer *room)
+{
+    UNUSED(room);
+    m->size = q->object + liar_u8();
 }
 
 static void

@@ -70,6 +70,7 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(OBJECT_DESTROY, object_destroy)   \
     ROW(OBJECT_GET, object_get)           \
     ROW(OBJECT_SET, object_set)           \
+    ROW(OBJECT_SIZE, object_size)         \
     ROW(GENERATE_KEY, generate_key)       \
     ROW(GENERATE_PAIR, generate_pair)     \
     ROW(DERIVE, derive)                   \

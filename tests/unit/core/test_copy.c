@@ -117,6 +117,19 @@ a_copy_gives_nothing_back_that_was_given_up(void **state)
 }
 
 static void
+a_copy_is_as_private_as_its_source(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t key = create(&f->cu1, LIST(AES_CREATE, BOOL(PRIVATE, true)));
+    uint32_t data = create(&f->cu1, LIST(PUBLIC_DATA));
+
+    assert_code(copy_code(&f->cu1, key, LIST(BOOL(PRIVATE, false))), CKR_ATTRIBUTE_READ_ONLY);
+    assert_ok(copy_code(&f->cu1, key, LIST(BOOL(PRIVATE, true))));
+    assert_ok(copy_code(&f->cu1, data, LIST(BOOL(PRIVATE, true))));
+    assert_ok(copy_code(&f->cu1, data, LIST(BOOL(PRIVATE, false))));
+}
+
+static void
 what_is_not_copyable_is_not_copied(void **state)
 {
     struct fixture *f = *state;
@@ -171,6 +184,7 @@ main(void)
         FIPS(azure_copies_as_it_is_or_not_at_all),
         STANDARD(standard_copies_with_changes),
         STANDARD(a_copy_gives_nothing_back_that_was_given_up),
+        STANDARD(a_copy_is_as_private_as_its_source),
         STANDARD(what_is_not_copyable_is_not_copied),
         STANDARD(a_copy_has_the_rights_of_a_new_object),
         AZURE(a_copy_belongs_to_who_made_it),

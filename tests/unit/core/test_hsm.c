@@ -37,6 +37,7 @@ static const struct right {
     { OPERATION_OBJECT_DESTROY, { true,  true,  true  }, { true,  true,  true  }, true,  false },
     { OPERATION_OBJECT_GET,     { true,  true,  true  }, { true,  true,  true  }, true,  false },
     { OPERATION_OBJECT_SET,     { true,  true,  true  }, { true,  true,  true  }, true,  false },
+    { OPERATION_OBJECT_SIZE,    { true,  true,  true  }, { true,  true,  true  }, true,  false },
     { OPERATION_GENERATE_KEY,   { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_GENERATE_PAIR,  { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_DERIVE,         { false, true,  false }, { true,  true,  true  }, true,  false },

@@ -50,6 +50,37 @@ an_object_is_made_read_changed_copied_and_destroyed(void **state)
 }
 
 static void
+an_object_has_a_size_that_grows_with_it(void **state)
+{
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+    CK_OBJECT_HANDLE object = make_data(session, &no, &no);
+    CK_ATTRIBUTE change[] = { TEXT(CKA_VALUE, "value and more") };
+    CK_ULONG size = 0, then = 0;
+
+    assert_ok(C_GetObjectSize(session, object, &size));
+    assert_true(size > 5);
+    assert_ok(C_SetAttributeValue(session, object, change, 1));
+    assert_ok(C_GetObjectSize(session, object, &then));
+    assert_int_equal(then, size + 9);
+    assert_code(C_GetObjectSize(session, object, NULL), CKR_ARGUMENTS_BAD);
+    assert_code(C_GetObjectSize(session + 1, object, &size), CKR_SESSION_HANDLE_INVALID);
+    assert_ok(C_DestroyObject(session, object));
+    assert_code(C_GetObjectSize(session, object, &size), CKR_OBJECT_HANDLE_INVALID);
+    assert_int_equal(size, then - 9);
+}
+
+static void
+azure_knows_no_sizes(void **state)
+{
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+    CK_OBJECT_HANDLE object = make_data(session, &no, &no);
+    CK_ULONG size = 7;
+
+    assert_code(C_GetObjectSize(session, object, &size), CKR_FUNCTION_NOT_SUPPORTED);
+    assert_int_equal(size, 7);
+}
+
+static void
 each_attribute_has_its_answer(void **state)
 {
     CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
@@ -366,6 +397,7 @@ main(void)
 {
     const struct CMUnitTest standard[] = {
         TEST(an_object_is_made_read_changed_copied_and_destroyed),
+        TEST(an_object_has_a_size_that_grows_with_it),
         TEST(each_attribute_has_its_answer),
         TEST(many_attributes_are_asked_in_parts),
         TEST(arguments_are_checked),
@@ -380,6 +412,7 @@ main(void)
         TEST(random_bytes_come_in_any_number),
     };
     const struct CMUnitTest azure[] = {
+        TEST(azure_knows_no_sizes),
         TEST(azure_takes_handles_from_the_tools),
         TEST_PUBLIC(azure_wants_a_login_for_all_cryptography),
     };

@@ -195,6 +195,20 @@ other_numbers_are_no_hash(void **state)
     assert_int_equal(hash_by_mgf(0), HASH_NONE);
 }
 
+static void
+a_function_is_offered_by_policy(void **state)
+{
+    const struct rules standard = { POLICY_STANDARD, INTERFACE_P11 };
+    const struct rules azure = { POLICY_AZURE, INTERFACE_P11 };
+
+    UNUSED(state);
+    assert_int_equal(rules_function_code(standard, FUNCTION_GetObjectSize), CKR_OK);
+    assert_int_equal(rules_function_code(azure, FUNCTION_GetObjectSize),
+                     CKR_FUNCTION_NOT_SUPPORTED);
+    assert_int_equal(rules_function_code(standard, FUNCTION_InitToken),
+                     CKR_FUNCTION_NOT_SUPPORTED);
+}
+
 int
 main(void)
 {
@@ -203,6 +217,7 @@ main(void)
         cmocka_unit_test(other_names_are_no_policies),
         cmocka_unit_test(switches_differ_by_policy),
         cmocka_unit_test(the_interface_changes_no_switch),
+        cmocka_unit_test(a_function_is_offered_by_policy),
         cmocka_unit_test(every_code_stands_once_and_has_its_name),
         cmocka_unit_test(a_code_without_a_row_is_named_by_its_number),
         cmocka_unit_test(the_smaller_rank_wins_from_either_side),

@@ -467,6 +467,23 @@ derive_is_these_bytes(void **state)
 }
 
 static void
+object_size_is_these_bytes(void **state)
+{
+    const struct object_size_request m = { 0x40000 };
+    const struct object_size_reply answer = { 0x1234 };
+    struct writer w;
+
+    UNUSED(state);
+    writer_init(&w, 1000);
+    object_size_request_write(&w, &m);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\0\0\x04\0")));
+    writer_reset(&w);
+    object_size_reply_write(&w, &answer);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x34\x12\0\0")));
+    writer_clear(&w);
+}
+
+static void
 found_keys_are_these_bytes(void **state)
 {
     const struct key_info info = { 0x40001, CKO_SECRET_KEY, CKK_AES, KEY_FLAG_TOKEN, 256, 0 };
@@ -622,6 +639,7 @@ main(void)
         cmocka_unit_test(hello_is_these_bytes),
         cmocka_unit_test(sign_is_these_bytes),
         cmocka_unit_test(derive_is_these_bytes),
+        cmocka_unit_test(object_size_is_these_bytes),
         cmocka_unit_test(found_keys_are_these_bytes),
         cmocka_unit_test(users_are_these_bytes),
         cmocka_unit_test(numbers_step_by_four),
