@@ -99,7 +99,7 @@ running_drop(struct context *context, bool keyed_only, uint32_t session)
 
     while (*at != NULL) {
         struct running *running = *at;
-        bool goes = keyed_only ? running->key != NULL
+        bool goes = keyed_only ? running->key != NULL || running->has_key
                                : session == 0 || running->session == session;
 
         if (goes) {
@@ -175,8 +175,8 @@ context_put_running(struct context *context, struct running *running)
     /* An operation on a key must not outlive the login that gave it: a logout may have come
      * while this request ran. */
     room = context->running_count < CONTEXT_RUNNING_MAX &&
-           (running->key == NULL || !object_is_private(running->key) ||
-            context->role == ROLE_CU);
+           (context->role == ROLE_CU ||
+            !(running->has_key || (running->key != NULL && object_is_private(running->key))));
     if (room) {
         running->next = context->running;
         context->running = running;

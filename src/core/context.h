@@ -25,6 +25,7 @@ struct running {
     CK_FLAGS function;
     const struct mechanism_row *row;
     struct object *key;      /* held; NULL for a digest */
+    bool has_key;            /* a digest that a private key's value went into */
     struct algo_op *op;      /* NULL once a tag was checked: the second pass may begin */
     bool tag_only;           /* first pass of an AEAD decryption: nothing is returned */
     struct secret *mechanism; /* AEAD decryption: the mechanism as it was sent */

@@ -426,6 +426,49 @@ running_take(struct request *r, CK_FLAGS function)
     return running;
 }
 
+/* A sensitive key that is shorter could be found from its digest by trying all. */
+#define DIGEST_KEY_MIN 14u
+
+/* PKCS #11 v3.1, 5.12.5: the value of a secret key. */
+static CK_RV
+key_digest(struct request *r, struct running *running, uint32_t handle)
+{
+    struct object *key;
+    struct writer secrets;
+    view value;
+    CK_RV rv = rules_function_code(r->rules, FUNCTION_DigestKey);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    key = request_object(r, handle);
+    if (key == NULL || !kind_is_key(key->kind)) {
+        object_unref(key);
+        return CKR_KEY_HANDLE_INVALID;
+    }
+    writer_init(&secrets, ATTRIBUTES_BYTES_MAX);
+    if (kind_class(key->kind) != CKO_SECRET_KEY) {
+        rv = CKR_KEY_INDIGESTIBLE;
+        goto out;
+    }
+    rv = object_open_secrets(object_sealer(r->hsm, handle), key, &secrets);
+    if (rv != CKR_OK) {
+        goto out;
+    }
+    if (!attributes_find(writer_view(&secrets), CKA_VALUE, &value)) {
+        rv = CKR_KEY_INDIGESTIBLE;
+    } else if (value.len < DIGEST_KEY_MIN && (key->info.flags & KEY_FLAG_SENSITIVE) != 0) {
+        rv = CKR_KEY_SIZE_RANGE;
+    } else {
+        rv = algo_update(running->op, value, r->reply);
+        running->has_key = running->has_key || object_is_private(key);
+    }
+out:
+    writer_clear(&secrets);
+    object_unref(key);
+    return rv;
+}
+
 CK_RV
 handle_UPDATE(struct request *r)
 {
@@ -434,7 +477,8 @@ handle_UPDATE(struct request *r)
     size_t field;
     CK_RV rv;
 
-    if (!update_request_read(r->body, &m)) {
+    if (!update_request_read(r->body, &m) ||
+        (m.key != 0 && (m.function != CKF_DIGEST || m.data.len > 0))) {
         return CODE_BAD_FRAME;
     }
     running = running_take(r, m.function);
@@ -444,7 +488,9 @@ handle_UPDATE(struct request *r)
     field = field_begin(r->reply);
     rv = is_aead_decryption(running->function, running->row) ? piece_check(running, m.data)
                                                              : CKR_OK;
-    if (rv == CKR_OK) {
+    if (rv == CKR_OK && m.key != 0) {
+        rv = key_digest(r, running, m.key);
+    } else if (rv == CKR_OK) {
         rv = running->tag_only ? fed_silently(running, m.data, VIEW_EMPTY, false)
                                : algo_update(running->op, m.data, r->reply);
     }

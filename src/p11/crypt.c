@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "p11/stream.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* A range that the address space cannot hold is no caller's buffer. */
@@ -44,7 +45,7 @@ job_begin(struct job *job, CK_SESSION_HANDLE handle, CK_FLAGS function, enum ste
 static CK_RV
 job_end(struct job *job, CK_RV rv)
 {
-    rv = task_after(job->session, job->step, rv, job->only_asked);
+    rv = task_after(job->session, job->task, job->step, rv, job->only_asked);
     session_end(job->session);
     return rv;
 }
@@ -369,6 +370,115 @@ crypt_gather(CK_SESSION_HANDLE handle, CK_FLAGS function, const void *in, CK_ULO
         rv = gather(&job);
     }
     return job_end(&job, rv);
+}
+
+CK_RV
+crypt_digest_key(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE key)
+{
+    struct session *session;
+    struct job job = { .step = STEP_UPDATE };
+    struct sink nothing = { 0 };
+    struct key_info info;
+    CK_RV rv = session_begin_offered(handle, FUNCTION_DigestKey, &session);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    job.session = session;
+    rv = task_step(session, CKF_DIGEST, STEP_UPDATE, &job.task);
+    if (rv != CKR_OK) {
+        session_end(session);
+        return rv;
+    }
+    if ((rv = task_key(session, key, &info)) == CKR_OK &&
+        (rv = stream_part(session, job.task, writer_view(&job.task->gathered), &nothing)) ==
+            CKR_OK) {
+        writer_reset(&job.task->gathered);
+        rv = stream_key(session, job.task, info.handle);
+    }
+    return job_end(&job, rv);
+}
+
+/* ---- two operations at once ---- */
+
+/* Input that the output is going to lie on. NULL without an error when it is not. */
+static CK_RV
+input_keep(const struct job *job, uint8_t **ret_copy)
+{
+    uintptr_t out = (uintptr_t)job->out, in = (uintptr_t)job->in.data;
+    bool apart = job->out == NULL || job->in.len == 0 || out >= in + job->in.len ||
+                 in >= out + *job->out_len;
+
+    *ret_copy = NULL;
+    if (!apart) {
+        *ret_copy = malloc(job->in.len);
+        if (*ret_copy == NULL) {
+            return CKR_HOST_MEMORY;
+        }
+        memcpy(*ret_copy, job->in.data, job->in.len);
+    }
+    return CKR_OK;
+}
+
+/* The cipher's part, and when it gave its output the other's. A failed call ends both: they are
+ * no longer of the same message. */
+static CK_RV
+dual_part(struct job *cipher, struct job *other)
+{
+    bool encrypts = cipher->task->function == CKF_ENCRYPT;
+    uint8_t *copy = NULL;
+    CK_RV rv = encrypts ? input_keep(cipher, &copy) : CKR_OK;
+
+    if (rv == CKR_OK) {
+        rv = job_part(cipher);
+    }
+    if (rv == CKR_OK && !cipher->only_asked) {
+        const uint8_t *plain = copy != NULL ? copy : cipher->in.data;
+
+        other->in = encrypts ? view_of(plain, cipher->in.len)
+                             : view_of(cipher->out, *cipher->out_len);
+        rv = gather(other);
+        if (rv != CKR_OK) {
+            wipe(cipher->out, *cipher->out_len);
+        }
+    }
+    if (copy != NULL) {
+        wipe(copy, cipher->in.len);
+        free(copy);
+    }
+    return rv;
+}
+
+CK_RV
+crypt_dual(CK_SESSION_HANDLE handle, enum rules_function called, CK_FLAGS cipher, CK_FLAGS other,
+           const void *in, CK_ULONG in_len, void *out, CK_ULONG *out_len)
+{
+    struct session *session;
+    struct job first = { .step = STEP_UPDATE }, second = { .step = STEP_UPDATE };
+    CK_RV rv = session_begin_offered(handle, called, &session);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    first.session = second.session = session;
+    /* Neither ends because the other is not there. */
+    if (task_of(session, cipher) == NULL || task_of(session, other) == NULL) {
+        rv = CKR_OPERATION_NOT_INITIALIZED;
+        goto out;
+    }
+    if ((rv = task_step(session, cipher, STEP_UPDATE, &first.task)) != CKR_OK ||
+        (rv = task_step(session, other, STEP_UPDATE, &second.task)) != CKR_OK) {
+        goto out;
+    }
+    if ((rv = job_output(&first, out, out_len)) == CKR_OK &&
+        (rv = job_input(&first, in, in_len)) == CKR_OK) {
+        rv = dual_part(&first, &second);
+    }
+    rv = task_after(session, second.task, STEP_UPDATE, rv, first.only_asked);
+    rv = task_after(session, first.task, STEP_UPDATE, rv, first.only_asked);
+out:
+    session_end(session);
+    return rv;
 }
 
 /* The end of a message that was gathered: one request if none has left yet. */

@@ -6,8 +6,7 @@
 #ifndef P11_CRYPT_H
 #define P11_CRYPT_H
 
-#include "base/base.h"
-#include "pkcs11_headers/include/cryptoki.h"
+#include "rules/rules.h"
 
 /* C_Encrypt, C_Decrypt, C_Digest, C_Sign. */
 MUST_USE CK_RV crypt_single(CK_SESSION_HANDLE handle, CK_FLAGS function, const void *in,
@@ -21,6 +20,15 @@ MUST_USE CK_RV crypt_final(CK_SESSION_HANDLE handle, CK_FLAGS function, void *ou
 /* C_DigestUpdate, C_SignUpdate, C_VerifyUpdate. */
 MUST_USE CK_RV crypt_gather(CK_SESSION_HANDLE handle, CK_FLAGS function, const void *in,
                             CK_ULONG in_len);
+/* C_DigestKey. */
+MUST_USE CK_RV crypt_digest_key(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE key);
+/*
+ * The four calls for two operations: what is encrypted goes to the other as well, or what was
+ * decrypted does. CKR_BUFFER_TOO_SMALL and a question for the length move neither.
+ */
+MUST_USE CK_RV crypt_dual(CK_SESSION_HANDLE handle, enum rules_function called, CK_FLAGS cipher,
+                          CK_FLAGS other, const void *in, CK_ULONG in_len, void *out,
+                          CK_ULONG *out_len);
 /* C_DigestFinal, C_SignFinal. */
 MUST_USE CK_RV crypt_gathered(CK_SESSION_HANDLE handle, CK_FLAGS function, void *out,
                               CK_ULONG *out_len);

@@ -25,6 +25,12 @@ C_DigestUpdate(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen
 }
 
 PUBLIC CK_RV
+C_DigestKey(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hKey)
+{
+    return crypt_digest_key(hSession, hKey);
+}
+
+PUBLIC CK_RV
 C_DigestFinal(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pDigest, CK_ULONG_PTR pulDigestLen)
 {
     return crypt_gathered(hSession, CKF_DIGEST, pDigest, pulDigestLen);

@@ -104,7 +104,7 @@ C_FindObjectsInit(CK_SESSION_HANDLE hSession, CK_ATTRIBUTE_PTR pTemplate, CK_ULO
     if (rv != CKR_OK) {
         return rv;
     }
-    if (session->task != NULL) {
+    if (session->tasks != NULL) {
         rv = CKR_OPERATION_ACTIVE;
         goto out;
     }
@@ -120,7 +120,7 @@ C_FindObjectsInit(CK_SESSION_HANDLE hSession, CK_ATTRIBUTE_PTR pTemplate, CK_ULO
         (rv = search_page(session, search)) != CKR_OK) {
         goto out;
     }
-    session->task = task;
+    session->tasks = task;
     task = NULL;
 out:
     task_free(task);
@@ -158,18 +158,19 @@ C_FindObjects(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE_PTR phObject, CK_ULON
               CK_ULONG_PTR pulObjectCount)
 {
     struct session *session;
+    struct task *task;
     CK_RV rv = session_begin(hSession, &session);
 
     if (rv != CKR_OK) {
         return rv;
     }
-    if (session->task == NULL || session->task->search == NULL) {
+    task = task_of(session, CKF_FIND_OBJECTS);
+    if (task == NULL) {
         rv = CKR_OPERATION_NOT_INITIALIZED;
     } else if (pulObjectCount == NULL || (phObject == NULL && ulMaxObjectCount > 0)) {
         rv = CKR_ARGUMENTS_BAD;
     } else {
-        rv = search_take(session, session->task->search, phObject, ulMaxObjectCount,
-                         pulObjectCount);
+        rv = search_take(session, task->search, phObject, ulMaxObjectCount, pulObjectCount);
     }
     session_end(session);
     return rv;
@@ -179,15 +180,17 @@ PUBLIC CK_RV
 C_FindObjectsFinal(CK_SESSION_HANDLE hSession)
 {
     struct session *session;
+    struct task *task;
     CK_RV rv = session_begin(hSession, &session);
 
     if (rv != CKR_OK) {
         return rv;
     }
-    if (session->task == NULL || session->task->search == NULL) {
+    task = task_of(session, CKF_FIND_OBJECTS);
+    if (task == NULL) {
         rv = CKR_OPERATION_NOT_INITIALIZED;
     } else {
-        task_end(session);
+        task_end(session, task);
     }
     session_end(session);
     return rv;

@@ -106,7 +106,7 @@ session_table_read_only(const struct session_table *table)
 static void
 session_free(struct session *session)
 {
-    task_free(session->task);
+    task_free_all(session);
     pthread_mutex_destroy(&session->lock);
     free(session);
 }
@@ -228,10 +228,9 @@ session_shut(struct session *session)
     pthread_mutex_lock(&session->lock);
     session->closed = true;
 
-    bool tell = session->remote || (session->task != NULL && session->task->bound);
+    bool tell = session->remote || task_is_any_bound(session);
 
-    task_free(session->task);
-    session->task = NULL;
+    task_free_all(session);
     if (tell) {
         struct call call;
 
@@ -389,8 +388,12 @@ C_SessionCancel(CK_SESSION_HANDLE hSession, CK_FLAGS flags)
         return rv;
     }
     /* PKCS #11 v3.1, 5.6.11: flags of operations that are not active are passed over. */
-    if (session->task != NULL && (session->task->function & flags) != 0) {
-        task_end(session);
+    for (CK_FLAGS bit = 1; bit != 0 && bit <= flags; bit <<= 1) {
+        struct task *task = (flags & bit) != 0 ? task_of(session, bit) : NULL;
+
+        if (task != NULL) {
+            task_end(session, task);
+        }
     }
     session_end(session);
     return CKR_OK;

@@ -19,7 +19,7 @@ struct session {
     pthread_mutex_t lock; /* held by the call that works in the session */
     bool closed;
     bool remote;                 /* the HSM may have something of it */
-    struct task *task; /* NULL when none is active */
+    struct task *tasks;          /* what is active: none, one, or a dual pair */
 };
 
 /* Finds the session and has it for this call alone. CKR_CRYPTOKI_NOT_INITIALIZED,

@@ -287,9 +287,9 @@ out:
 }
 
 static CK_RV
-update(struct session *session, struct task *task, view in, struct sink *sink)
+update(struct session *session, struct task *task, uint32_t key, view in, struct sink *sink)
 {
-    const struct update_request request = { .function = (uint32_t)task->function, .data = in };
+    const struct update_request request = { (uint32_t)task->function, key, in };
     struct update_reply reply;
     struct call call;
     CK_RV rv;
@@ -318,7 +318,7 @@ feed(struct session *session, struct task *task, view in, struct sink *sink)
     CK_RV rv = CKR_OK;
 
     for (size_t at = 0; at < in.len && rv == CKR_OK; at += FRAME_DATA_MAX) {
-        rv = update(session, task, view_slice(in, at, FRAME_DATA_MAX), sink);
+        rv = update(session, task, 0, view_slice(in, at, FRAME_DATA_MAX), sink);
     }
     return rv;
 }
@@ -500,6 +500,17 @@ stream_part(struct session *session, struct task *task, view in, struct sink *si
     }
     task->got += sink->total - before;
     return CKR_OK;
+}
+
+CK_RV
+stream_key(struct session *session, struct task *task, uint32_t key)
+{
+    struct sink nothing = { 0 };
+
+    /* What the HSM alone has cannot be sent again. */
+    task->sent_whole = false;
+    writer_clear(&task->sent);
+    return loss_end(update(session, task, key, VIEW_EMPTY, &nothing));
 }
 
 CK_RV

@@ -28,6 +28,9 @@ MUST_USE CK_RV stream_whole(struct session *session, struct task *task, view in,
 /* One more part for an operation that the HSM holds; starts it there when it is the first. */
 MUST_USE CK_RV stream_part(struct session *session, struct task *task, view in,
                            struct sink *sink);
+/* A key's value as one more part of a digest that the HSM holds. That one is not begun again
+ * when its node dies. */
+MUST_USE CK_RV stream_key(struct session *session, struct task *task, uint32_t key);
 /* The end of one that the HSM holds. */
 MUST_USE CK_RV stream_final(struct session *session, struct task *task, view signature,
                             struct sink *sink);

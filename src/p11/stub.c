@@ -24,15 +24,10 @@ enum {
 #define HERE_C_SetPIN ROW
 #define HERE_C_GetOperationState ROW
 #define HERE_C_SetOperationState ROW
-#define HERE_C_DigestKey ROW
 #define HERE_C_SignRecoverInit ROW
 #define HERE_C_SignRecover ROW
 #define HERE_C_VerifyRecoverInit ROW
 #define HERE_C_VerifyRecover ROW
-#define HERE_C_DigestEncryptUpdate ROW
-#define HERE_C_DecryptDigestUpdate ROW
-#define HERE_C_SignEncryptUpdate ROW
-#define HERE_C_DecryptVerifyUpdate ROW
 #define HERE_C_WrapKey ROW
 #define HERE_C_UnwrapKey ROW
 #define HERE_C_WaitForSlotEvent ROW

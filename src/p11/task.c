@@ -32,13 +32,50 @@ task_free(struct task *task)
 }
 
 void
-task_end(struct session *session)
+task_free_all(struct session *session)
 {
-    struct task *task = session->task;
+    while (session->tasks != NULL) {
+        struct task *task = session->tasks;
 
-    if (task == NULL) {
-        return;
+        session->tasks = task->next;
+        task_free(task);
     }
+}
+
+bool
+task_is_any_bound(const struct session *session)
+{
+    const struct task *task = session->tasks;
+
+    while (task != NULL && !task->bound) {
+        task = task->next;
+    }
+    return task != NULL;
+}
+
+struct task *
+task_of(const struct session *session, CK_FLAGS function)
+{
+    struct task *task = session->tasks;
+
+    while (task != NULL && task->function != function) {
+        task = task->next;
+    }
+    return task;
+}
+
+void
+task_put(struct session *session, struct task *task)
+{
+    task->next = session->tasks;
+    session->tasks = task;
+}
+
+void
+task_end(struct session *session, struct task *task)
+{
+    struct task **at = &session->tasks;
+
     if (task->bound) {
         const struct cancel_request request = { .function = (uint32_t)task->function };
         struct call call;
@@ -53,15 +90,23 @@ task_end(struct session *session)
         }
         call_end(&call);
     }
-    session->task = NULL;
+    while (*at != task) {
+        at = &(*at)->next;
+    }
+    *at = task->next;
     task_free(task);
 }
 
 void
 task_drop_stale(struct session *session)
 {
-    if (session->task != NULL && session->task->epoch != atomic_load(&session->library->epoch)) {
-        task_end(session);
+    struct task *next;
+
+    for (struct task *task = session->tasks; task != NULL; task = next) {
+        next = task->next;
+        if (task->epoch != atomic_load(&session->library->epoch)) {
+            task_end(session, task);
+        }
     }
 }
 
@@ -81,8 +126,8 @@ mechanism_keep(struct task *task, const struct mechanism *taken)
     return mechanism_read(&r, &task->mechanism) ? CKR_OK : CKR_MECHANISM_PARAM_INVALID;
 }
 
-static CK_RV
-key_take(struct session *session, CK_OBJECT_HANDLE handle, struct key_info *ret_key)
+CK_RV
+task_key(struct session *session, CK_OBJECT_HANDLE handle, struct key_info *ret_key)
 {
     CK_RV rv = trip_object(session, handle, true, ret_key);
 
@@ -121,7 +166,7 @@ task_check(struct session *session, struct task *task, const CK_MECHANISM *mecha
     if (rules_switch_on(rules, SWITCH_login_before_digest) && !session_is_user(session)) {
         return CKR_USER_NOT_LOGGED_IN;
     }
-    if (keyed && (rv = key_take(session, handle, &task->key)) != CKR_OK) {
+    if (keyed && (rv = task_key(session, handle, &task->key)) != CKR_OK) {
         return rv;
     }
     rv = params_take(task->row, mechanism, &taken);
@@ -161,11 +206,50 @@ task_new(const struct session *session, CK_FLAGS function)
 static CK_RV
 task_cancel(struct session *session, CK_FLAGS function)
 {
-    if (session->task == NULL || session->task->function != function) {
+    struct task *task = task_of(session, function);
+
+    if (task == NULL) {
         return CKR_ARGUMENTS_BAD;
     }
-    task_end(session);
+    task_end(session, task);
     return CKR_OK;
+}
+
+/* What may be active together: PKCS #11 v3.1, 5.17. */
+static const struct {
+    CK_FLAGS cipher;
+    CK_FLAGS other;
+    enum rules_function served_by;
+} pairs[] = {
+    { CKF_ENCRYPT, CKF_DIGEST, FUNCTION_DigestEncryptUpdate },
+    { CKF_DECRYPT, CKF_DIGEST, FUNCTION_DecryptDigestUpdate },
+    { CKF_ENCRYPT, CKF_SIGN, FUNCTION_SignEncryptUpdate },
+    { CKF_DECRYPT, CKF_VERIFY, FUNCTION_DecryptVerifyUpdate },
+};
+
+/* May an operation of this function begin beside what is active? */
+static CK_RV
+task_fits(const struct session *session, CK_FLAGS function)
+{
+    const struct task *active = session->tasks;
+    struct rules rules;
+    CK_RV rv;
+
+    if (active == NULL) {
+        return CKR_OK;
+    }
+    if ((rv = library_rules(session->library, &rules)) != CKR_OK) {
+        return rv;
+    }
+    for (size_t i = 0; active->next == NULL && i < ARRAY_COUNT(pairs); i++) {
+        bool this = (active->function == pairs[i].cipher && function == pairs[i].other) ||
+                    (active->function == pairs[i].other && function == pairs[i].cipher);
+
+        if (this && rules_function_code(rules, pairs[i].served_by) == CKR_OK) {
+            return CKR_OK;
+        }
+    }
+    return CKR_OPERATION_ACTIVE;
 }
 
 CK_RV
@@ -183,8 +267,7 @@ task_init(CK_SESSION_HANDLE handle, CK_FLAGS function, const CK_MECHANISM *mecha
         rv = task_cancel(session, function);
         goto out;
     }
-    if (session->task != NULL) {
-        rv = CKR_OPERATION_ACTIVE;
+    if ((rv = task_fits(session, function)) != CKR_OK) {
         goto out;
     }
     task = task_new(session, function);
@@ -194,7 +277,7 @@ task_init(CK_SESSION_HANDLE handle, CK_FLAGS function, const CK_MECHANISM *mecha
     }
     rv = task_check(session, task, mechanism, key);
     if (rv == CKR_OK) {
-        session->task = task;
+        task_put(session, task);
         task = NULL;
     }
 out:
@@ -215,17 +298,17 @@ task_step(struct session *session, CK_FLAGS function, enum step step, struct tas
         [STEP_UPDATE] = { [PHASE_FRESH] = true, [PHASE_PARTS] = true },
         [STEP_FINAL] = { [PHASE_FRESH] = true, [PHASE_PARTS] = true, [PHASE_FINAL_ASKED] = true },
     };
-    struct task *task = session->task;
+    struct task *task = task_of(session, function);
 
-    if (task == NULL || task->function != function) {
+    if (task == NULL) {
         return CKR_OPERATION_NOT_INITIALIZED;
     }
     if (!allowed[step][task->phase]) {
-        task_end(session);
+        task_end(session, task);
         return CKR_OPERATION_ACTIVE;
     }
     if (step != STEP_SINGLE && !task->row->multi) {
-        task_end(session);
+        task_end(session, task);
         return CKR_OPERATION_NOT_INITIALIZED;
     }
     *ret_task = task;
@@ -233,33 +316,33 @@ task_step(struct session *session, CK_FLAGS function, enum step step, struct tas
 }
 
 CK_RV
-task_after(struct session *session, enum step step, CK_RV rv, bool only_asked)
+task_after(struct session *session, struct task *task, enum step step, CK_RV rv, bool only_asked)
 {
     /* PKCS #11 v3.1, 5.2: who was told a length may ask again; nothing was consumed. */
     bool stays = rv == CKR_BUFFER_TOO_SMALL || (rv == CKR_OK && only_asked);
 
     if (rv != CKR_OK && !stays) {
-        task_end(session);
+        task_end(session, task);
         return rv;
     }
     switch (step) {
     case STEP_SINGLE:
         if (stays) {
-            session->task->phase = PHASE_ASKED;
+            task->phase = PHASE_ASKED;
         } else {
-            task_end(session);
+            task_end(session, task);
         }
         break;
     case STEP_UPDATE:
         if (!stays) {
-            session->task->phase = PHASE_PARTS;
+            task->phase = PHASE_PARTS;
         }
         break;
     default:
         if (stays) {
-            session->task->phase = PHASE_FINAL_ASKED;
+            task->phase = PHASE_FINAL_ASKED;
         } else {
-            task_end(session);
+            task_end(session, task);
         }
         break;
     }

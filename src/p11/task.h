@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The one operation that a session may have active, and its states (PKCS #11 v3.1, 5.8 to
- * 5.16): Init checks and remembers, the request travels with the call that gives the result.
+ * The operation that a session has active, and its states (PKCS #11 v3.1, 5.8 to 5.16): Init
+ * checks and remembers, the request travels with the call that gives the result. Two are active
+ * only as one of the pairs that the dual-function calls serve (5.17), where the policy has them.
  * All functions are called with the session held.
  */
 #ifndef P11_TASK_H
@@ -23,6 +24,7 @@ enum step { STEP_SINGLE, STEP_UPDATE, STEP_FINAL, STEP_COUNT };
 struct search; /* find.c */
 
 struct task {
+    struct task *next;  /* of the session */
     CK_FLAGS function; /* one CKF_ bit; CKF_FIND_OBJECTS for a search */
     enum phase phase;
     uint64_t epoch; /* of the login under which it began */
@@ -52,6 +54,13 @@ struct task {
 MUST_USE CK_RV task_init(CK_SESSION_HANDLE handle, CK_FLAGS function,
                          const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
 
+/* The active operation of this function; NULL when there is none. */
+struct task *task_of(const struct session *session, CK_FLAGS function);
+
+/* A key as an Init takes it: CKR_KEY_HANDLE_INVALID for what is none, or cannot be used. */
+MUST_USE CK_RV task_key(struct session *session, CK_OBJECT_HANDLE handle,
+                        struct key_info *ret_key);
+
 /*
  * The active operation of this function, when it may take this step. Otherwise
  * CKR_OPERATION_NOT_INITIALIZED, or CKR_OPERATION_ACTIVE, which ends it.
@@ -61,12 +70,19 @@ MUST_USE CK_RV task_step(struct session *session, CK_FLAGS function, enum step s
 
 /* What the outcome of a step does to the operation; gives rv back. only_asked: the call was
  * a question for the length. */
-MUST_USE CK_RV task_after(struct session *session, enum step step, CK_RV rv, bool only_asked);
+MUST_USE CK_RV task_after(struct session *session, struct task *task, enum step step, CK_RV rv,
+                          bool only_asked);
 
-/* Ends the active operation, also where the HSM holds it. */
-void task_end(struct session *session);
-/* One that a logout has ended. */
+/* Makes it active. */
+void task_put(struct session *session, struct task *task);
+/* Ends an active operation, also where the HSM holds it. */
+void task_end(struct session *session, struct task *task);
+/* Those that a logout has ended. */
 void task_drop_stale(struct session *session);
+/* Does the HSM hold any? */
+bool task_is_any_bound(const struct session *session);
+/* Ends all of a session that is over; the HSM is not told. */
+void task_free_all(struct session *session);
 /* An empty one that nobody has yet; NULL when memory is short. */
 MUST_USE struct task *task_new(const struct session *session, CK_FLAGS function);
 /* Wipes and releases; the HSM is not told. */

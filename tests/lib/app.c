@@ -532,7 +532,7 @@ app_start(struct app *app, CK_FLAGS function, struct mechanism mechanism, uint32
 CK_RV
 app_update(struct app *app, CK_FLAGS function, view data, view *ret_data)
 {
-    const struct update_request m = { (uint32_t)function, data };
+    const struct update_request m = { (uint32_t)function, 0, data };
     struct update_reply answer;
     CK_RV rv = app_send_update(app, &m, &answer);
 
@@ -540,6 +540,15 @@ app_update(struct app *app, CK_FLAGS function, view data, view *ret_data)
         *ret_data = answer.data;
     }
     return rv;
+}
+
+CK_RV
+app_digest_key(struct app *app, uint32_t key)
+{
+    const struct update_request m = { CKF_DIGEST, key, VIEW_EMPTY };
+    struct update_reply answer;
+
+    return app_send_update(app, &m, &answer);
 }
 
 CK_RV

@@ -147,6 +147,7 @@ CK_RV app_digest(struct app *app, CK_MECHANISM_TYPE type, view data, view *ret_d
 
 CK_RV app_start(struct app *app, CK_FLAGS function, struct mechanism mechanism, uint32_t key);
 CK_RV app_update(struct app *app, CK_FLAGS function, view data, view *ret_data);
+CK_RV app_digest_key(struct app *app, uint32_t key);
 CK_RV app_final(struct app *app, CK_FLAGS function, view signature, view *ret_data);
 
 #endif

@@ -401,6 +401,34 @@ logout_ends_what_runs_with_a_key(void **state)
 }
 
 static void
+logout_ends_a_digest_with_a_private_key_in_it(void **state)
+{
+    struct fixture *f = *state;
+    view out;
+
+    for (int private = 0; private < 2; private++) {
+        uint32_t key = create(&f->cu1, LIST(AES_CREATE, BOOL(PRIVATE, private != 0)));
+
+        assert_ok(app_start(&f->cu1, CKF_DIGEST, mechanism_plain(CKM_SHA256), 0));
+        assert_ok(app_digest_key(&f->cu1, key));
+        assert_ok(app_logout(&f->cu1));
+        assert_code(app_final(&f->cu1, CKF_DIGEST, VIEW_EMPTY, &out),
+                    private != 0 ? CKR_OPERATION_NOT_INITIALIZED : CKR_OK);
+        assert_ok(app_login(&f->cu1, ROLE_CU, USER1_NAME, USER1_PASSWORD));
+    }
+}
+
+static void
+azure_digests_no_keys(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t key = create(&f->cu1, LIST(AES_CREATE));
+
+    assert_ok(app_start(&f->cu1, CKF_DIGEST, mechanism_plain(CKM_SHA256), 0));
+    assert_code(app_digest_key(&f->cu1, key), CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+static void
 a_destroyed_key_runs_no_further(void **state)
 {
     struct fixture *f = *state;
@@ -470,6 +498,8 @@ main(void)
         AZURE(an_error_ends_the_operation),
         AZURE(two_functions_run_side_by_side),
         AZURE(logout_ends_what_runs_with_a_key),
+        STANDARD(logout_ends_a_digest_with_a_private_key_in_it),
+        AZURE(azure_digests_no_keys),
         AZURE(a_destroyed_key_runs_no_further),
         AZURE(a_key_that_lost_its_right_runs_no_further),
         AZURE(a_new_label_does_not_disturb),

@@ -230,7 +230,7 @@ there_is_one_slot_with_a_token(void **state)
     assert_memory_equal(token.label, FIXTURE_LABEL "                       ", 32);
     assert_memory_equal(token.serialNumber, FIXTURE_SERIAL "      ", 16);
     assert_int_equal(token.flags, CKF_RNG | CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED |
-                                      CKF_TOKEN_INITIALIZED);
+                                      CKF_TOKEN_INITIALIZED | CKF_DUAL_CRYPTO_OPERATIONS);
     assert_int_equal(token.ulSessionCount, 1);
     assert_int_equal(token.ulRwSessionCount, 1);
     assert_code(C_GetTokenInfo(2, &token), CKR_SLOT_ID_INVALID);

@@ -484,6 +484,23 @@ object_size_is_these_bytes(void **state)
 }
 
 static void
+an_update_is_these_bytes(void **state)
+{
+    const struct update_request data = { CKF_ENCRYPT, 0, VIEW_TEXT("abc") };
+    const struct update_request key = { CKF_DIGEST, 0x40001, VIEW_EMPTY };
+    struct writer w;
+
+    UNUSED(state);
+    writer_init(&w, 1000);
+    update_request_write(&w, &data);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\0\x01\0\0\0\0\0\0\x03\0\0\0" "abc")));
+    writer_reset(&w);
+    update_request_write(&w, &key);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\0\x04\0\0\x01\0\x04\0\0\0\0\0")));
+    writer_clear(&w);
+}
+
+static void
 found_keys_are_these_bytes(void **state)
 {
     const struct key_info info = { 0x40001, CKO_SECRET_KEY, CKK_AES, KEY_FLAG_TOKEN, 256, 0 };
@@ -640,6 +657,7 @@ main(void)
         cmocka_unit_test(sign_is_these_bytes),
         cmocka_unit_test(derive_is_these_bytes),
         cmocka_unit_test(object_size_is_these_bytes),
+        cmocka_unit_test(an_update_is_these_bytes),
         cmocka_unit_test(found_keys_are_these_bytes),
         cmocka_unit_test(users_are_these_bytes),
         cmocka_unit_test(numbers_step_by_four),
