@@ -18,12 +18,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BACKLOG 1024
-/* So many connections at a time are enough work: the next ones after a pause. */
-#define ACCEPTS_PER_ROUND 8
-#define ACCEPTS_PAUSE_MS 1u
+/* Connections are taken a few at a time, a crowd of them at once and more at a rate: what they
+ * cost is time of those who are in. */
+#define ACCEPTS_PER_ROUND 8u
+#define ACCEPTS_AT_ONCE 64u
+#define ACCEPTS_PER_MS 2u
+#define ACCEPTS_PAUSE_MS 2u
 #define FULL_PAUSE_MS 100u
 
 struct listener {
@@ -31,6 +35,8 @@ struct listener {
     struct event *event;
     struct timer *pause; /* runs while no connection is taken */
     bool full;           /* and said so */
+    uint64_t counted_at; /* milliseconds: when .allowed was counted */
+    uint64_t allowed;    /* connections that may come at this moment */
     int fd;
     bool tcp;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -77,13 +83,31 @@ listener_full(struct listener *listener, int error)
     listener_pause(listener, FULL_PAUSE_MS);
 }
 
+/* How many may be taken now. */
+static unsigned
+listener_allows(struct listener *listener)
+{
+    struct timespec clock;
+    uint64_t now;
+
+    clock_gettime(CLOCK_MONOTONIC, &clock);
+    now = (uint64_t)clock.tv_sec * 1000u + (uint64_t)clock.tv_nsec / 1000000u;
+    listener->allowed += (now - listener->counted_at) * ACCEPTS_PER_MS;
+    if (listener->allowed > ACCEPTS_AT_ONCE) {
+        listener->allowed = ACCEPTS_AT_ONCE;
+    }
+    listener->counted_at = now;
+    return listener->allowed < ACCEPTS_PER_ROUND ? (unsigned)listener->allowed : ACCEPTS_PER_ROUND;
+}
+
 static void
 on_accept(evutil_socket_t fd, short what, void *arg)
 {
     struct listener *listener = arg;
+    unsigned allowed = listener_allows(listener);
 
     UNUSED(what);
-    for (int i = 0; i < ACCEPTS_PER_ROUND; i++) {
+    for (unsigned i = 0; i < allowed; i++) {
         int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (peer < 0) {
@@ -99,9 +123,12 @@ on_accept(evutil_socket_t fd, short what, void *arg)
         if (listener->tcp) {
             no_delay(peer);
         }
+        listener->allowed--;
         listener->accepted(listener->arg, peer);
     }
-    listener_pause(listener, ACCEPTS_PAUSE_MS);
+    if (listener->allowed == 0) {
+        listener_pause(listener, ACCEPTS_PAUSE_MS);
+    }
 }
 
 static struct listener *
