@@ -65,9 +65,7 @@ job_begin(struct request *r, CK_FLAGS function, const struct mechanism *mechanis
                                             job->object == NULL ? NULL : &job->object->info))) {
         return CODE_LATER;
     }
-    return job->object == NULL
-               ? CKR_OK
-               : object_key(object_sealer(r->hsm, handle), job->object, &job->key);
+    return job->object == NULL ? CKR_OK : request_key_of(r, job->object, &job->key);
 }
 
 /* A field of bytes that grows in the reply: its length is put in when it is done. */

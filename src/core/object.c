@@ -208,6 +208,19 @@ head_read(view head, struct object_parts *parts, uint32_t shares[OBJECT_SHARES_M
            attributes_valid(parts->attributes);
 }
 
+/* Is it the kind that its attributes say? What is parsed as a key goes by the one, what may be
+ * done with it by the other. */
+static bool
+kind_fits(const struct object *object)
+{
+    enum object_kind kind;
+
+    if (!kind_is_key(object->kind)) {
+        return object->info.key_type == UINT32_MAX;
+    }
+    return kind_of(object->info.class, object->info.key_type, &kind) && kind == object->kind;
+}
+
 CK_RV
 object_from_record(const struct sealer *sealer, uint32_t handle, view record, uint64_t revision,
                    struct object **ret_object)
@@ -241,6 +254,10 @@ object_from_record(const struct sealer *sealer, uint32_t handle, view record, ui
         rv = CKR_HOST_MEMORY;
         goto out;
     }
+    if (!kind_fits(object)) {
+        rv = CKR_GENERAL_ERROR;
+        goto out;
+    }
     object->revision = revision;
     *ret_object = object;
     object = NULL;
@@ -263,7 +280,8 @@ object_open_secrets(const struct sealer *sealer, const struct object *object, st
     }
     rv = record_open(sealer, record_name_view(&name), PART_SECRETS,
                      view_of(object->sealed, object->sealed_len), &version, out);
-    if (rv == CKR_OK && version != object->version) {
+    if (rv == CKR_OK && (version != object->version ||
+                         !attributes_valid(view_of(out->data + start, out->len - start)))) {
         writer_truncate(out, start); /* another record's half, put here */
         rv = CKR_GENERAL_ERROR;
     }
@@ -275,13 +293,18 @@ object_open_secrets(const struct sealer *sealer, const struct object *object, st
 }
 
 CK_RV
-object_key(const struct sealer *sealer, struct object *object, const struct algo_key **ret_key)
+object_key(const struct sealer *sealer, struct object *object, const struct algo_key **ret_key,
+           bool *ret_parsed)
 {
     struct algo_key *key = atomic_load_explicit(&object->key, memory_order_acquire);
     struct algo_key *other = NULL;
     struct writer secrets;
     CK_RV rv;
 
+    *ret_parsed = false;
+    if (!atomic_load_explicit(&object->used, memory_order_relaxed)) {
+        atomic_store_explicit(&object->used, true, memory_order_relaxed);
+    }
     if (key != NULL) {
         *ret_key = key;
         return CKR_OK;
@@ -299,7 +322,36 @@ object_key(const struct sealer *sealer, struct object *object, const struct algo
     if (!atomic_compare_exchange_strong(&object->key, &other, key)) {
         algo_key_free(key);
         key = other;
+    } else {
+        *ret_parsed = true;
     }
     *ret_key = key;
     return CKR_OK;
+}
+
+struct object *
+object_without_key(const struct object *object)
+{
+    const struct object_parts parts = {
+        .handle = object->handle,
+        .session = object->session,
+        .kind = object->kind,
+        .owner = object->owner,
+        .version = object->version,
+        .shares = object->shares,
+        .share_count = object->share_count,
+        .attributes = object_attributes(object),
+    };
+    struct object *copy = object_shell(&parts);
+
+    if (copy != NULL && object->sealed_len > 0 &&
+        !bytes_dup(view_of(object->sealed, object->sealed_len), &copy->sealed,
+                   &copy->sealed_len)) {
+        object_unref(copy);
+        return NULL;
+    }
+    if (copy != NULL) {
+        copy->revision = object->revision;
+    }
+    return copy;
 }

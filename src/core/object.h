@@ -30,6 +30,7 @@ struct object {
     uint8_t *sealed;       /* secret parts, a sealed part of its record; NULL when none */
     size_t sealed_len;
     struct algo_key *_Atomic key;
+    _Atomic bool used; /* the key, since somebody took that back (keyed.h) */
     struct object *label_next; /* chains of the table that holds it, under its lock */
     struct object *id_next;
 };
@@ -72,8 +73,10 @@ MUST_USE CK_RV object_from_record(const struct sealer *sealer, uint32_t handle, 
 /* Opens the secret parts into a writer that wipes (its max allows ATTRIBUTES_BYTES_MAX). */
 MUST_USE CK_RV object_open_secrets(const struct sealer *sealer, const struct object *object,
                                    struct writer *out);
-/* The parsed key, borrowed from the object; made at the first call. */
+/* The parsed key, borrowed from the object; made at the first call, which *ret_parsed tells. */
 MUST_USE CK_RV object_key(const struct sealer *sealer, struct object *object,
-                          const struct algo_key **ret_key);
+                          const struct algo_key **ret_key, bool *ret_parsed);
+/* The same object without a parsed key; NULL: memory is short. */
+MUST_USE struct object *object_without_key(const struct object *object);
 
 #endif

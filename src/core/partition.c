@@ -505,7 +505,8 @@ hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
         (struct sealer){ .key = secret_new(HSM_MASTER_KEY_LEN), .entropy = ports->entropy };
     if (!locks_init(hsm) || !context_table_init(&hsm->contexts) ||
         !replies_init(&hsm->replies) || !logouts_init(&hsm->logouts) ||
-        !changes_init(&hsm->changes) || hsm->sealer.key == NULL || hsm->boot_sealer.key == NULL) {
+        !changes_init(&hsm->changes) || !keyed_init(&hsm->keyed, KEYED_MAX) ||
+        hsm->sealer.key == NULL || hsm->boot_sealer.key == NULL) {
         goto fail;
     }
     if (!ports->entropy->fill(ports->entropy, secret_data(hsm->boot_sealer.key),
@@ -548,6 +549,7 @@ hsm_close(struct hsm *hsm)
     replies_clear(&hsm->replies);
     logouts_clear(&hsm->logouts);
     changes_clear(&hsm->changes);
+    keyed_clear(&hsm->keyed);
     table_clear(&hsm->objects);
     user_table_clear(&hsm->users);
     secret_free(hsm->sealer.key);

@@ -10,6 +10,7 @@
 #include "core/changes.h"
 #include "core/context.h"
 #include "core/hsm.h"
+#include "core/keyed.h"
 #include "core/logout.h"
 #include "core/replies.h"
 #include "core/ticket.h"
@@ -40,6 +41,7 @@ struct hsm {
     struct user_table users;
 
     struct changes changes;
+    struct keyed keyed;
     struct context_table contexts;
     struct replies replies;
     struct logouts logouts;
@@ -106,6 +108,9 @@ bool request_may_work(struct request *request, enum work work);
 struct object *request_object(struct request *request, uint32_t handle);
 const struct sealer *object_sealer(const struct hsm *hsm, uint32_t handle);
 bool request_sees(const struct request *request, const struct object *object);
+/* object_key(); another token object may lose its parsed key for it. */
+MUST_USE CK_RV request_key_of(struct request *request, struct object *object,
+                              const struct algo_key **ret_key);
 
 #define HANDLE_TOKEN_FIRST 0x40000u
 #define HANDLE_TOKEN_LAST 0x7fffffffu

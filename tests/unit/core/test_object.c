@@ -215,14 +215,61 @@ secrets_of_another_version_do_not_open(void **state)
 }
 
 static void
+a_record_of_two_kinds_is_none(void **state)
+{
+    struct bench *b = *state;
+    static const enum object_kind kinds[] = { KIND_DATA, KIND_RSA_PRIVATE, KIND_GENERIC };
+
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
+        struct object_parts parts = key_parts();
+        struct object *object = NULL;
+        struct writer record;
+
+        parts.kind = kinds[i];
+        assert_ok(object_new(&b->sealer, &parts, &object));
+        writer_init(&record, STORE_VALUE_MAX);
+        assert_ok(object_record(&b->sealer, object, &record));
+        assert_code(read_as(b, HANDLE, writer_view(&record)), CKR_GENERAL_ERROR);
+        writer_clear(&record);
+        object_unref(object);
+    }
+}
+
+static void
+without_its_key_it_is_the_same(void **state)
+{
+    struct bench *b = *state;
+    const struct algo_key *key = NULL;
+    struct object *without;
+    struct writer record;
+    bool parsed;
+
+    assert_ok(object_key(&b->sealer, b->object, &key, &parsed));
+    without = object_without_key(b->object);
+    assert_non_null(without);
+    assert_null(atomic_load(&without->key));
+    assert_int_equal(without->revision, b->object->revision);
+    writer_init(&record, STORE_VALUE_MAX);
+    assert_ok(object_record(&b->sealer, without, &record));
+    assert_ok(read_as(b, HANDLE, writer_view(&record)));
+    assert_ok(object_key(&b->sealer, without, &key, &parsed));
+    assert_true(parsed);
+    writer_clear(&record);
+    object_unref(without);
+}
+
+static void
 the_key_is_parsed_once(void **state)
 {
     struct bench *b = *state;
     const struct algo_key *first = NULL;
     const struct algo_key *second = NULL;
+    bool parsed;
 
-    assert_ok(object_key(&b->sealer, b->object, &first));
-    assert_ok(object_key(&b->sealer, b->object, &second));
+    assert_ok(object_key(&b->sealer, b->object, &first, &parsed));
+    assert_true(parsed);
+    assert_ok(object_key(&b->sealer, b->object, &second, &parsed));
+    assert_false(parsed);
 
     assert_non_null(first);
     assert_ptr_equal(first, second);
@@ -232,11 +279,12 @@ static void
 a_key_with_a_spoiled_value_is_not_used(void **state)
 {
     struct bench *b = *state;
+    bool parsed;
     const struct algo_key *key = NULL;
 
     b->object->sealed[b->object->sealed_len - 1] ^= 1;
 
-    assert_code(object_key(&b->sealer, b->object, &key), CKR_GENERAL_ERROR);
+    assert_code(object_key(&b->sealer, b->object, &key, &parsed), CKR_GENERAL_ERROR);
     assert_null(key);
 }
 
@@ -282,6 +330,8 @@ main(void)
         BENCH(a_record_of_another_handle_does_not_open),
         BENCH(a_record_cut_anywhere_in_its_head_does_not_open),
         BENCH(secrets_of_another_version_do_not_open),
+        BENCH(a_record_of_two_kinds_is_none),
+        BENCH(without_its_key_it_is_the_same),
         BENCH(the_key_is_parsed_once),
         BENCH(a_key_with_a_spoiled_value_is_not_used),
         BENCH(an_object_without_secrets_has_none),
