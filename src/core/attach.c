@@ -19,7 +19,7 @@ ticket_use(struct request *r, struct context *context, view sealed)
 
     if (ticket_open(&hsm->sealer, sealed, &ticket) &&
         memcmp(ticket.context, context->id, FRAME_CONTEXT_LEN) == 0 &&
-        ticket.uid == context->uid && hsm->ports.clock->wall(hsm->ports.clock) <= ticket.expires) {
+        ticket.uid == context->uid && hsm_time(hsm) <= ticket.expires) {
         (void)login_take_up(hsm, context, &ticket);
     }
 }

@@ -22,6 +22,13 @@ object_sealer(const struct hsm *hsm, uint32_t handle)
     return handle_is_session(handle) ? &hsm->boot_sealer : &hsm->sealer;
 }
 
+uint64_t
+hsm_time(const struct hsm *hsm)
+{
+    return hsm->wall_start +
+           (hsm->ports.clock->monotonic(hsm->ports.clock) - hsm->monotonic_start);
+}
+
 /* ---- the store ---- */
 
 CK_RV
@@ -66,7 +73,7 @@ request_commit(struct request *request, const struct store_compare *compares,
     struct hsm *hsm = request->hsm;
     const struct reply_key key = request_key(request);
     const struct reply_name name = reply_name(&key);
-    const uint64_t now = hsm->ports.clock->wall(hsm->ports.clock);
+    const uint64_t now = hsm_time(hsm);
     struct store_compare all_compares[COMMIT_MAX + 1];
     struct store_change all_changes[COMMIT_MAX + 1];
     uint8_t journal_room[CHAIN_RECORD_MAX];
@@ -160,7 +167,7 @@ void
 hsm_sweep(struct hsm *hsm, uint64_t idle_ms)
 {
     uint64_t now = hsm->ports.clock->monotonic(hsm->ports.clock);
-    uint64_t wall = hsm->ports.clock->wall(hsm->ports.clock);
+    uint64_t wall = hsm_time(hsm);
     struct gone gone = { .hsm = hsm };
 
     if (now > idle_ms) {
@@ -414,7 +421,7 @@ request_run_once(struct request *request)
     request->run = &run;
     rv = replies_room(&run, REPLY_ROOM) ? request_run_permitted(request) : CKR_DEVICE_MEMORY;
     if (rv == CKR_OK && !request->reply_kept && writer_ok(request->reply)) {
-        replies_keep_run(&hsm->replies, &run, hsm->ports.clock->wall(hsm->ports.clock), false,
+        replies_keep_run(&hsm->replies, &run, hsm_time(hsm), false,
                          request_reply_body(request));
     } else if (rv != CKR_OK && rv != CODE_LATER && writer_ok(request->reply)) {
         rv = request_run_again(request, &run, rv);

@@ -209,7 +209,7 @@ ticket_make(struct request *r, uint64_t login, const struct user *user, struct t
         .role = user->role,
         .user_version = user->version,
         .login = login,
-        .expires = hsm->ports.clock->wall(hsm->ports.clock) + atomic_load(&hsm->ticket_life),
+        .expires = hsm_time(hsm) + atomic_load(&hsm->ticket_life),
     };
     memcpy(ret_ticket->context, r->context->id, FRAME_CONTEXT_LEN);
     return ticket_seal(&hsm->sealer, ret_ticket, out);
@@ -336,7 +336,7 @@ handle_LOGOUT(struct request *r)
         return CODE_LATER;
     }
     login = context_identity(r->context).login;
-    until = hsm->ports.clock->wall(hsm->ports.clock) + atomic_load(&hsm->ticket_life);
+    until = hsm_time(hsm) + atomic_load(&hsm->ticket_life);
     ended = ended_login_new(login, until);
     if (ended == NULL) {
         return CKR_DEVICE_MEMORY;

@@ -518,10 +518,12 @@ hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
     hsm->changes.boot = load_u64(boot);
     ports->store->id(ports->store, hsm->sealer.store_id);
     memcpy(hsm->boot_sealer.store_id, hsm->sealer.store_id, sizeof hsm->sealer.store_id);
+    hsm->wall_start = ports->clock->wall(ports->clock);
+    hsm->monotonic_start = ports->clock->monotonic(ports->clock);
     atomic_init(&hsm->ticket_life, TICKET_LIFE_MS);
     atomic_init(&hsm->revision, ports->store->revision(ports->store));
-    /* Login numbers of different boots must differ; wall time moves faster than logins. */
-    atomic_init(&hsm->logins, ports->clock->wall(ports->clock) << 20);
+    /* Login numbers of different boots must differ, and the wall clock may have been set back. */
+    atomic_init(&hsm->logins, hsm->changes.boot >> 1);
     rv = store_guard(ports->store, &hsm->sealer) ? hsm_load(hsm) : CKR_GENERAL_ERROR;
     if (rv != CKR_OK) {
         goto fail;

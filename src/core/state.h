@@ -56,6 +56,8 @@ struct hsm {
 
     struct password_gate gates[PASSWORD_GATES];
 
+    uint64_t wall_start;      /* both clocks when the partition was opened */
+    uint64_t monotonic_start;
     _Atomic uint64_t revision;
     _Atomic uint64_t logins; /* counter of logins of this boot */
 };
@@ -119,6 +121,10 @@ MUST_USE CK_RV request_key_of(struct request *request, struct object *object,
 #define HANDLE_CERTIFICATE_FIRST 0xfff00000u
 #define HANDLE_CERTIFICATE_LAST 0xfffffffeu
 bool handle_is_session(uint32_t handle);
+
+/* Milliseconds since 1970 as they were at the start and have passed since: what lives for a time,
+ * tickets and kept replies, does not live longer or shorter because somebody sets the clock. */
+uint64_t hsm_time(const struct hsm *hsm);
 
 /* One change of the store: waits, keeps the revision, gives CKR_OK or CKR_DEVICE_ERROR.
  * *ret_revision is that of the transaction. For what is no request's result; the rest goes

@@ -368,6 +368,12 @@ outside_move_clock(struct outside *outside, uint64_t ms)
 }
 
 void
+outside_set_clock(struct outside *outside, uint64_t wall)
+{
+    atomic_store(&outside->wall, wall);
+}
+
+void
 outside_put(struct outside *outside, const char *key, view value)
 {
     const struct store_change change = { view_str(key), value, value.len == 0 };

@@ -75,6 +75,8 @@ void outside_init(struct outside *outside);
 void outside_init_copy(struct outside *outside, struct outside *from);
 void outside_clear(struct outside *outside);
 
+/* Somebody sets the wall clock. */
+void outside_set_clock(struct outside *outside, uint64_t wall);
 /* The n-th call (from 1) of these kinds fails, once. */
 void outside_fail(struct outside *outside, unsigned calls, int n);
 /* Nothing fails any more. Whether something did since outside_fail(). */

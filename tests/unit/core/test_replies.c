@@ -283,6 +283,30 @@ what_is_stored_keeps_its_reply_there(void **state)
     assert_int_equal(outside_count(outside, "o/"), 1);
 }
 
+/* A reply that is forgotten too soon lets a request happen twice. */
+static void
+setting_the_clock_forgets_no_reply(void **state)
+{
+    struct fixture *f = *state;
+    view template = LIST(AES_CREATE, TOKEN_YES);
+    struct object_create_request m = { .template = template };
+    struct writer body;
+    view first, again;
+    uint8_t kept[256];
+    size_t len;
+
+    writer_init(&body, FRAME_BODY_MAX);
+    object_create_request_write(&body, &m);
+    assert_ok(app_call(&f->cu1, OPERATION_OBJECT_CREATE, writer_view(&body), &first));
+    len = first.len;
+    memcpy(kept, first.data, len);
+    outside_set_clock(&f->hsm.outside, OUTSIDE_START_MS + 24u * 60u * 60u * 1000u);
+    hsm_sweep(f->hsm.hsm, 1000000);
+    assert_ok(app_repeat(&f->cu1, OPERATION_OBJECT_CREATE, writer_view(&body), &again));
+    assert_view_equal(again, view_of(kept, len));
+    writer_clear(&body);
+}
+
 static void
 a_sweep_takes_few_transactions(void **state)
 {
@@ -362,6 +386,7 @@ main(void)
         AZURE(what_changes_nothing_is_done_again),
         AZURE(what_is_stored_keeps_its_reply_there),
         AZURE(a_sweep_takes_few_transactions),
+        AZURE(setting_the_clock_forgets_no_reply),
         AZURE(replies_of_before_a_restart_are_swept_too),
         AZURE(a_write_of_unknown_outcome_happens_once),
     };

@@ -141,6 +141,32 @@ a_ticket_ends_with_its_life(void **state)
     assert_false(revives(&f->nobody));
 }
 
+/* The clock of the host is somebody else's business, and is set now and then. */
+static void
+setting_the_clock_changes_no_life(void **state)
+{
+    static const uint64_t clocks[] = { 0, 1, OUTSIDE_START_MS / 2, OUTSIDE_START_MS * 2,
+                                       UINT64_MAX };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_COUNT(clocks); i++) {
+        assert_ok(app_login(&f->nobody, ROLE_CU, USER1_NAME, USER1_PASSWORD));
+        outside_set_clock(&f->hsm.outside, clocks[i]);
+        hsm_sweep(f->hsm.hsm, 1000000);
+        assert_ok(app_detach(&f->nobody));
+        assert_true(revives(&f->nobody));
+        assert_ok(app_logout(&f->nobody));
+    }
+    /* Also over a restart under the clock of long ago: the numbers of logins stay new. */
+    outside_set_clock(&f->hsm.outside, 1);
+    for (size_t i = 0; i < 3; i++) {
+        hsm_fixture_reopen(&f->hsm);
+        assert_ok(app_attach(&f->nobody));
+        assert_ok(app_login(&f->nobody, ROLE_CU, USER1_NAME, USER1_PASSWORD));
+        assert_ok(app_logout(&f->nobody));
+    }
+}
+
 static void
 a_ticket_of_another_partition_is_void(void **state)
 {
@@ -203,6 +229,7 @@ main(void)
         AZURE(a_ticket_of_before_the_password_change_is_void),
         AZURE(a_ticket_of_a_deleted_user_is_void),
         AZURE(a_ticket_ends_with_its_life),
+        AZURE(setting_the_clock_changes_no_life),
         AZURE(a_ticket_of_another_partition_is_void),
         AZURE(a_ticket_gives_no_role_that_its_user_has_not),
         AZURE(a_record_is_no_ticket),
