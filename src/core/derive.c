@@ -213,7 +213,7 @@ value_derive(struct request *r, struct derivation *d)
     struct algo_derivation derivation = { .row = d->row,
                                           .mechanism = &d->m.mechanism,
                                           .count = d->count };
-    CK_RV rv = object_key(object_sealer(r->hsm, d->base->handle), d->base, &derivation.base);
+    CK_RV rv = request_key_of(r, d->base, &derivation.base);
 
     if (rv != CKR_OK) {
         return rv;
