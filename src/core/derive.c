@@ -15,8 +15,8 @@ struct derivation {
     struct derive_request m;
     const struct mechanism_row *row;
     const struct derivation_row *rule;
-    struct object *base; /* held */
-    const struct algo_key *key;
+    struct object *base;  /* held */
+    struct object *other; /* held: a second key that the parameter names, or NULL */
     struct make makes[MAKE_MAX];
     size_t lens[MAKE_MAX]; /* of their values; 0: as many bytes as there are */
     size_t count;          /* of keys to make */
@@ -38,6 +38,7 @@ derivation_clear(struct derivation *d)
     }
     writer_clear(&d->value);
     object_unref(d->base);
+    object_unref(d->other);
     wipe(d, sizeof *d);
 }
 
@@ -70,11 +71,32 @@ base_take(struct request *r, struct derivation *d)
     return params_check(r->rules, d->row, CKF_DERIVE, &d->base->info, mechanism);
 }
 
-/* The kind of what is derived: a secret key, of the type that the template or the rule says. */
+/* A second key has to be one that may derive, too. */
+static CK_RV
+other_take(struct request *r, struct derivation *d)
+{
+    uint32_t handle = params_other_key(&d->m.mechanism);
+
+    if (handle == 0) {
+        return CKR_OK;
+    }
+    d->other = request_object(r, handle);
+    if (d->other == NULL || !kind_is_key(d->other->kind)) {
+        return CKR_KEY_HANDLE_INVALID;
+    }
+    if (kind_class(d->other->kind) != CKO_SECRET_KEY) {
+        return CKR_KEY_TYPE_INCONSISTENT;
+    }
+    return (d->other->info.flags & KEY_FLAG_DERIVE) != 0 ? CKR_OK
+                                                         : CKR_KEY_FUNCTION_NOT_PERMITTED;
+}
+
+/* The kind of what is derived: of the rule's class, and the type that the template or the rule
+ * says. */
 static CK_RV
 kind_find(const struct derivation *d, view template, enum object_kind *ret_kind)
 {
-    uint64_t class = CKO_SECRET_KEY;
+    uint64_t class = d->rule->class;
     uint64_t type = d->rule->key_type;
     view value;
 
@@ -82,8 +104,12 @@ kind_find(const struct derivation *d, view template, enum object_kind *ret_kind)
         !attributes_ulong(template, CKA_CLASS, &class)) {
         return CKR_ATTRIBUTE_VALUE_INVALID;
     }
-    if (class != CKO_SECRET_KEY) {
+    if (class != d->rule->class) {
         return CKR_TEMPLATE_INCONSISTENT;
+    }
+    if (class == CKO_DATA) {
+        *ret_kind = KIND_DATA;
+        return CKR_OK;
     }
     if (attributes_find(template, CKA_KEY_TYPE, &value)) {
         if (!attributes_ulong(template, CKA_KEY_TYPE, &type)) {
@@ -95,20 +121,36 @@ kind_find(const struct derivation *d, view template, enum object_kind *ret_kind)
     return kind_of(class, type, ret_kind) ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID;
 }
 
+/* A data object has no length of its own to be told; how long it is to be is said by one. */
+static void
+given_write(const struct derivation *d, view given, struct writer *template)
+{
+    struct reader r = reader_of(given);
+    struct attribute attribute;
+
+    while (attributes_next(&r, &attribute)) {
+        if (d->rule->class != CKO_DATA || attribute.type != CKA_VALUE_LEN) {
+            attribute_write(template, attribute.type, attribute.value);
+        }
+    }
+}
+
 /* The template that counts: the caller's, the base key's CKA_DERIVE_TEMPLATE, and what the
  * mechanism contributes. */
 static CK_RV
 template_fill(const struct derivation *d, view given, struct writer *template)
 {
+    uint32_t all = d->base->info.flags & (d->other == NULL ? UINT32_MAX : d->other->info.flags);
+    uint32_t any = d->base->info.flags | (d->other == NULL ? 0 : d->other->info.flags);
     view more;
     CK_RV rv;
 
-    write_raw(template, given);
+    given_write(d, given, template);
     if (attributes_find(object_attributes(d->base), CKA_DERIVE_TEMPLATE, &more) &&
         (rv = template_merge(more, template)) != CKR_OK) {
         return rv;
     }
-    rv = heritage_apply(d->rule->heritage, d->base->info.flags, d->base->info.flags, template);
+    rv = heritage_apply(d->rule->heritage, all, any, template);
     if (rv == CKR_OK && !attributes_find(writer_view(template), CKA_KEY_TYPE, &more) &&
         d->rule->key_type != KEY_TYPE_NONE) {
         attribute_write_ulong(template, CKA_KEY_TYPE, d->rule->key_type);
@@ -132,6 +174,17 @@ len_find(enum object_kind kind, view template, size_t *ret_len)
     return CKR_OK;
 }
 
+/* What the key is made of: of a second key it counts where the two are joined. */
+static void
+history_set(const struct derivation *d, struct make *make)
+{
+    bool joined = d->rule->heritage == HERITAGE_joined && d->other != NULL;
+    uint32_t flags = d->base->info.flags & (joined ? d->other->info.flags : UINT32_MAX);
+
+    make->always_sensitive = (flags & KEY_FLAG_ALWAYS_SENSITIVE) != 0;
+    make->never_extractable = (flags & KEY_FLAG_NEVER_EXTRACTABLE) != 0;
+}
+
 /* One key more, of this template, with that handle. */
 static CK_RV
 key_add(struct request *r, struct derivation *d, view given, uint32_t handle)
@@ -147,13 +200,12 @@ key_add(struct request *r, struct derivation *d, view given, uint32_t handle)
         (rv = template_fill(d, given, &template)) != CKR_OK ||
         (rv = template_check(r->rules, kind, ORIGIN_DERIVE, r->who.role == ROLE_CO,
                              writer_view(&template))) != CKR_OK ||
-        (rv = len_find(kind, writer_view(&template), &len)) != CKR_OK) {
+        (rv = len_find(kind, given, &len)) != CKR_OK) {
         goto out;
     }
     make_init(make, kind, ORIGIN_DERIVE, handle);
     d->lens[d->count++] = len;
-    make->always_sensitive = (d->base->info.flags & KEY_FLAG_ALWAYS_SENSITIVE) != 0;
-    make->never_extractable = (d->base->info.flags & KEY_FLAG_NEVER_EXTRACTABLE) != 0;
+    history_set(d, make);
     template_complete(r->rules, kind, ORIGIN_DERIVE, writer_view(&template), &make->attributes);
     rv = writer_ok(&make->attributes) ? make_allowed(r, writer_view(&make->attributes))
                                       : CKR_DEVICE_MEMORY;
@@ -215,12 +267,38 @@ value_derive(struct request *r, struct derivation *d)
                                           .count = d->count };
     CK_RV rv = request_key_of(r, d->base, &derivation.base);
 
+    if (rv == CKR_OK && d->other != NULL) {
+        rv = request_key_of(r, d->other, &derivation.other);
+    }
     if (rv != CKR_OK) {
         return rv;
     }
     memcpy(derivation.lens, d->lens, sizeof derivation.lens);
     rv = algo_derive(r->rules, &derivation, &d->value);
     return rv == CKR_OK && d->value.len == 0 ? CKR_FUNCTION_FAILED : rv;
+}
+
+/* The value of a data object is no secret; that it is empty was said before it was known. */
+static void
+value_set(struct make *make, view value)
+{
+    struct reader r = reader_of(writer_view(&make->attributes));
+    struct attribute attribute;
+    struct writer rest;
+
+    if (make->kind != KIND_DATA) {
+        attribute_write(&make->secrets, CKA_VALUE, value);
+        return;
+    }
+    writer_init(&rest, ATTRIBUTES_BYTES_MAX);
+    while (attributes_next(&r, &attribute)) {
+        if (attribute.type != CKA_VALUE) {
+            attribute_write(&rest, attribute.type, attribute.value);
+        }
+    }
+    attribute_write(&rest, CKA_VALUE, value);
+    writer_clear(&make->attributes);
+    make->attributes = rest;
 }
 
 /* Each key gets its part of the bytes; one that named no length gets all. */
@@ -234,7 +312,7 @@ values_share(struct request *r, struct derivation *d)
     for (size_t i = 0; i < d->count && rv == CKR_OK; i++) {
         size_t len = d->lens[i] == 0 ? value.len : d->lens[i];
 
-        attribute_write(&d->makes[i].secrets, CKA_VALUE, view_slice(value, at, len));
+        value_set(&d->makes[i], view_slice(value, at, len));
         at += len;
         rv = make_finish(r, &d->makes[i]);
     }
@@ -265,7 +343,8 @@ handle_DERIVE(struct request *r)
         return CODE_BAD_FRAME;
     }
     note_key(r, d.m.key, d.m.mechanism.type);
-    if ((rv = base_take(r, &d)) != CKR_OK || (rv = keys_add(r, &d)) != CKR_OK) {
+    if ((rv = base_take(r, &d)) != CKR_OK || (rv = other_take(r, &d)) != CKR_OK ||
+        (rv = keys_add(r, &d)) != CKR_OK) {
         goto out;
     }
     if (!derivation_may(r, &d)) {

@@ -112,6 +112,35 @@ generation_may(struct request *r, const struct mechanism_row *row, view template
     return request_may_work(r, row->work);
 }
 
+/* The kind that the row makes. A key of a password may be of any type that the template names. */
+static bool
+kind_find(const struct mechanism_row *row, view template, enum object_kind *ret_kind)
+{
+    uint64_t type = row->key_type;
+
+    if (row->params == PARAMS_pbkd2) {
+        (void)attributes_ulong(template, CKA_KEY_TYPE, &type);
+    }
+    return kind_of(CKO_SECRET_KEY, type, ret_kind);
+}
+
+static CK_RV
+password_key(const struct mechanism *mechanism, view template, struct writer *secrets)
+{
+    struct writer value;
+    uint64_t len = 0;
+    CK_RV rv;
+
+    (void)attributes_ulong(template, CKA_VALUE_LEN, &len); /* size_check() has seen it */
+    writer_init(&value, (size_t)len);
+    rv = algo_pbkdf2(&mechanism->params.pbkd2, (size_t)len, &value);
+    if (rv == CKR_OK) {
+        attribute_write(secrets, CKA_VALUE, writer_view(&value));
+    }
+    writer_clear(&value);
+    return rv;
+}
+
 CK_RV
 handle_GENERATE_KEY(struct request *r)
 {
@@ -131,8 +160,8 @@ handle_GENERATE_KEY(struct request *r)
     if (rv != CKR_OK) {
         return rv;
     }
-    if (!kind_of(CKO_SECRET_KEY, row->key_type, &kind)) {
-        return CKR_MECHANISM_INVALID;
+    if (!kind_find(row, m.template, &kind)) {
+        return row->params == PARAMS_pbkd2 ? CKR_TEMPLATE_INCONSISTENT : CKR_MECHANISM_INVALID;
     }
     if (!generation_may(r, row, m.template, VIEW_EMPTY)) {
         return CODE_LATER;
@@ -146,8 +175,10 @@ handle_GENERATE_KEY(struct request *r)
 
     const struct algo_source source = { source_fill, r->hsm->ports.entropy };
 
-    if ((rv = algo_generate(r->rules, row, m.template, source, &unused, &unused,
-                            &make.secrets)) != CKR_OK ||
+    rv = row->params == PARAMS_pbkd2
+             ? password_key(&m.mechanism, m.template, &make.secrets)
+             : algo_generate(r->rules, row, m.template, source, &unused, &unused, &make.secrets);
+    if (rv != CKR_OK ||
         (rv = make_finish(r, &make)) != CKR_OK || (rv = make_commit(r, makes, 1)) != CKR_OK) {
         goto out;
     }

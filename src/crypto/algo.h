@@ -98,6 +98,9 @@ MUST_USE CK_RV algo_update(struct algo_op *op, view in, struct writer *out);
 MUST_USE CK_RV algo_final(struct algo_op *op, view signature, struct writer *out);
 void algo_op_free(struct algo_op *op);
 
+/* PBKDF2 with parameters that params_check() has seen: len bytes are appended to out. */
+MUST_USE CK_RV algo_pbkdf2(const struct params_pbkd2 *params, size_t len, struct writer *out);
+
 /* What core/ needs for itself. All give false when the library fails or memory is short. */
 MUST_USE bool algo_sha256(view in, uint8_t out[32]);
 MUST_USE bool algo_hmac_sha256(view key, view in, uint8_t out[32]);

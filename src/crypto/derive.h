@@ -17,6 +17,8 @@ struct deriver {
 
 extern const struct deriver ecdh_deriver;
 extern const struct deriver kbkdf_deriver;
+extern const struct deriver mix_deriver;
+extern const struct deriver hkdf_deriver;
 
 /*
  * The agreed value as a key of len bytes: through the row's function, or (plain) its end, all

@@ -12,6 +12,7 @@ enum heritage { HERITAGE_fresh, HERITAGE_like, HERITAGE_joined, HERITAGE_same };
 
 struct derivation_row {
     CK_MECHANISM_TYPE mechanism;
+    CK_OBJECT_CLASS class;
     CK_KEY_TYPE key_type; /* KEY_TYPE_NONE: the template has to name one */
     enum heritage heritage;
 };

@@ -30,3 +30,19 @@ kdf_for(struct rules rules, CK_ULONG number)
     }
     return NULL;
 }
+
+enum hash
+hash_by_pbkd2(CK_ULONG prf)
+{
+    static const enum hash hashes[] = {
+        [CKP_PKCS5_PBKD2_HMAC_SHA1] = HASH_SHA1,
+        [CKP_PKCS5_PBKD2_HMAC_SHA224] = HASH_SHA224,
+        [CKP_PKCS5_PBKD2_HMAC_SHA256] = HASH_SHA256,
+        [CKP_PKCS5_PBKD2_HMAC_SHA384] = HASH_SHA384,
+        [CKP_PKCS5_PBKD2_HMAC_SHA512] = HASH_SHA512,
+        [CKP_PKCS5_PBKD2_HMAC_SHA512_224] = HASH_SHA512_224,
+        [CKP_PKCS5_PBKD2_HMAC_SHA512_256] = HASH_SHA512_256,
+    };
+
+    return prf < ARRAY_COUNT(hashes) ? hashes[prf] : HASH_NONE;
+}

@@ -19,4 +19,7 @@ struct kdf_row {
 /* NULL when no row has that CKD_ number, or the policy does not offer it. */
 const struct kdf_row *kdf_for(struct rules rules, CK_ULONG number);
 
+/* The hash inside a PRF of PBKDF2, by its CKP_ number; HASH_NONE when there is none. */
+enum hash hash_by_pbkd2(CK_ULONG prf);
+
 #endif

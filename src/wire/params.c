@@ -14,6 +14,7 @@
 #define GCM_GENERATED_IV_LEN 12u
 #define AES_BLOCK_LEN 16u
 #define ITEM_BYTES_MAX 4096u
+#define PBKD2_ITERATIONS_MAX 10000000u /* some ten seconds of a slow thread */
 
 struct gcm_text_params {
     CK_BYTE_PTR pIv;
@@ -21,6 +22,10 @@ struct gcm_text_params {
     CK_BYTE_PTR pAAD;
     CK_ULONG ulAADLen;
     CK_ULONG ulTagBits;
+};
+
+struct number_params {
+    CK_ULONG number;
 };
 
 /* From the application's memory. */
@@ -543,6 +548,36 @@ kbkdf_check(struct rules rules, const struct mechanism_row *row, const struct ke
     return key == NULL || key->key_type != CKK_AES ? CKR_OK : CKR_KEY_TYPE_INCONSISTENT;
 }
 
+/* PKCS #11 v3.1, 6.62.3: the salt counts where there is an extraction. */
+static bool
+hkdf_fits(struct rules rules, const struct params_hkdf *hkdf)
+{
+    bool salted = hkdf->salt_type == CKF_HKDF_SALT_NULL ||
+                  hkdf->salt_type == CKF_HKDF_SALT_DATA ||
+                  (hkdf->salt_type == CKF_HKDF_SALT_KEY && hkdf->salt_key != 0);
+
+    return hkdf->extract <= 1 && hkdf->expand <= 1 && (hkdf->extract | hkdf->expand) != 0 &&
+           padding_hash(rules, hkdf->hash) != HASH_NONE && (hkdf->extract == 0 || salted);
+}
+
+static bool
+pbkd2_fits(const struct params_pbkd2 *pbkd2)
+{
+    return pbkd2->source == CKZ_SALT_SPECIFIED && pbkd2->prf_data.len == 0 &&
+           pbkd2->iterations > 0 && pbkd2->iterations <= PBKD2_ITERATIONS_MAX &&
+           hash_by_pbkd2(pbkd2->prf) != HASH_NONE;
+}
+
+/* A handle, or the first bit of a key within another. */
+static bool
+number_fits(const struct mechanism_row *row, const struct key_info *key, uint32_t number)
+{
+    if (row->type == CKM_EXTRACT_KEY_FROM_KEY) {
+        return key == NULL || number < key->bits;
+    }
+    return number != 0;
+}
+
 /* RFC 8017, 9.1.1: emBits is one less than the modulus, so emLen may be k - 1. */
 static bool
 pss_fits(struct rules rules, const struct mechanism_row *row, const struct key_info *key,
@@ -590,6 +625,24 @@ params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS funct
     case PARAMS_oaep:
         fits = oaep_fits(rules, key, &mechanism->params.oaep);
         break;
+    case PARAMS_hkdf:
+        fits = hkdf_fits(rules, &mechanism->params.hkdf);
+        break;
+    case PARAMS_pbkd2:
+        fits = pbkd2_fits(&mechanism->params.pbkd2);
+        break;
+    case PARAMS_data:
+        fits = mechanism->params.data.bytes.len > 0 &&
+               (row->type != CKM_AES_ECB_ENCRYPT_DATA ||
+                mechanism->params.data.bytes.len % AES_BLOCK_LEN == 0);
+        break;
+    case PARAMS_cbc_data:
+        fits = mechanism->params.cbc_data.bytes.len > 0 &&
+               mechanism->params.cbc_data.bytes.len % AES_BLOCK_LEN == 0;
+        break;
+    case PARAMS_number:
+        fits = number_fits(row, key, mechanism->params.number.number);
+        break;
     case PARAMS_kbkdf:
         return kbkdf_check(rules, row, key, mechanism->params.kbkdf.prf,
                            &mechanism->params.kbkdf.items);
@@ -604,6 +657,18 @@ params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS funct
         break;
     }
     return fits ? CKR_OK : CKR_MECHANISM_PARAM_INVALID;
+}
+
+uint32_t
+params_other_key(const struct mechanism *mechanism)
+{
+    if (mechanism->type == CKM_CONCATENATE_BASE_AND_KEY) {
+        return mechanism->params.number.number;
+    }
+    return mechanism->shape == PARAMS_hkdf && mechanism->params.hkdf.extract != 0 &&
+                   mechanism->params.hkdf.salt_type == CKF_HKDF_SALT_KEY
+               ? mechanism->params.hkdf.salt_key
+               : 0;
 }
 
 size_t

@@ -62,6 +62,11 @@ struct mechanism {
         struct params_ecdh ecdh;
         struct params_kbkdf kbkdf;
         struct params_feedback feedback;
+        struct params_hkdf hkdf;
+        struct params_pbkd2 pbkd2;
+        struct params_data data;
+        struct params_cbc_data cbc_data;
+        struct params_number number;
     } params;
 };
 
@@ -81,6 +86,9 @@ MUST_USE CK_RV params_take(const struct mechanism_row *row, const CK_MECHANISM *
 MUST_USE CK_RV params_check(struct rules rules, const struct mechanism_row *row,
                             CK_FLAGS function, const struct key_info *key,
                             const struct mechanism *mechanism);
+
+/* The handle of a second key that the parameter names, 0 for none. */
+uint32_t params_other_key(const struct mechanism *mechanism);
 
 /* Bytes of the tag of an AEAD, 0 for everything else. */
 size_t params_tag_len(const struct mechanism *mechanism);

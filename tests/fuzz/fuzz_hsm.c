@@ -243,6 +243,25 @@ take_mech(struct play *p)
         m.params.oaep.source = take(p) & 1;
         m.params.oaep.label = take_view(p, 32);
         break;
+    case PARAMS_hkdf:
+        m.params.hkdf = (struct params_hkdf){ take(p) & 1, take(p) & 1, CKM_SHA256, take(p) & 7,
+                                              take_view(p, 16), take_number(p),
+                                              take_view(p, 16) };
+        break;
+    case PARAMS_pbkd2:
+        m.params.pbkd2 = (struct params_pbkd2){ 1, take_view(p, 16), take(p), take(p) & 15,
+                                                VIEW_EMPTY, take_view(p, 16) };
+        break;
+    case PARAMS_data:
+        m.params.data.bytes = take_view(p, 255);
+        break;
+    case PARAMS_cbc_data:
+        m.params.cbc_data.iv = VIEW_TEXT("an iv of 16 byte");
+        m.params.cbc_data.bytes = take_view(p, 255);
+        break;
+    case PARAMS_number:
+        m.params.number.number = take_number(p);
+        break;
     case PARAMS_kbkdf:
     case PARAMS_feedback:
         m.params.kbkdf.prf = CKM_SHA256_HMAC;

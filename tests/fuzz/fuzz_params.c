@@ -126,40 +126,66 @@ from_array(const struct mechanism_row *row, view bytes)
     }
 }
 
+/* Structures with pointers: length, and where pointers and their lengths are. */
+#define AT(type, pointer, length) { offsetof(type, pointer), offsetof(type, length) }
+static const struct {
+    enum params_shape shape;
+    size_t len;
+    size_t at[3][2];
+} structures[] = {
+    { PARAMS_ctr, sizeof(CK_AES_CTR_PARAMS), { { 0, 0 } } },
+    { PARAMS_pss, sizeof(CK_RSA_PKCS_PSS_PARAMS), { { 0, 0 } } },
+    { PARAMS_number, sizeof(CK_ULONG), { { 0, 0 } } },
+    { PARAMS_gcm, sizeof(CK_GCM_PARAMS),
+      { AT(CK_GCM_PARAMS, pIv, ulIvLen), AT(CK_GCM_PARAMS, pAAD, ulAADLen) } },
+    { PARAMS_oaep, sizeof(CK_RSA_PKCS_OAEP_PARAMS),
+      { AT(CK_RSA_PKCS_OAEP_PARAMS, pSourceData, ulSourceDataLen) } },
+    { PARAMS_ecdh, sizeof(CK_ECDH1_DERIVE_PARAMS),
+      { AT(CK_ECDH1_DERIVE_PARAMS, pSharedData, ulSharedDataLen),
+        AT(CK_ECDH1_DERIVE_PARAMS, pPublicData, ulPublicDataLen) } },
+    { PARAMS_hkdf, sizeof(CK_HKDF_PARAMS),
+      { AT(CK_HKDF_PARAMS, pSalt, ulSaltLen), AT(CK_HKDF_PARAMS, pInfo, ulInfoLen) } },
+    { PARAMS_pbkd2, sizeof(CK_PKCS5_PBKD2_PARAMS2),
+      { AT(CK_PKCS5_PBKD2_PARAMS2, pSaltSourceData, ulSaltSourceDataLen),
+        AT(CK_PKCS5_PBKD2_PARAMS2, pPrfData, ulPrfDataLen),
+        AT(CK_PKCS5_PBKD2_PARAMS2, pPassword, ulPasswordLen) } },
+    { PARAMS_data, sizeof(CK_KEY_DERIVATION_STRING_DATA),
+      { AT(CK_KEY_DERIVATION_STRING_DATA, pData, ulLen) } },
+    { PARAMS_cbc_data, sizeof(CK_AES_CBC_ENCRYPT_DATA_PARAMS),
+      { AT(CK_AES_CBC_ENCRYPT_DATA_PARAMS, pData, length) } },
+};
+#undef AT
+#define STRUCTURE_MAX 128u
+
 static void
 from_application(const struct mechanism_row *row, view bytes)
 {
-    uint8_t structure[sizeof(CK_GCM_PARAMS)];
+    uint8_t structure[STRUCTURE_MAX];
     size_t len = size_min(bytes.len, sizeof structure);
     struct mechanism taken;
 
+    if (row->params == PARAMS_kbkdf || row->params == PARAMS_feedback) {
+        from_array(row, bytes);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(structures); i++) {
+        if (structures[i].shape == row->params) {
+            if (bytes.len < structures[i].len) {
+                return; /* what lies behind would be wild pointers */
+            }
+            len = structures[i].len;
+        }
+    }
     if (len > 0) {
         memcpy(structure, bytes.data, len);
     }
-    view rest = view_slice(bytes, len, bytes.len);
-
-    if (row->params == PARAMS_gcm && len == sizeof(CK_GCM_PARAMS)) {
-        pointer_set(structure, offsetof(CK_GCM_PARAMS, pIv), offsetof(CK_GCM_PARAMS, ulIvLen),
-                    rest);
-        pointer_set(structure, offsetof(CK_GCM_PARAMS, pAAD), offsetof(CK_GCM_PARAMS, ulAADLen),
-                    rest);
-    } else if (row->params == PARAMS_oaep && len >= sizeof(CK_RSA_PKCS_OAEP_PARAMS)) {
-        len = sizeof(CK_RSA_PKCS_OAEP_PARAMS);
-        pointer_set(structure, offsetof(CK_RSA_PKCS_OAEP_PARAMS, pSourceData),
-                    offsetof(CK_RSA_PKCS_OAEP_PARAMS, ulSourceDataLen), rest);
-    } else if (row->params == PARAMS_kbkdf || row->params == PARAMS_feedback) {
-        from_array(row, bytes);
-        return;
-    } else if (row->params == PARAMS_ecdh && len >= sizeof(CK_ECDH1_DERIVE_PARAMS)) {
-        len = sizeof(CK_ECDH1_DERIVE_PARAMS);
-        pointer_set(structure, offsetof(CK_ECDH1_DERIVE_PARAMS, pSharedData),
-                    offsetof(CK_ECDH1_DERIVE_PARAMS, ulSharedDataLen), rest);
-        pointer_set(structure, offsetof(CK_ECDH1_DERIVE_PARAMS, pPublicData),
-                    offsetof(CK_ECDH1_DERIVE_PARAMS, ulPublicDataLen), rest);
-    } else if (row->params == PARAMS_gcm) {
-        return; /* the other layout would read wild pointers */
-    } else if (row->params == PARAMS_ctr || row->params == PARAMS_pss) {
-        len = size_min(len, sizeof(CK_AES_CTR_PARAMS)); /* both have this length */
+    for (size_t i = 0; i < ARRAY_COUNT(structures); i++) {
+        for (size_t k = 0; k < 3 && structures[i].shape == row->params; k++) {
+            if (structures[i].at[k][0] != structures[i].at[k][1]) {
+                pointer_set(structure, structures[i].at[k][0], structures[i].at[k][1],
+                            view_slice(bytes, len, bytes.len));
+            }
+        }
     }
 
     CK_MECHANISM mechanism = { row->type, structure, len };

@@ -365,6 +365,179 @@ as_many_handles_as_keys(void **state)
     assert_code(app_send_derive(&f->cu1, &m, &answer), CKR_ARGUMENTS_BAD);
 }
 
+/* ---- secret base keys ---- */
+
+static uint32_t
+secret_of(struct app *app, bool sensitive, bool extractable, bool generated)
+{
+    view create_template = LIST(ULONG(CLASS, CKO_SECRET_KEY), GENERIC_KEY,
+                                BYTES(VALUE, "\x01\x23\x45\x67"), BOOL(DERIVE, true),
+                                BOOL(SENSITIVE, sensitive), BOOL(EXTRACTABLE, extractable));
+    view generate_template = LIST(ULONG(VALUE_LEN, 32), BOOL(DERIVE, true),
+                                  BOOL(SENSITIVE, sensitive), BOOL(EXTRACTABLE, extractable));
+
+    return generated ? generate(app, CKM_GENERIC_SECRET_KEY_GEN, generate_template)
+                     : create(app, create_template);
+}
+
+static struct mechanism
+joined_with(uint32_t key)
+{
+    return (struct mechanism){ .type = CKM_CONCATENATE_BASE_AND_KEY,
+                               .shape = PARAMS_number,
+                               .params.number = { key } };
+}
+
+/* PKCS #11 v3.1, 6.43.3: by the two keys, whatever the template leaves out. */
+static void
+joined_keys_hand_on_their_protection(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = &f->cu1;
+
+    for (unsigned i = 0; i < 32; i++) {
+        bool sensitive[2] = { i & 1, i >> 1 & 1 }, extractable[2] = { i >> 2 & 1, i >> 3 & 1 };
+        bool generated = i >> 4 & 1;
+        uint32_t one = secret_of(app, sensitive[0], extractable[0], true);
+        uint32_t other = secret_of(app, sensitive[1], extractable[1], generated);
+        struct key_info info = { 0 };
+
+        assert_ok(app_derive(app, joined_with(other), one, VIEW_EMPTY, &info));
+        assert_int_equal(get_bool(app, info.handle, CKA_SENSITIVE), sensitive[0] || sensitive[1]);
+        if (!extractable[0] || !extractable[1]) {
+            assert_false(get_bool(app, info.handle, CKA_EXTRACTABLE));
+            assert_code(code_of(app, joined_with(other), one, LIST(BOOL(EXTRACTABLE, true))),
+                        CKR_TEMPLATE_INCONSISTENT);
+        }
+        if (sensitive[0] || sensitive[1]) {
+            assert_code(code_of(app, joined_with(other), one, LIST(BOOL(SENSITIVE, false))),
+                        CKR_TEMPLATE_INCONSISTENT);
+        }
+        assert_int_equal(get_bool(app, info.handle, CKA_ALWAYS_SENSITIVE),
+                         sensitive[0] && sensitive[1] && generated);
+        assert_int_equal(get_bool(app, info.handle, CKA_NEVER_EXTRACTABLE),
+                         !extractable[0] && !extractable[1] && generated);
+        assert_int_equal(get_ulong(app, info.handle, CKA_KEY_TYPE), CKK_GENERIC_SECRET);
+        assert_ok(app_destroy(app, info.handle));
+        assert_ok(app_destroy(app, one));
+        assert_ok(app_destroy(app, other));
+    }
+}
+
+static void
+a_second_key_has_to_be_there_and_may_derive(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = &f->cu1;
+    uint32_t one = secret_of(app, true, false, true);
+    uint32_t mute = generate(app, CKM_GENERIC_SECRET_KEY_GEN, LIST(ULONG(VALUE_LEN, 16)));
+    struct mechanism salted = { .type = CKM_HKDF_DERIVE, .shape = PARAMS_hkdf };
+    view template = LIST(GENERIC_KEY, ULONG(VALUE_LEN, 16));
+
+    assert_code(code_of(app, joined_with(0x12345), one, VIEW_EMPTY), CKR_KEY_HANDLE_INVALID);
+    assert_code(code_of(app, joined_with(0), one, VIEW_EMPTY), CKR_MECHANISM_PARAM_INVALID);
+    assert_code(code_of(app, joined_with(base_of(app, VIEW_EMPTY)), one, VIEW_EMPTY),
+                CKR_KEY_TYPE_INCONSISTENT);
+    assert_code(code_of(app, joined_with(mute), one, VIEW_EMPTY), CKR_KEY_FUNCTION_NOT_PERMITTED);
+    salted.params.hkdf = (struct params_hkdf){ .extract = 1, .expand = 1, .hash = CKM_SHA256,
+                                               .salt_type = CKF_HKDF_SALT_KEY,
+                                               .salt_key = 0x12345 };
+    assert_code(code_of(app, salted, one, template), CKR_KEY_HANDLE_INVALID);
+    salted.params.hkdf.salt_key = one;
+    assert_ok(code_of(app, salted, one, template));
+    salted.params.hkdf.extract = 0; /* the salt is not looked at */
+    salted.params.hkdf.salt_key = 0x12345;
+    assert_ok(code_of(app, salted, one, template));
+}
+
+static void
+what_is_like_its_base_takes_its_protection_by_default(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = &f->cu1;
+    struct mechanism m = { .type = CKM_SP800_108_COUNTER_KDF, .shape = PARAMS_kbkdf };
+
+    m.params.kbkdf.prf = CKM_SHA256_HMAC;
+    m.params.kbkdf.items.count = 1;
+    m.params.kbkdf.items.item[0] =
+        (struct params_item){ .type = CK_SP800_108_ITERATION_VARIABLE, .width = 8 };
+    for (unsigned i = 0; i < 4; i++) {
+        uint32_t base = secret_of(app, i & 1, i >> 1 & 1, true);
+        struct key_info info = { 0 };
+
+        assert_ok(app_derive(app, m, base, LIST(GENERIC_KEY, ULONG(VALUE_LEN, 16)), &info));
+        assert_int_equal(get_bool(app, info.handle, CKA_SENSITIVE), i & 1);
+        assert_int_equal(get_bool(app, info.handle, CKA_EXTRACTABLE), i >> 1 & 1);
+        assert_ok(code_of(app, m, base, LIST(GENERIC_KEY, ULONG(VALUE_LEN, 16),
+                                             BOOL(SENSITIVE, !(i & 1)))));
+    }
+}
+
+static void
+hkdf_makes_data_objects_too(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = &f->cu1;
+    uint32_t base = secret_of(app, false, true, false);
+    struct mechanism m = { .type = CKM_HKDF_DATA, .shape = PARAMS_hkdf };
+    struct key_info data = { 0 }, key = { 0 };
+    uint8_t value[40];
+    view v;
+
+    m.params.hkdf = (struct params_hkdf){ .extract = 1, .expand = 1, .hash = CKM_SHA256,
+                                          .salt_type = CKF_HKDF_SALT_NULL };
+    assert_ok(app_derive(app, m, base, LIST(ULONG(CLASS, CKO_DATA), ULONG(VALUE_LEN, 40),
+                                            BYTES(LABEL, "iv")), &data));
+    v = get(app, data.handle, CKA_VALUE);
+    assert_int_equal(v.len, 40);
+    memcpy(value, v.data, 40);
+    assert_int_equal(get_ulong(app, data.handle, CKA_CLASS), CKO_DATA);
+    assert_view_equal(get(app, data.handle, CKA_LABEL), VIEW_TEXT("iv"));
+    m.type = CKM_HKDF_DERIVE;
+    assert_ok(app_derive(app, m, base, LIST(GENERIC_KEY, ULONG(VALUE_LEN, 40), READABLE), &key));
+    assert_view_equal(get(app, key.handle, CKA_VALUE), view_of(value, 40));
+    m.type = CKM_HKDF_DATA;
+    assert_code(code_of(app, m, base, LIST(ULONG(CLASS, CKO_SECRET_KEY), ULONG(VALUE_LEN, 40))),
+                CKR_TEMPLATE_INCONSISTENT);
+    assert_code(code_of(app, m, base, LIST(GENERIC_KEY, ULONG(VALUE_LEN, 40))),
+                CKR_TEMPLATE_INCONSISTENT);
+    assert_code(code_of(app, m, base, VIEW_EMPTY), CKR_TEMPLATE_INCOMPLETE);
+}
+
+static void
+a_password_makes_a_key_of_any_type(void **state)
+{
+    struct fixture *f = *state;
+    struct generate_key_request m = {
+        .mechanism = { .type = CKM_PKCS5_PBKD2, .shape = PARAMS_pbkd2 },
+        .handle = HANDLE_SESSION_FIRST + 1000,
+        .template = LIST(AES_KEY, ULONG(VALUE_LEN, 32), READABLE),
+    };
+    struct generate_key_reply answer;
+    uint32_t key;
+
+    m.mechanism.params.pbkd2 = (struct params_pbkd2){
+        CKZ_SALT_SPECIFIED, VIEW_TEXT("NaCl"), 80000, CKP_PKCS5_PBKD2_HMAC_SHA256, VIEW_EMPTY,
+        VIEW_TEXT("Password"),
+    };
+    assert_ok(app_send_generate_key(&f->cu1, &m, &answer));
+    key = info_array_get(answer.made, 0).handle;
+    assert_view_equal(get(&f->cu1, key, CKA_VALUE), /* RFC 7914, 11 */
+                      VIEW_TEXT("\x4d\xdc\xd8\xf6\x0b\x98\xbe\x21\x83\x0c\xee\x5e\xf2\x27\x01"
+                                "\xf9\x64\x1a\x44\x18\xd0\x4c\x04\x14\xae\xff\x08\x87\x6b\x34"
+                                "\xab\x56"));
+    assert_int_equal(get_ulong(&f->cu1, key, CKA_KEY_TYPE), CKK_AES);
+    assert_int_equal(get_ulong(&f->cu1, key, CKA_KEY_GEN_MECHANISM), CKM_PKCS5_PBKD2);
+    m.template = LIST(AES_KEY);
+    assert_code(app_send_generate_key(&f->cu1, &m, &answer), CKR_TEMPLATE_INCOMPLETE);
+    m.template = LIST(AES_KEY, ULONG(VALUE_LEN, 15));
+    assert_code(app_send_generate_key(&f->cu1, &m, &answer), CKR_ATTRIBUTE_VALUE_INVALID);
+    m.mechanism.params.pbkd2.iterations = 0;
+    assert_code(app_send_generate_key(&f->cu1, &m, &answer), CKR_MECHANISM_PARAM_INVALID);
+    m.mechanism.params.pbkd2.iterations = 10000001;
+    assert_code(app_send_generate_key(&f->cu1, &m, &answer), CKR_MECHANISM_PARAM_INVALID);
+}
+
 static void
 four_stored_keys_are_one_transaction(void **state)
 {
@@ -443,6 +616,11 @@ main(void)
         AZURE(a_derived_key_may_be_stored),
         STANDARD(who_is_not_logged_in_derives_nothing_private),
         STANDARD(as_many_handles_as_keys),
+        STANDARD(joined_keys_hand_on_their_protection),
+        STANDARD(a_second_key_has_to_be_there_and_may_derive),
+        STANDARD(what_is_like_its_base_takes_its_protection_by_default),
+        STANDARD(hkdf_makes_data_objects_too),
+        STANDARD(a_password_makes_a_key_of_any_type),
         AZURE(four_stored_keys_are_one_transaction),
         cmocka_unit_test(every_mechanism_that_derives_has_its_rule),
     };

@@ -42,7 +42,7 @@ bench_new(struct fixture *f)
                            LIST(BOOL(DECRYPT, true), SIGN_USES));
     b->ec = generate_pair(app, CKM_EC_KEY_PAIR_GEN, LIST(BYTES(EC_PARAMS, P256_OID), VERIFY_USES),
                           LIST(SIGN_USES, BOOL(DERIVE, true)));
-    b->aes = generate(app, CKM_AES_KEY_GEN, LIST(AES_GENERATE));
+    b->aes = generate(app, CKM_AES_KEY_GEN, LIST(AES_GENERATE, BOOL(DERIVE, true)));
     b->generic = generate(app, CKM_GENERIC_SECRET_KEY_GEN,
                           LIST(AES_GENERATE, BOOL(DERIVE, true)));
     for (size_t i = 0; i < DATA_LEN; i++) {
@@ -85,6 +85,25 @@ sample_mechanism(const struct bench *b, const struct mechanism_row *row, CK_FLAG
         m.params.pss.hash = (uint32_t)hash->mechanism;
         m.params.pss.mgf = (uint32_t)hash->mgf;
         m.params.pss.salt_len = (uint32_t)hash->length;
+        break;
+    case PARAMS_hkdf:
+        m.params.hkdf = (struct params_hkdf){ .extract = 1, .expand = 1, .hash = CKM_SHA256,
+                                              .salt_type = CKF_HKDF_SALT_NULL };
+        break;
+    case PARAMS_pbkd2:
+        m.params.pbkd2 = (struct params_pbkd2){ CKZ_SALT_SPECIFIED, VIEW_TEXT("salt"), 1000,
+                                                CKP_PKCS5_PBKD2_HMAC_SHA256, VIEW_EMPTY,
+                                                VIEW_TEXT("password") };
+        break;
+    case PARAMS_data:
+        m.params.data.bytes = view_of(b->data, 48);
+        break;
+    case PARAMS_cbc_data:
+        m.params.cbc_data = (struct params_cbc_data){ VIEW_TEXT("an iv of 16 byte"),
+                                                      view_of(b->data, 48) };
+        break;
+    case PARAMS_number:
+        m.params.number.number = row->type == CKM_EXTRACT_KEY_FROM_KEY ? 21 : b->generic;
         break;
     case PARAMS_kbkdf:
         m.params.kbkdf.prf = CKM_SHA256_HMAC;
@@ -309,7 +328,11 @@ try_generation(struct bench *b, const struct mechanism_row *row)
                                             : LIST(ULONG(MODULUS_BITS, 2048));
 
     if ((mechanism_limit(b->rules, row)->functions & CKF_GENERATE) != 0) {
-        generate(b->app, row->type, LIST(AES_GENERATE));
+        struct generate_key_request m = { sample_mechanism(b, row, CKF_GENERATE), b->app->handle++,
+                                          LIST(AES_GENERATE) };
+        struct generate_key_reply answer;
+
+        assert_ok(app_send_generate_key(b->app, &m, &answer));
     } else {
         generate_pair(b->app, row->type, template, VIEW_EMPTY);
     }
@@ -320,9 +343,14 @@ try_derivation(struct bench *b, struct sample *sample)
 {
     struct key_info info = { 0 };
 
-    assert_ok(app_derive(b->app, sample->mechanism, sample->backward,
-                         LIST(ULONG(KEY_TYPE, CKK_AES), ULONG(VALUE_LEN, 32), AES_USES), &info));
-    assert_int_equal(info.bits, 256);
+    bool data = sample->row->type == CKM_HKDF_DATA;
+    uint64_t len = sample->row->hash != HASH_NONE && hash_row(sample->row->hash)->length < 32 ? 16
+                                                                                             : 32;
+    view template = data ? LIST(ULONG(VALUE_LEN, len))
+                         : LIST(ULONG(KEY_TYPE, CKK_AES), ULONG(VALUE_LEN, len), AES_USES);
+
+    assert_ok(app_derive(b->app, sample->mechanism, sample->backward, template, &info));
+    assert_int_equal(info.bits, data ? 0 : 8 * len);
 }
 
 /* ---- the table ---- */

@@ -615,6 +615,269 @@ pieces_that_do_not_fit_are_refused(void **state)
                      CKR_KEY_TYPE_INCONSISTENT);
 }
 
+/* ---- HKDF ---- */
+
+static struct mechanism
+hkdf(enum hash hash, bool extract, bool expand, view salt, view info)
+{
+    struct mechanism m = plain_mechanism(CKM_HKDF_DERIVE);
+
+    m.params.hkdf = (struct params_hkdf){
+        .extract = extract,
+        .expand = expand,
+        .hash = (uint32_t)hash_row(hash)->mechanism,
+        .salt_type = salt.len == 0 ? CKF_HKDF_SALT_NULL : CKF_HKDF_SALT_DATA,
+        .salt = salt,
+        .info = info,
+    };
+    assert_int_equal(params_check(standard, mechanism_row(m.type), CKF_DERIVE, NULL, &m), CKR_OK);
+    return m;
+}
+
+static void
+wycheproof_agrees_on_hkdf(void **state)
+{
+    static const struct {
+        const char *file;
+        enum hash hash;
+    } files[] = {
+        { "hkdf_sha1_test.json", HASH_SHA1 },
+        { "hkdf_sha256_test.json", HASH_SHA256 },
+        { "hkdf_sha384_test.json", HASH_SHA384 },
+        { "hkdf_sha512_test.json", HASH_SHA512 },
+    };
+
+    UNUSED(state);
+    for (size_t f = 0; f < ARRAY_COUNT(files); f++) {
+        json_t *file = vectors(files[f].file), *group, *test;
+        unsigned run = 0;
+        size_t i, k;
+
+        if (file == NULL) {
+            print_message("skipped: no %s in %s\n", files[f].file, folder());
+            skip();
+        }
+        json_array_foreach(json_object_get(file, "testGroups"), i, group) {
+            json_array_foreach(json_object_get(group, "tests"), k, test) {
+                bool valid = strcmp(text_of(test, "result"), "valid") == 0;
+                size_t len = (size_t)json_integer_value(json_object_get(test, "size"));
+                struct algo_key *key = secret_key(KIND_GENERIC, hex(text_of(test, "ikm")));
+                struct mechanism m = hkdf(files[f].hash, true, true, hex(text_of(test, "salt")),
+                                          hex(text_of(test, "info")));
+                struct writer out;
+
+                writer_init(&out, 20000);
+                assert_int_equal(derive(&m, key, len, &out), valid ? CKR_OK : CKR_KEY_SIZE_RANGE);
+                assert_view(writer_view(&out), hex(text_of(test, "okm")));
+                writer_clear(&out);
+                algo_key_free(key);
+                run++;
+            }
+        }
+        print_message("%s: %u checks\n", files[f].file, run);
+        json_decref(file);
+        assert_int_not_equal(run, 0);
+    }
+}
+
+/* RFC 5869, A.1: both halves, and each alone. */
+static void
+the_halves_of_hkdf_are_those_of_rfc_5869(void **state)
+{
+    static const char prk[] = "077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5";
+    static const char okm[] = "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf"
+                              "34007208d5b887185865";
+    struct algo_key *ikm = secret_key(KIND_GENERIC,
+                                      hex("0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"));
+    struct algo_key *middle = secret_key(KIND_GENERIC, hex(prk));
+    struct algo_key *salt_key = secret_key(KIND_GENERIC, hex("000102030405060708090a0b0c"));
+    view salt = hex("000102030405060708090a0b0c"), info = hex("f0f1f2f3f4f5f6f7f8f9");
+    struct mechanism m = hkdf(HASH_SHA256, true, true, salt, info);
+    struct algo_derivation d = { mechanism_row(CKM_HKDF_DERIVE), &m, ikm, salt_key, 1, { 0 } };
+    struct writer out;
+
+    UNUSED(state);
+    writer_init(&out, 1000);
+    assert_int_equal(derive(&m, ikm, 42, &out), CKR_OK);
+    assert_view(writer_view(&out), hex(okm));
+    assert_int_equal(derive(&m, ikm, 0, &out), CKR_TEMPLATE_INCOMPLETE);
+    m = hkdf(HASH_SHA256, false, true, VIEW_EMPTY, info);
+    assert_int_equal(derive(&m, middle, 42, &out), CKR_OK);
+    assert_view(writer_view(&out), hex(okm));
+    m = hkdf(HASH_SHA256, true, false, salt, VIEW_EMPTY);
+    assert_int_equal(derive(&m, ikm, 0, &out), CKR_OK);
+    assert_view(writer_view(&out), hex(prk));
+    assert_int_equal(derive(&m, ikm, 31, &out), CKR_TEMPLATE_INCONSISTENT);
+    m.params.hkdf.salt_type = CKF_HKDF_SALT_KEY;
+    m.params.hkdf.salt = VIEW_EMPTY;
+    writer_reset(&out);
+    assert_int_equal(algo_derive(standard, &d, &out), CKR_OK);
+    assert_view(writer_view(&out), hex(prk));
+    writer_clear(&out);
+    algo_key_free(ikm);
+    algo_key_free(middle);
+    algo_key_free(salt_key);
+}
+
+/* ---- PBKDF2 ---- */
+
+static void
+pbkdf2_agrees_with_the_rfcs(void **state)
+{
+    static const struct {
+        const char *password, *salt;
+        size_t salt_len;
+        uint32_t iterations, prf;
+        const char *key;
+    } vectors_of[] = {
+        /* RFC 6070 */
+        { "password", "salt", 4, 1, CKP_PKCS5_PBKD2_HMAC_SHA1,
+          "0c60c80f961f0e71f3a9b524af6012062fe037a6" },
+        { "password", "salt", 4, 4096, CKP_PKCS5_PBKD2_HMAC_SHA1,
+          "4b007901b765489abead49d926f721d065a429c1" },
+        { "passwordPASSWORDpassword", "saltSALTsaltSALTsaltSALTsaltSALTsalt", 36, 4096,
+          CKP_PKCS5_PBKD2_HMAC_SHA1, "3d2eec4fe41c849b80c8d83662c0e44a8b291a964cf2f07038" },
+        /* RFC 7914, 11 */
+        { "passwd", "salt", 4, 1, CKP_PKCS5_PBKD2_HMAC_SHA256,
+          "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc" },
+        { "Password", "NaCl", 4, 80000, CKP_PKCS5_PBKD2_HMAC_SHA256,
+          "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56"
+          "a1d425a1225833549adb841b51c9b3176a272bdebba1d078478f62b397f33c8d" },
+    };
+
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(vectors_of); i++) {
+        const struct params_pbkd2 params = {
+            CKZ_SALT_SPECIFIED,
+            view_of(vectors_of[i].salt, vectors_of[i].salt_len),
+            vectors_of[i].iterations,
+            vectors_of[i].prf,
+            VIEW_EMPTY,
+            view_str(vectors_of[i].password),
+        };
+        view expected = hex(vectors_of[i].key);
+        struct writer out;
+
+        writer_init(&out, 1000);
+        assert_int_equal(algo_pbkdf2(&params, expected.len, &out), CKR_OK);
+        assert_view(writer_view(&out), expected);
+        writer_clear(&out);
+    }
+}
+
+/* ---- the simple ones ---- */
+
+static struct mechanism
+data_mechanism(CK_MECHANISM_TYPE type, view data)
+{
+    struct mechanism m = plain_mechanism(type);
+
+    m.params.data.bytes = data;
+    return m;
+}
+
+/* The examples of PKCS #11 v3.1, 6.43.3 to 6.43.7. */
+static void
+keys_are_mixed_as_the_standard_shows(void **state)
+{
+    struct algo_key *key = secret_key(KIND_GENERIC, hex("01234567"));
+    struct algo_key *other = secret_key(KIND_AES, hex("89abcdef89abcdef89abcdef89abcdef"));
+    struct algo_key *long_key = secret_key(KIND_GENERIC, hex("329f84a9"));
+    struct mechanism m = data_mechanism(CKM_CONCATENATE_BASE_AND_DATA, hex("89abcdef"));
+    struct mechanism join = plain_mechanism(CKM_CONCATENATE_BASE_AND_KEY);
+    struct algo_derivation d = { mechanism_row(join.type), &join, key, other, 1, { 8 } };
+    struct writer out;
+
+    UNUSED(state);
+    writer_init(&out, 1000);
+    assert_int_equal(derive(&m, key, 0, &out), CKR_OK);
+    assert_view(writer_view(&out), hex("0123456789abcdef"));
+    assert_int_equal(derive(&m, key, 5, &out), CKR_OK);
+    assert_view(writer_view(&out), hex("0123456789"));
+    assert_int_equal(derive(&m, key, 9, &out), CKR_TEMPLATE_INCONSISTENT);
+    m = data_mechanism(CKM_CONCATENATE_DATA_AND_BASE, hex("89abcdef"));
+    assert_int_equal(derive(&m, key, 0, &out), CKR_OK);
+    assert_view(writer_view(&out), hex("89abcdef01234567"));
+    m = data_mechanism(CKM_XOR_BASE_AND_DATA, hex("89abcdef"));
+    assert_int_equal(derive(&m, key, 0, &out), CKR_OK);
+    assert_view(writer_view(&out), hex("88888888"));
+    m = data_mechanism(CKM_XOR_BASE_AND_DATA, hex("89abcdef00"));
+    assert_int_equal(derive(&m, key, 5, &out), CKR_TEMPLATE_INCONSISTENT);
+
+    m = plain_mechanism(CKM_EXTRACT_KEY_FROM_KEY);
+    m.params.number.number = 21;
+    assert_int_equal(derive(&m, long_key, 2, &out), CKR_OK);
+    assert_view(writer_view(&out), hex("9526"));
+    assert_int_equal(derive(&m, long_key, 0, &out), CKR_TEMPLATE_INCOMPLETE);
+    assert_int_equal(derive(&m, long_key, 5, &out), CKR_TEMPLATE_INCONSISTENT);
+
+    writer_reset(&out);
+    assert_int_equal(algo_derive(standard, &d, &out), CKR_OK);
+    assert_view(writer_view(&out), hex("0123456789abcdef"));
+    d.lens[0] = 21;
+    assert_int_equal(algo_derive(standard, &d, &out), CKR_TEMPLATE_INCONSISTENT);
+    d.other = NULL;
+    assert_int_equal(algo_derive(standard, &d, &out), CKR_KEY_HANDLE_INVALID);
+    writer_clear(&out);
+    algo_key_free(key);
+    algo_key_free(other);
+    algo_key_free(long_key);
+}
+
+/* FIPS 180-4's examples: the digest of "abc", and its start. */
+static void
+a_key_is_hashed_to_another(void **state)
+{
+    struct algo_key *key = secret_key(KIND_GENERIC, VIEW_TEXT("abc"));
+    struct mechanism m = plain_mechanism(CKM_SHA256_KEY_DERIVATION);
+    static const char digest[] =
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    struct writer out;
+
+    UNUSED(state);
+    writer_init(&out, 1000);
+    assert_int_equal(derive(&m, key, 0, &out), CKR_OK);
+    assert_view(writer_view(&out), hex(digest));
+    assert_int_equal(derive(&m, key, 16, &out), CKR_OK);
+    assert_view(writer_view(&out), view_slice(hex(digest), 0, 16));
+    assert_int_equal(derive(&m, key, 33, &out), CKR_TEMPLATE_INCONSISTENT);
+    m = plain_mechanism(CKM_SHA1_KEY_DERIVATION);
+    assert_int_equal(derive(&m, key, 0, &out), CKR_OK);
+    assert_view(writer_view(&out), hex("a9993e364706816aba3e25717850c26c9cd0d89d"));
+    writer_clear(&out);
+    algo_key_free(key);
+}
+
+/* NIST SP 800-38A, F.1.1 and F.2.1: what the key encrypts is the key. */
+static void
+a_key_is_what_a_key_encrypts(void **state)
+{
+    static const char plain[] = "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51";
+    struct algo_key *key = secret_key(KIND_AES, hex("2b7e151628aed2a6abf7158809cf4f3c"));
+    struct algo_key *generic = secret_key(KIND_GENERIC, VIEW_TEXT("abc"));
+    struct mechanism m = data_mechanism(CKM_AES_ECB_ENCRYPT_DATA, hex(plain));
+    struct writer out;
+
+    UNUSED(state);
+    writer_init(&out, 1000);
+    assert_int_equal(derive(&m, key, 0, &out), CKR_OK);
+    assert_view(writer_view(&out),
+                hex("3ad77bb40d7a3660a89ecaf32466ef97f5d3d58503b9699de785895a96fdbaaf"));
+    assert_int_equal(derive(&m, key, 16, &out), CKR_OK);
+    assert_view(writer_view(&out), hex("3ad77bb40d7a3660a89ecaf32466ef97"));
+    assert_int_equal(derive(&m, key, 33, &out), CKR_DATA_LEN_RANGE);
+    assert_int_equal(derive(&m, generic, 0, &out), CKR_KEY_TYPE_INCONSISTENT);
+    m = plain_mechanism(CKM_AES_CBC_ENCRYPT_DATA);
+    m.params.cbc_data = (struct params_cbc_data){ hex("000102030405060708090a0b0c0d0e0f"),
+                                                  hex(plain) };
+    assert_int_equal(derive(&m, key, 0, &out), CKR_OK);
+    assert_view(writer_view(&out),
+                hex("7649abac8119b246cee98e9b12e9197d5086cb9b507219ee95db113a917678b2"));
+    writer_clear(&out);
+    algo_key_free(key);
+    algo_key_free(generic);
+}
+
 int
 main(void)
 {
@@ -630,6 +893,12 @@ main(void)
         cmocka_unit_test(each_key_begins_with_a_block_of_its_own),
         cmocka_unit_test(a_counter_does_not_wrap),
         cmocka_unit_test(pieces_that_do_not_fit_are_refused),
+        cmocka_unit_test(wycheproof_agrees_on_hkdf),
+        cmocka_unit_test(the_halves_of_hkdf_are_those_of_rfc_5869),
+        cmocka_unit_test(pbkdf2_agrees_with_the_rfcs),
+        cmocka_unit_test(keys_are_mixed_as_the_standard_shows),
+        cmocka_unit_test(a_key_is_hashed_to_another),
+        cmocka_unit_test(a_key_is_what_a_key_encrypts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
