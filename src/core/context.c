@@ -191,6 +191,23 @@ context_put_running(struct context *context, struct running *running)
 }
 
 bool
+context_put_permit(struct context *context, uint32_t session, CK_FLAGS function,
+                   struct object *key)
+{
+    struct running *permit = calloc(1, sizeof *permit);
+
+    if (permit == NULL) {
+        return false;
+    }
+    permit->session = session;
+    permit->function = function;
+    permit->permit = true;
+    writer_init(&permit->pieces, 0);
+    permit->key = object_ref(key);
+    return context_put_running(context, permit);
+}
+
+bool
 context_table_init(struct context_table *table)
 {
     *table = (struct context_table){ .buckets = calloc(BUCKETS, sizeof(struct context *)) };

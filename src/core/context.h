@@ -27,6 +27,7 @@ struct running {
     struct object *key;      /* held; NULL for a digest */
     bool has_key;            /* a digest that a private key's value went into */
     struct algo_op *op;      /* NULL once a tag was checked: the second pass may begin */
+    bool permit;             /* no operation: one use of the key, which always authenticates */
     bool tag_only;           /* first pass of an AEAD decryption: nothing is returned */
     struct secret *mechanism; /* AEAD decryption: the mechanism as it was sent */
     struct writer pieces;    /* AEAD decryption: a digest of each piece of the first pass */
@@ -78,6 +79,10 @@ struct running *context_take_running(struct context *context, uint32_t session,
                                          CK_FLAGS function);
 /* Puts one in (or back), in place of an older one. False: too many; it is freed then. */
 MUST_USE bool context_put_running(struct context *context, struct running *running);
+
+/* The same for one use of a key that always authenticates. */
+MUST_USE bool context_put_permit(struct context *context, uint32_t session, CK_FLAGS function,
+                                 struct object *key);
 
 /* All contexts. */
 struct context_table {

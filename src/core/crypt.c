@@ -24,6 +24,22 @@ job_clear(struct job *job)
     object_unref(job->object);
 }
 
+/* Takes the permission for one use of a key that always authenticates. */
+static CK_RV
+permit_take(struct request *r, CK_FLAGS function, const struct object *key)
+{
+    struct running *running;
+    bool permitted;
+
+    if ((key->info.flags & KEY_FLAG_ALWAYS_AUTHENTICATE) == 0) {
+        return CKR_OK;
+    }
+    running = context_take_running(r->context, r->frame->session, function);
+    permitted = running != NULL && running->permit && running->key->handle == key->handle;
+    running_free(running);
+    return permitted ? CKR_OK : CKR_USER_NOT_LOGGED_IN;
+}
+
 /* The checks of C_XInit, in their order. CODE_LATER when the work belongs elsewhere. */
 static CK_RV
 job_begin(struct request *r, CK_FLAGS function, const struct mechanism *mechanism,
@@ -65,7 +81,11 @@ job_begin(struct request *r, CK_FLAGS function, const struct mechanism *mechanis
                                             job->object == NULL ? NULL : &job->object->info))) {
         return CODE_LATER;
     }
-    return job->object == NULL ? CKR_OK : request_key_of(r, job->object, &job->key);
+    if (job->object == NULL) {
+        return CKR_OK;
+    }
+    rv = permit_take(r, function, job->object);
+    return rv == CKR_OK ? request_key_of(r, job->object, &job->key) : rv;
 }
 
 /* A field of bytes that grows in the reply: its length is put in when it is done. */
@@ -131,7 +151,15 @@ job_once(struct request *r, CK_FLAGS function, const struct mechanism *mechanism
 
     size_t len = field_end(r->reply, field);
 
-    return len > max ? too_small(r, body_start, len) : CKR_OK;
+    if (len <= max) {
+        return CKR_OK;
+    }
+    /* The caller's next try is the same use. */
+    if (job->object != NULL && (job->object->info.flags & KEY_FLAG_ALWAYS_AUTHENTICATE) != 0 &&
+        !context_put_permit(r->context, r->frame->session, function, job->object)) {
+        return CKR_DEVICE_MEMORY;
+    }
+    return too_small(r, body_start, len);
 }
 
 CK_RV

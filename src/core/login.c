@@ -167,6 +167,18 @@ password_check(struct request *r, uint32_t role, view name, view password,
     return rv;
 }
 
+/* The quick way or the slow one; user is as user_look() found it. CODE_LATER for the slow one. */
+static CK_RV
+password_try(struct request *r, uint32_t role, view name, view password, struct user *user)
+{
+    /* After a failure the slow way: it is the one that sets the count back. */
+    if (user->failures == 0 && user->id != NO_USER && quick_matches(r->hsm, user, password)) {
+        return CKR_OK;
+    }
+    return request_may(r, PLACE_SLOW) ? password_check(r, role, name, password, user)
+                                      : CODE_LATER;
+}
+
 /* A name that no user can have is anyone's text and does not speak in the audit. */
 static void
 login_note(struct request *r, const struct login_request *m, const struct user *user)
@@ -260,21 +272,78 @@ handle_LOGIN(struct request *r)
     }
     user_look(hsm, m.role, m.name, &user);
     login_note(r, &m, &user);
-    /* After a failure the slow way: it is the one that sets the count back. */
-    if (user.failures == 0 && user.id != NO_USER && quick_matches(hsm, &user, m.password)) {
-        rv = login_done(r, &user);
-        goto out;
-    }
-    if (!request_may(r, PLACE_SLOW)) {
-        rv = CODE_LATER;
-        goto out;
-    }
-    rv = password_check(r, m.role, m.name, m.password, &user);
+    rv = password_try(r, m.role, m.name, m.password, &user);
     if (rv == CKR_OK) {
         rv = login_done(r, &user);
     }
-out:
     wipe(&user, sizeof user);
+    return rv;
+}
+
+/* The name of who is logged in; CKR_USER_NOT_LOGGED_IN when there is nobody of that number. */
+static CK_RV
+own_name(struct request *r, char name[USER_NAME_MAX + 1])
+{
+    const struct user *user;
+
+    pthread_rwlock_rdlock(&r->hsm->lock);
+    user = user_by_id(&r->hsm->users, r->who.user);
+    if (user != NULL) {
+        memcpy(name, user->name, USER_NAME_MAX + 1);
+    }
+    pthread_rwlock_unlock(&r->hsm->lock);
+    return user == NULL ? CKR_USER_NOT_LOGGED_IN : CKR_OK;
+}
+
+/* The password of who is logged in, and of nobody else. name may be empty. */
+static CK_RV
+own_password_try(struct request *r, view name, view password)
+{
+    char own[USER_NAME_MAX + 1];
+    struct user user = { 0 };
+    CK_RV rv = own_name(r, own);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    name = name.len == 0 ? view_str(own) : name;
+    user_look(r->hsm, r->who.role, name, &user);
+    rv = password_try(r, r->who.role, name, password, &user);
+    if (rv == CKR_OK && user.id != r->who.user) {
+        rv = CKR_PIN_INCORRECT;
+    }
+    wipe(&user, sizeof user);
+    return rv;
+}
+
+/* PKCS #11 v3.1, 4.9: CKA_ALWAYS_AUTHENTICATE. */
+CK_RV
+handle_AUTHENTICATE(struct request *r)
+{
+    struct authenticate_request m;
+    struct object *key;
+    CK_RV rv;
+
+    if (!authenticate_request_read(r->body, &m) ||
+        (m.function != CKF_SIGN && m.function != CKF_DECRYPT &&
+         m.function != CKF_SIGN_RECOVER)) {
+        return CODE_BAD_FRAME;
+    }
+    note_key(r, m.key, AUDIT_NO_MECHANISM);
+    key = request_object(r, m.key);
+    if (key == NULL) {
+        return CKR_KEY_HANDLE_INVALID;
+    }
+    if ((key->info.flags & KEY_FLAG_ALWAYS_AUTHENTICATE) == 0) {
+        rv = CKR_OPERATION_NOT_INITIALIZED;
+    } else if ((rv = own_password_try(r, m.name, m.password)) == CKR_OK) {
+        rv = context_put_permit(r->context, r->frame->session, m.function, key)
+                 ? CKR_OK
+                 : CKR_DEVICE_MEMORY;
+    } else if (rv == CKR_PIN_LOCKED) {
+        context_logout(r->context); /* PKCS #11 v3.1, 5.6.8 */
+    }
+    object_unref(key);
     return rv;
 }
 

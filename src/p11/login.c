@@ -113,9 +113,6 @@ login_check(struct session *session, struct rules rules, CK_USER_TYPE type, enum
     enum login now = atomic_load(&library->login);
     uint32_t read_only;
 
-    if (type == CKU_CONTEXT_SPECIFIC) {
-        return CKR_OPERATION_NOT_INITIALIZED;
-    }
     if (type != CKU_USER && (type != CKU_SO || !rules_switch_on(rules, SWITCH_so_login))) {
         return CKR_USER_TYPE_INVALID;
     }
@@ -146,6 +143,62 @@ login_try(struct session *session, struct rules rules, enum role role, view name
     return rv == CKR_PIN_INCORRECT || rv == CKR_PIN_LOCKED ? failure_code(rules, rv) : rv;
 }
 
+static CK_RV
+authenticate_send(struct session *session, const struct task *task, view name, view password)
+{
+    const struct authenticate_request request = { (uint32_t)task->function, task->key.handle,
+                                                  name, password };
+    struct call call;
+    CK_RV rv;
+
+    if ((rv = trip_begin(session->library, &call)) != CKR_OK) {
+        goto out;
+    }
+    authenticate_request_write(call.body, &request);
+    if (!writer_ok(call.body)) {
+        rv = CKR_PIN_INCORRECT; /* a name that is no text is nobody's */
+        goto out;
+    }
+    session->remote = true;
+    rv = trip_send(session->library, session, &call, OPERATION_AUTHENTICATE);
+out:
+    call_end(&call);
+    return rv;
+}
+
+/* CKU_CONTEXT_SPECIFIC, for the operation that waits for it. A PIN without a colon is the
+ * password of who is logged in. */
+static CK_RV
+login_for_task(struct session *session, struct rules rules, view pin, const view *given_name)
+{
+    view name = given_name != NULL ? *given_name : VIEW_EMPTY;
+    view password = pin;
+    struct task *task = session->tasks;
+    CK_RV rv;
+
+    while (task != NULL && !task->wants_login) {
+        task = task->next;
+    }
+    if (task == NULL) {
+        return CKR_OPERATION_NOT_INITIALIZED;
+    }
+    if (pin.data == NULL) {
+        return CKR_ARGUMENTS_BAD;
+    }
+    if (pin.len == 0 || pin.len > TEXT_MAX + 1 + PASSWORD_MAX || name.len > TEXT_MAX ||
+        (given_name == NULL && memchr(pin.data, ':', pin.len) != NULL &&
+         !login_pin_parse(pin, false, &name, &password))) {
+        return failure_code(rules, CKR_PIN_INCORRECT);
+    }
+    rv = authenticate_send(session, task, name, password);
+    if (rv == CKR_OK) {
+        task->wants_login = false;
+    } else if (rv == CKR_PIN_LOCKED) {
+        library_forget_login(session->library); /* the HSM ended it */
+    }
+    return rv == CKR_PIN_INCORRECT || rv == CKR_PIN_LOCKED ? failure_code(rules, rv) : rv;
+}
+
 /* name NULL: it is in the PIN. */
 static CK_RV
 login(CK_SESSION_HANDLE handle, CK_USER_TYPE type, const void *pin, CK_ULONG pin_len,
@@ -164,8 +217,14 @@ login(CK_SESSION_HANDLE handle, CK_USER_TYPE type, const void *pin, CK_ULONG pin
     }
     library = session->library;
     pthread_mutex_lock(&library->login_lock);
-    if ((rv = library_rules(library, &rules)) != CKR_OK ||
-        (rv = login_check(session, rules, type, &becomes)) != CKR_OK) {
+    if ((rv = library_rules(library, &rules)) != CKR_OK) {
+        goto out;
+    }
+    if (type == CKU_CONTEXT_SPECIFIC) {
+        rv = login_for_task(session, rules, view_of(pin, pin_len), given_name);
+        goto out;
+    }
+    if ((rv = login_check(session, rules, type, &becomes)) != CKR_OK) {
         goto out;
     }
     if (pin == NULL) {

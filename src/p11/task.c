@@ -180,6 +180,7 @@ task_check(struct session *session, struct task *task, const CK_MECHANISM *mecha
     if (rv != CKR_OK) {
         return rv;
     }
+    task->wants_login = keyed && (task->key.flags & KEY_FLAG_ALWAYS_AUTHENTICATE) != 0;
     iv_remember(rules, task, &taken);
     return mechanism_keep(task, &taken);
 }
@@ -310,6 +311,10 @@ task_step(struct session *session, CK_FLAGS function, enum step step, struct tas
     if (step != STEP_SINGLE && !task->row->multi) {
         task_end(session, task);
         return CKR_OPERATION_NOT_INITIALIZED;
+    }
+    /* PKCS #11 v3.1, 4.9. The operation waits for its login. */
+    if (task->wants_login) {
+        return CKR_USER_NOT_LOGGED_IN;
     }
     *ret_task = task;
     return CKR_OK;

@@ -33,6 +33,7 @@ struct task {
     struct writer encoded; /* our copy of the parameter, which mechanism has views of */
     struct mechanism mechanism;
     struct key_info key;
+    bool wants_login; /* the key always authenticates, and nobody has for this use */
     uint8_t *iv_out; /* the application's memory for an IV that the HSM makes; or NULL */
     size_t iv_out_len;
 

@@ -21,6 +21,7 @@
     ROW(RENEW, renew)                   \
     ROW(LOGOUT, logout)                 \
     ROW(SESSION_CLOSE, session_close)   \
+    ROW(AUTHENTICATE, authenticate)     \
     ROW(RANDOM, random)                 \
     ROW(SEED, seed)                     \
     ROW(FIND, find)                     \
@@ -414,6 +415,7 @@ final_lie(const struct final_request *q, struct final_reply *m, struct writer *r
         UNUSED(room);                                                             \
     }
 NOTHING(detach)
+NOTHING(authenticate)
 NOTHING(logout)
 NOTHING(session_close)
 NOTHING(seed)

@@ -62,6 +62,7 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(LOGOUT, logout)                   \
     ROW(RENEW, renew)                     \
     ROW(SESSION_CLOSE, session_close)     \
+    ROW(AUTHENTICATE, authenticate)       \
     ROW(RANDOM, random)                   \
     ROW(SEED, seed)                       \
     ROW(FIND, find)                       \

@@ -428,6 +428,106 @@ azure_digests_no_keys(void **state)
     assert_code(app_digest_key(&f->cu1, key), CKR_FUNCTION_NOT_SUPPORTED);
 }
 
+static CK_RV
+authenticate(struct app *app, uint32_t key, view name, view password)
+{
+    const struct authenticate_request m = { CKF_SIGN, key, name, password };
+    struct authenticate_reply answer;
+
+    return app_send_authenticate(app, &m, &answer);
+}
+
+#define OWN VIEW_TEXT(USER1_PASSWORD)
+#define HASH VIEW_TEXT("0123456789abcdef0123456789abcdef")
+
+static void
+make_cautious(struct app *app, uint32_t *ret_key)
+{
+    struct key_info public, private;
+
+    assert_ok(app_generate_pair(app, CKM_EC_KEY_PAIR_GEN,
+                                LIST(BYTES(EC_PARAMS, P256_OID), VERIFY_USES),
+                                LIST(SIGN_USES, BOOL(ALWAYS_AUTHENTICATE, true)), &public,
+                                &private));
+    *ret_key = private.handle;
+}
+
+static void
+a_key_that_always_authenticates_is_used_once_a_time(void **state)
+{
+    struct fixture *f = *state;
+    struct mechanism ecdsa = mechanism_plain(CKM_ECDSA);
+    struct mechanism parts = mechanism_plain(CKM_ECDSA_SHA256);
+    struct sign_request small = { .mechanism = ecdsa, .max = 10, .data = HASH };
+    struct sign_reply answer;
+    uint32_t key;
+    view out;
+
+    make_cautious(&f->cu1, &key);
+    small.key = key;
+    assert_code(app_sign(&f->cu1, ecdsa, key, HASH, &out), CKR_USER_NOT_LOGGED_IN);
+    assert_code(app_start(&f->cu1, CKF_SIGN, parts, key), CKR_USER_NOT_LOGGED_IN);
+
+    assert_ok(authenticate(&f->cu1, key, VIEW_EMPTY, OWN));
+    assert_code(app_send_sign(&f->cu1, &small, &answer), CKR_BUFFER_TOO_SMALL);
+    assert_ok(app_sign(&f->cu1, ecdsa, key, HASH, &out));
+    assert_code(app_sign(&f->cu1, ecdsa, key, HASH, &out), CKR_USER_NOT_LOGGED_IN);
+
+    assert_ok(authenticate(&f->cu1, key, VIEW_TEXT(USER1_NAME), OWN));
+    assert_ok(app_start(&f->cu1, CKF_SIGN, parts, key));
+    assert_code(app_sign(&f->cu1, ecdsa, key, HASH, &out), CKR_USER_NOT_LOGGED_IN);
+
+    assert_ok(authenticate(&f->cu1, key, VIEW_EMPTY, OWN));
+    assert_code(app_update(&f->cu1, CKF_SIGN, HASH, &out), CKR_OPERATION_NOT_INITIALIZED);
+}
+
+static void
+a_permit_is_for_one_session_and_key(void **state)
+{
+    struct fixture *f = *state;
+    struct mechanism ecdsa = mechanism_plain(CKM_ECDSA);
+    uint32_t key, other;
+    view out;
+
+    make_cautious(&f->cu1, &key);
+    make_cautious(&f->cu1, &other);
+    assert_ok(authenticate(&f->cu1, key, VIEW_EMPTY, OWN));
+    assert_code(app_sign(&f->cu1, ecdsa, other, HASH, &out), CKR_USER_NOT_LOGGED_IN);
+    assert_ok(authenticate(&f->cu1, key, VIEW_EMPTY, OWN));
+    f->cu1.session = 2;
+    assert_code(app_sign(&f->cu1, ecdsa, key, HASH, &out), CKR_USER_NOT_LOGGED_IN);
+    f->cu1.session = 1;
+    assert_ok(app_sign(&f->cu1, ecdsa, key, HASH, &out));
+}
+
+static void
+only_the_users_own_password_permits(void **state)
+{
+    struct fixture *f = *state;
+    struct mechanism ecdsa = mechanism_plain(CKM_ECDSA);
+    uint32_t key, plain = create(&f->cu1, LIST(AES_CREATE));
+    view out;
+
+    make_cautious(&f->cu1, &key);
+    assert_code(authenticate(&f->cu1, plain, VIEW_EMPTY, OWN), CKR_OPERATION_NOT_INITIALIZED);
+    assert_code(authenticate(&f->cu1, 0x7fffff00, VIEW_EMPTY, OWN), CKR_KEY_HANDLE_INVALID);
+    assert_code(authenticate(&f->cu1, key, VIEW_TEXT(USER2_NAME), VIEW_TEXT(USER2_PASSWORD)),
+                CKR_PIN_INCORRECT);
+    assert_code(authenticate(&f->cu1, key, VIEW_EMPTY, VIEW_TEXT("wrong password")),
+                CKR_PIN_INCORRECT);
+    assert_int_equal(app_failures(&f->cu1, USER1_NAME), 1);
+    assert_code(app_sign(&f->cu1, ecdsa, key, HASH, &out), CKR_USER_NOT_LOGGED_IN);
+    assert_ok(authenticate(&f->cu1, key, VIEW_EMPTY, OWN));
+    assert_int_equal(app_failures(&f->cu1, USER1_NAME), 0);
+
+    for (unsigned i = 0; i < USER_FAILURES_MAX; i++) {
+        assert_code(authenticate(&f->cu1, key, VIEW_EMPTY, VIEW_TEXT("wrong password")),
+                    CKR_PIN_INCORRECT);
+    }
+    assert_code(authenticate(&f->cu1, key, VIEW_EMPTY, OWN), CKR_PIN_LOCKED);
+    assert_code(authenticate(&f->cu1, key, VIEW_EMPTY, OWN), CKR_USER_NOT_LOGGED_IN);
+}
+
 static void
 a_destroyed_key_runs_no_further(void **state)
 {
@@ -500,6 +600,9 @@ main(void)
         AZURE(logout_ends_what_runs_with_a_key),
         STANDARD(logout_ends_a_digest_with_a_private_key_in_it),
         AZURE(azure_digests_no_keys),
+        AZURE(a_key_that_always_authenticates_is_used_once_a_time),
+        AZURE(a_permit_is_for_one_session_and_key),
+        AZURE(only_the_users_own_password_permits),
         AZURE(a_destroyed_key_runs_no_further),
         AZURE(a_key_that_lost_its_right_runs_no_further),
         AZURE(a_new_label_does_not_disturb),

@@ -29,6 +29,7 @@ static const struct right {
     { OPERATION_LOGOUT,         { false, true,  true  }, { false, true,  true  }, true,  true  },
     { OPERATION_SESSION_CLOSE,  { true,  true,  true  }, { true,  true,  true  }, true,  false },
     { OPERATION_RENEW,          { false, true,  true  }, { false, true,  true  }, true,  true  },
+    { OPERATION_AUTHENTICATE,   { false, true,  true  }, { false, true,  true  }, true,  false },
     { OPERATION_RANDOM,         { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_SEED,           { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_FIND,           { true,  true,  true  }, { true,  true,  true  }, true,  false },

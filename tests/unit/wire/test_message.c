@@ -467,6 +467,21 @@ derive_is_these_bytes(void **state)
 }
 
 static void
+authenticate_is_these_bytes(void **state)
+{
+    const struct authenticate_request m = { CKF_SIGN, 0x40001, VIEW_TEXT("cu"), VIEW_TEXT("pw") };
+    struct writer w;
+
+    UNUSED(state);
+    writer_init(&w, 1000);
+    authenticate_request_write(&w, &m);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\0\x08\0\0\x01\0\x04\0"
+                                                   "\x02\0\0\0cu"
+                                                   "\x02\0\0\0pw")));
+    writer_clear(&w);
+}
+
+static void
 object_size_is_these_bytes(void **state)
 {
     const struct object_size_request m = { 0x40000 };
@@ -656,6 +671,7 @@ main(void)
         cmocka_unit_test(hello_is_these_bytes),
         cmocka_unit_test(sign_is_these_bytes),
         cmocka_unit_test(derive_is_these_bytes),
+        cmocka_unit_test(authenticate_is_these_bytes),
         cmocka_unit_test(object_size_is_these_bytes),
         cmocka_unit_test(an_update_is_these_bytes),
         cmocka_unit_test(found_keys_are_these_bytes),
