@@ -174,6 +174,17 @@ library_leave(struct library *library)
     }
 }
 
+bool
+library_is_current(const struct library *library)
+{
+    bool is;
+
+    pthread_mutex_lock(&lock);
+    is = current == library;
+    pthread_mutex_unlock(&lock);
+    return is;
+}
+
 static CK_RV
 token_ask(struct library *library)
 {

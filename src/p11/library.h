@@ -53,6 +53,8 @@ struct library {
     _Atomic enum login login;
     _Atomic uint64_t epoch; /* logouts so far: operations of an earlier epoch are over */
 
+    _Atomic bool lost; /* what C_WaitForSlotEvent told last: no node is reachable */
+
     _Atomic uint32_t next_handle; /* of session objects */
     struct library *next_abandoned;
 };
@@ -67,6 +69,8 @@ void library_unlock(void);
 /* A reference for this call; CKR_CRYPTOKI_NOT_INITIALIZED. */
 MUST_USE CK_RV library_enter(struct library **ret_library);
 void library_leave(struct library *library);
+/* Has C_Finalize not been called since this call came in? */
+MUST_USE bool library_is_current(const struct library *library);
 
 /* The rules in force; asks the HSM the first time. */
 MUST_USE CK_RV library_rules(struct library *library, struct rules *ret_rules);

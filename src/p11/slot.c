@@ -4,8 +4,10 @@
  */
 #include "p11/library.h"
 #include "p11/text.h"
+#include "p11/trip.h"
 
 #include <string.h>
+#include <time.h>
 
 #define PIN_MIN 8u  /* a password alone */
 #define PIN_MAX 64u /* the longest name, a colon, the longest password */
@@ -208,6 +210,89 @@ C_GetMechanismInfo(CK_SLOT_ID slotID, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO_
     } else {
         rv = mechanism_info(library, type, pInfo);
     }
+    library_leave(library);
+    return rv;
+}
+
+/* ---- events ---- */
+
+#define EVENT_PAUSE_NS 50000000L
+#define EVENT_ASK_PAUSES 20u /* while the node is lost: a question now and then */
+
+/* Is there news that nobody has had yet? The daemon keeps the change page valid as long as a node
+ * answers; one that was never valid tells nothing. */
+static bool
+event_take(struct library *library)
+{
+    const struct page *page = client_page(library->client);
+    bool lost = !page_is_valid(page, client_clock());
+    bool told = !lost;
+
+    if (atomic_load(&page->valid_until) == 0) {
+        return false;
+    }
+    return atomic_compare_exchange_strong(&library->lost, &told, lost);
+}
+
+/* A daemon that was restarted is found, and its page, by whoever calls it. */
+static void
+event_ask(struct library *library)
+{
+    struct call call;
+
+    if (trip_begin(library, &call) == CKR_OK) {
+        CK_RV rv = trip_send(library, NULL, &call, OPERATION_TOKEN);
+
+        UNUSED(rv);
+    }
+    call_end(&call);
+}
+
+/* Ends with an event or with C_Finalize. */
+static CK_RV
+event_wait(struct library *library)
+{
+    static const struct timespec pause = { 0, EVENT_PAUSE_NS };
+
+    for (unsigned i = 1;; i++) {
+        if (!library_is_current(library)) {
+            return CKR_CRYPTOKI_NOT_INITIALIZED;
+        }
+        if (event_take(library)) {
+            return CKR_OK;
+        }
+        nanosleep(&pause, NULL);
+        if (atomic_load(&library->lost) && i % EVENT_ASK_PAUSES == 0) {
+            event_ask(library);
+        }
+    }
+}
+
+PUBLIC CK_RV
+C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID_PTR pSlot, CK_VOID_PTR pRserved)
+{
+    struct library *library;
+    struct rules rules;
+    CK_RV rv = library_enter(&library);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if ((rv = library_rules(library, &rules)) != CKR_OK ||
+        (rv = rules_function_code(rules, FUNCTION_WaitForSlotEvent)) != CKR_OK) {
+        goto out;
+    }
+    if (pSlot == NULL || pRserved != NULL) {
+        rv = CKR_ARGUMENTS_BAD;
+    } else if ((flags & CKF_DONT_BLOCK) != 0) {
+        rv = event_take(library) ? CKR_OK : CKR_NO_EVENT;
+    } else {
+        rv = event_wait(library);
+    }
+    if (rv == CKR_OK) {
+        *pSlot = SLOT_ID;
+    }
+out:
     library_leave(library);
     return rv;
 }

@@ -22,15 +22,12 @@ enum {
 #define HERE_C_InitToken ROW
 #define HERE_C_InitPIN ROW
 #define HERE_C_SetPIN ROW
-#define HERE_C_GetOperationState ROW
-#define HERE_C_SetOperationState ROW
 #define HERE_C_SignRecoverInit ROW
 #define HERE_C_SignRecover ROW
 #define HERE_C_VerifyRecoverInit ROW
 #define HERE_C_VerifyRecover ROW
 #define HERE_C_WrapKey ROW
 #define HERE_C_UnwrapKey ROW
-#define HERE_C_WaitForSlotEvent ROW
 #define HERE_C_MessageEncryptInit MESSAGE
 #define HERE_C_EncryptMessage MESSAGE
 #define HERE_C_EncryptMessageBegin MESSAGE

@@ -403,8 +403,13 @@ random_step(void)
     CK_ULONG len;
     CK_BYTE *bytes = some_input(32, &len);
 
-    return (liar_u8() & 1) != 0 ? C_GenerateRandom(a_session(), bytes, len)
-                                : C_SeedRandom(a_session(), bytes, len);
+    uint8_t b = liar_u8();
+
+    if ((b & 6) == 6) {
+        return C_SetOperationState(a_session(), bytes, len, 0, 0);
+    }
+    return (b & 1) != 0 ? C_GenerateRandom(a_session(), bytes, len)
+                        : C_SeedRandom(a_session(), bytes, len);
 }
 
 static CK_RV
