@@ -20,7 +20,8 @@ struct derivation {
     struct make makes[MAKE_MAX];
     size_t lens[MAKE_MAX]; /* of their values; 0: as many bytes as there are */
     size_t count;          /* of keys to make */
-    struct writer value;   /* all of them, one after the other */
+    struct writer value;   /* all of them, one after the other, and what comes beside them */
+    size_t used;           /* of that, by keys */
 };
 
 static void
@@ -135,6 +136,29 @@ given_write(const struct derivation *d, view given, struct writer *template)
     }
 }
 
+/* PKCS #11 v3.1, 6.40.4: what a TLS master secret is for. That it may derive is our default:
+ * it is good for nothing else. */
+static void
+master_fill(struct writer *template)
+{
+    static const CK_MECHANISM_TYPE uses[] = {
+        CKM_TLS12_KEY_AND_MAC_DERIVE, CKM_TLS12_KEY_SAFE_DERIVE, CKM_TLS_KDF, CKM_TLS_MAC,
+        CKM_TLS12_KDF, CKM_TLS12_MAC,
+    };
+    uint8_t list[8 * ARRAY_COUNT(uses)];
+    view there;
+
+    for (size_t i = 0; i < ARRAY_COUNT(uses); i++) {
+        store_u64(list + 8 * i, uses[i]);
+    }
+    if (!attributes_find(writer_view(template), CKA_ALLOWED_MECHANISMS, &there)) {
+        attribute_write(template, CKA_ALLOWED_MECHANISMS, view_of(list, sizeof list));
+    }
+    if (!attributes_find(writer_view(template), CKA_DERIVE, &there)) {
+        attribute_write_bool(template, CKA_DERIVE, true);
+    }
+}
+
 /* The template that counts: the caller's, the base key's CKA_DERIVE_TEMPLATE, and what the
  * mechanism contributes. */
 static CK_RV
@@ -150,6 +174,9 @@ template_fill(const struct derivation *d, view given, struct writer *template)
         (rv = template_merge(more, template)) != CKR_OK) {
         return rv;
     }
+    if (d->row->driver == DRIVER_tls && d->rule->length != 0) {
+        master_fill(template);
+    }
     rv = heritage_apply(d->rule->heritage, all, any, template);
     if (rv == CKR_OK && !attributes_find(writer_view(template), CKA_KEY_TYPE, &more) &&
         d->rule->key_type != KEY_TYPE_NONE) {
@@ -160,11 +187,11 @@ template_fill(const struct derivation *d, view given, struct writer *template)
 
 /* How many bytes the template wants. A type with several lengths has to say which. */
 static CK_RV
-len_find(enum object_kind kind, view template, size_t *ret_len)
+len_find(const struct derivation *d, enum object_kind kind, view template, size_t *ret_len)
 {
-    uint64_t len = 0;
+    uint64_t len = d->rule->length;
 
-    if (!attributes_ulong(template, CKA_VALUE_LEN, &len) && kind == KIND_AES) {
+    if (!attributes_ulong(template, CKA_VALUE_LEN, &len) && len == 0 && kind == KIND_AES) {
         return CKR_TEMPLATE_INCOMPLETE;
     }
     if (len > DERIVED_MAX) {
@@ -200,7 +227,7 @@ key_add(struct request *r, struct derivation *d, view given, uint32_t handle)
         (rv = template_fill(d, given, &template)) != CKR_OK ||
         (rv = template_check(r->rules, kind, ORIGIN_DERIVE, r->who.role == ROLE_CO,
                              writer_view(&template))) != CKR_OK ||
-        (rv = len_find(kind, given, &len)) != CKR_OK) {
+        (rv = len_find(d, kind, given, &len)) != CKR_OK) {
         goto out;
     }
     make_init(make, kind, ORIGIN_DERIVE, handle);
@@ -221,6 +248,71 @@ makes_more(const struct derivation *d)
     return d->row->params == PARAMS_kbkdf || d->row->params == PARAMS_feedback;
 }
 
+/* What the caller's template says of a key whatever it is for. */
+static bool
+is_of_any_key(CK_ATTRIBUTE_TYPE type)
+{
+    return type == CKA_TOKEN || type == CKA_PRIVATE || type == CKA_SENSITIVE ||
+           type == CKA_EXTRACTABLE || type == CKA_MODIFIABLE || type == CKA_COPYABLE ||
+           type == CKA_DESTROYABLE;
+}
+
+/* The template of a key of a TLS connection: a MAC key's has no type and use of its own. */
+static void
+tls_template(view given, bool mac, size_t len, struct writer *w)
+{
+    struct reader r = reader_of(given);
+    struct attribute attribute;
+    view there;
+
+    while (attributes_next(&r, &attribute)) {
+        if (!mac || is_of_any_key(attribute.type)) {
+            attribute_write(w, attribute.type, attribute.value);
+        }
+    }
+    if (mac) {
+        attribute_write_ulong(w, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+        attribute_write_bool(w, CKA_SIGN, true);
+        attribute_write_bool(w, CKA_VERIFY, true);
+    }
+    if (!attributes_find(writer_view(w), CKA_VALUE_LEN, &there)) {
+        attribute_write_ulong(w, CKA_VALUE_LEN, len);
+    }
+}
+
+/* PKCS #11 v3.1, 6.40.7: MAC keys of client and server, then their keys; each where the
+ * parameter gives it a size. */
+static CK_RV
+tls_keys_add(struct request *r, struct derivation *d)
+{
+    const struct params_tls_keys *params = &d->m.mechanism.params.tls_keys;
+    const size_t lens[] = { params->mac_bits / 8, params->mac_bits / 8, params->key_bits / 8,
+                            params->key_bits / 8 };
+    size_t handles = number_array_count(d->m.handles);
+    CK_RV rv = CKR_OK;
+
+    for (size_t i = 0; i < ARRAY_COUNT(lens) && rv == CKR_OK; i++) {
+        struct writer template;
+
+        if (lens[i] == 0) {
+            continue;
+        }
+        if (d->count == handles) {
+            return CODE_BAD_FRAME;
+        }
+        writer_init(&template, ATTRIBUTES_BYTES_MAX);
+        tls_template(d->m.template, i < 2, lens[i], &template);
+        rv = writer_ok(&template) ? key_add(r, d, writer_view(&template),
+                                            number_array_get(d->m.handles, d->count))
+                                  : CKR_DEVICE_MEMORY;
+        if (rv == CKR_OK && d->lens[d->count - 1] != lens[i]) {
+            rv = CKR_TEMPLATE_INCONSISTENT; /* another VALUE_LEN than the parameter's */
+        }
+        writer_clear(&template);
+    }
+    return rv == CKR_OK && (d->count != handles || d->m.more.len > 0) ? CODE_BAD_FRAME : rv;
+}
+
 /* All keys: the one of the template, then those of the further ones. */
 static CK_RV
 keys_add(struct request *r, struct derivation *d)
@@ -230,6 +322,9 @@ keys_add(struct request *r, struct derivation *d)
     struct attribute attribute;
     CK_RV rv;
 
+    if (d->row->params == PARAMS_tls_keys) {
+        return tls_keys_add(r, d);
+    }
     if (handles != 1 + attributes_count(d->m.more) || handles > MAKE_MAX ||
         (handles > 1 && !makes_more(d))) {
         return CODE_BAD_FRAME;
@@ -314,6 +409,7 @@ values_share(struct request *r, struct derivation *d)
 
         value_set(&d->makes[i], view_slice(value, at, len));
         at += len;
+        d->used = at;
         rv = make_finish(r, &d->makes[i]);
     }
     return rv;
@@ -328,7 +424,7 @@ keys_commit(struct request *r, struct derivation *d)
         makes[i] = &d->makes[i];
     }
     note_detail(r, "base=%u", (unsigned)d->base->handle);
-    write_bytes(r->reply, VIEW_EMPTY);
+    write_bytes(r->reply, view_slice(writer_view(&d->value), d->used, d->value.len));
     return make_commit(r, makes, d->count);
 }
 

@@ -18,6 +18,7 @@ static const struct algo *const drivers[DRIVER_COUNT] = {
     [DRIVER_secret] = &algo_secret,
     [DRIVER_ecdh] = &algo_derived,
     [DRIVER_kbkdf] = &algo_derived,
+    [DRIVER_tls] = &algo_derived,
     [DRIVER_mix] = &algo_derived,
     [DRIVER_hkdf] = &algo_derived,
 };

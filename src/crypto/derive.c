@@ -12,6 +12,7 @@
 static const struct deriver *const derivers[DRIVER_COUNT] = {
     [DRIVER_ecdh] = &ecdh_deriver,
     [DRIVER_kbkdf] = &kbkdf_deriver,
+    [DRIVER_tls] = &tls_deriver,
     [DRIVER_mix] = &mix_deriver,
     [DRIVER_hkdf] = &hkdf_deriver,
 };

@@ -17,6 +17,7 @@ struct deriver {
 
 extern const struct deriver ecdh_deriver;
 extern const struct deriver kbkdf_deriver;
+extern const struct deriver tls_deriver;
 extern const struct deriver mix_deriver;
 extern const struct deriver hkdf_deriver;
 

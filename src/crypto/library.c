@@ -20,6 +20,7 @@ static EVP_MD *hashes[HASH_COUNT];
 static EVP_CIPHER *ciphers[MODE_COUNT][KEY_SIZES];
 static EVP_MAC *hmac;
 static EVP_KDF *hkdf;
+static EVP_KDF *tls_prf;
 
 static void
 fetch(void)
@@ -44,6 +45,7 @@ fetch(void)
     }
     hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
     hkdf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_HKDF, NULL);
+    tls_prf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_TLS1_PRF, NULL);
     library_forget();
 }
 
@@ -75,6 +77,13 @@ library_hkdf(void)
 {
     pthread_once(&fetched, fetch);
     return hkdf;
+}
+
+EVP_KDF *
+library_tls_prf(void)
+{
+    pthread_once(&fetched, fetch);
+    return tls_prf;
 }
 
 CK_RV

@@ -22,6 +22,7 @@ const EVP_MD *library_hash(enum hash hash);
 const EVP_CIPHER *library_cipher(enum cipher_mode mode, size_t key_len);
 EVP_MAC *library_hmac(void);
 EVP_KDF *library_hkdf(void);
+EVP_KDF *library_tls_prf(void); /* TLS 1.0 to 1.2 */
 
 /*
  * A call that our input cannot make fail did fail: logs `crypto library: cannot <doing>:

@@ -6,9 +6,9 @@
 
 #define CKK_NONE KEY_TYPE_NONE
 
-/* { CKM_ECDH1_DERIVE, CKO_SECRET_KEY, KEY_TYPE_NONE, HERITAGE_fresh } */
-#define DERIVATION(mechanism, class, type, heritage) \
-    { CKM_##mechanism, CKO_##class, CKK_##type, HERITAGE_##heritage },
+/* { CKM_ECDH1_DERIVE, CKO_SECRET_KEY, KEY_TYPE_NONE, 0, HERITAGE_fresh } */
+#define DERIVATION(mechanism, class, type, length, heritage) \
+    { CKM_##mechanism, CKO_##class, CKK_##type, length, HERITAGE_##heritage },
 static const struct derivation_row rows[] = {
 #include "rules/derivations.def"
 };

@@ -14,6 +14,7 @@ struct derivation_row {
     CK_MECHANISM_TYPE mechanism;
     CK_OBJECT_CLASS class;
     CK_KEY_TYPE key_type; /* KEY_TYPE_NONE: the template has to name one */
+    size_t length;        /* of the key, in bytes, when the template has none; or 0 */
     enum heritage heritage;
 };
 

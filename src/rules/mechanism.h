@@ -14,7 +14,8 @@
 /* Shapes of mechanism parameters; wire/params.def has the fields. */
 enum params_shape { PARAMS_none, PARAMS_iv, PARAMS_ctr, PARAMS_gcm, PARAMS_oaep, PARAMS_pss,
                     PARAMS_ecdh, PARAMS_kbkdf, PARAMS_feedback, PARAMS_hkdf, PARAMS_pbkd2,
-                    PARAMS_data, PARAMS_cbc_data, PARAMS_number };
+                    PARAMS_data, PARAMS_cbc_data, PARAMS_number, PARAMS_tls_master,
+                    PARAMS_tls_extended, PARAMS_tls_keys, PARAMS_tls_kdf };
 
 enum key_unit { UNIT_BITS, UNIT_BYTES };
 enum mechanism_out { OUT_none, OUT_same, OUT_pad, OUT_tag, OUT_modulus, OUT_curve, OUT_hash };
@@ -32,6 +33,7 @@ enum driver {
     DRIVER_kbkdf,
     DRIVER_hkdf,
     DRIVER_mix,
+    DRIVER_tls,
     DRIVER_COUNT
 };
 

@@ -14,6 +14,7 @@
 #define GCM_GENERATED_IV_LEN 12u
 #define AES_BLOCK_LEN 16u
 #define ITEM_BYTES_MAX 4096u
+#define TLS_PART_MAX 64u /* bytes of a key, of a MAC key, or of an IV */
 #define PBKD2_ITERATIONS_MAX 10000000u /* some ten seconds of a slow thread */
 
 struct gcm_text_params {
@@ -196,6 +197,7 @@ take_items(const void *array, CK_ULONG count,
     && take_bytes((const uint8_t *)m->pParameter + offsetof(layout, member), length, \
                   length, &p->field)
 #define PARAM_U32(field, member) && take_u32(c.member, &p->field)
+#define PARAM_GIVEN(field, member) && take_u32(c.member != NULL, &p->field)
 #define PARAM_ITEMS(field, array, count, layout) \
     && take_items(c.array, c.count, take_item_##layout, &p->field)
 #define PARAMS_END(shape) \
@@ -209,6 +211,7 @@ take_items(const void *array, CK_ULONG count,
 #undef PARAM_ARRAY
 #undef PARAM_U32
 #undef PARAM_ITEMS
+#undef PARAM_GIVEN
 #undef PARAMS_END
 
 /* To and from the wire: bytes with their length, arrays as they are, u32; items as u32 count,
@@ -270,6 +273,7 @@ read_items(struct reader *r, struct params_items *items)
 #define PARAM_BYTES(field, pointer, length, max) write_bytes(w, p->field);
 #define PARAM_ARRAY(field, member, length) write_raw(w, view_slice(p->field, 0, length));
 #define PARAM_U32(field, member) write_u32(w, p->field);
+#define PARAM_GIVEN(field, member) write_u32(w, p->field);
 #define PARAM_ITEMS(field, array, count, layout) write_items(w, &p->field);
 #define PARAMS_END(shape) }
 #include "wire/params.def"
@@ -279,6 +283,7 @@ read_items(struct reader *r, struct params_items *items)
 #undef PARAM_ARRAY
 #undef PARAM_U32
 #undef PARAM_ITEMS
+#undef PARAM_GIVEN
 #undef PARAMS_END
 
 /*
@@ -300,6 +305,7 @@ read_items(struct reader *r, struct params_items *items)
 #define PARAM_BYTES(field, pointer, length, max) && read_bytes(r, max, &p->field)
 #define PARAM_ARRAY(field, member, length) && read_raw(r, length, &p->field)
 #define PARAM_U32(field, member) && read_u32(r, &p->field)
+#define PARAM_GIVEN(field, member) && read_u32(r, &p->field) && p->field <= 1
 #define PARAM_ITEMS(field, array, count, layout) && read_items(r, &p->field)
 #define PARAMS_END(shape) \
     ;                     \
@@ -311,11 +317,13 @@ read_items(struct reader *r, struct params_items *items)
 #undef PARAM_ARRAY
 #undef PARAM_U32
 #undef PARAM_ITEMS
+#undef PARAM_GIVEN
 #undef PARAMS_END
 
 #define PARAM_BYTES(field, pointer, length, max)
 #define PARAM_ARRAY(field, member, length)
 #define PARAM_U32(field, member)
+#define PARAM_GIVEN(field, member)
 #define PARAM_ITEMS(field, array, count, layout)
 #define PARAMS_END(shape)
 
@@ -578,6 +586,21 @@ number_fits(const struct mechanism_row *row, const struct key_info *key, uint32_
     return number != 0;
 }
 
+static bool
+tls_size_fits(uint32_t bits)
+{
+    return bits % 8 == 0 && bits <= 8 * TLS_PART_MAX;
+}
+
+/* PKCS #11 v3.1, 6.40.2: no export suites since TLS 1.1. */
+static bool
+tls_keys_fit(struct rules rules, const struct params_tls_keys *keys)
+{
+    return padding_hash(rules, keys->hash) != HASH_NONE && keys->export == 0 && keys->out == 1 &&
+           tls_size_fits(keys->mac_bits) && tls_size_fits(keys->key_bits) &&
+           tls_size_fits(keys->iv_bits) && keys->mac_bits + keys->key_bits > 0;
+}
+
 /* RFC 8017, 9.1.1: emBits is one less than the modulus, so emLen may be k - 1. */
 static bool
 pss_fits(struct rules rules, const struct mechanism_row *row, const struct key_info *key,
@@ -624,6 +647,25 @@ params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS funct
         break;
     case PARAMS_oaep:
         fits = oaep_fits(rules, key, &mechanism->params.oaep);
+        break;
+    case PARAMS_tls_master:
+        fits = padding_hash(rules, mechanism->params.tls_master.hash) != HASH_NONE &&
+               (row->type == CKM_TLS12_MASTER_KEY_DERIVE ||
+                mechanism->params.tls_master.version == 0);
+        break;
+    case PARAMS_tls_extended:
+        fits = padding_hash(rules, mechanism->params.tls_extended.hash) != HASH_NONE &&
+               mechanism->params.tls_extended.session.len > 0 &&
+               (row->type == CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE ||
+                mechanism->params.tls_extended.version == 0);
+        break;
+    case PARAMS_tls_keys:
+        fits = tls_keys_fit(rules, &mechanism->params.tls_keys);
+        break;
+    case PARAMS_tls_kdf:
+        fits = mechanism->params.tls_kdf.label.len > 0 &&
+               (mechanism->params.tls_kdf.prf == CKM_TLS_PRF ||
+                padding_hash(rules, mechanism->params.tls_kdf.prf) != HASH_NONE);
         break;
     case PARAMS_hkdf:
         fits = hkdf_fits(rules, &mechanism->params.hkdf);

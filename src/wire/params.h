@@ -35,6 +35,7 @@ struct params_items {
 #define PARAM_BYTES(field, pointer, length, max) view field;
 #define PARAM_ARRAY(field, member, length) view field; /* exactly length bytes */
 #define PARAM_U32(field, member) uint32_t field;
+#define PARAM_GIVEN(field, member) uint32_t field;
 #define PARAM_ITEMS(field, array, count, layout) struct params_items field;
 #define PARAMS_END(shape) \
     }                     \
@@ -46,6 +47,7 @@ struct params_items {
 #undef PARAM_ARRAY
 #undef PARAM_U32
 #undef PARAM_ITEMS
+#undef PARAM_GIVEN
 #undef PARAMS_END
 
 /* Views are borrowed: from the application's structure, or from the frame. */
@@ -67,6 +69,10 @@ struct mechanism {
         struct params_data data;
         struct params_cbc_data cbc_data;
         struct params_number number;
+        struct params_tls_master tls_master;
+        struct params_tls_extended tls_extended;
+        struct params_tls_keys tls_keys;
+        struct params_tls_kdf tls_kdf;
     } params;
 };
 

@@ -262,6 +262,23 @@ take_mech(struct play *p)
     case PARAMS_number:
         m.params.number.number = take_number(p);
         break;
+    case PARAMS_tls_master:
+        m.params.tls_master = (struct params_tls_master){ take_view(p, 8), take_view(p, 8),
+                                                          take(p) & 1, CKM_SHA256 };
+        break;
+    case PARAMS_tls_extended:
+        m.params.tls_extended = (struct params_tls_extended){ CKM_SHA256, take_view(p, 8),
+                                                              take(p) & 1 };
+        break;
+    case PARAMS_tls_keys:
+        m.params.tls_keys = (struct params_tls_keys){ take(p), take(p), take(p), 0,
+                                                      take_view(p, 8), take_view(p, 8), 1,
+                                                      CKM_SHA256 };
+        break;
+    case PARAMS_tls_kdf:
+        m.params.tls_kdf = (struct params_tls_kdf){ CKM_SHA256, take_view(p, 8), take_view(p, 8),
+                                                    take_view(p, 8), take_view(p, 8) };
+        break;
     case PARAMS_kbkdf:
     case PARAMS_feedback:
         m.params.kbkdf.prf = CKM_SHA256_HMAC;

@@ -131,7 +131,7 @@ from_array(const struct mechanism_row *row, view bytes)
 static const struct {
     enum params_shape shape;
     size_t len;
-    size_t at[3][2];
+    size_t at[4][2];
 } structures[] = {
     { PARAMS_ctr, sizeof(CK_AES_CTR_PARAMS), { { 0, 0 } } },
     { PARAMS_pss, sizeof(CK_RSA_PKCS_PSS_PARAMS), { { 0, 0 } } },
@@ -153,6 +153,21 @@ static const struct {
       { AT(CK_KEY_DERIVATION_STRING_DATA, pData, ulLen) } },
     { PARAMS_cbc_data, sizeof(CK_AES_CBC_ENCRYPT_DATA_PARAMS),
       { AT(CK_AES_CBC_ENCRYPT_DATA_PARAMS, pData, length) } },
+    { PARAMS_tls_master, sizeof(CK_TLS12_MASTER_KEY_DERIVE_PARAMS),
+      { AT(CK_TLS12_MASTER_KEY_DERIVE_PARAMS, RandomInfo.pClientRandom,
+           RandomInfo.ulClientRandomLen),
+        AT(CK_TLS12_MASTER_KEY_DERIVE_PARAMS, RandomInfo.pServerRandom,
+           RandomInfo.ulServerRandomLen) } },
+    { PARAMS_tls_extended, sizeof(CK_TLS12_EXTENDED_MASTER_KEY_DERIVE_PARAMS),
+      { AT(CK_TLS12_EXTENDED_MASTER_KEY_DERIVE_PARAMS, pSessionHash, ulSessionHashLen) } },
+    { PARAMS_tls_keys, sizeof(CK_TLS12_KEY_MAT_PARAMS),
+      { AT(CK_TLS12_KEY_MAT_PARAMS, RandomInfo.pClientRandom, RandomInfo.ulClientRandomLen),
+        AT(CK_TLS12_KEY_MAT_PARAMS, RandomInfo.pServerRandom, RandomInfo.ulServerRandomLen) } },
+    { PARAMS_tls_kdf, sizeof(CK_TLS_KDF_PARAMS),
+      { AT(CK_TLS_KDF_PARAMS, pLabel, ulLabelLength),
+        AT(CK_TLS_KDF_PARAMS, RandomInfo.pClientRandom, RandomInfo.ulClientRandomLen),
+        AT(CK_TLS_KDF_PARAMS, RandomInfo.pServerRandom, RandomInfo.ulServerRandomLen),
+        AT(CK_TLS_KDF_PARAMS, pContextData, ulContextDataLength) } },
 };
 #undef AT
 #define STRUCTURE_MAX 128u
@@ -180,7 +195,7 @@ from_application(const struct mechanism_row *row, view bytes)
         memcpy(structure, bytes.data, len);
     }
     for (size_t i = 0; i < ARRAY_COUNT(structures); i++) {
-        for (size_t k = 0; k < 3 && structures[i].shape == row->params; k++) {
+        for (size_t k = 0; k < 4 && structures[i].shape == row->params; k++) {
             if (structures[i].at[k][0] != structures[i].at[k][1]) {
                 pointer_set(structure, structures[i].at[k][0], structures[i].at[k][1],
                             view_slice(bytes, len, bytes.len));

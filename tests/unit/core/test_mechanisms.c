@@ -15,6 +15,7 @@ struct bench {
     struct pair ec;
     uint32_t aes;
     uint32_t generic;
+    uint32_t premaster; /* of TLS: 48 bytes */
     uint8_t data[DATA_LEN];
 };
 
@@ -45,6 +46,8 @@ bench_new(struct fixture *f)
     b->aes = generate(app, CKM_AES_KEY_GEN, LIST(AES_GENERATE, BOOL(DERIVE, true)));
     b->generic = generate(app, CKM_GENERIC_SECRET_KEY_GEN,
                           LIST(AES_GENERATE, BOOL(DERIVE, true)));
+    b->premaster = generate(app, CKM_GENERIC_SECRET_KEY_GEN,
+                            LIST(ULONG(VALUE_LEN, 48), BOOL(DERIVE, true)));
     for (size_t i = 0; i < DATA_LEN; i++) {
         b->data[i] = (uint8_t)(i * 7 + i / 256);
     }
@@ -104,6 +107,22 @@ sample_mechanism(const struct bench *b, const struct mechanism_row *row, CK_FLAG
         break;
     case PARAMS_number:
         m.params.number.number = row->type == CKM_EXTRACT_KEY_FROM_KEY ? 21 : b->generic;
+        break;
+    case PARAMS_tls_master:
+        m.params.tls_master = (struct params_tls_master){ VIEW_TEXT("client"), VIEW_TEXT("server"),
+                                                          0, CKM_SHA256 };
+        break;
+    case PARAMS_tls_extended:
+        m.params.tls_extended = (struct params_tls_extended){ CKM_SHA256, VIEW_TEXT("hash"), 0 };
+        break;
+    case PARAMS_tls_keys:
+        m.params.tls_keys = (struct params_tls_keys){ 0, 0, 0, 0, VIEW_TEXT("client"),
+                                                      VIEW_TEXT("server"), 1, CKM_SHA256 };
+        break;
+    case PARAMS_tls_kdf:
+        m.params.tls_kdf = (struct params_tls_kdf){ CKM_SHA256, VIEW_TEXT("label"),
+                                                    VIEW_TEXT("client"), VIEW_TEXT("server"),
+                                                    VIEW_EMPTY };
         break;
     case PARAMS_kbkdf:
         m.params.kbkdf.prf = CKM_SHA256_HMAC;
@@ -344,11 +363,20 @@ try_derivation(struct bench *b, struct sample *sample)
     struct key_info info = { 0 };
 
     bool data = sample->row->type == CKM_HKDF_DATA;
+    bool master = sample->row->driver == DRIVER_tls && sample->row->params != PARAMS_tls_kdf;
     uint64_t len = sample->row->hash != HASH_NONE && hash_row(sample->row->hash)->length < 32 ? 16
                                                                                              : 32;
     view template = data ? LIST(ULONG(VALUE_LEN, len))
                          : LIST(ULONG(KEY_TYPE, CKK_AES), ULONG(VALUE_LEN, len), AES_USES);
 
+    if (sample->row->params == PARAMS_tls_keys) {
+        return; /* makes keys in pairs; test_derive.c has them */
+    }
+    if (master) {
+        len = 48;
+        template = VIEW_EMPTY;
+        sample->backward = b->premaster;
+    }
     assert_ok(app_derive(b->app, sample->mechanism, sample->backward, template, &info));
     assert_int_equal(info.bits, data ? 0 : 8 * len);
 }

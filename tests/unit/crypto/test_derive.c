@@ -878,6 +878,126 @@ a_key_is_what_a_key_encrypts(void **state)
     algo_key_free(generic);
 }
 
+/* ---- TLS ---- */
+
+static struct mechanism
+tls_kdf(uint32_t prf, view label, view client, view server, view context)
+{
+    struct mechanism m = plain_mechanism(CKM_TLS_KDF);
+
+    m.params.tls_kdf = (struct params_tls_kdf){ prf, label, client, server, context };
+    assert_int_equal(params_check(standard, mechanism_row(m.type), CKF_DERIVE, NULL, &m), CKR_OK);
+    return m;
+}
+
+/* The vector that went around in the working group for the PRF of TLS 1.2 with SHA-256. */
+static void
+the_prf_of_tls_is_the_working_groups(void **state)
+{
+    struct algo_key *key = secret_key(KIND_GENERIC, hex("9bbe436ba940f017b17652849a71db35"));
+    struct mechanism m = tls_kdf(CKM_SHA256, VIEW_TEXT("test label"), hex("a0ba9f936cda3118"),
+                                 hex("27a6f796ffd5198c"), VIEW_EMPTY);
+    struct writer out;
+
+    UNUSED(state);
+    writer_init(&out, 1000);
+    assert_int_equal(derive(&m, key, 100, &out), CKR_OK);
+    assert_view(writer_view(&out),
+                hex("e3f229ba727be17b8d122620557cd453c2aab21d07c3d495329b52d4e61edb5a"
+                    "6b301791e90d35c9c9a46b4e14baf9af0fa022f7077def17abfd3797c0564bab"
+                    "4fbc91666e9def9b97fce34f796789baa48082d122ee42c5a72e5a5110fff701"
+                    "87347b66"));
+    assert_int_equal(derive(&m, key, 0, &out), CKR_TEMPLATE_INCOMPLETE);
+    writer_clear(&out);
+    algo_key_free(key);
+}
+
+/* NIST CAVS, TLS 1.2 with SHA-256, the first of its samples. */
+#define PREMASTER                                                      \
+    "f8938ecc9edebc5030c0c6a441e213cd24e6f770a50dda07876f8d55da062bca" \
+    "db386b411fd4fe4313a604fce6c17fbc"
+#define MASTER                                                         \
+    "202c88c00f84a17a20027079604787461176455539e705be730890602c289a50" \
+    "01e34eeb3a043e5d52a65e66125188bf"
+#define KEY_BLOCK                                                      \
+    "d06139889fffac1e3a71865f504aa5d0d2a2e89506c6f2279b670c3e1b74f531" \
+    "016a2530c51a3a0f7e1d6590d0f0566b2f387f8d11fd4f731cdd572d2eae927f" \
+    "6f2f81410b25e6960be68985add6c38445ad9f8c64bf8068bf9a6679485d966f" \
+    "1ad6f68b43495b10a683755ea2b858d70ccac7ec8b053c6bd41ca299d4e51928"
+
+static void
+master_secret_and_keys_are_those_of_nist(void **state)
+{
+    struct algo_key *premaster = secret_key(KIND_GENERIC, hex(PREMASTER));
+    struct algo_key *master = secret_key(KIND_GENERIC, hex(MASTER));
+    struct mechanism m = plain_mechanism(CKM_TLS12_MASTER_KEY_DERIVE);
+    struct writer out;
+
+    UNUSED(state);
+    m.params.tls_master = (struct params_tls_master){
+        hex("36c129d01a3200894b9179faac589d9835d58775f9b5ea3587cb8fd0364cae8c"),
+        hex("f6c9575ed7ddd73e1f7d16eca115415812a43c2b747daaaae043abfb50053fce"),
+        0, CKM_SHA256,
+    };
+    writer_init(&out, 1000);
+    assert_int_equal(derive(&m, premaster, 48, &out), CKR_OK);
+    assert_view(writer_view(&out), hex(MASTER));
+    m.params.tls_master.version = 1;
+    assert_int_equal(derive(&m, premaster, 48, &out), CKR_OK);
+    assert_view(view_slice(writer_view(&out), 48, 9), hex("f893"));
+    assert_int_equal(derive(&m, premaster, 32, &out), CKR_TEMPLATE_INCONSISTENT);
+
+    m = plain_mechanism(CKM_TLS12_KEY_AND_MAC_DERIVE);
+    m.params.tls_keys = (struct params_tls_keys){
+        160, 256, 96, 0,
+        hex("62e1fd91f23f558a605f28478c58cf72637b89784d959df7e946d3f07bd1b616"),
+        hex("ae6c806f8ad4d80784549dff28a4b58fd837681a51d928c3e30ee5ff14f39868"),
+        1, CKM_SHA256,
+    };
+    assert_int_equal(derive(&m, master, 0, &out), CKR_OK);
+    assert_view(writer_view(&out), hex(KEY_BLOCK));
+    m.type = CKM_TLS12_KEY_SAFE_DERIVE;
+    assert_int_equal(derive(&m, master, 0, &out), CKR_OK);
+    assert_view(writer_view(&out), view_slice(hex(KEY_BLOCK), 0, 104));
+    writer_clear(&out);
+    algo_key_free(premaster);
+    algo_key_free(master);
+}
+
+/* RFC 7627, 4, and RFC 5705, 4: the same PRF over other seeds. */
+static void
+extended_master_and_exporter_are_that_prf(void **state)
+{
+    struct algo_key *key = secret_key(KIND_GENERIC, hex(PREMASTER));
+    struct mechanism extended = plain_mechanism(CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE);
+    struct mechanism m = tls_kdf(CKM_SHA384, VIEW_TEXT("extended master secret"),
+                                 VIEW_TEXT("session hash"), VIEW_EMPTY, VIEW_EMPTY);
+    struct writer out, other;
+
+    UNUSED(state);
+    writer_init(&out, 1000);
+    writer_init(&other, 1000);
+    extended.params.tls_extended = (struct params_tls_extended){ CKM_SHA384,
+                                                                 VIEW_TEXT("session hash"), 0 };
+    assert_int_equal(derive(&extended, key, 48, &out), CKR_OK);
+    assert_int_equal(derive(&m, key, 48, &other), CKR_OK);
+    assert_view(writer_view(&out), writer_view(&other));
+
+    m = tls_kdf(CKM_SHA256, VIEW_TEXT("label"), VIEW_TEXT("c"), VIEW_TEXT("s"),
+                VIEW_TEXT("context"));
+    assert_int_equal(derive(&m, key, 64, &out), CKR_OK);
+    m = tls_kdf(CKM_SHA256, VIEW_TEXT("label"), VIEW_TEXT("cs"), VIEW_TEXT("\0\7context"),
+                VIEW_EMPTY);
+    assert_int_equal(derive(&m, key, 64, &other), CKR_OK);
+    assert_view(writer_view(&out), writer_view(&other));
+    m.params.tls_kdf.prf = CKM_TLS_PRF; /* TLS 1.0 */
+    assert_int_equal(derive(&m, key, 64, &other), CKR_OK);
+    assert_false(view_equal(writer_view(&out), writer_view(&other)));
+    writer_clear(&out);
+    writer_clear(&other);
+    algo_key_free(key);
+}
+
 int
 main(void)
 {
@@ -899,6 +1019,9 @@ main(void)
         cmocka_unit_test(keys_are_mixed_as_the_standard_shows),
         cmocka_unit_test(a_key_is_hashed_to_another),
         cmocka_unit_test(a_key_is_what_a_key_encrypts),
+        cmocka_unit_test(the_prf_of_tls_is_the_working_groups),
+        cmocka_unit_test(master_secret_and_keys_are_those_of_nist),
+        cmocka_unit_test(extended_master_and_exporter_are_that_prf),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -228,6 +228,110 @@ further_keys_are_all_or_none(void **state)
     }
 }
 
+/* ---- TLS 1.2 ---- */
+
+static CK_BYTE random_bytes[2][32];
+static CK_SSL3_RANDOM_DATA randoms = { random_bytes[0], 32, random_bytes[1], 32 };
+
+/* 48 bytes with a version in front, and the master secret made of them. */
+static CK_OBJECT_HANDLE
+master_make(CK_VERSION *ret_version)
+{
+    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    CK_BYTE bytes[48] = { 3, 3, 7 };
+    CK_ATTRIBUTE premaster[] = { ATTR(CKA_CLASS, class), ATTR(CKA_KEY_TYPE, generic_type),
+                                 ATTR(CKA_VALUE, bytes), ATTR(CKA_DERIVE, yes) };
+    CK_TLS12_MASTER_KEY_DERIVE_PARAMS params_ = { randoms, ret_version, CKM_SHA256 };
+    CK_MECHANISM mechanism = { CKM_TLS12_MASTER_KEY_DERIVE, &params_, sizeof params_ };
+    CK_ATTRIBUTE template[] = { ATTR(CKA_SENSITIVE, no), ATTR(CKA_EXTRACTABLE, yes) };
+    CK_OBJECT_HANDLE base = 0, master = 0;
+
+    assert_ok(C_CreateObject(fixture.session, premaster, 4, &base));
+    assert_ok(C_DeriveKey(fixture.session, &mechanism, base, template, 2, &master));
+    return master;
+}
+
+static void
+a_master_secret_tells_its_version_and_its_use(void **state)
+{
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+    CK_VERSION version = { 0, 0 };
+    CK_OBJECT_HANDLE master = master_make(&version), key = 0;
+    CK_MECHANISM hash = { CKM_SHA256_KEY_DERIVATION, NULL, 0 };
+    CK_ULONG len = 0;
+    CK_ATTRIBUTE read[] = { ATTR(CKA_VALUE_LEN, len) };
+
+    assert_int_equal(version.major, 3);
+    assert_int_equal(version.minor, 3);
+    assert_ok(C_GetAttributeValue(session, master, read, 1));
+    assert_int_equal(len, 48);
+    assert_code(C_DeriveKey(session, &hash, master, NULL, 0, &key), CKR_MECHANISM_INVALID);
+    assert_ok(C_DestroyObject(session, master_make(NULL)));
+}
+
+static void
+keys_macs_and_ivs_come_of_one_call(void **state)
+{
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+    CK_OBJECT_HANDLE master = master_make(NULL);
+    CK_BYTE iv[2][12] = { { 0 } }, zeros[12] = { 0 };
+    CK_SSL3_KEY_MAT_OUT out = { 0, 0, 0, 0, iv[0], iv[1] };
+    CK_TLS12_KEY_MAT_PARAMS params_ = { 256, 256, 96, CK_FALSE, randoms, &out, CKM_SHA256 };
+    CK_MECHANISM mechanism = { CKM_TLS12_KEY_AND_MAC_DERIVE, &params_, sizeof params_ };
+    CK_ATTRIBUTE template[] = { ATTR(CKA_KEY_TYPE, aes_type), ATTR(CKA_ENCRYPT, yes) };
+    CK_BYTE value[4][32];
+    CK_KEY_TYPE type = 0;
+    CK_ATTRIBUTE read[] = { ATTR(CKA_KEY_TYPE, type) };
+
+    assert_ok(C_DeriveKey(session, &mechanism, master, template, 2, NULL));
+    value_read(out.hClientMacSecret, value[0]);
+    value_read(out.hServerMacSecret, value[1]);
+    value_read(out.hClientKey, value[2]);
+    value_read(out.hServerKey, value[3]);
+    for (size_t i = 1; i < 4; i++) {
+        assert_memory_not_equal(value[0], value[i], 32);
+    }
+    assert_memory_not_equal(iv[0], zeros, 12);
+    assert_memory_not_equal(iv[0], iv[1], 12);
+    assert_ok(C_GetAttributeValue(session, out.hClientMacSecret, read, 1));
+    assert_int_equal(type, CKK_GENERIC_SECRET);
+    assert_ok(C_GetAttributeValue(session, out.hServerKey, read, 1));
+    assert_int_equal(type, CKK_AES);
+
+    /* An AEAD has no MAC keys; the safe kind gives no IVs. */
+    params_.ulMacSizeInBits = 0;
+    out = (CK_SSL3_KEY_MAT_OUT){ 1, 2, 0, 0, NULL, NULL };
+    assert_code(C_DeriveKey(session, &mechanism, master, template, 2, NULL),
+                CKR_MECHANISM_PARAM_INVALID);
+    mechanism.mechanism = CKM_TLS12_KEY_SAFE_DERIVE;
+    assert_ok(C_DeriveKey(session, &mechanism, master, template, 2, NULL));
+    assert_int_equal(out.hClientMacSecret, 1);
+    assert_int_not_equal(out.hClientKey, 0);
+    assert_int_not_equal(out.hServerKey, 0);
+}
+
+static void
+tls_keys_are_protected_as_their_master_is(void **state)
+{
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+    CK_OBJECT_HANDLE master = master_make(NULL);
+    CK_SSL3_KEY_MAT_OUT out = { 7, 7, 7, 7, NULL, NULL };
+    CK_TLS12_KEY_MAT_PARAMS params_ = { 0, 256, 0, CK_FALSE, randoms, &out, CKM_SHA256 };
+    CK_MECHANISM mechanism = { CKM_TLS12_KEY_AND_MAC_DERIVE, &params_, sizeof params_ };
+    CK_ULONG len = 16;
+    CK_ATTRIBUTE sensitive[] = { ATTR(CKA_KEY_TYPE, aes_type), ATTR(CKA_SENSITIVE, yes) };
+    CK_ATTRIBUTE other_len[] = { ATTR(CKA_KEY_TYPE, aes_type), ATTR(CKA_VALUE_LEN, len) };
+
+    assert_code(C_DeriveKey(session, &mechanism, master, sensitive, 2, NULL),
+                CKR_TEMPLATE_INCONSISTENT);
+    assert_code(C_DeriveKey(session, &mechanism, master, other_len, 2, NULL),
+                CKR_TEMPLATE_INCONSISTENT);
+    params_.bIsExport = CK_TRUE;
+    assert_code(C_DeriveKey(session, &mechanism, master, sensitive, 1, NULL),
+                CKR_MECHANISM_PARAM_INVALID);
+    assert_int_equal(out.hClientKey, 7);
+}
+
 int
 main(void)
 {
@@ -238,6 +342,9 @@ main(void)
         TEST(a_token_key_wants_a_read_write_session),
         TEST(several_keys_come_of_one_call),
         TEST(further_keys_are_all_or_none),
+        TEST(a_master_secret_tells_its_version_and_its_use),
+        TEST(keys_macs_and_ivs_come_of_one_call),
+        TEST(tls_keys_are_protected_as_their_master_is),
     };
 
     return cmocka_run_group_tests(tests, group_standard, group_teardown);

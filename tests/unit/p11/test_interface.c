@@ -256,13 +256,13 @@ the_token_is_asked_once(void **state)
 static void
 mechanisms_are_those_of_the_policy(void **state)
 {
-    CK_MECHANISM_TYPE list[100];
+    CK_MECHANISM_TYPE list[400];
     CK_MECHANISM_INFO info;
     CK_ULONG count = 0, asked;
 
     UNUSED(state);
     assert_ok(C_GetMechanismList(SLOT, NULL, &count));
-    assert_true(count > 30 && count < 100);
+    assert_true(count > 30 && count < ARRAY_COUNT(list));
     asked = count - 1;
     assert_code(C_GetMechanismList(SLOT, list, &asked), CKR_BUFFER_TOO_SMALL);
     assert_int_equal(asked, count);
