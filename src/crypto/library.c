@@ -19,6 +19,7 @@ static pthread_once_t fetched = PTHREAD_ONCE_INIT;
 static EVP_MD *hashes[HASH_COUNT];
 static EVP_CIPHER *ciphers[MODE_COUNT][KEY_SIZES];
 static EVP_MAC *hmac;
+static EVP_MAC *cmac;
 static EVP_KDF *hkdf;
 static EVP_KDF *tls_prf;
 
@@ -44,6 +45,7 @@ fetch(void)
         }
     }
     hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+    cmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_CMAC, NULL);
     hkdf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_HKDF, NULL);
     tls_prf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_TLS1_PRF, NULL);
     library_forget();
@@ -70,6 +72,13 @@ library_hmac(void)
 {
     pthread_once(&fetched, fetch);
     return hmac;
+}
+
+EVP_MAC *
+library_cmac(void)
+{
+    pthread_once(&fetched, fetch);
+    return cmac;
 }
 
 EVP_KDF *

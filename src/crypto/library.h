@@ -21,6 +21,7 @@ const EVP_MD *library_hash(enum hash hash);
 /* AES; key_len is 16, 24 or 32. */
 const EVP_CIPHER *library_cipher(enum cipher_mode mode, size_t key_len);
 EVP_MAC *library_hmac(void);
+EVP_MAC *library_cmac(void);
 EVP_KDF *library_hkdf(void);
 EVP_KDF *library_tls_prf(void); /* TLS 1.0 to 1.2 */
 

@@ -149,6 +149,9 @@ mechanism_output_len(const struct mechanism_row *row, CK_FLAGS function,
     case OUT_hash:
         len = hash_row(row->hash)->length;
         break;
+    case OUT_mac:
+        len = tag_len;
+        break;
     }
     *ret_exact = exact;
     return len;

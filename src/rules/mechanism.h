@@ -18,7 +18,8 @@ enum params_shape { PARAMS_none, PARAMS_iv, PARAMS_ctr, PARAMS_gcm, PARAMS_oaep,
                     PARAMS_tls_extended, PARAMS_tls_keys, PARAMS_tls_kdf };
 
 enum key_unit { UNIT_BITS, UNIT_BYTES };
-enum mechanism_out { OUT_none, OUT_same, OUT_pad, OUT_tag, OUT_modulus, OUT_curve, OUT_hash };
+enum mechanism_out { OUT_none, OUT_same, OUT_pad, OUT_tag, OUT_modulus, OUT_curve, OUT_hash,
+                     OUT_mac };
 /* What running costs: on a loop, on a thread of its own, on one of low priority. */
 enum work { WORK_inline, WORK_cpu, WORK_slow, WORK_rsa, WORK_ec };
 
@@ -26,6 +27,7 @@ enum driver {
     DRIVER_digest,
     DRIVER_hmac,
     DRIVER_aes,
+    DRIVER_cmac,
     DRIVER_rsa,
     DRIVER_ec,
     DRIVER_secret,
@@ -78,7 +80,8 @@ enum work mechanism_work(const struct mechanism_row *row, CK_FLAGS function,
 
 /*
  * How long the output of a whole operation is, given the length of its input. *ret_exact
- * says whether that is the length itself or an upper bound. tag_len is for GCM (0 else).
+ * says whether that is the length itself or an upper bound. tag_len is for AEADs and for MACs
+ * whose length the parameter decides (0 else).
  */
 size_t mechanism_output_len(const struct mechanism_row *row, CK_FLAGS function,
                             const struct key_info *key, size_t tag_len, size_t input_len,

@@ -576,10 +576,13 @@ pbkd2_fits(const struct params_pbkd2 *pbkd2)
            hash_by_pbkd2(pbkd2->prf) != HASH_NONE;
 }
 
-/* A handle, or the first bit of a key within another. */
+/* A handle, the first bit of a key within another, or the length of a MAC. */
 static bool
 number_fits(const struct mechanism_row *row, const struct key_info *key, uint32_t number)
 {
+    if (row->out == OUT_mac) {
+        return number > 0 && number <= AES_BLOCK_LEN;
+    }
     if (row->type == CKM_EXTRACT_KEY_FROM_KEY) {
         return key == NULL || number < key->bits;
     }
@@ -716,7 +719,16 @@ params_other_key(const struct mechanism *mechanism)
 size_t
 params_tag_len(const struct mechanism *mechanism)
 {
-    return mechanism->shape == PARAMS_gcm ? mechanism->params.gcm.tag_bits / 8 : 0;
+    const struct mechanism_row *row = mechanism_row(mechanism->type);
+
+    switch (mechanism->shape) {
+    case PARAMS_gcm:
+        return mechanism->params.gcm.tag_bits / 8;
+    case PARAMS_number:
+        return row != NULL && row->out == OUT_mac ? mechanism->params.number.number : 0;
+    default:
+        return row != NULL && row->out == OUT_mac ? AES_BLOCK_LEN : 0;
+    }
 }
 
 bool

@@ -96,7 +96,7 @@ MUST_USE CK_RV params_check(struct rules rules, const struct mechanism_row *row,
 /* The handle of a second key that the parameter names, 0 for none. */
 uint32_t params_other_key(const struct mechanism *mechanism);
 
-/* Bytes of the tag of an AEAD, 0 for everything else. */
+/* Bytes of the tag of an AEAD or of the MAC of a row with OUT_mac, 0 for everything else. */
 size_t params_tag_len(const struct mechanism *mechanism);
 /* Does this GCM parameter ask for an IV made by the HSM (switch generated_iv)? */
 bool params_wants_iv(struct rules rules, CK_FLAGS function, const struct mechanism *mechanism);

@@ -106,7 +106,9 @@ sample_mechanism(const struct bench *b, const struct mechanism_row *row, CK_FLAG
                                                       view_of(b->data, 48) };
         break;
     case PARAMS_number:
-        m.params.number.number = row->type == CKM_EXTRACT_KEY_FROM_KEY ? 21 : b->generic;
+        m.params.number.number = row->out == OUT_mac                       ? 9
+                                 : row->type == CKM_EXTRACT_KEY_FROM_KEY ? 21
+                                                                         : b->generic;
         break;
     case PARAMS_tls_master:
         m.params.tls_master = (struct params_tls_master){ VIEW_TEXT("client"), VIEW_TEXT("server"),
@@ -290,7 +292,7 @@ try_signature(struct bench *b, struct sample *sample)
 
     writer_init(&out, 1024);
     assert_ok(app_sign(b->app, sample->mechanism, sample->backward, sample->data, &made));
-    assert_in_range(made.len, 20, sizeof signature);
+    assert_in_range(made.len, sample->row->out == OUT_mac ? 9 : 20, sizeof signature);
     memcpy(signature, made.data, made.len);
     made.data = signature;
     assert_ok(app_verify(b->app, sample->mechanism, sample->forward, sample->data, made));

@@ -101,6 +101,22 @@ rsa_key(const json_t *numbers, bool private)
     return key_of(private ? KIND_RSA_PRIVATE : KIND_RSA_PUBLIC, &attributes, &secrets);
 }
 
+/* Does the parser take it? */
+static bool
+is_aes_key(view value)
+{
+    struct algo_key *key = NULL;
+    struct writer secrets;
+    CK_RV rv;
+
+    writer_init(&secrets, ATTRIBUTES_BYTES_MAX);
+    attribute_write(&secrets, CKA_VALUE, value);
+    rv = algo_key_new(KIND_AES, VIEW_EMPTY, writer_view(&secrets), &key);
+    writer_clear(&secrets);
+    algo_key_free(key);
+    return rv == CKR_OK;
+}
+
 /* ---- counting ---- */
 
 struct count {
@@ -158,6 +174,35 @@ run_hmac(const json_t *group, struct count *count, enum hash hash)
             count_result(count, test, run_once(&m, CKF_VERIFY, key, data, tag, &out) == CKR_OK);
         }
         writer_clear(&out);
+        algo_key_free(key);
+    }
+}
+
+static void
+run_cmac(const json_t *group, struct count *count, enum hash hash)
+{
+    const struct mechanism m = plain_mechanism(CKM_AES_CMAC);
+    size_t i;
+    json_t *test;
+
+    UNUSED(hash);
+    json_array_foreach(json_object_get(group, "tests"), i, test) {
+        view value = bytes_of(test, "key");
+        struct algo_key *key;
+        struct writer none = { 0 };
+
+        if (value.len != 16 && value.len != 24 && value.len != 32) {
+            assert_int_equal(verdict_of(test), INVALID);
+            count_result(count, test, is_aes_key(value));
+            continue;
+        }
+        key = secret_key(KIND_AES, value);
+        count_result(count, test,
+                     run_once(&m, CKF_VERIFY, key, bytes_of(test, "msg"), bytes_of(test, "tag"),
+                              &none) == CKR_OK);
+        if (verdict_of(test) == VALID) {
+            assert_runs(&m, CKF_SIGN, key, bytes_of(test, "msg"), bytes_of(test, "tag"));
+        }
         algo_key_free(key);
     }
 }
@@ -423,6 +468,13 @@ gcm_agrees(void **state)
 }
 
 static void
+cmac_agrees(void **state)
+{
+    UNUSED(state);
+    run_files("aes_cmac_test", ".json", run_cmac, false);
+}
+
+static void
 cbc_agrees(void **state)
 {
     UNUSED(state);
@@ -505,6 +557,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gcm_agrees),
         cmocka_unit_test(cbc_agrees),
+        cmocka_unit_test(cmac_agrees),
         cmocka_unit_test(hmac_agrees),
         cmocka_unit_test(rsa_signatures_agree),
         cmocka_unit_test(rsa_pss_agrees),

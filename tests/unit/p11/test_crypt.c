@@ -196,6 +196,8 @@ a_short_message_is_one_trip(void **state)
 
 /* ---- signatures and digests ---- */
 
+static CK_MAC_GENERAL_PARAMS short_mac = 9;
+
 static const struct signer {
     CK_MECHANISM mechanism;
     CK_OBJECT_HANDLE *sign, *verify;
@@ -211,6 +213,8 @@ static const struct signer {
     { { CKM_ECDSA_SHA384, NULL, 0 }, &keys.ec_private, &keys.ec_public, 0, 64 },
     { { CKM_SHA_1_HMAC, NULL, 0 }, &keys.generic, &keys.generic, 0, 20 },
     { { CKM_SHA512_HMAC, NULL, 0 }, &keys.generic, &keys.generic, 0, 64 },
+    { { CKM_AES_CMAC, NULL, 0 }, &keys.aes, &keys.aes, 0, 16 },
+    { { CKM_AES_CMAC_GENERAL, &short_mac, sizeof short_mac }, &keys.aes, &keys.aes, 0, 9 },
 };
 
 static void
