@@ -167,16 +167,31 @@ password_check(struct request *r, uint32_t role, view name, view password,
     return rv;
 }
 
-/* The quick way or the slow one; user is as user_look() found it. CODE_LATER for the slow one. */
-static CK_RV
-password_try(struct request *r, uint32_t role, view name, view password, struct user *user)
+CK_RV
+login_try(struct request *r, uint32_t role, view name, view password, struct user *ret_user)
 {
+    user_look(r->hsm, role, name, ret_user);
     /* After a failure the slow way: it is the one that sets the count back. */
-    if (user->failures == 0 && user->id != NO_USER && quick_matches(r->hsm, user, password)) {
+    if (ret_user->failures == 0 && ret_user->id != NO_USER &&
+        quick_matches(r->hsm, ret_user, password)) {
         return CKR_OK;
     }
-    return request_may(r, PLACE_SLOW) ? password_check(r, role, name, password, user)
+    return request_may(r, PLACE_SLOW) ? password_check(r, role, name, password, ret_user)
                                       : CODE_LATER;
+}
+
+CK_RV
+login_own_name(struct request *r, char ret_name[USER_NAME_MAX + 1])
+{
+    const struct user *user;
+
+    pthread_rwlock_rdlock(&r->hsm->lock);
+    user = user_by_id(&r->hsm->users, r->who.user);
+    if (user != NULL) {
+        memcpy(ret_name, user->name, USER_NAME_MAX + 1);
+    }
+    pthread_rwlock_unlock(&r->hsm->lock);
+    return user == NULL ? CKR_USER_NOT_LOGGED_IN : CKR_OK;
 }
 
 /* A name that no user can have is anyone's text and does not speak in the audit. */
@@ -272,27 +287,12 @@ handle_LOGIN(struct request *r)
     }
     user_look(hsm, m.role, m.name, &user);
     login_note(r, &m, &user);
-    rv = password_try(r, m.role, m.name, m.password, &user);
+    rv = login_try(r, m.role, m.name, m.password, &user);
     if (rv == CKR_OK) {
         rv = login_done(r, &user);
     }
     wipe(&user, sizeof user);
     return rv;
-}
-
-/* The name of who is logged in; CKR_USER_NOT_LOGGED_IN when there is nobody of that number. */
-static CK_RV
-own_name(struct request *r, char name[USER_NAME_MAX + 1])
-{
-    const struct user *user;
-
-    pthread_rwlock_rdlock(&r->hsm->lock);
-    user = user_by_id(&r->hsm->users, r->who.user);
-    if (user != NULL) {
-        memcpy(name, user->name, USER_NAME_MAX + 1);
-    }
-    pthread_rwlock_unlock(&r->hsm->lock);
-    return user == NULL ? CKR_USER_NOT_LOGGED_IN : CKR_OK;
 }
 
 /* The password of who is logged in, and of nobody else. name may be empty. */
@@ -301,14 +301,13 @@ own_password_try(struct request *r, view name, view password)
 {
     char own[USER_NAME_MAX + 1];
     struct user user = { 0 };
-    CK_RV rv = own_name(r, own);
+    CK_RV rv = login_own_name(r, own);
 
     if (rv != CKR_OK) {
         return rv;
     }
     name = name.len == 0 ? view_str(own) : name;
-    user_look(r->hsm, r->who.role, name, &user);
-    rv = password_try(r, r->who.role, name, password, &user);
+    rv = login_try(r, r->who.role, name, password, &user);
     if (rv == CKR_OK && user.id != r->who.user) {
         rv = CKR_PIN_INCORRECT;
     }

@@ -117,15 +117,61 @@ user_is_there(struct hsm *hsm, view name, bool *ret_room)
     return there;
 }
 
-CK_RV
-handle_USER_CREATE(struct request *r)
+/* A new user. before, which may be NULL, is called when all but the store is done. */
+static CK_RV
+user_make(struct request *r, uint32_t role, view name, view password,
+          void (*before)(struct request *r, uint32_t id))
 {
     struct hsm *hsm = r->hsm;
-    struct user_create_request m;
     struct user user = { .version = 1 };
     uint64_t id = 0;
     bool room;
     CK_RV rv;
+
+    pthread_mutex_lock(&hsm->change);
+    if (user_is_there(hsm, name, &room)) {
+        rv = CODE_USER_EXISTS;
+        goto out;
+    }
+    if (!room) {
+        rv = CKR_DEVICE_MEMORY;
+        goto out;
+    }
+    if (!hsm->ports.store->next_numbers(hsm->ports.store, "user", 1, USER_FIRST_ID, &id) ||
+        id > UINT32_MAX) {
+        rv = CKR_DEVICE_ERROR;
+        goto out;
+    }
+    user.id = (uint32_t)id;
+    user.role = role;
+    memcpy(user.name, name.data, name.len);
+    rv = user_set_password(hsm->ports.entropy, &user, password);
+    if (rv != CKR_OK) {
+        goto out;
+    }
+    note_detail(r, "id=%u role=%u name=%s", (unsigned)user.id, (unsigned)user.role, user.name);
+    if (before != NULL) {
+        before(r, user.id);
+    }
+    rv = user_store(r, &user);
+out:
+    pthread_mutex_unlock(&hsm->change);
+    wipe(&user, sizeof user);
+    return rv;
+}
+
+static void
+create_answer(struct request *r, uint32_t id)
+{
+    const struct user_create_reply answer = { .user = id };
+
+    user_create_reply_write(r->reply, &answer);
+}
+
+CK_RV
+handle_USER_CREATE(struct request *r)
+{
+    struct user_create_request m;
 
     if (!user_create_request_read(r->body, &m)) {
         return CODE_BAD_FRAME;
@@ -144,37 +190,7 @@ handle_USER_CREATE(struct request *r)
     if (!request_may(r, PLACE_SLOW)) {
         return CODE_LATER;
     }
-    pthread_mutex_lock(&hsm->change);
-    if (user_is_there(hsm, m.name, &room)) {
-        rv = CODE_USER_EXISTS;
-        goto out;
-    }
-    if (!room) {
-        rv = CKR_DEVICE_MEMORY;
-        goto out;
-    }
-    if (!hsm->ports.store->next_numbers(hsm->ports.store, "user", 1, USER_FIRST_ID, &id) ||
-        id > UINT32_MAX) {
-        rv = CKR_DEVICE_ERROR;
-        goto out;
-    }
-    user.id = (uint32_t)id;
-    user.role = m.role;
-    memcpy(user.name, m.name.data, m.name.len);
-    rv = user_set_password(hsm->ports.entropy, &user, m.password);
-    if (rv != CKR_OK) {
-        goto out;
-    }
-    note_detail(r, "id=%u role=%u name=%s", (unsigned)user.id, (unsigned)user.role, user.name);
-
-    const struct user_create_reply answer = { .user = user.id };
-
-    user_create_reply_write(r->reply, &answer);
-    rv = user_store(r, &user);
-out:
-    pthread_mutex_unlock(&hsm->change);
-    wipe(&user, sizeof user);
-    return rv;
+    return user_make(r, m.role, m.name, m.password, create_answer);
 }
 
 /* A copy, or CODE_USER_UNKNOWN. */
@@ -265,38 +281,36 @@ out:
     return rv;
 }
 
-CK_RV
-handle_USER_PASSWORD(struct request *r)
+/*
+ * Another password. version is that of the user's record when the old one was looked at, or 0
+ * where nobody asked for it.
+ */
+static CK_RV
+user_change(struct request *r, uint32_t role, view name, view password, uint64_t version)
 {
     struct hsm *hsm = r->hsm;
-    struct user_password_request m;
     struct password_gate *gate;
     struct user user;
     CK_RV rv;
 
-    if (!user_password_request_read(r->body, &m)) {
-        return CODE_BAD_FRAME;
-    }
-    if (!user_password_valid(m.password)) {
-        return CKR_PIN_LEN_RANGE;
-    }
-    if (!request_may(r, PLACE_SLOW)) {
-        return CODE_LATER;
-    }
     pthread_mutex_lock(&hsm->change);
     /* A login that is being counted would be written over, or write over this. */
-    gate = password_gate(hsm, m.name);
+    gate = password_gate(hsm, name);
     pthread_mutex_lock(&gate->lock);
-    rv = user_copy(hsm, m.role, m.name, &user);
+    rv = user_copy(hsm, role, name, &user);
     if (rv != CKR_OK) {
         goto out;
     }
-    if (user.id != r->who.user && r->who.role != ROLE_CO) {
+    if (version != 0 && user.version != version) {
+        rv = CKR_PIN_INCORRECT; /* it was another one's already */
+        goto out;
+    }
+    if (version == 0 && user.id != r->who.user && r->who.role != ROLE_CO) {
         rv = CKR_ACTION_PROHIBITED;
         goto out;
     }
     user.version++;
-    rv = user_set_password(hsm->ports.entropy, &user, m.password);
+    rv = user_set_password(hsm->ports.entropy, &user, password);
     if (rv != CKR_OK) {
         goto out;
     }
@@ -307,4 +321,103 @@ out:
     pthread_mutex_unlock(&hsm->change);
     wipe(&user, sizeof user);
     return rv;
+}
+
+CK_RV
+handle_USER_PASSWORD(struct request *r)
+{
+    struct user_password_request m;
+
+    if (!user_password_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    if (!user_password_valid(m.password)) {
+        return CKR_PIN_LEN_RANGE;
+    }
+    if (!request_may(r, PLACE_SLOW)) {
+        return CODE_LATER;
+    }
+    return user_change(r, m.role, m.name, m.password, 0);
+}
+
+/* ---- PINs through PKCS#11 ---- */
+
+/* A password after `name:`, where that stands before it. */
+static view
+password_of(view pin, view name)
+{
+    bool named = name.len > 0 && pin.len > name.len + 1 && pin.data[name.len] == ':' &&
+                 memcmp(pin.data, name.data, name.len) == 0;
+
+    return named ? view_slice(pin, name.len + 1, pin.len) : pin;
+}
+
+/* C_SetPIN: whoever knows the old password, logged in or not, but none other's than one's own. */
+CK_RV
+handle_PIN_SET(struct request *r)
+{
+    struct pin_set_request m;
+    char own[USER_NAME_MAX + 1];
+    struct user user = { 0 };
+    uint32_t role = r->who.role == ROLE_NONE ? ROLE_CU : (uint32_t)r->who.role;
+    CK_RV rv;
+
+    if (!pin_set_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    if ((rv = rules_function_code(r->rules, FUNCTION_SetPIN)) != CKR_OK) {
+        return rv;
+    }
+    if (m.name.len == 0) {
+        if ((rv = login_own_name(r, own)) != CKR_OK) {
+            return rv;
+        }
+        m.name = view_str(own);
+    }
+    m.password = password_of(m.password, m.name);
+    if (!user_password_valid(m.password)) {
+        return CKR_PIN_LEN_RANGE;
+    }
+    if (!request_may(r, PLACE_SLOW)) {
+        return CODE_LATER;
+    }
+    rv = login_try(r, role, m.name, m.old, &user);
+    if (rv == CKR_OK && r->who.user != 0 && user.id != r->who.user) {
+        rv = CKR_PIN_INCORRECT;
+    }
+    if (rv == CKR_OK) {
+        rv = user_change(r, role, m.name, m.password, user.version);
+    }
+    wipe(&user, sizeof user);
+    return rv;
+}
+
+/* C_InitPIN: of the crypto user of that name, who is made when there is none. */
+CK_RV
+handle_PIN_INIT(struct request *r)
+{
+    struct pin_init_request m;
+    CK_RV rv;
+
+    if (!pin_init_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    if ((rv = rules_function_code(r->rules, FUNCTION_InitPIN)) != CKR_OK) {
+        return rv;
+    }
+    if (!user_name_valid(m.name)) {
+        return CKR_PIN_INVALID;
+    }
+    note_detail(r, "name=%.*s", (int)m.name.len, (const char *)m.name.data);
+    if (!user_password_valid(m.password)) {
+        return CKR_PIN_LEN_RANGE;
+    }
+    if (!request_may(r, PLACE_SLOW)) {
+        return CODE_LATER;
+    }
+    rv = user_change(r, ROLE_CU, m.name, m.password, 0);
+    if (rv == CODE_USER_UNKNOWN) {
+        rv = user_make(r, ROLE_CU, m.name, m.password, NULL);
+    }
+    return rv == CODE_USER_EXISTS ? CKR_PIN_INVALID : rv; /* one of another role */
 }

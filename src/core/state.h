@@ -142,6 +142,16 @@ MUST_USE CK_RV request_commit(struct request *request, const struct store_compar
                               size_t compare_count, const struct store_change *changes,
                               size_t change_count, uint64_t *ret_revision);
 
+/*
+ * Is this the password? Quickly where it was right before in this boot, else counted, slow:
+ * CODE_LATER where that may not run. CKR_PIN_INCORRECT, CKR_PIN_LOCKED. *ret_user is a copy of
+ * the user, to be wiped.
+ */
+MUST_USE CK_RV login_try(struct request *r, uint32_t role, view name, view password,
+                         struct user *ret_user);
+/* The name of who is logged in; CKR_USER_NOT_LOGGED_IN. */
+MUST_USE CK_RV login_own_name(struct request *r, char ret_name[USER_NAME_MAX + 1]);
+
 struct password_gate *password_gate(struct hsm *hsm, view name);
 
 /* The context is the ticket's user's from now on, if that user is still what it was when the

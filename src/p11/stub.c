@@ -19,8 +19,6 @@ enum {
 
 #define ROW ~, BY_ROW
 #define HERE_C_InitToken ROW
-#define HERE_C_InitPIN ROW
-#define HERE_C_SetPIN ROW
 #define HERE_C_SignRecoverInit ROW
 #define HERE_C_SignRecover ROW
 #define HERE_C_VerifyRecoverInit ROW

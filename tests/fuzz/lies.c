@@ -22,6 +22,8 @@
     ROW(LOGOUT, logout)                 \
     ROW(SESSION_CLOSE, session_close)   \
     ROW(AUTHENTICATE, authenticate)     \
+    ROW(PIN_SET, pin_set)               \
+    ROW(PIN_INIT, pin_init)             \
     ROW(RANDOM, random)                 \
     ROW(SEED, seed)                     \
     ROW(FIND, find)                     \
@@ -416,6 +418,8 @@ final_lie(const struct final_request *q, struct final_reply *m, struct writer *r
     }
 NOTHING(detach)
 NOTHING(authenticate)
+NOTHING(pin_set)
+NOTHING(pin_init)
 NOTHING(logout)
 NOTHING(session_close)
 NOTHING(seed)

@@ -63,6 +63,8 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(RENEW, renew)                     \
     ROW(SESSION_CLOSE, session_close)     \
     ROW(AUTHENTICATE, authenticate)       \
+    ROW(PIN_SET, pin_set)                 \
+    ROW(PIN_INIT, pin_init)               \
     ROW(RANDOM, random)                   \
     ROW(SEED, seed)                       \
     ROW(FIND, find)                       \

@@ -30,6 +30,8 @@ static const struct right {
     { OPERATION_SESSION_CLOSE,  { true,  true,  true  }, { true,  true,  true  }, true,  false },
     { OPERATION_RENEW,          { false, true,  true  }, { false, true,  true  }, true,  true  },
     { OPERATION_AUTHENTICATE,   { false, true,  true  }, { false, true,  true  }, true,  false },
+    { OPERATION_PIN_SET,        { true,  true,  true  }, { true,  true,  true  }, true,  false },
+    { OPERATION_PIN_INIT,       { false, false, true  }, { false, false, true  }, true,  false },
     { OPERATION_RANDOM,         { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_SEED,           { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_FIND,           { true,  true,  true  }, { true,  true,  true  }, true,  false },

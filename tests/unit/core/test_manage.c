@@ -308,10 +308,26 @@ a_deleted_user_is_logged_out_everywhere(void **state)
     assert_ok(app_call(&f->cu2, OPERATION_RANDOM, VIEW_TEXT("\x01\0\0\0"), &random));
 }
 
+static void
+azure_sets_passwords_by_the_tools_alone(void **state)
+{
+    struct fixture *f = *state;
+    const struct pin_set_request set = { VIEW_EMPTY, VIEW_TEXT(USER1_PASSWORD),
+                                         VIEW_TEXT("new password") };
+    const struct pin_init_request init = { VIEW_TEXT(USER1_NAME), VIEW_TEXT("new password") };
+    struct pin_set_reply set_answer;
+    struct pin_init_reply init_answer;
+
+    assert_code(app_send_pin_set(&f->cu1, &set, &set_answer), CKR_FUNCTION_NOT_SUPPORTED);
+    f->officer.port = PORTS_client;
+    assert_code(app_send_pin_init(&f->officer, &init, &init_answer), CKR_FUNCTION_NOT_SUPPORTED);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        AZURE(azure_sets_passwords_by_the_tools_alone),
         AZURE(the_list_names_every_user_with_role_and_number),
         AZURE(a_new_user_can_log_in_before_and_after_a_restart),
         AZURE(a_name_is_taken_whatever_the_role),

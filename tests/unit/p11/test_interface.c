@@ -178,7 +178,6 @@ what_is_not_written_says_so(void **state)
     CK_ULONG len = 0;
 
     assert_code(C_InitToken(SLOT, NULL, 0, NULL), CKR_FUNCTION_NOT_SUPPORTED);
-    assert_code(C_SetPIN(session, NULL, 0, NULL, 0), CKR_FUNCTION_NOT_SUPPORTED);
     assert_code(C_WrapKey(session, NULL, 0, 0, NULL, &len), CKR_FUNCTION_NOT_SUPPORTED);
     assert_code(C_MessageEncryptInit(session, NULL, 0), CKR_FUNCTION_NOT_SUPPORTED);
     assert_code(C_MessageVerifyFinal(session), CKR_FUNCTION_NOT_SUPPORTED);

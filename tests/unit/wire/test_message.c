@@ -482,6 +482,26 @@ authenticate_is_these_bytes(void **state)
 }
 
 static void
+pins_are_these_bytes(void **state)
+{
+    const struct pin_set_request set = { VIEW_TEXT("cu"), VIEW_TEXT("old"), VIEW_TEXT("new") };
+    const struct pin_init_request init = { VIEW_TEXT("cu"), VIEW_TEXT("new") };
+    struct writer w;
+
+    UNUSED(state);
+    writer_init(&w, 1000);
+    pin_set_request_write(&w, &set);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x02\0\0\0cu"
+                                                   "\x03\0\0\0old"
+                                                   "\x03\0\0\0new")));
+    writer_reset(&w);
+    pin_init_request_write(&w, &init);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x02\0\0\0cu"
+                                                   "\x03\0\0\0new")));
+    writer_clear(&w);
+}
+
+static void
 object_size_is_these_bytes(void **state)
 {
     const struct object_size_request m = { 0x40000 };
@@ -672,6 +692,7 @@ main(void)
         cmocka_unit_test(sign_is_these_bytes),
         cmocka_unit_test(derive_is_these_bytes),
         cmocka_unit_test(authenticate_is_these_bytes),
+        cmocka_unit_test(pins_are_these_bytes),
         cmocka_unit_test(object_size_is_these_bytes),
         cmocka_unit_test(an_update_is_these_bytes),
         cmocka_unit_test(found_keys_are_these_bytes),
