@@ -410,7 +410,9 @@ values_share(struct request *r, struct derivation *d)
         value_set(&d->makes[i], view_slice(value, at, len));
         at += len;
         d->used = at;
-        rv = make_finish(r, &d->makes[i]);
+        rv = writer_ok(&d->makes[i].secrets) && writer_ok(&d->makes[i].attributes)
+                 ? make_finish(r, &d->makes[i])
+                 : CKR_DEVICE_MEMORY;
     }
     return rv;
 }

@@ -136,6 +136,7 @@ password_key(const struct mechanism *mechanism, view template, struct writer *se
     rv = algo_pbkdf2(&mechanism->params.pbkd2, (size_t)len, &value);
     if (rv == CKR_OK) {
         attribute_write(secrets, CKA_VALUE, writer_view(&value));
+        rv = writer_ok(secrets) ? CKR_OK : CKR_DEVICE_MEMORY;
     }
     writer_clear(&value);
     return rv;

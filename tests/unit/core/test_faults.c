@@ -15,6 +15,8 @@ struct tried {
     uint32_t token;
     uint32_t session;
     uint32_t pair; /* the private key */
+    uint32_t secret; /* of these keys are derived */
+    uint32_t agrees;
 };
 
 typedef CK_RV attempt(struct tried *tried);
@@ -79,6 +81,10 @@ fail_each_call(struct fixture *f, attempt *attempt, unsigned calls)
 
     tried.token = create(&f->cu1, LIST(AES_CREATE, TOKEN_YES, BYTES(LABEL, "old")));
     tried.session = create(&f->cu1, LIST(AES_CREATE, BYTES(LABEL, "old")));
+    tried.secret = generate(&f->cu1, CKM_GENERIC_SECRET_KEY_GEN,
+                            LIST(ULONG(VALUE_LEN, 32), BOOL(DERIVE, true)));
+    tried.agrees = generate_pair(&f->cu1, CKM_EC_KEY_PAIR_GEN, LIST(BYTES(EC_PARAMS, P256_OID)),
+                                 LIST(BOOL(DERIVE, true))).private;
     before = look(&tried);
     for (;; n++) {
         outside_fail(&f->hsm.outside, calls, n);
@@ -115,6 +121,10 @@ apply_all_the_same(struct fixture *f, attempt *attempt)
 
     tried.token = create(&f->cu1, LIST(AES_CREATE, TOKEN_YES, BYTES(LABEL, "old")));
     tried.session = create(&f->cu1, LIST(AES_CREATE, BYTES(LABEL, "old")));
+    tried.secret = generate(&f->cu1, CKM_GENERIC_SECRET_KEY_GEN,
+                            LIST(ULONG(VALUE_LEN, 32), BOOL(DERIVE, true)));
+    tried.agrees = generate_pair(&f->cu1, CKM_EC_KEY_PAIR_GEN, LIST(BYTES(EC_PARAMS, P256_OID)),
+                                 LIST(BOOL(DERIVE, true))).private;
     atomic_store(&f->hsm.outside.fail_applied, true);
     outside_fail(&f->hsm.outside, CALL_SUBMIT, 1);
     assert_ok(attempt(&tried));
@@ -220,6 +230,36 @@ generate_token_and_session(struct tried *tried)
 }
 
 static CK_RV
+derive_session(struct tried *tried)
+{
+    struct mechanism m = { .type = CKM_ECDH1_DERIVE, .shape = PARAMS_ecdh };
+
+    m.params.ecdh = (struct params_ecdh){ CKD_SHA256_KDF, VIEW_EMPTY, VIEW_TEXT(P256_POINT) };
+    return app_derive(tried->app, m, tried->agrees,
+                      LIST(ULONG(KEY_TYPE, CKK_AES), ULONG(VALUE_LEN, 32)), NULL);
+}
+
+static CK_RV
+derive_tokens(struct tried *tried)
+{
+    view one = LIST(ULONG(KEY_TYPE, CKK_GENERIC_SECRET), ULONG(VALUE_LEN, 16), TOKEN_YES);
+    struct derive_request m = {
+        .mechanism = { .type = CKM_SP800_108_COUNTER_KDF, .shape = PARAMS_kbkdf },
+        .key = tried->secret,
+        .handles.bytes = VIEW_TEXT("\0\0\0\0\0\0\0\0"),
+        .template = one,
+        .more = LIST(VIEW(CKA_DERIVE_TEMPLATE, one)),
+    };
+    struct derive_reply answer;
+
+    m.mechanism.params.kbkdf.prf = CKM_SHA256_HMAC;
+    m.mechanism.params.kbkdf.items.count = 1;
+    m.mechanism.params.kbkdf.items.item[0] =
+        (struct params_item){ .type = CK_SP800_108_ITERATION_VARIABLE, .width = 8 };
+    return app_send_derive(tried->app, &m, &answer);
+}
+
+static CK_RV
 make_user(struct tried *tried)
 {
     return app_make_user(&tried->f->officer, ROLE_CU, "cu3", "password");
@@ -271,6 +311,8 @@ FAULT_TEST(generate_session, 4)
 FAULT_TEST(generate_tokens, 9)
 FAULT_TEST(generate_sessions, 5)
 FAULT_TEST(generate_token_and_session, 7)
+FAULT_TEST(derive_session, 3)
+FAULT_TEST(derive_tokens, 9)
 FAULT_TEST(make_user, 5)
 FAULT_TEST(change_password, 4)
 FAULT_TEST(delete_user, 3)
@@ -489,6 +531,12 @@ main(void)
         AZURE(generate_token_and_session_succeeds_or_changes_nothing),
         AZURE(generate_token_and_session_without_memory_changes_nothing),
         AZURE(generate_token_and_session_is_done_when_the_store_has_done_it),
+        AZURE(derive_session_succeeds_or_changes_nothing),
+        AZURE(derive_session_without_memory_changes_nothing),
+        AZURE(derive_session_is_done_when_the_store_has_done_it),
+        AZURE(derive_tokens_succeeds_or_changes_nothing),
+        AZURE(derive_tokens_without_memory_changes_nothing),
+        AZURE(derive_tokens_is_done_when_the_store_has_done_it),
         AZURE(make_user_succeeds_or_changes_nothing),
         AZURE(make_user_without_memory_changes_nothing),
         AZURE(make_user_is_done_when_the_store_has_done_it),
