@@ -126,19 +126,6 @@ cipher_restart(EVP_CIPHER_CTX *ctx, const struct mechanism *mechanism, view iv)
            (aad.len == 0 || EVP_CipherUpdate(ctx, NULL, &unused, aad.data, (int)aad.len) == 1);
 }
 
-static CK_RV
-iv_fold(const struct algo_key *key, view iv, uint8_t room[GCM_IV_FOLDED_LEN])
-{
-    uint8_t hash_key[BLOCK_LEN];
-    CK_RV rv = aes_zero_block(key, hash_key);
-
-    if (rv == CKR_OK) {
-        gcm_iv_fold(hash_key, iv, room);
-    }
-    wipe(hash_key, sizeof hash_key);
-    return rv;
-}
-
 /* A context for key, direction and length of the IV. */
 static CK_RV
 cipher_ready(struct algo_op *op, size_t iv_len)
@@ -181,13 +168,8 @@ aes_start(struct algo_op *op)
     op->fed_max = row->params == PARAMS_ctr ? counter_room(mechanism->params.ctr.block,
                                                            mechanism->params.ctr.bits)
                                             : UINT64_MAX;
-    if (iv.len > GCM_IV_LIBRARY_MAX) {
-        if ((rv = iv_fold(op->call.key, iv, room)) != CKR_OK) {
-            return rv;
-        }
-        iv = view_of(room, sizeof room);
-    }
-    if ((rv = cipher_ready(op, iv.len)) != CKR_OK) {
+    if ((rv = gcm_iv_fit(op->call.key, iv, room, &iv)) != CKR_OK ||
+        (rv = cipher_ready(op, iv.len)) != CKR_OK) {
         return rv;
     }
     return cipher_restart(op->ready->cipher, mechanism, iv) ? CKR_OK

@@ -14,6 +14,7 @@ static const struct algo *const drivers[DRIVER_COUNT] = {
     [DRIVER_hmac] = &algo_hmac,
     [DRIVER_aes] = &algo_aes,
     [DRIVER_cmac] = &algo_cmac,
+    [DRIVER_gmac] = &algo_gmac,
     [DRIVER_rsa] = &algo_rsa,
     [DRIVER_ec] = &algo_ec,
     [DRIVER_secret] = &algo_secret,

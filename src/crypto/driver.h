@@ -52,6 +52,7 @@ extern const struct algo algo_digest;
 extern const struct algo algo_hmac;
 extern const struct algo algo_aes;
 extern const struct algo algo_cmac;
+extern const struct algo algo_gmac;
 extern const struct algo algo_rsa;
 extern const struct algo algo_ec;
 extern const struct algo algo_secret;

@@ -96,3 +96,22 @@ gcm_iv_fold(const uint8_t hash_key[16], view iv, uint8_t out[GCM_IV_FOLDED_LEN])
     wipe(&h, sizeof h);
     wipe(&y, sizeof y);
 }
+
+CK_RV
+gcm_iv_fit(const struct algo_key *key, view iv, uint8_t room[GCM_IV_FOLDED_LEN], view *ret_iv)
+{
+    uint8_t hash_key[16];
+    CK_RV rv;
+
+    if (iv.len <= GCM_IV_LIBRARY_MAX) {
+        *ret_iv = iv;
+        return CKR_OK;
+    }
+    rv = aes_zero_block(key, hash_key);
+    if (rv == CKR_OK) {
+        gcm_iv_fold(hash_key, iv, room);
+        *ret_iv = view_of(room, GCM_IV_FOLDED_LEN);
+    }
+    wipe(hash_key, sizeof hash_key);
+    return rv;
+}

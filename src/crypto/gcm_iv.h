@@ -7,12 +7,16 @@
 #ifndef CRYPTO_GCM_IV_H
 #define CRYPTO_GCM_IV_H
 
-#include "base/bytes.h"
+#include "crypto/key.h"
 
 #define GCM_IV_LIBRARY_MAX 128u
 #define GCM_IV_FOLDED_LEN 16u
 
 /* hash_key: H, the block of zeros encrypted. iv: not of twelve bytes, those go another way. */
 void gcm_iv_fold(const uint8_t hash_key[16], view iv, uint8_t out[GCM_IV_FOLDED_LEN]);
+
+/* The IV as the library takes it: itself, or folded into room. */
+MUST_USE CK_RV gcm_iv_fit(const struct algo_key *key, view iv, uint8_t room[GCM_IV_FOLDED_LEN],
+                          view *ret_iv);
 
 #endif

@@ -28,6 +28,7 @@ enum driver {
     DRIVER_hmac,
     DRIVER_aes,
     DRIVER_cmac,
+    DRIVER_gmac,
     DRIVER_rsa,
     DRIVER_ec,
     DRIVER_secret,

@@ -447,12 +447,15 @@ gcm_tag_fits(struct rules rules, uint32_t bits)
     return bits >= 96 && bits <= 128 && bits % 8 == 0;
 }
 
+/* PKCS #11 v3.1, AES-GMAC: the message is what is authenticated, and nothing else. */
 static bool
-gcm_fits(struct rules rules, CK_FLAGS function, const struct params_gcm *gcm)
+gcm_fits(struct rules rules, const struct mechanism_row *row, CK_FLAGS function,
+         const struct params_gcm *gcm)
 {
     bool makes = (function & (CKF_ENCRYPT | CKF_WRAP)) != 0;
 
-    if (gcm->iv.len == 0 || !gcm_tag_fits(rules, gcm->tag_bits)) {
+    if (gcm->iv.len == 0 || (row->out == OUT_mac && gcm->aad.len > 0) ||
+        !gcm_tag_fits(rules, gcm->tag_bits)) {
         return false;
     }
     return !makes || rules_switch_on(rules, SWITCH_caller_iv) || gcm_iv_is_blank(gcm);
@@ -646,7 +649,7 @@ params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS funct
         fits = mechanism->params.ctr.bits >= 1 && mechanism->params.ctr.bits <= 128;
         break;
     case PARAMS_gcm:
-        fits = gcm_fits(rules, function, &mechanism->params.gcm);
+        fits = gcm_fits(rules, row, function, &mechanism->params.gcm);
         break;
     case PARAMS_oaep:
         fits = oaep_fits(rules, key, &mechanism->params.oaep);

@@ -197,6 +197,7 @@ a_short_message_is_one_trip(void **state)
 /* ---- signatures and digests ---- */
 
 static CK_MAC_GENERAL_PARAMS short_mac = 9;
+static CK_GCM_PARAMS gmac = { iv, 12, 96, NULL, 0, 104 };
 
 static const struct signer {
     CK_MECHANISM mechanism;
@@ -214,6 +215,7 @@ static const struct signer {
     { { CKM_SHA_1_HMAC, NULL, 0 }, &keys.generic, &keys.generic, 0, 20 },
     { { CKM_SHA512_HMAC, NULL, 0 }, &keys.generic, &keys.generic, 0, 64 },
     { { CKM_AES_CMAC, NULL, 0 }, &keys.aes, &keys.aes, 0, 16 },
+    { { CKM_AES_GMAC, &gmac, sizeof gmac }, &keys.aes, &keys.aes, 0, 13 },
     { { CKM_AES_CMAC_GENERAL, &short_mac, sizeof short_mac }, &keys.aes, &keys.aes, 0, 9 },
 };
 
