@@ -25,16 +25,10 @@ enum {
 #define HERE_C_VerifyRecover ROW
 #define HERE_C_WrapKey ROW
 #define HERE_C_UnwrapKey ROW
-#define HERE_C_MessageEncryptInit ROW
-#define HERE_C_EncryptMessage ROW
 #define HERE_C_EncryptMessageBegin ROW
 #define HERE_C_EncryptMessageNext ROW
-#define HERE_C_MessageEncryptFinal ROW
-#define HERE_C_MessageDecryptInit ROW
-#define HERE_C_DecryptMessage ROW
 #define HERE_C_DecryptMessageBegin ROW
 #define HERE_C_DecryptMessageNext ROW
-#define HERE_C_MessageDecryptFinal ROW
 #define HERE_C_MessageSignInit ROW
 #define HERE_C_SignMessage ROW
 #define HERE_C_SignMessageBegin ROW

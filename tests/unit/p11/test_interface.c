@@ -179,7 +179,7 @@ what_is_not_written_says_so(void **state)
 
     assert_code(C_InitToken(SLOT, NULL, 0, NULL), CKR_FUNCTION_NOT_SUPPORTED);
     assert_code(C_WrapKey(session, NULL, 0, 0, NULL, &len), CKR_FUNCTION_NOT_SUPPORTED);
-    assert_code(C_MessageEncryptInit(session, NULL, 0), CKR_FUNCTION_NOT_SUPPORTED);
+    assert_code(C_MessageSignInit(session, NULL, 0), CKR_FUNCTION_NOT_SUPPORTED);
     assert_code(C_MessageVerifyFinal(session), CKR_FUNCTION_NOT_SUPPORTED);
     assert_code(C_GetFunctionStatus(session), CKR_FUNCTION_NOT_PARALLEL);
     assert_code(C_CancelFunction(session), CKR_FUNCTION_NOT_PARALLEL);
