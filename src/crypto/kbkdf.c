@@ -35,18 +35,22 @@ prf_of(const struct algo_derivation *d, const struct params_items **ret_items, v
     return mechanism_row(feedback ? m->params.feedback.prf : m->params.kbkdf.prf);
 }
 
+/* HMAC with the hash of the row, or CMAC with the key's AES. */
 static bool
-prf_key(struct kbkdf *k, const struct algo_key *key, enum hash hash)
+prf_key(struct kbkdf *k, const struct algo_key *key, const struct mechanism_row *prf)
 {
-    char *name = (char *)(uintptr_t)hash_row(hash)->library_name; /* only read */
+    bool cmac = prf->driver == DRIVER_cmac;
+    view value = secret_view(key->value);
+    const char *name = cmac ? EVP_CIPHER_get0_name(library_cipher(MODE_CBC, value.len))
+                            : hash_row(prf->hash)->library_name;
     const OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+        OSSL_PARAM_construct_utf8_string(cmac ? OSSL_MAC_PARAM_CIPHER : OSSL_MAC_PARAM_DIGEST,
+                                         (char *)(uintptr_t)name, 0), /* only read */
         OSSL_PARAM_construct_end(),
     };
-    view value = secret_view(key->value);
 
-    k->block_len = hash_row(hash)->length;
-    k->keyed = EVP_MAC_CTX_new(library_hmac());
+    k->block_len = cmac ? BLOCK_LEN : hash_row(prf->hash)->length;
+    k->keyed = EVP_MAC_CTX_new(cmac ? library_cmac() : library_hmac());
     return k->keyed != NULL && EVP_MAC_init(k->keyed, value.data, value.len, params) == 1;
 }
 
@@ -203,13 +207,16 @@ kbkdf_derive(struct rules rules, const struct algo_derivation *d, struct writer 
     CK_RV rv;
 
     UNUSED(rules);
-    if (prf == NULL || prf->hash == HASH_NONE) {
+    if (prf == NULL || (prf->driver != DRIVER_cmac && prf->hash == HASH_NONE)) {
         return CKR_MECHANISM_PARAM_INVALID;
+    }
+    if ((prf->driver == DRIVER_cmac) != (d->base->kind == KIND_AES)) {
+        return CKR_KEY_TYPE_INCONSISTENT;
     }
     if (d->row->type == CKM_SP800_108_DOUBLE_PIPELINE_KDF) {
         k.mode = PIPELINE;
     }
-    if (!prf_key(&k, d->base, prf->hash)) {
+    if (!prf_key(&k, d->base, prf)) {
         rv = library_failed("start a PRF");
     } else if ((rv = length_find(&k, d)) == CKR_OK) {
         rv = blocks_write(&k, d, out);
@@ -219,4 +226,4 @@ kbkdf_derive(struct rules rules, const struct algo_derivation *d, struct writer 
     return rv;
 }
 
-const struct deriver kbkdf_deriver = { 1u << KIND_GENERIC, kbkdf_derive };
+const struct deriver kbkdf_deriver = { 1u << KIND_GENERIC | 1u << KIND_AES, kbkdf_derive };

@@ -544,19 +544,22 @@ items_fit(bool counts, const struct params_items *items)
     return iterations == 1 && counters <= 1 && lengths <= 1;
 }
 
-/* An HMAC that the policy offers, and a key that it takes. */
+/* A MAC that the policy offers, and a key that it takes: AES keys CMAC, the others HMAC. */
 static CK_RV
 kbkdf_check(struct rules rules, const struct mechanism_row *row, const struct key_info *key,
             uint32_t prf, const struct params_items *items)
 {
     const struct mechanism_row *mac = mechanism_for(rules, prf, CKF_SIGN);
 
-    if (mac == NULL || mac->driver != DRIVER_hmac || mac->params != PARAMS_none ||
+    if (mac == NULL || (mac->driver != DRIVER_hmac && mac->driver != DRIVER_cmac) ||
+        mac->params != PARAMS_none ||
         !items_fit(row->params == PARAMS_kbkdf && row->type != CKM_SP800_108_DOUBLE_PIPELINE_KDF,
                    items)) {
         return CKR_MECHANISM_PARAM_INVALID;
     }
-    return key == NULL || key->key_type != CKK_AES ? CKR_OK : CKR_KEY_TYPE_INCONSISTENT;
+    return key == NULL || (key->key_type == CKK_AES) == (mac->driver == DRIVER_cmac)
+               ? CKR_OK
+               : CKR_KEY_TYPE_INCONSISTENT;
 }
 
 /* PKCS #11 v3.1, 6.62.3: the salt counts where there is an extraction. */
