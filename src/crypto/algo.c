@@ -13,6 +13,7 @@ static const struct algo *const drivers[DRIVER_COUNT] = {
     [DRIVER_digest] = &algo_digest,
     [DRIVER_hmac] = &algo_hmac,
     [DRIVER_aes] = &algo_aes,
+    [DRIVER_ccm] = &algo_ccm,
     [DRIVER_cmac] = &algo_cmac,
     [DRIVER_gmac] = &algo_gmac,
     [DRIVER_rsa] = &algo_rsa,
@@ -96,6 +97,7 @@ op_clear(struct algo_op *op)
 {
     EVP_MD_CTX_free(op->md);
     ready_free(op->ready);
+    EVP_CIPHER_CTX_free(op->mac_cipher);
     wipe(op, sizeof *op);
 }
 

@@ -27,13 +27,16 @@ struct algo_op {
     struct algo_call call;
     EVP_MD_CTX *md;
     struct ready *ready;
+    EVP_CIPHER_CTX *mac_cipher;  /* of CCM, and what it has come to, and what masks it */
+    uint8_t mac[BLOCK_LEN];
+    uint8_t mask[BLOCK_LEN];
     struct ready_setup setup;    /* of the signature that the digest will get */
     uint8_t held[BLOCK_LEN];     /* the end of the input, while it may be a tag or padding */
     size_t held_len;
     size_t keep_len;             /* how much is held back */
     size_t tag_len;
     uint64_t fed;                /* bytes that went into the cipher */
-    uint64_t fed_max;            /* until the counter would overflow */
+    uint64_t fed_max;            /* until the counter would overflow, or all there is to be */
 };
 
 /* All functions: on failure the writers are cut back by the caller. */
@@ -51,6 +54,7 @@ struct algo {
 extern const struct algo algo_digest;
 extern const struct algo algo_hmac;
 extern const struct algo algo_aes;
+extern const struct algo algo_ccm;
 extern const struct algo algo_cmac;
 extern const struct algo algo_gmac;
 extern const struct algo algo_rsa;

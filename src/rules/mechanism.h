@@ -15,7 +15,8 @@
 enum params_shape { PARAMS_none, PARAMS_iv, PARAMS_ctr, PARAMS_gcm, PARAMS_oaep, PARAMS_pss,
                     PARAMS_ecdh, PARAMS_kbkdf, PARAMS_feedback, PARAMS_hkdf, PARAMS_pbkd2,
                     PARAMS_data, PARAMS_cbc_data, PARAMS_number, PARAMS_tls_master,
-                    PARAMS_tls_extended, PARAMS_tls_keys, PARAMS_tls_kdf };
+                    PARAMS_tls_extended, PARAMS_tls_keys, PARAMS_tls_kdf,
+                    PARAMS_ccm };
 
 enum key_unit { UNIT_BITS, UNIT_BYTES };
 enum mechanism_out { OUT_none, OUT_same, OUT_pad, OUT_tag, OUT_modulus, OUT_curve, OUT_hash,
@@ -27,6 +28,7 @@ enum driver {
     DRIVER_digest,
     DRIVER_hmac,
     DRIVER_aes,
+    DRIVER_ccm,
     DRIVER_cmac,
     DRIVER_gmac,
     DRIVER_rsa,

@@ -461,6 +461,20 @@ gcm_fits(struct rules rules, const struct mechanism_row *row, CK_FLAGS function,
     return !makes || rules_switch_on(rules, SWITCH_caller_iv) || gcm_iv_is_blank(gcm);
 }
 
+/* NIST SP 800-38C, A.1: what the nonce leaves of a block is the length of the message. */
+static bool
+ccm_fits(const struct params_ccm *ccm)
+{
+    if (ccm->nonce.len < 7 || ccm->nonce.len > 13 || ccm->mac_len < 4 || ccm->mac_len > 16 ||
+        ccm->mac_len % 2 != 0) {
+        return false;
+    }
+
+    size_t size_len = AES_BLOCK_LEN - 1 - ccm->nonce.len;
+
+    return size_len >= sizeof ccm->data_len || ccm->data_len >> 8 * size_len == 0;
+}
+
 /* A hash inside an RSA padding is one that the policy also offers by itself: no MD5 in fips. */
 static enum hash
 padding_hash(struct rules rules, CK_MECHANISM_TYPE type)
@@ -654,6 +668,9 @@ params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS funct
     case PARAMS_gcm:
         fits = gcm_fits(rules, row, function, &mechanism->params.gcm);
         break;
+    case PARAMS_ccm:
+        fits = ccm_fits(&mechanism->params.ccm);
+        break;
     case PARAMS_oaep:
         fits = oaep_fits(rules, key, &mechanism->params.oaep);
         break;
@@ -730,6 +747,8 @@ params_tag_len(const struct mechanism *mechanism)
     switch (mechanism->shape) {
     case PARAMS_gcm:
         return mechanism->params.gcm.tag_bits / 8;
+    case PARAMS_ccm:
+        return mechanism->params.ccm.mac_len;
     case PARAMS_number:
         return row != NULL && row->out == OUT_mac ? mechanism->params.number.number : 0;
     default:

@@ -59,6 +59,7 @@ struct mechanism {
         struct params_iv iv;
         struct params_ctr ctr;
         struct params_gcm gcm;
+        struct params_ccm ccm;
         struct params_oaep oaep;
         struct params_pss pss;
         struct params_ecdh ecdh;

@@ -237,6 +237,12 @@ take_mech(struct play *p)
         m.params.gcm.aad = take_view(p, 32);
         m.params.gcm.tag_bits = (take(p) & 1) != 0 ? 128 : take(p);
         break;
+    case PARAMS_ccm:
+        m.params.ccm.data_len = take(p);
+        m.params.ccm.nonce = (take(p) & 1) != 0 ? VIEW_TEXT("twelve bytes") : take_view(p, 13);
+        m.params.ccm.aad = take_view(p, 32);
+        m.params.ccm.mac_len = take(p) & 31;
+        break;
     case PARAMS_oaep:
         m.params.oaep.hash = (uint32_t)hash_row(HASH_SHA256)->mechanism;
         m.params.oaep.mgf = take(p);

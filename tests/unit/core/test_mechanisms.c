@@ -79,6 +79,10 @@ sample_mechanism(const struct bench *b, const struct mechanism_row *row, CK_FLAG
         m.params.gcm.aad = row->out == OUT_mac ? VIEW_EMPTY : VIEW_TEXT("additional data");
         m.params.gcm.tag_bits = 128;
         break;
+    case PARAMS_ccm:
+        m.params.ccm = (struct params_ccm){ DATA_LEN - 5, VIEW_TEXT("twelve bytes"),
+                                            VIEW_TEXT("additional data"), 10 };
+        break;
     case PARAMS_oaep:
         m.params.oaep.hash = CKM_SHA256;
         m.params.oaep.mgf = CKG_MGF1_SHA256;

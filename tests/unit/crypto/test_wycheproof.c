@@ -276,6 +276,32 @@ run_gcm(const json_t *group, struct count *count, enum hash hash)
 }
 
 static void
+run_ccm(const json_t *group, struct count *count, enum hash hash)
+{
+    uint32_t tag_bits = (uint32_t)json_integer_value(json_object_get(group, "tagSize"));
+    size_t i;
+    json_t *test;
+
+    UNUSED(hash);
+    json_array_foreach(json_object_get(group, "tests"), i, test) {
+        struct algo_key *key = secret_key(KIND_AES, bytes_of(test, "key"));
+        struct mechanism m = plain_mechanism(CKM_AES_CCM);
+        char sealed[HEX_SIZE];
+
+        m.params.ccm = (struct params_ccm){ (uint32_t)strlen(text_of(test, "ct")) / 2,
+                                            bytes_of(test, "iv"), bytes_of(test, "aad"),
+                                            tag_bits / 8 };
+        if (params_check(standard, mechanism_row(m.type), CKF_DECRYPT, NULL, &m) != CKR_OK) {
+            count_result(count, test, false);
+        } else {
+            snprintf(sealed, sizeof sealed, "%s%s", text_of(test, "ct"), text_of(test, "tag"));
+            run_cipher(&m, test, key, hex(sealed), count);
+        }
+        algo_key_free(key);
+    }
+}
+
+static void
 run_verify(const json_t *group, struct count *count, const struct mechanism *m,
            struct algo_key *key)
 {
@@ -468,6 +494,13 @@ gcm_agrees(void **state)
 }
 
 static void
+ccm_agrees(void **state)
+{
+    UNUSED(state);
+    run_files("aes_ccm_test", ".json", run_ccm, false);
+}
+
+static void
 cmac_agrees(void **state)
 {
     UNUSED(state);
@@ -557,6 +590,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gcm_agrees),
         cmocka_unit_test(cbc_agrees),
+        cmocka_unit_test(ccm_agrees),
         cmocka_unit_test(cmac_agrees),
         cmocka_unit_test(hmac_agrees),
         cmocka_unit_test(rsa_signatures_agree),

@@ -194,6 +194,55 @@ a_short_message_is_one_trip(void **state)
     assert_int_equal(transport_trips(), 3);
 }
 
+/* CCM is told the length of its message, so it has a table of none of the above. */
+static void
+ccm_goes_there_and_back_whole_and_in_parts(void **state)
+{
+    static const size_t lengths[] = { 0, 1, 16, 1000, TRIP_MAX, LARGE };
+    static const size_t chunks[] = { 999, 65536, LARGE + 16 };
+    CK_CCM_PARAMS ccm = { 0, iv, 7, aad, sizeof aad, 12 };
+    CK_MECHANISM mechanism = { CKM_AES_CCM, &ccm, sizeof ccm };
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+
+    for (size_t i = 0; i < ARRAY_COUNT(lengths); i++) {
+        size_t len = lengths[i];
+        CK_ULONG out_len = 0, back_len = sizeof back;
+
+        ccm.ulDataLen = len;
+        assert_ok(C_EncryptInit(session, &mechanism, keys.aes));
+        assert_ok(C_Encrypt(session, plain, len, NULL, &out_len));
+        assert_int_equal(out_len, len + 12);
+        out_len--;
+        assert_code(C_Encrypt(session, plain, len, out, &out_len), CKR_BUFFER_TOO_SMALL);
+        assert_int_equal(out_len, len + 12);
+        assert_ok(C_Encrypt(session, plain, len, out, &out_len));
+        for (size_t k = 0; k < ARRAY_COUNT(chunks); k++) {
+            assert_ok(C_EncryptInit(session, &mechanism, keys.aes));
+            assert_int_equal(in_parts(C_EncryptUpdate, C_EncryptFinal, plain, len, chunks[k],
+                                      back), out_len);
+            assert_memory_equal(back, out, out_len);
+            assert_ok(C_DecryptInit(session, &mechanism, keys.aes));
+            assert_int_equal(in_parts(C_DecryptUpdate, C_DecryptFinal, out, out_len, chunks[k],
+                                      back), len);
+            assert_memory_equal(back, plain, len);
+        }
+        memcpy(back, out, out_len); /* in place */
+        assert_ok(C_DecryptInit(session, &mechanism, keys.aes));
+        assert_ok(C_Decrypt(session, back, out_len, back, &back_len));
+        assert_int_equal(back_len, len);
+        assert_memory_equal(back, plain, len);
+
+        out[out_len / 2] ^= 1;
+        back_len = sizeof back;
+        assert_ok(C_DecryptInit(session, &mechanism, keys.aes));
+        assert_code(C_Decrypt(session, out, out_len, back, &back_len),
+                    CKR_ENCRYPTED_DATA_INVALID);
+        assert_ok(C_EncryptInit(session, &mechanism, keys.aes));
+        back_len = sizeof back;
+        assert_code(C_Encrypt(session, plain, len + 1, back, &back_len), CKR_DATA_LEN_RANGE);
+    }
+}
+
 /* ---- signatures and digests ---- */
 
 static CK_MAC_GENERAL_PARAMS short_mac = 9;
@@ -857,6 +906,7 @@ main(void)
         CRYPT_TEST(what_is_encrypted_is_decrypted),
         CRYPT_TEST(parts_give_what_the_whole_gives),
         CRYPT_TEST(a_short_message_is_one_trip),
+        CRYPT_TEST(ccm_goes_there_and_back_whole_and_in_parts),
         CRYPT_TEST(what_is_signed_is_verified),
         CRYPT_TEST(digests_are_the_same_whole_and_in_parts),
         CRYPT_TEST(a_known_digest_comes_out),

@@ -146,6 +146,8 @@ output_lengths_follow_from_the_input(void **state)
         { CKM_ECDSA_SHA256, CKF_SIGN, 521, 0, 1000, 132, true },
         { CKM_SHA224, CKF_DIGEST, 0, 0, 1000, 28, true },
         { CKM_SHA512_HMAC, CKF_SIGN, 8, 0, 0, 64, true },
+        { CKM_AES_CCM, CKF_ENCRYPT, 256, 6, 100, 106, true },
+        { CKM_AES_CCM, CKF_DECRYPT, 256, 6, 106, 100, true },
         { CKM_AES_CMAC, CKF_SIGN, 256, 16, 1000, 16, true },
         { CKM_AES_CMAC_GENERAL, CKF_SIGN, 256, 5, 1000, 5, true },
         { CKM_AES_KEY_GEN, CKF_GENERATE, 0, 0, 0, 0, true },
