@@ -116,10 +116,9 @@ too_small(struct request *r, size_t body_start, size_t needed)
     return CKR_BUFFER_TOO_SMALL;
 }
 
-/* A GCM parameter that asks for an IV gets one; room is 12 bytes. */
-static CK_RV
-iv_make(struct request *r, CK_FLAGS function, struct mechanism *mechanism, uint8_t room[12],
-        view *ret_made)
+CK_RV
+request_iv(struct request *r, CK_FLAGS function, struct mechanism *mechanism, uint8_t room[12],
+           view *ret_made)
 {
     *ret_made = VIEW_EMPTY;
     if (!params_wants_iv(r->rules, function, mechanism)) {
@@ -176,7 +175,7 @@ handle_ENCRYPT(struct request *r)
         return CODE_BAD_FRAME;
     }
     if ((rv = job_begin(r, CKF_ENCRYPT, &m.mechanism, m.key, true, &job)) == CKR_OK &&
-        (rv = iv_make(r, CKF_ENCRYPT, &m.mechanism, room, &iv)) == CKR_OK) {
+        (rv = request_iv(r, CKF_ENCRYPT, &m.mechanism, room, &iv)) == CKR_OK) {
         write_bytes(r->reply, iv);
         rv = job_once(r, CKF_ENCRYPT, &m.mechanism, &job, m.data, body_start, m.max);
     }
@@ -404,7 +403,7 @@ handle_START(struct request *r)
         rv = CODE_BAD_FRAME;
         goto out;
     }
-    if ((rv = iv_make(r, m.function, &m.mechanism, room, &iv)) == CKR_OK &&
+    if ((rv = request_iv(r, m.function, &m.mechanism, room, &iv)) == CKR_OK &&
         (rv = running_start(r, &m, &job, &m.mechanism)) == CKR_OK) {
         write_bytes(r->reply, iv);
     }

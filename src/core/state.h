@@ -110,6 +110,9 @@ bool request_may_work(struct request *request, enum work work);
 struct object *request_object(struct request *request, uint32_t handle);
 const struct sealer *object_sealer(const struct hsm *hsm, uint32_t handle);
 bool request_sees(const struct request *request, const struct object *object);
+/* A GCM parameter that asks for an IV gets one, in room, which is *ret_made; else that is empty. */
+MUST_USE CK_RV request_iv(struct request *request, CK_FLAGS function, struct mechanism *mechanism,
+                          uint8_t room[12], view *ret_made);
 /* object_key(); another token object may lose its parsed key for it. */
 MUST_USE CK_RV request_key_of(struct request *request, struct object *object,
                               const struct algo_key **ret_key);

@@ -16,6 +16,7 @@ static const struct algo *const drivers[DRIVER_COUNT] = {
     [DRIVER_ccm] = &algo_ccm,
     [DRIVER_cmac] = &algo_cmac,
     [DRIVER_gmac] = &algo_gmac,
+    [DRIVER_kw] = &algo_kw,
     [DRIVER_rsa] = &algo_rsa,
     [DRIVER_ec] = &algo_ec,
     [DRIVER_secret] = &algo_secret,

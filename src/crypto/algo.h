@@ -73,6 +73,13 @@ struct algo_derivation {
 MUST_USE CK_RV algo_derive(struct rules rules, const struct algo_derivation *derivation,
                            struct writer *out);
 
+/* A private key as PrivateKeyInfo (PKCS #8), appended to out, which wipes. KEY_NOT_WRAPPABLE. */
+MUST_USE CK_RV algo_key_encode(const struct algo_key *key, struct writer *out);
+/* Such bytes as a key of that kind: what stands open to attributes, the rest to secrets; it is
+ * not checked yet. zero_padded: zeros may follow. WRAPPED_KEY_INVALID. */
+MUST_USE CK_RV algo_key_decode(enum object_kind kind, view der, bool zero_padded,
+                               struct writer *attributes, struct writer *secrets);
+
 /*
  * Single-part. function is CKF_ENCRYPT, DECRYPT, SIGN, VERIFY or DIGEST; key is NULL for a
  * digest. in: the data; signature: for VERIFY; out: what comes out is appended (AEAD: the

@@ -57,6 +57,7 @@ extern const struct algo algo_aes;
 extern const struct algo algo_ccm;
 extern const struct algo algo_cmac;
 extern const struct algo algo_gmac;
+extern const struct algo algo_kw;
 extern const struct algo algo_rsa;
 extern const struct algo algo_ec;
 extern const struct algo algo_secret;

@@ -6,6 +6,7 @@
 #include "crypto/der.h"
 #include "crypto/driver.h"
 #include "crypto/library.h"
+#include "crypto/pkcs8.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -201,8 +202,8 @@ const struct key_parser ec_private_parser = { ec_private_parse, ec_made };
 
 /* ---- generation ---- */
 
-static CK_RV
-pair_write(EVP_PKEY *pkey, const struct curve_row *curve, struct writer *public_part,
+CK_RV
+ec_pair_write(EVP_PKEY *pkey, const struct curve_row *curve, struct writer *public_part,
            struct writer *private_part, struct writer *secrets)
 {
     uint8_t point[POINT_MAX];
@@ -253,7 +254,7 @@ ec_generate(const struct mechanism_limit *limit, const struct mechanism_row *row
     if (pkey == NULL) {
         return library_failed("generate an EC key");
     }
-    rv = pair_write(pkey, curve, public_part, private_part, secrets);
+    rv = ec_pair_write(pkey, curve, public_part, private_part, secrets);
     EVP_PKEY_free(pkey);
     return rv;
 }

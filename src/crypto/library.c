@@ -31,6 +31,8 @@ fetch(void)
         [MODE_CBC] = "CBC",
         [MODE_CTR] = "CTR",
         [MODE_GCM] = "GCM",
+        [MODE_KW] = "WRAP",
+        [MODE_KWP] = "WRAP-PAD",
     };
 
     for (enum hash hash = HASH_NONE + 1; hash < HASH_COUNT; hash++) {
@@ -38,9 +40,9 @@ fetch(void)
     }
     for (size_t mode = 0; mode < MODE_COUNT; mode++) {
         for (size_t size = 0; size < KEY_SIZES; size++) {
-            char name[sizeof "AES-256-GCM"];
+            char name[sizeof "AES-256-WRAP-PAD"];
 
-            snprintf(name, sizeof name, "AES-%u-%.3s", (unsigned)(128 + 64 * size), modes[mode]);
+            snprintf(name, sizeof name, "AES-%u-%.8s", (unsigned)(128 + 64 * size), modes[mode]);
             ciphers[mode][size] = EVP_CIPHER_fetch(NULL, name, NULL);
         }
     }

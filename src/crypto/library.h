@@ -11,7 +11,7 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 
-enum cipher_mode { MODE_ECB, MODE_CBC, MODE_CTR, MODE_GCM, MODE_COUNT };
+enum cipher_mode { MODE_ECB, MODE_CBC, MODE_CTR, MODE_GCM, MODE_KW, MODE_KWP, MODE_COUNT };
 
 /*
  * Borrowed for the life of the process; NULL when this build of the library has none. The

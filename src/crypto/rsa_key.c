@@ -6,6 +6,7 @@
  */
 #include "crypto/driver.h"
 #include "crypto/library.h"
+#include "crypto/pkcs8.h"
 #include "crypto/rsa_parts.h"
 
 #include <openssl/core_names.h>
@@ -265,8 +266,8 @@ pair_generate(uint64_t bits, BIGNUM *e, EVP_PKEY **ret_pkey)
     return rv;
 }
 
-static CK_RV
-pair_write(EVP_PKEY *pkey, const BIGNUM *e, struct writer *public_part,
+CK_RV
+rsa_pair_write(EVP_PKEY *pkey, const BIGNUM *e, struct writer *public_part,
            struct writer *private_part, struct writer *secrets)
 {
     BIGNUM *n = NULL;
@@ -306,7 +307,7 @@ rsa_generate(const struct mechanism_limit *limit, const struct mechanism_row *ro
     }
     if ((rv = exponent_choose(template, bits, &e)) == CKR_OK &&
         (rv = pair_generate(bits, e, &pkey)) == CKR_OK) {
-        rv = pair_write(pkey, e, public_part, private_part, secrets);
+        rv = rsa_pair_write(pkey, e, public_part, private_part, secrets);
     }
     EVP_PKEY_free(pkey);
     BN_free(e);

@@ -23,8 +23,6 @@ enum {
 #define HERE_C_SignRecover ROW
 #define HERE_C_VerifyRecoverInit ROW
 #define HERE_C_VerifyRecover ROW
-#define HERE_C_WrapKey ROW
-#define HERE_C_UnwrapKey ROW
 #define HERE_C_EncryptMessageBegin ROW
 #define HERE_C_EncryptMessageNext ROW
 #define HERE_C_DecryptMessageBegin ROW

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 
+#define SEMIBLOCK_LEN 8u /* RFC 3394 */
 #define AES_BLOCK_LEN 16u
 
 #define CKK_NONE KEY_TYPE_NONE
@@ -151,6 +152,21 @@ mechanism_output_len(const struct mechanism_row *row, CK_FLAGS function,
         break;
     case OUT_mac:
         len = tag_len;
+        break;
+    case OUT_kw:
+        len = decrypt ? input_len - size_min(input_len, SEMIBLOCK_LEN)
+                      : sum(input_len, SEMIBLOCK_LEN);
+        break;
+    case OUT_kw_pkcs7:
+        exact = !decrypt;
+        len = decrypt ? input_len - size_min(input_len, SEMIBLOCK_LEN)
+                      : sum(input_len - input_len % SEMIBLOCK_LEN, 2 * SEMIBLOCK_LEN);
+        break;
+    case OUT_kwp:
+        exact = !decrypt;
+        len = decrypt ? input_len - size_min(input_len, SEMIBLOCK_LEN)
+                      : sum(sum(input_len, SEMIBLOCK_LEN - 1) / SEMIBLOCK_LEN * SEMIBLOCK_LEN,
+                            SEMIBLOCK_LEN);
         break;
     }
     *ret_exact = exact;

@@ -16,11 +16,11 @@ enum params_shape { PARAMS_none, PARAMS_iv, PARAMS_ctr, PARAMS_gcm, PARAMS_oaep,
                     PARAMS_ecdh, PARAMS_kbkdf, PARAMS_feedback, PARAMS_hkdf, PARAMS_pbkd2,
                     PARAMS_data, PARAMS_cbc_data, PARAMS_number, PARAMS_tls_master,
                     PARAMS_tls_extended, PARAMS_tls_keys, PARAMS_tls_kdf,
-                    PARAMS_ccm };
+                    PARAMS_ccm, PARAMS_wrap_iv };
 
 enum key_unit { UNIT_BITS, UNIT_BYTES };
 enum mechanism_out { OUT_none, OUT_same, OUT_pad, OUT_tag, OUT_modulus, OUT_curve, OUT_hash,
-                     OUT_mac };
+                     OUT_mac, OUT_kw, OUT_kw_pkcs7, OUT_kwp };
 /* What running costs: on a loop, on a thread of its own, on one of low priority. */
 enum work { WORK_inline, WORK_cpu, WORK_slow, WORK_rsa, WORK_ec };
 
@@ -31,6 +31,7 @@ enum driver {
     DRIVER_ccm,
     DRIVER_cmac,
     DRIVER_gmac,
+    DRIVER_kw,
     DRIVER_rsa,
     DRIVER_ec,
     DRIVER_secret,

@@ -645,6 +645,22 @@ pss_fits(struct rules rules, const struct mechanism_row *row, const struct key_i
     return encoded_len >= fixed_len && pss->salt_len <= encoded_len - fixed_len;
 }
 
+/* The initial value of RFC 3394 or the constant half of RFC 5649's. */
+static bool
+wrap_iv_fits(struct rules rules, const struct mechanism_row *row, view iv)
+{
+    const view usual = VIEW_TEXT("\xa6\xa6\xa6\xa6\xa6\xa6\xa6\xa6");
+    const bool padded = row->out == OUT_kwp;
+
+    if (iv.len == 0) {
+        return true;
+    }
+    if (!rules_switch_on(rules, SWITCH_wrap_iv)) {
+        return !padded && view_equal(iv, usual);
+    }
+    return iv.len == (padded ? 4u : 8u);
+}
+
 CK_RV
 params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS function,
              const struct key_info *key, const struct mechanism *mechanism)
@@ -661,6 +677,9 @@ params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS funct
         break;
     case PARAMS_iv:
         fits = mechanism->params.iv.bytes.len == AES_BLOCK_LEN;
+        break;
+    case PARAMS_wrap_iv:
+        fits = wrap_iv_fits(rules, row, mechanism->params.wrap_iv.bytes);
         break;
     case PARAMS_ctr:
         fits = mechanism->params.ctr.bits >= 1 && mechanism->params.ctr.bits <= 128;

@@ -74,6 +74,7 @@ struct mechanism {
         struct params_tls_extended tls_extended;
         struct params_tls_keys tls_keys;
         struct params_tls_kdf tls_kdf;
+        struct params_wrap_iv wrap_iv;
     } params;
 };
 

@@ -227,6 +227,9 @@ take_mech(struct play *p)
     case PARAMS_iv:
         m.params.iv.bytes = take(p) == 0 ? take_view(p, 16) : VIEW_TEXT("an iv of 16 byte");
         break;
+    case PARAMS_wrap_iv:
+        m.params.wrap_iv.bytes = take(p) == 0 ? take_view(p, 8) : VIEW_EMPTY;
+        break;
     case PARAMS_ctr:
         m.params.ctr.bits = take(p);
         m.params.ctr.block = VIEW_TEXT("an iv of 16 byte");
@@ -408,7 +411,8 @@ reply_check(struct play *p, enum operation operation, view body)
     }
     HOLDS(reads);
     if (operation == OPERATION_OBJECT_CREATE || operation == OPERATION_OBJECT_COPY ||
-        operation == OPERATION_GENERATE_KEY || operation == OPERATION_GENERATE_PAIR) {
+        operation == OPERATION_GENERATE_KEY || operation == OPERATION_GENERATE_PAIR ||
+        operation == OPERATION_UNWRAP) {
         note_infos(p, (struct info_array){ view_slice(body, 4, body.len) });
     } else if (operation == OPERATION_DERIVE) {
         struct derive_reply m;

@@ -225,7 +225,12 @@ object_make(void)
     uint8_t b = liar_u8();
     CK_RV rv;
 
-    switch (b >= 0xf0 ? 4 : b % 4) {
+    switch (b >= 0xf0 ? 4 : b >= 0xe0 ? 5 : b % 4) {
+    case 5:
+        some_mechanism(CKF_UNWRAP, &mechanism);
+        rv = C_UnwrapKey(a_session(), &mechanism, an_object(), play.iv, b & 15, template, count,
+                         &made[0]);
+        break;
     case 4:
         some_mechanism(CKF_DERIVE, &mechanism);
         rv = C_DeriveKey(a_session(), &mechanism, an_object(), template, count, &made[0]);

@@ -36,6 +36,8 @@
     ROW(GENERATE_KEY, generate_key)     \
     ROW(GENERATE_PAIR, generate_pair)   \
     ROW(DERIVE, derive)                 \
+    ROW(WRAP, wrap)                     \
+    ROW(UNWRAP, unwrap)                 \
     ROW(ENCRYPT, encrypt)               \
     ROW(DECRYPT, decrypt)               \
     ROW(SIGN, sign)                     \
@@ -328,6 +330,22 @@ derive_lie(const struct derive_request *q, struct derive_reply *m, struct writer
     }
     m->data = some_bytes(0);
     m->made = some_infos(room, handles, count);
+}
+
+static void
+wrap_lie(const struct wrap_request *q, struct wrap_reply *m, struct writer *room)
+{
+    UNUSED(room);
+    m->data = some_bytes(q->max);
+    m->iv = liar_u8() < 0x20 ? view_slice(some_bytes(12), 0, 12) : VIEW_EMPTY;
+}
+
+static void
+unwrap_lie(const struct unwrap_request *q, struct unwrap_reply *m, struct writer *room)
+{
+    const uint32_t handle = q->handle != 0 ? q->handle : 0x40000;
+
+    m->made = some_infos(room, &handle, 1);
 }
 
 static void

@@ -77,6 +77,8 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(GENERATE_KEY, generate_key)       \
     ROW(GENERATE_PAIR, generate_pair)     \
     ROW(DERIVE, derive)                   \
+    ROW(WRAP, wrap)                       \
+    ROW(UNWRAP, unwrap)                   \
     ROW(ENCRYPT, encrypt)                 \
     ROW(DECRYPT, decrypt)                 \
     ROW(SIGN, sign)                       \

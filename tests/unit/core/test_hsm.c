@@ -43,6 +43,8 @@ static const struct right {
     { OPERATION_OBJECT_SIZE,    { true,  true,  true  }, { true,  true,  true  }, true,  false },
     { OPERATION_GENERATE_KEY,   { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_GENERATE_PAIR,  { false, true,  false }, { true,  true,  true  }, true,  false },
+    { OPERATION_WRAP,           { false, true,  false }, { true,  true,  true  }, true,  false },
+    { OPERATION_UNWRAP,         { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_DERIVE,         { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_ENCRYPT,        { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_DECRYPT,        { false, true,  false }, { true,  true,  true  }, true,  false },

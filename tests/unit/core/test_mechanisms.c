@@ -70,6 +70,8 @@ sample_mechanism(const struct bench *b, const struct mechanism_row *row, CK_FLAG
     case PARAMS_iv:
         m.params.iv.bytes = VIEW_TEXT("an iv of 16 byte");
         break;
+    case PARAMS_wrap_iv:
+        break;
     case PARAMS_ctr:
         m.params.ctr.bits = 64;
         m.params.ctr.block = VIEW_TEXT("an iv of 16 byte");

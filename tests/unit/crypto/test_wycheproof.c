@@ -212,6 +212,7 @@ static void
 run_cipher(const struct mechanism *m, const json_t *test, struct algo_key *key, view sealed,
            struct count *count)
 {
+    const bool multi = mechanism_row(m->type)->multi;
     view data = bytes_of(test, "msg");
     struct writer out;
     CK_RV rv;
@@ -221,11 +222,15 @@ run_cipher(const struct mechanism *m, const json_t *test, struct algo_key *key, 
     assert_true(rv == CKR_OK || rv == CKR_ENCRYPTED_DATA_INVALID ||
                 rv == CKR_ENCRYPTED_DATA_LEN_RANGE);
     count_result(count, test, rv == CKR_OK && view_equal(writer_view(&out), data));
-    assert_int_equal(run_parts(m, CKF_DECRYPT, key, sealed, 13, VIEW_EMPTY, &out), rv);
+    if (multi) {
+        assert_int_equal(run_parts(m, CKF_DECRYPT, key, sealed, 13, VIEW_EMPTY, &out), rv);
+    }
     writer_reset(&out);
     if (verdict_of(test) == VALID) {
         assert_int_equal(run_once(m, CKF_ENCRYPT, key, data, VIEW_EMPTY, &out), CKR_OK);
         assert_view(writer_view(&out), sealed);
+    }
+    if (verdict_of(test) == VALID && multi) {
         writer_reset(&out);
         assert_int_equal(run_parts(m, CKF_ENCRYPT, key, data, 13, VIEW_EMPTY, &out), CKR_OK);
         assert_view(writer_view(&out), sealed);
@@ -273,6 +278,35 @@ run_gcm(const json_t *group, struct count *count, enum hash hash)
         }
         algo_key_free(key);
     }
+}
+
+/* Shorter than two blocks no key is. */
+static void
+run_wrap(const json_t *group, struct count *count, enum hash hash, CK_MECHANISM_TYPE type)
+{
+    const struct mechanism m = plain_mechanism(type);
+    size_t i;
+    json_t *test;
+
+    UNUSED(hash);
+    json_array_foreach(json_object_get(group, "tests"), i, test) {
+        struct algo_key *key = secret_key(KIND_AES, bytes_of(test, "key"));
+
+        run_cipher(&m, test, key, bytes_of(test, "ct"), count);
+        algo_key_free(key);
+    }
+}
+
+static void
+run_kw(const json_t *group, struct count *count, enum hash hash)
+{
+    run_wrap(group, count, hash, CKM_AES_KEY_WRAP);
+}
+
+static void
+run_kwp(const json_t *group, struct count *count, enum hash hash)
+{
+    run_wrap(group, count, hash, CKM_AES_KEY_WRAP_KWP);
 }
 
 static void
@@ -508,6 +542,14 @@ cmac_agrees(void **state)
 }
 
 static void
+key_wrap_agrees(void **state)
+{
+    UNUSED(state);
+    run_files("aes_wrap_test", ".json", run_kw, false);
+    run_files("aes_kwp_test", ".json", run_kwp, false);
+}
+
+static void
 cbc_agrees(void **state)
 {
     UNUSED(state);
@@ -589,6 +631,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gcm_agrees),
+        cmocka_unit_test(key_wrap_agrees),
         cmocka_unit_test(cbc_agrees),
         cmocka_unit_test(ccm_agrees),
         cmocka_unit_test(cmac_agrees),

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The library encodes and decodes; what it read is written as attributes and parsed like any
+ * imported key, which checks it.
+ */
+#include "crypto/pkcs8.h"
+
+#include "crypto/library.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/objects.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+CK_RV
+algo_key_encode(const struct algo_key *key, struct writer *out)
+{
+    PKCS8_PRIV_KEY_INFO *info;
+    unsigned char *der = NULL;
+    int len;
+    CK_RV rv = CKR_OK;
+
+    if (key->pkey == NULL) {
+        return CKR_KEY_NOT_WRAPPABLE;
+    }
+    info = EVP_PKEY2PKCS8(key->pkey);
+    len = info == NULL ? -1 : i2d_PKCS8_PRIV_KEY_INFO(info, &der);
+    if (len > 0) {
+        write_raw(out, view_of(der, (size_t)len));
+        rv = writer_ok(out) ? CKR_OK : CKR_DEVICE_MEMORY;
+        OPENSSL_clear_free(der, (size_t)len);
+    } else {
+        rv = library_failed("encode a private key");
+    }
+    PKCS8_PRIV_KEY_INFO_free(info);
+    library_forget();
+    return rv;
+}
+
+static CK_RV
+rsa_read(EVP_PKEY *pkey, struct writer *attributes, struct writer *secrets)
+{
+    struct writer public_part;
+    BIGNUM *e = NULL;
+    CK_RV rv = CKR_WRAPPED_KEY_INVALID;
+
+    writer_init(&public_part, ATTRIBUTES_BYTES_MAX);
+    if (EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1) {
+        rv = rsa_pair_write(pkey, e, &public_part, attributes, secrets);
+    }
+    BN_free(e);
+    writer_clear(&public_part);
+    return rv;
+}
+
+/* By the object identifier: only curves with a name are ours. */
+static const struct curve_row *
+curve_of(EVP_PKEY *pkey)
+{
+    char name[80];
+    uint8_t oid[32], *at = oid;
+    size_t name_len = 0;
+    const ASN1_OBJECT *object;
+    int len;
+
+    if (EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME, name, sizeof name,
+                                       &name_len) != 1 ||
+        (object = OBJ_nid2obj(OBJ_txt2nid(name))) == NULL ||
+        (len = i2d_ASN1_OBJECT(object, NULL)) <= 0 || (size_t)len > sizeof oid) {
+        return NULL;
+    }
+    return i2d_ASN1_OBJECT(object, &at) == len ? curve_by_oid(oid, (size_t)len) : NULL;
+}
+
+static CK_RV
+ec_read(EVP_PKEY *pkey, struct writer *attributes, struct writer *secrets)
+{
+    const struct curve_row *curve = curve_of(pkey);
+    struct writer public_part;
+    CK_RV rv;
+
+    if (curve == NULL) {
+        return CKR_WRAPPED_KEY_INVALID;
+    }
+    writer_init(&public_part, ATTRIBUTES_BYTES_MAX);
+    rv = ec_pair_write(pkey, curve, &public_part, attributes, secrets);
+    writer_clear(&public_part);
+    return rv;
+}
+
+static const struct {
+    enum object_kind kind;
+    int library_id;
+    CK_RV (*read)(EVP_PKEY *pkey, struct writer *attributes, struct writer *secrets);
+} readers[] = {
+    { KIND_RSA_PRIVATE, EVP_PKEY_RSA, rsa_read },
+    { KIND_EC_PRIVATE, EVP_PKEY_EC, ec_read },
+};
+
+CK_RV
+algo_key_decode(enum object_kind kind, view der, bool zero_padded, struct writer *attributes,
+                struct writer *secrets)
+{
+    const unsigned char *at = der.data;
+    PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, (long)der.len);
+    EVP_PKEY *pkey = info == NULL ? NULL : EVP_PKCS82PKEY(info);
+    CK_RV rv = CKR_WRAPPED_KEY_INVALID;
+
+    if (pkey != NULL) {
+        size_t used = (size_t)(at - der.data);
+
+        while (zero_padded && used < der.len && der.data[used] == 0) {
+            used++;
+        }
+        for (size_t i = 0; i < ARRAY_COUNT(readers) && used == der.len; i++) {
+            if (readers[i].kind == kind && EVP_PKEY_get_base_id(pkey) == readers[i].library_id) {
+                rv = readers[i].read(pkey, attributes, secrets);
+            }
+        }
+    }
+    EVP_PKEY_free(pkey);
+    PKCS8_PRIV_KEY_INFO_free(info);
+    library_forget();
+    return rv;
+}
