@@ -15,6 +15,7 @@ static const struct algo *const drivers[DRIVER_COUNT] = {
     [DRIVER_aes] = &algo_aes,
     [DRIVER_ccm] = &algo_ccm,
     [DRIVER_cmac] = &algo_cmac,
+    [DRIVER_gcm_sealed] = &algo_gcm_sealed,
     [DRIVER_gmac] = &algo_gmac,
     [DRIVER_kw] = &algo_kw,
     [DRIVER_rsa] = &algo_rsa,

@@ -56,6 +56,7 @@ extern const struct algo algo_hmac;
 extern const struct algo algo_aes;
 extern const struct algo algo_ccm;
 extern const struct algo algo_cmac;
+extern const struct algo algo_gcm_sealed;
 extern const struct algo algo_gmac;
 extern const struct algo algo_kw;
 extern const struct algo algo_rsa;

@@ -11,6 +11,7 @@
 
 #define SEMIBLOCK_LEN 8u /* RFC 3394 */
 #define AES_BLOCK_LEN 16u
+#define GCM_IV_LEN 12u /* of one made by the HSM */
 
 #define CKK_NONE KEY_TYPE_NONE
 #define CKK_SECRET KEY_TYPE_SECRET
@@ -149,6 +150,10 @@ mechanism_output_len(const struct mechanism_row *row, CK_FLAGS function,
         break;
     case OUT_hash:
         len = hash_row(row->hash)->length;
+        break;
+    case OUT_sealed:
+        len = decrypt ? input_len - size_min(input_len, GCM_IV_LEN + tag_len)
+                      : sum(input_len, GCM_IV_LEN + tag_len);
         break;
     case OUT_mac:
         len = tag_len;

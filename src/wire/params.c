@@ -454,6 +454,9 @@ gcm_fits(struct rules rules, const struct mechanism_row *row, CK_FLAGS function,
 {
     bool makes = (function & (CKF_ENCRYPT | CKF_WRAP)) != 0;
 
+    if (row->out == OUT_sealed) {
+        return gcm->iv.len == 0 && gcm_tag_fits(rules, gcm->tag_bits);
+    }
     if (gcm->iv.len == 0 || (row->out == OUT_mac && gcm->aad.len > 0) ||
         !gcm_tag_fits(rules, gcm->tag_bits)) {
         return false;
@@ -778,6 +781,13 @@ params_tag_len(const struct mechanism *mechanism)
 bool
 params_wants_iv(struct rules rules, CK_FLAGS function, const struct mechanism *mechanism)
 {
-    return (function & (CKF_ENCRYPT | CKF_WRAP)) != 0 && mechanism->shape == PARAMS_gcm &&
-           rules_switch_on(rules, SWITCH_generated_iv) && gcm_iv_is_blank(&mechanism->params.gcm);
+    const struct mechanism_row *row = mechanism_row(mechanism->type);
+
+    if ((function & (CKF_ENCRYPT | CKF_WRAP)) == 0 || mechanism->shape != PARAMS_gcm) {
+        return false;
+    }
+    if (row != NULL && row->out == OUT_sealed) {
+        return mechanism->params.gcm.iv.len == 0;
+    }
+    return rules_switch_on(rules, SWITCH_generated_iv) && gcm_iv_is_blank(&mechanism->params.gcm);
 }

@@ -100,7 +100,7 @@ uint32_t params_other_key(const struct mechanism *mechanism);
 
 /* Bytes of the tag of an AEAD or of the MAC of a row with OUT_mac, 0 for everything else. */
 size_t params_tag_len(const struct mechanism *mechanism);
-/* Does this GCM parameter ask for an IV made by the HSM (switch generated_iv)? */
+/* Does this GCM parameter ask for an IV made by the HSM (switch generated_iv, or OUT_sealed)? */
 bool params_wants_iv(struct rules rules, CK_FLAGS function, const struct mechanism *mechanism);
 
 void mechanism_write(struct writer *w, const struct mechanism *mechanism);

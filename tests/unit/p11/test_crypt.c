@@ -243,6 +243,77 @@ ccm_goes_there_and_back_whole_and_in_parts(void **state)
     }
 }
 
+/* The vendor's GCM: an IV of the HSM's own before the ciphertext, another one each time. */
+static void
+sealed_gcm_brings_its_iv_along(void **state)
+{
+    static const size_t lengths[] = { 0, 1, 100, TRIP_MAX - 28 };
+    CK_GCM_PARAMS params = { NULL, 0, 0, aad, sizeof aad, 128 };
+    CK_MECHANISM mechanism = { CKM_CLOUDHSM_AES_GCM, &params, sizeof params };
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+
+    for (size_t i = 0; i < ARRAY_COUNT(lengths); i++) {
+        size_t len = lengths[i];
+        CK_ULONG need = 0, out_len = sizeof out, back_len = sizeof back;
+        CK_GCM_PARAMS plain_params = { out, 12, 96, aad, sizeof aad, 128 };
+        CK_MECHANISM plain_gcm = { CKM_AES_GCM, &plain_params, sizeof plain_params };
+
+        assert_ok(C_EncryptInit(session, &mechanism, keys.aes));
+        assert_ok(C_Encrypt(session, plain, len, NULL, &need));
+        assert_int_equal(need, len + 28);
+        need--;
+        assert_code(C_Encrypt(session, plain, len, out, &need), CKR_BUFFER_TOO_SMALL);
+        assert_int_equal(need, len + 28);
+        assert_ok(C_Encrypt(session, plain, len, out, &out_len));
+        assert_int_equal(out_len, len + 28);
+
+        assert_ok(C_DecryptInit(session, &mechanism, keys.aes));
+        assert_ok(C_Decrypt(session, out, out_len, back, &back_len));
+        assert_int_equal(back_len, len);
+        assert_memory_equal(back, plain, len);
+        back_len = sizeof back;
+        assert_ok(C_DecryptInit(session, &plain_gcm, keys.aes));
+        assert_ok(C_Decrypt(session, out + 12, out_len - 12, back, &back_len));
+        assert_int_equal(back_len, len);
+        assert_memory_equal(back, plain, len);
+
+        assert_ok(C_EncryptInit(session, &mechanism, keys.aes));
+        back_len = sizeof back;
+        assert_ok(C_Encrypt(session, plain, len, back, &back_len));
+        assert_memory_not_equal(back, out, 12);
+
+        for (size_t at = 0; at < out_len; at += out_len / 5) {
+            out[at] ^= 1;
+            back_len = sizeof back;
+            assert_ok(C_DecryptInit(session, &mechanism, keys.aes));
+            assert_code(C_Decrypt(session, out, out_len, back, &back_len),
+                        CKR_ENCRYPTED_DATA_INVALID);
+            out[at] ^= 1;
+        }
+    }
+}
+
+static void
+sealed_gcm_takes_no_iv_no_parts_and_nothing_too_long(void **state)
+{
+    CK_GCM_PARAMS params = { iv, 12, 96, NULL, 0, 128 };
+    CK_MECHANISM mechanism = { CKM_CLOUDHSM_AES_GCM, &params, sizeof params };
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+    CK_ULONG len = sizeof out;
+
+    assert_code(C_EncryptInit(session, &mechanism, keys.aes), CKR_MECHANISM_PARAM_INVALID);
+    assert_code(C_DecryptInit(session, &mechanism, keys.aes), CKR_MECHANISM_PARAM_INVALID);
+    params.pIv = NULL;
+    params.ulIvLen = 0;
+    assert_ok(C_EncryptInit(session, &mechanism, keys.aes));
+    assert_code(C_EncryptUpdate(session, plain, 5, out, &len), CKR_OPERATION_NOT_INITIALIZED);
+    assert_ok(C_EncryptInit(session, &mechanism, keys.aes));
+    assert_code(C_Encrypt(session, plain, TRIP_MAX - 27, out, &len), CKR_DATA_LEN_RANGE);
+    len = sizeof back;
+    assert_ok(C_DecryptInit(session, &mechanism, keys.aes));
+    assert_code(C_Decrypt(session, plain, 27, back, &len), CKR_ENCRYPTED_DATA_LEN_RANGE);
+}
+
 /* ---- signatures and digests ---- */
 
 static CK_MAC_GENERAL_PARAMS short_mac = 9;
@@ -907,6 +978,8 @@ main(void)
         CRYPT_TEST(parts_give_what_the_whole_gives),
         CRYPT_TEST(a_short_message_is_one_trip),
         CRYPT_TEST(ccm_goes_there_and_back_whole_and_in_parts),
+        CRYPT_TEST(sealed_gcm_brings_its_iv_along),
+        CRYPT_TEST(sealed_gcm_takes_no_iv_no_parts_and_nothing_too_long),
         CRYPT_TEST(what_is_signed_is_verified),
         CRYPT_TEST(digests_are_the_same_whole_and_in_parts),
         CRYPT_TEST(a_known_digest_comes_out),
