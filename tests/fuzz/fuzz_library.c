@@ -17,7 +17,9 @@
 
 #define SLOT 1
 #define STEPS_MAX 32u
-#define TRIPS_MAX 28u /* of one call: 512 KiB in two passes, and what is around them */
+/* Of one call: 512 KiB in two passes and what is around them; and an operation that is lost again
+ * and again is begun anew every 50 ms for 4.4 s. */
+#define TRIPS_MAX (28u + 88u * 20u)
 #define SESSIONS 3u
 #define OBJECTS 8u
 #define ROOMS 24u
