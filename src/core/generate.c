@@ -60,6 +60,17 @@ attributes_add(struct writer *out, view list)
     }
 }
 
+/* A generic secret may be called by the name of its use; every other mechanism makes what it
+ * makes. Kinds of several types leave that to us. */
+static bool
+type_agrees(const struct mechanism_row *row, view template)
+{
+    uint64_t type;
+
+    return !attributes_ulong(template, CKA_KEY_TYPE, &type) || type == row->key_type ||
+           type == row->key_also || row->key_type == CKK_GENERIC_SECRET;
+}
+
 /* Checks the template, completes it, and says whether such an object may be. */
 static CK_RV
 part_begin(struct request *r, struct make *make, const struct mechanism_row *row, view template)
@@ -70,6 +81,9 @@ part_begin(struct request *r, struct make *make, const struct mechanism_row *row
 
     if (rv != CKR_OK) {
         return rv;
+    }
+    if (!type_agrees(row, template)) {
+        return CKR_TEMPLATE_INCONSISTENT;
     }
     make->mechanism = row->type;
     template_complete(r->rules, make->kind, ORIGIN_GENERATE, template, &make->attributes);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * HMAC (RFC 2104). A context prepared with the key holds the hashed pads; each use starts from
- * them, so the key is hashed once in its life here.
+ * HMAC (RFC 2104), whole or cut to the length that the parameter names. A context prepared
+ * with the key holds the hashed pads; each use starts from them, so the key is hashed once in
+ * its life here.
  */
 #include "crypto/digest.h"
 #include "crypto/library.h"
@@ -27,8 +28,14 @@ hmac_prepare(struct ready *ready, const struct algo_key *key, enum hash hash)
 static CK_RV
 hmac_start(struct algo_op *op)
 {
-    const struct ready_setup setup = { .hash = op->call.row->hash };
+    const struct mechanism_row *row = op->call.row;
+    const struct ready_setup setup = { .hash = row->hash };
 
+    op->tag_len = row->out == OUT_mac ? params_tag_len(op->call.mechanism)
+                                      : mechanism_mac_len(row);
+    if (op->tag_len == 0 || op->tag_len > mechanism_mac_len(row)) {
+        return CKR_MECHANISM_PARAM_INVALID;
+    }
     op->ready = ready_take(op->call.key, &setup);
     if (op->ready != NULL) {
         return EVP_MAC_init(op->ready->mac, NULL, 0, NULL) == 1
@@ -39,9 +46,8 @@ hmac_start(struct algo_op *op)
     if (op->ready == NULL) {
         return CKR_DEVICE_MEMORY;
     }
-    return hmac_prepare(op->ready, op->call.key, op->call.row->hash)
-               ? CKR_OK
-               : library_failed("start an HMAC");
+    return hmac_prepare(op->ready, op->call.key, row->hash) ? CKR_OK
+                                                            : library_failed("start an HMAC");
 }
 
 static CK_RV
@@ -61,15 +67,15 @@ hmac_final(struct algo_op *op, view signature, struct writer *out)
     size_t len = 0;
     CK_RV rv = CKR_OK;
 
-    if (verify && signature.len != hash_row(op->call.row->hash)->length) {
+    if (verify && signature.len != op->tag_len) {
         return CKR_SIGNATURE_LEN_RANGE;
     }
-    if (EVP_MAC_final(op->ready->mac, mac, &len, sizeof mac) != 1) {
+    if (EVP_MAC_final(op->ready->mac, mac, &len, sizeof mac) != 1 || len < op->tag_len) {
         return library_failed("end an HMAC");
     }
     if (!verify) {
-        write_raw(out, view_of(mac, len));
-    } else if (!view_equal_secret(view_of(mac, len), signature)) {
+        write_raw(out, view_of(mac, op->tag_len));
+    } else if (!view_equal_secret(view_of(mac, op->tag_len), signature)) {
         rv = CKR_SIGNATURE_INVALID;
     }
     wipe(mac, sizeof mac);

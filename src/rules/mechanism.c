@@ -121,6 +121,12 @@ sum(size_t a, size_t b)
 }
 
 size_t
+mechanism_mac_len(const struct mechanism_row *row)
+{
+    return row->hash != HASH_NONE ? hash_row(row->hash)->length : AES_BLOCK_LEN;
+}
+
+size_t
 mechanism_output_len(const struct mechanism_row *row, CK_FLAGS function,
                      const struct key_info *key, size_t tag_len, size_t input_len, bool *ret_exact)
 {
@@ -149,7 +155,7 @@ mechanism_output_len(const struct mechanism_row *row, CK_FLAGS function,
         len = 2 * key_len(key);
         break;
     case OUT_hash:
-        len = hash_row(row->hash)->length;
+        len = mechanism_mac_len(row);
         break;
     case OUT_sealed:
         len = decrypt ? input_len - size_min(input_len, GCM_IV_LEN + tag_len)

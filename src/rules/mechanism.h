@@ -83,6 +83,9 @@ struct key_info;
 enum work mechanism_work(const struct mechanism_row *row, CK_FLAGS function,
                          const struct key_info *key);
 
+/* Bytes of a MAC that is not cut short: of the hash inside, or else of a cipher's block. */
+size_t mechanism_mac_len(const struct mechanism_row *row);
+
 /*
  * How long the output of a whole operation is, given the length of its input. *ret_exact
  * says whether that is the length itself or an upper bound. tag_len is for AEADs and for MACs

@@ -187,7 +187,7 @@ static bool
 number_fits(const struct mechanism_row *row, const struct key_info *key, uint32_t number)
 {
     if (row->out == OUT_mac) {
-        return number > 0 && number <= AES_BLOCK_LEN;
+        return number > 0 && number <= mechanism_mac_len(row);
     }
     if (row->type == CKM_EXTRACT_KEY_FROM_KEY) {
         return key == NULL || number < key->bits;
@@ -357,7 +357,7 @@ params_tag_len(const struct mechanism *mechanism)
     case PARAMS_number:
         return row != NULL && row->out == OUT_mac ? mechanism->params.number.number : 0;
     default:
-        return row != NULL && row->out == OUT_mac ? AES_BLOCK_LEN : 0;
+        return row != NULL && row->out == OUT_mac ? mechanism_mac_len(row) : 0;
     }
 }
 

@@ -101,6 +101,30 @@ the_template_has_to_fit_the_generator(void **state)
                        LIST(ULONG(VALUE_LEN, 32), ULONG(KEY_TYPE, CKK_SHA256_HMAC))));
 }
 
+/* PKCS #11 v3.0: a key that is for one HMAC alone. */
+static void
+a_key_for_a_mac_has_its_type(void **state)
+{
+    struct app *app = &((struct fixture *)*state)->cu1;
+    struct key_info info = { 0 };
+    uint32_t key;
+    view mac;
+
+    assert_ok(app_generate(app, CKM_SHA256_KEY_GEN, LIST(ULONG(VALUE_LEN, 20), SIGN_USES), &info));
+    key = info.handle;
+    assert_int_equal(info.key_type, CKK_SHA256_HMAC);
+    assert_int_equal(info.bits, 160);
+    assert_ok(app_sign(app, mechanism_plain(CKM_SHA256_HMAC), key, VIEW_TEXT("data"), &mac));
+    assert_code(app_sign(app, mechanism_plain(CKM_SHA384_HMAC), key, VIEW_TEXT("data"), &mac),
+                CKR_KEY_TYPE_INCONSISTENT);
+    assert_code(key_code(app, CKM_SHA256_KEY_GEN,
+                         LIST(ULONG(VALUE_LEN, 32), ULONG(KEY_TYPE, CKK_SHA384_HMAC))),
+                CKR_TEMPLATE_INCONSISTENT);
+    assert_code(key_code(app, CKM_SHA256_KEY_GEN, VIEW_EMPTY), CKR_TEMPLATE_INCOMPLETE);
+    assert_code(key_code(app, CKM_SHA256_KEY_GEN, LIST(ULONG(VALUE_LEN, 801))),
+                CKR_KEY_SIZE_RANGE);
+}
+
 static void
 a_generator_wants_no_parameter_and_its_own_operation(void **state)
 {
@@ -309,6 +333,7 @@ main(void)
         FIPS(generic_secrets_have_the_sizes_of_their_policy),
         STANDARD(a_generated_key_has_its_length_and_a_value_of_its_own),
         AZURE(the_template_has_to_fit_the_generator),
+        STANDARD(a_key_for_a_mac_has_its_type),
         AZURE(a_generator_wants_no_parameter_and_its_own_operation),
         STANDARD(rsa_keys_have_the_sizes_of_their_policy),
         AZURE(rsa_keys_have_the_sizes_of_their_policy),

@@ -168,6 +168,105 @@ later_hashes_make_macs(void **state)
     algo_key_free(key);
 }
 
+/* RFC 2202, 2. */
+static void
+md5_makes_macs(void **state)
+{
+    const struct mechanism m = plain_mechanism(CKM_MD5_HMAC);
+    struct algo_key *key = secret_key(KIND_GENERIC, VIEW_TEXT("Jefe"));
+
+    UNUSED(state);
+    assert_runs(&m, CKF_SIGN, key, VIEW_TEXT("what do ya want for nothing?"),
+                hex("750c783e6ab0b503eaa86e310a5db738"));
+    algo_key_free(key);
+    key = secret_key(KIND_GENERIC, hex("0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"));
+    assert_runs(&m, CKF_SIGN, key, VIEW_TEXT("Hi There"), hex("9294727a3638bb1c13f48ef8158bfc9d"));
+    algo_key_free(key);
+}
+
+static struct mechanism
+cut_to(CK_MECHANISM_TYPE type, uint32_t len)
+{
+    struct mechanism m = plain_mechanism(type);
+
+    m.params.number.number = len;
+    return m;
+}
+
+/* The fifth case of RFC 4231 and of RFC 2202 (there with 96 bits). */
+static void
+short_macs_agree_with_the_rfcs(void **state)
+{
+    static const struct {
+        CK_MECHANISM_TYPE type;
+        const char *out;
+    } cases[] = {
+        { CKM_SHA_1_HMAC_GENERAL, "4c1a03424b55e07fe7f27be1" },
+        { CKM_SHA224_HMAC_GENERAL, "0e2aea68a90c8d37c988bcdb9fca6fa8" },
+        { CKM_SHA256_HMAC_GENERAL, "a3b6167473100ee06e0c796c2955552b" },
+        { CKM_SHA384_HMAC_GENERAL, "3abf34c3503b2a23a46efc619baef897" },
+        { CKM_SHA512_HMAC_GENERAL, "415fad6271580a531d4179bc891d87a6" },
+    };
+    struct algo_key *key =
+        secret_key(KIND_GENERIC, hex("0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c"));
+
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        view mac = hex(cases[i].out);
+        const struct mechanism m = cut_to(cases[i].type, (uint32_t)mac.len);
+
+        assert_runs(&m, CKF_SIGN, key, VIEW_TEXT("Test With Truncation"), mac);
+    }
+    algo_key_free(key);
+}
+
+/* Each HMAC that may be cut, to each length: the start of the whole one, and nothing else. */
+static void
+a_short_mac_is_the_start_of_the_whole(void **state)
+{
+    struct algo_key *key = secret_key(KIND_GENERIC, hex(macs[0].key));
+    view data = hex(macs[0].data), other = hex(macs[1].data);
+    size_t count = 0, tried = 0;
+    const struct mechanism_row *rows = mechanism_rows(&count);
+
+    UNUSED(state);
+    for (size_t i = 0; i < count; i++) {
+        const struct mechanism_row *row = &rows[i];
+        struct mechanism m = { .type = (uint32_t)(row->type - 1) };
+        struct writer whole, none = { 0 };
+
+        if (row->driver != DRIVER_hmac || row->out != OUT_mac) {
+            continue;
+        }
+        assert_non_null(mechanism_row(m.type)); /* the whole one has the number before */
+        assert_int_equal(mechanism_row(m.type)->hash, row->hash);
+        writer_init(&whole, OUT_MAX);
+        assert_int_equal(run_once(&m, CKF_SIGN, key, data, VIEW_EMPTY, &whole), CKR_OK);
+        for (uint32_t len = 1; len <= whole.len; len++) {
+            view mac = view_slice(writer_view(&whole), 0, len);
+
+            m = cut_to(row->type, len);
+            assert_int_equal(params_check(standard, row, CKF_SIGN, NULL, &m), CKR_OK);
+            assert_int_equal(params_tag_len(&m), len);
+            assert_runs(&m, CKF_SIGN, key, data, mac);
+            assert_int_equal(run_once(&m, CKF_VERIFY, key, data, mac, &none), CKR_OK);
+            assert_refused(&m, CKF_VERIFY, key, data, view_slice(mac, 0, len - 1),
+                           CKR_SIGNATURE_LEN_RANGE);
+            assert_refused(&m, CKF_VERIFY, key, other, mac, CKR_SIGNATURE_INVALID);
+        }
+        for (uint32_t wrong = 0; wrong < 2; wrong++) {
+            m = cut_to(row->type, wrong == 0 ? 0 : (uint32_t)whole.len + 1);
+            assert_int_equal(params_check(standard, row, CKF_SIGN, NULL, &m),
+                             CKR_MECHANISM_PARAM_INVALID);
+            assert_refused(&m, CKF_SIGN, key, data, VIEW_EMPTY, CKR_MECHANISM_PARAM_INVALID);
+        }
+        writer_clear(&whole);
+        tried++;
+    }
+    assert_int_equal(tried, 12);
+    algo_key_free(key);
+}
+
 static void
 every_mac_row_has_a_vector(void **state)
 {
@@ -176,7 +275,8 @@ every_mac_row_has_a_vector(void **state)
 
     UNUSED(state);
     for (size_t i = 0; i < count; i++) {
-        bool found = rows[i].driver != DRIVER_hmac;
+        bool found = rows[i].driver != DRIVER_hmac || rows[i].out == OUT_mac ||
+                     rows[i].hash == HASH_MD5; /* the tests above have those */
 
         for (size_t j = 0; j < ARRAY_COUNT(mac_types); j++) {
             found = found || mac_types[j] == rows[i].type;
@@ -231,6 +331,9 @@ main(void)
         cmocka_unit_test(every_digest_row_has_a_vector),
         cmocka_unit_test(macs_agree_with_the_rfcs),
         cmocka_unit_test(later_hashes_make_macs),
+        cmocka_unit_test(md5_makes_macs),
+        cmocka_unit_test(short_macs_agree_with_the_rfcs),
+        cmocka_unit_test(a_short_mac_is_the_start_of_the_whole),
         cmocka_unit_test(every_mac_row_has_a_vector),
         cmocka_unit_test(mac_is_the_same_again),
         cmocka_unit_test(wrong_kind_of_key_is_refused),

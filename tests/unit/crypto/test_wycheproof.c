@@ -157,6 +157,7 @@ run_hmac(const json_t *group, struct count *count, enum hash hash)
 {
     size_t tag_len = (size_t)json_integer_value(json_object_get(group, "tagSize")) / 8;
     const struct mechanism m = plain_mechanism(mechanism_with(DRIVER_hmac, hash, PARAMS_none));
+    struct mechanism cut = plain_mechanism(mechanism_with(DRIVER_hmac, hash, PARAMS_number));
     size_t i;
     json_t *test;
 
@@ -166,10 +167,11 @@ run_hmac(const json_t *group, struct count *count, enum hash hash)
         view data = bytes_of(test, "msg");
         struct writer out;
 
-        /* Truncated tags are another mechanism, CKM_*_HMAC_GENERAL; the mac has to begin so. */
+        cut.params.number.number = (uint32_t)tag_len;
         writer_init(&out, OUT_MAX);
-        assert_int_equal(run_once(&m, CKF_SIGN, key, data, VIEW_EMPTY, &out), CKR_OK);
-        count_result(count, test, view_equal(view_slice(writer_view(&out), 0, tag_len), tag));
+        assert_int_equal(run_once(&cut, CKF_SIGN, key, data, VIEW_EMPTY, &out), CKR_OK);
+        count_result(count, test, view_equal(writer_view(&out), tag));
+        count_result(count, test, run_once(&cut, CKF_VERIFY, key, data, tag, &out) == CKR_OK);
         if (tag_len == hash_row(hash)->length) {
             count_result(count, test, run_once(&m, CKF_VERIFY, key, data, tag, &out) == CKR_OK);
         }

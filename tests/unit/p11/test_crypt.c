@@ -335,6 +335,8 @@ static const struct signer {
     { { CKM_ECDSA_SHA384, NULL, 0 }, &keys.ec_private, &keys.ec_public, 0, 64 },
     { { CKM_SHA_1_HMAC, NULL, 0 }, &keys.generic, &keys.generic, 0, 20 },
     { { CKM_SHA512_HMAC, NULL, 0 }, &keys.generic, &keys.generic, 0, 64 },
+    { { CKM_SHA3_256_HMAC_GENERAL, &short_mac, sizeof short_mac }, &keys.generic, &keys.generic, 0,
+      9 },
     { { CKM_AES_CMAC, NULL, 0 }, &keys.aes, &keys.aes, 0, 16 },
     { { CKM_AES_GMAC, &gmac, sizeof gmac }, &keys.aes, &keys.aes, 0, 13 },
     { { CKM_AES_CMAC_GENERAL, &short_mac, sizeof short_mac }, &keys.aes, &keys.aes, 0, 9 },

@@ -146,6 +146,7 @@ output_lengths_follow_from_the_input(void **state)
         { CKM_ECDSA_SHA256, CKF_SIGN, 521, 0, 1000, 132, true },
         { CKM_SHA224, CKF_DIGEST, 0, 0, 1000, 28, true },
         { CKM_SHA512_HMAC, CKF_SIGN, 8, 0, 0, 64, true },
+        { CKM_SHA512_HMAC_GENERAL, CKF_SIGN, 8, 33, 0, 33, true },
         { CKM_CLOUDHSM_AES_GCM, CKF_ENCRYPT, 256, 16, 5, 33, true },
         { CKM_CLOUDHSM_AES_GCM, CKF_DECRYPT, 256, 16, 33, 5, true },
         { CKM_CLOUDHSM_AES_GCM, CKF_DECRYPT, 256, 16, 27, 0, true },
