@@ -238,6 +238,10 @@ template_make(struct request *r, const struct wrapper *wrapper, const struct unw
     make_init(make, kind, ORIGIN_UNWRAP, m->handle);
     *ret_len = 0;
     (void)attributes_ulong(writer_view(&template), CKA_VALUE_LEN, ret_len);
+    if (wrapper->row->out == OUT_raw && *ret_len == 0) {
+        rv = CKR_TEMPLATE_INCOMPLETE;
+        goto out;
+    }
     template_complete(r->rules, kind, ORIGIN_UNWRAP, writer_view(&template), &make->attributes);
     rv = writer_ok(&make->attributes) ? make_allowed(r, writer_view(&make->attributes))
                                       : CKR_DEVICE_MEMORY;
@@ -247,15 +251,19 @@ out:
 }
 
 /* The secret value: what is over the length that the template names has to be the zeros that the
- * key was filled up with. */
+ * key was filled up with. Of raw RSA the end is taken (PKCS #11 v3.1, 6.1.13). */
 static CK_RV
-value_cut(const struct wrapping_row *rule, uint64_t len, view material, view *ret_value)
+value_cut(const struct wrapper *wrapper, uint64_t len, view material, view *ret_value)
 {
+    if (wrapper->row->out == OUT_raw && len <= material.len) {
+        *ret_value = view_slice(material, material.len - (size_t)len, (size_t)len);
+        return CKR_OK;
+    }
     if (len == 0) {
         *ret_value = material;
         return CKR_OK;
     }
-    if (len > material.len || material.len - len >= rule->zeros) {
+    if (len > material.len || material.len - len >= wrapper->rule->zeros) {
         return CKR_WRAPPED_KEY_LEN_RANGE;
     }
     for (size_t i = len; i < material.len; i++) {
@@ -293,7 +301,7 @@ material_take(struct request *r, const struct wrapper *wrapper, uint64_t len, vi
     if (kind_class(make->kind) == CKO_PRIVATE_KEY) {
         rv = algo_key_decode(make->kind, material, wrapper->rule->zeros > 1, &make->attributes,
                              &make->secrets);
-    } else if ((rv = value_cut(wrapper->rule, len, material, &value)) == CKR_OK) {
+    } else if ((rv = value_cut(wrapper, len, material, &value)) == CKR_OK) {
         attribute_write(&make->secrets, CKA_VALUE, value);
     }
     return material_code(rv == CKR_OK ? make_finish(r, make) : rv);

@@ -4,7 +4,7 @@
  * in, PKCS #1 v1.5 and OAEP encryption.
  */
 #include "crypto/library.h"
-#include "crypto/pkey.h"
+#include "crypto/rsa_raw.h"
 
 #include <openssl/crypto.h>
 #include <openssl/params.h>
@@ -63,20 +63,13 @@ pkcs1_matches(view block, view data)
 static CK_RV
 verify_raw(const struct algo_call *call, view data, view signature)
 {
-    const struct ready_setup setup = { .function = CKF_ENCRYPT, .mode = RSA_NO_PADDING };
     uint8_t block[RSA_LEN_MAX];
-    size_t len = sizeof block;
-    struct ready *ready = NULL;
-    bool good;
-    CK_RV rv = pkey_ready(call->key, &setup, &ready);
+    CK_RV rv = rsa_raw(call->key, CKF_ENCRYPT, signature, CKR_SIGNATURE_INVALID, block);
 
     if (rv != CKR_OK) {
         return rv;
     }
-    good = EVP_PKEY_encrypt(ready->pkey, block, &len, signature.data, signature.len) == 1 &&
-           pkcs1_matches(view_of(block, len), data);
-    ready_give(call->key, ready);
-    return good ? CKR_OK : CKR_SIGNATURE_INVALID;
+    return pkcs1_matches(view_of(block, call->key->len), data) ? CKR_OK : CKR_SIGNATURE_INVALID;
 }
 
 static CK_RV
@@ -339,6 +332,9 @@ rsa_once(const struct algo_call *call, view in, view signature, struct writer *o
     struct ready_setup setup = setup_of(call);
     CK_RV rv;
 
+    if (call->row->out == OUT_raw) {
+        return rsa_raw_once(call, in, signature, out);
+    }
     if (!setup_fits(&setup)) {
         return CKR_MECHANISM_PARAM_INVALID;
     }

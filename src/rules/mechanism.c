@@ -151,6 +151,9 @@ mechanism_output_len(const struct mechanism_row *row, CK_FLAGS function,
         exact = !decrypt;
         len = key_len(key);
         break;
+    case OUT_raw:
+        len = key_len(key);
+        break;
     case OUT_curve:
         len = 2 * key_len(key);
         break;

@@ -20,7 +20,7 @@ enum params_shape { PARAMS_none, PARAMS_iv, PARAMS_ctr, PARAMS_gcm, PARAMS_oaep,
 
 enum key_unit { UNIT_BITS, UNIT_BYTES };
 enum mechanism_out { OUT_none, OUT_same, OUT_pad, OUT_tag, OUT_modulus, OUT_curve, OUT_hash,
-                     OUT_mac, OUT_kw, OUT_kw_pkcs7, OUT_kwp, OUT_sealed };
+                     OUT_mac, OUT_kw, OUT_kw_pkcs7, OUT_kwp, OUT_sealed, OUT_raw };
 /* What running costs: on a loop, on a thread of its own, on one of low priority. */
 enum work { WORK_inline, WORK_cpu, WORK_slow, WORK_rsa, WORK_ec };
 

@@ -179,7 +179,7 @@ sample_of(const struct bench *b, const struct mechanism_row *row, CK_FLAGS funct
         break;
     }
     if (!row->multi) {
-        len = 32; /* a hash, a wrapped key */
+        len = row->out == OUT_raw ? 256 : 32; /* a number, a hash, a wrapped key */
     } else if (row->out == OUT_same && row->params != PARAMS_ctr) {
         len = DATA_LEN; /* whole blocks */
     }

@@ -109,7 +109,8 @@ try_secret(struct fixture *f, const struct mechanism_row *row, struct ends ends,
             continue;
         }
         assert_ok(unwrap(&f->cu1, mechanism_of(row->type), ends.unwraps, wrapped,
-                         LIST(AES_TYPE, AES_USES), &back));
+                         row->out == OUT_raw ? LIST(AES_TYPE, AES_USES, ULONG(VALUE_LEN, lens[i]))
+                                             : LIST(AES_TYPE, AES_USES), &back));
         assert_ok(app_encrypt(&f->cu1, mechanism_plain(CKM_AES_ECB), key, BLOCK, &out));
         memcpy(cipher, out.data, sizeof cipher);
         assert_ok(app_encrypt(&f->cu1, mechanism_plain(CKM_AES_ECB), back, BLOCK, &out));
@@ -119,9 +120,9 @@ try_secret(struct fixture *f, const struct mechanism_row *row, struct ends ends,
         assert_false(get_bool(&f->cu1, back, CKA_ALWAYS_SENSITIVE));
         assert_false(get_bool(&f->cu1, back, CKA_NEVER_EXTRACTABLE));
 
-        /* Whatever is spoiled, no key comes of it. */
+        /* Whatever is spoiled, no key comes of it, where there is something to see it by. */
         blob[wrapped.len - 1] ^= 1;
-        if (row->out != OUT_same) {
+        if (row->out != OUT_same && row->out != OUT_raw) {
             CK_RV rv = unwrap(&f->cu1, mechanism_of(row->type), ends.unwraps, wrapped,
                               LIST(AES_TYPE, AES_USES), &back);
 
@@ -233,6 +234,40 @@ filling_is_taken_off_by_the_length(void **state)
     /* Where nothing is filled up there is nothing to take off. */
     assert_code(wrap(&f->cu1, mechanism_of(CKM_CLOUDHSM_AES_KEY_WRAP_NO_PAD), ends.wraps, key,
                      &wrapped), CKR_KEY_SIZE_RANGE);
+}
+
+/* PKCS #11 v3.1, 6.1.13: as many bytes as the template says, from the end of the block. */
+static void
+raw_rsa_gives_the_end_of_the_block(void **state)
+{
+    struct fixture *f = *state;
+    struct ends ends = ends_for(f, mechanism_row(CKM_RSA_X_509));
+    struct mechanism raw = mechanism_of(CKM_RSA_X_509);
+    uint32_t key = create(&f->cu1, LIST(ULONG(CLASS, CKO_SECRET_KEY),
+                                        ULONG(KEY_TYPE, CKK_GENERIC_SECRET),
+                                        BYTES(VALUE, "nineteen bytes here"), BOOL(SIGN, true),
+                                        BOOL(SENSITIVE, false), EXTRACTABLE));
+    uint32_t back = 0;
+    view wrapped;
+
+    assert_ok(wrap(&f->cu1, raw, ends.wraps, key, &wrapped));
+    assert_int_equal(wrapped.len, 256);
+#define END(len)                                                                            \
+    unwrap(&f->cu1, raw, ends.unwraps, wrapped,                                             \
+           LIST(ULONG(CLASS, CKO_SECRET_KEY), ULONG(KEY_TYPE, CKK_GENERIC_SECRET),          \
+                ULONG(VALUE_LEN, len), BOOL(SENSITIVE, false), EXTRACTABLE), &back)
+    assert_ok(END(19));
+    assert_view_equal(get(&f->cu1, back, CKA_VALUE), VIEW_TEXT("nineteen bytes here"));
+    assert_ok(END(4));
+    assert_view_equal(get(&f->cu1, back, CKA_VALUE), VIEW_TEXT("here"));
+    assert_ok(END(256));
+    assert_code(END(257), CKR_WRAPPED_KEY_LEN_RANGE);
+    assert_code(unwrap(&f->cu1, raw, ends.unwraps, wrapped, LIST(AES_TYPE, AES_USES), &back),
+                CKR_TEMPLATE_INCOMPLETE);
+    assert_code(unwrap(&f->cu1, raw, ends.unwraps, view_slice(wrapped, 0, 255),
+                       LIST(AES_TYPE, ULONG(VALUE_LEN, 16)), &back), CKR_WRAPPED_KEY_LEN_RANGE);
+    memset(blob, 0xff, 256);
+    assert_code(END(16), CKR_WRAPPED_KEY_INVALID);
 }
 
 static void
@@ -393,6 +428,7 @@ main(void)
         AZURE(each_mechanism_goes_there_and_back),
         FIPS(each_mechanism_goes_there_and_back),
         STANDARD(filling_is_taken_off_by_the_length),
+        STANDARD(raw_rsa_gives_the_end_of_the_block),
         STANDARD(too_little_room_says_how_much),
         STANDARD(refusals_have_their_codes),
         STANDARD(a_template_of_the_wrapping_key_chooses_what_it_wraps),

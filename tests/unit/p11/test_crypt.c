@@ -327,6 +327,7 @@ static const struct signer {
     size_t length;
 } signers[] = {
     { { CKM_RSA_PKCS, NULL, 0 }, &keys.rsa_private, &keys.rsa_public, 245, 256 },
+    { { CKM_RSA_X_509, NULL, 0 }, &keys.rsa_private, &keys.rsa_public, 256, 256 },
     { { CKM_SHA256_RSA_PKCS, NULL, 0 }, &keys.rsa_private, &keys.rsa_public, 0, 256 },
     { { CKM_RSA_PKCS_PSS, &pss, sizeof pss }, &keys.rsa_private, &keys.rsa_public, 32, 256 },
     { { CKM_SHA256_RSA_PKCS_PSS, &pss, sizeof pss }, &keys.rsa_private, &keys.rsa_public, 0,

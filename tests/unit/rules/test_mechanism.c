@@ -71,6 +71,7 @@ a_mechanism_is_offered_for_its_functions_only(void **state)
     assert_null(mechanism_for(azure, CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_ENCRYPT));
     assert_non_null(mechanism_for(azure, CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR));
     assert_null(mechanism_for(azure, CKM_DES3_CBC, CKF_ENCRYPT));
+    assert_null(mechanism_for(azure, CKM_RSA_X_509, CKF_DECRYPT));
     assert_null(mechanism_for(azure, CKM_AES_ECB, 0));
 }
 
@@ -142,6 +143,8 @@ output_lengths_follow_from_the_input(void **state)
         { CKM_RSA_PKCS, CKF_SIGN, 2048, 0, 1, 256, true },
         { CKM_RSA_PKCS, CKF_ENCRYPT, 2047, 0, 1, 256, true },
         { CKM_RSA_PKCS, CKF_DECRYPT, 2048, 0, 256, 256, false },
+        { CKM_RSA_X_509, CKF_SIGN, 2048, 0, 1, 256, true },
+        { CKM_RSA_X_509, CKF_DECRYPT, 2048, 0, 256, 256, true },
         { CKM_ECDSA, CKF_SIGN, 256, 0, 32, 64, true },
         { CKM_ECDSA_SHA256, CKF_SIGN, 521, 0, 1000, 132, true },
         { CKM_SHA224, CKF_DIGEST, 0, 0, 1000, 28, true },
