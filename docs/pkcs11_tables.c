@@ -9,9 +9,9 @@
 #include <stdio.h>
 
 static const struct rules policies[] = {
-    { POLICY_STANDARD, INTERFACE_P11 },
-    { POLICY_AZURE, INTERFACE_P11 },
-    { POLICY_FIPS, INTERFACE_P11 },
+    { POLICY_STANDARD, INTERFACE_P11, 0 },
+    { POLICY_AZURE, INTERFACE_P11, 0 },
+    { POLICY_FIPS, INTERFACE_P11, 0 },
 };
 
 /* ---- mechanisms ---- */

@@ -119,8 +119,14 @@ handle_TOKEN(struct request *r)
         return CODE_BAD_FRAME;
     }
 
+    struct writer switches;
+
+    writer_init(&switches, RULES_SWITCHES_TEXT_MAX);
+    rules_switches_write(r->hsm->rules, &switches);
+
     const struct token_reply answer = {
-        .policy = (uint8_t)r->hsm->policy,
+        .policy = (uint8_t)r->hsm->rules.policy,
+        .switches = writer_view(&switches),
         .label = view_str(r->hsm->label),
         .model = VIEW_TEXT(TOKEN_MODEL),
         .serial = view_str(r->hsm->serial),
@@ -128,6 +134,7 @@ handle_TOKEN(struct request *r)
     };
 
     token_reply_write(r->reply, &answer);
+    writer_clear(&switches);
     return CKR_OK;
 }
 

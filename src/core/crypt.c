@@ -63,12 +63,9 @@ job_begin(struct request *r, CK_FLAGS function, const struct mechanism *mechanis
         return CKR_MECHANISM_PARAM_INVALID;
     }
     if (job->object != NULL) {
-        rv = key_check(r->rules, job->row, function, &job->object->info);
+        rv = request_key_check(r, job->row, function, mechanism->type, job->object);
         if (rv != CKR_OK) {
             return rv;
-        }
-        if (!object_allows(job->object, job->row->type)) {
-            return CKR_MECHANISM_INVALID;
         }
     }
     rv = params_check(r->rules, job->row, function,

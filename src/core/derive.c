@@ -62,12 +62,9 @@ base_take(struct request *r, struct derivation *d)
     if (mechanism->shape != d->row->params) {
         return CKR_MECHANISM_PARAM_INVALID;
     }
-    rv = key_check(r->rules, d->row, CKF_DERIVE, &d->base->info);
+    rv = request_key_check(r, d->row, CKF_DERIVE, mechanism->type, d->base);
     if (rv != CKR_OK) {
         return rv;
-    }
-    if (!object_allows(d->base, d->row->type)) {
-        return CKR_MECHANISM_INVALID;
     }
     return params_check(r->rules, d->row, CKF_DERIVE, &d->base->info, mechanism);
 }
@@ -88,8 +85,9 @@ other_take(struct request *r, struct derivation *d)
     if (kind_class(d->other->kind) != CKO_SECRET_KEY) {
         return CKR_KEY_TYPE_INCONSISTENT;
     }
-    return (d->other->info.flags & KEY_FLAG_DERIVE) != 0 ? CKR_OK
-                                                         : CKR_KEY_FUNCTION_NOT_PERMITTED;
+    return (d->other->info.flags & KEY_FLAG_DERIVE) != 0 && request_key_is_valid(r, d->other)
+               ? CKR_OK
+               : CKR_KEY_FUNCTION_NOT_PERMITTED;
 }
 
 /* The kind of what is derived: of the rule's class, and the type that the template or the rule

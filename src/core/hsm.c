@@ -9,6 +9,7 @@
 #include "base/log.h"
 
 #include <string.h>
+#include <time.h>
 
 bool
 handle_is_session(uint32_t handle)
@@ -261,6 +262,44 @@ request_object(struct request *request, uint32_t handle)
     return object;
 }
 
+bool
+request_key_is_valid(const struct request *request, const struct object *key)
+{
+    struct clock *clock = request->hsm->ports.clock;
+    const time_t now = (time_t)(clock->wall(clock) / 1000);
+    view attributes = object_attributes(key);
+    char today[9];
+    struct tm day;
+    view date;
+
+    if (!rules_switch_on(request->rules, SWITCH_enforce_dates)) {
+        return true;
+    }
+    if (gmtime_r(&now, &day) == NULL || strftime(today, sizeof today, "%Y%m%d", &day) != 8) {
+        return false;
+    }
+    /* Eight digits each, as CK_DATE has them; or nothing. */
+    return !(attributes_find(attributes, CKA_START_DATE, &date) && date.len == 8 &&
+             memcmp(today, date.data, 8) < 0) &&
+           !(attributes_find(attributes, CKA_END_DATE, &date) && date.len == 8 &&
+             memcmp(today, date.data, 8) > 0);
+}
+
+CK_RV
+request_key_check(const struct request *request, const struct mechanism_row *row,
+                  CK_FLAGS function, CK_MECHANISM_TYPE type, const struct object *key)
+{
+    CK_RV rv = key_check(request->rules, row, function, &key->info);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if (!request_key_is_valid(request, key)) {
+        return CKR_KEY_FUNCTION_NOT_PERMITTED;
+    }
+    return object_allows(key, type) ? CKR_OK : CKR_MECHANISM_INVALID;
+}
+
 /* ---- parsed keys ---- */
 
 /* The object of that handle as it is in the table, with a reference; NULL: it has gone. */
@@ -448,7 +487,7 @@ request_run(struct request *request)
     if (request->row == NULL || (request->row->ports & request->peer->port) == 0) {
         return CKR_FUNCTION_NOT_SUPPORTED;
     }
-    request->rules = (struct rules){ hsm->policy, INTERFACE_P11 };
+    request->rules = hsm->rules;
     if (is_for_no_context(request->row->operation)) {
         return request_dispatch(request);
     }

@@ -17,6 +17,7 @@ struct hsm;
 /* What a partition is born with. Texts are NUL-terminated and short (see the token). */
 struct hsm_birth {
     enum policy policy;
+    const char *switches; /* that are not as the policy has them, see rules_switches_read() */
     const char *label;
     const char *serial;
     const char *officer;  /* name of the first CO */
@@ -24,7 +25,7 @@ struct hsm_birth {
 };
 
 /* Writes a new partition into an empty store. CKR_GENERAL_ERROR when it is not empty,
- * CKR_ARGUMENTS_BAD for a text or the key, CKR_PIN_LEN_RANGE for the password,
+ * CKR_ARGUMENTS_BAD for a text, a switch or the key, CKR_PIN_LEN_RANGE for the password,
  * CKR_DEVICE_ERROR when the store fails. */
 MUST_USE CK_RV hsm_initialize(const struct hsm_ports *ports, view master_key,
                               const struct hsm_birth *birth);

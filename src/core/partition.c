@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define PARTITION_NAME VIEW_TEXT("partition")
+#define PARTITION_BYTES_MAX 2048u
 #define FIRST_USER_ID 3u /* 1 is the first CO, 2 the service's own */
 #define OFFICER_ID 1u
 #define SERVICE_ID 2u
@@ -42,8 +43,9 @@ partition_write(const struct sealer *sealer, const struct hsm_birth *birth, stru
     struct writer plain;
     CK_RV rv = CKR_HOST_MEMORY;
 
-    writer_init(&plain, 1024);
+    writer_init(&plain, PARTITION_BYTES_MAX);
     write_u8(&plain, (uint8_t)birth->policy);
+    write_bytes(&plain, view_str(birth->switches));
     write_bytes(&plain, view_str(birth->label));
     write_bytes(&plain, view_str(birth->serial));
     if (writer_ok(&plain)) {
@@ -60,17 +62,20 @@ partition_read(struct hsm *hsm, view record)
     struct reader r;
     uint64_t version;
     uint8_t policy;
-    view label, serial;
+    view switches, label, serial;
     bool read = false;
 
-    writer_init(&plain, 1024);
+    writer_init(&plain, PARTITION_BYTES_MAX);
     if (record_open(&hsm->sealer, PARTITION_NAME, 0, record, &version, &plain) == CKR_OK) {
         r = reader_of(writer_view(&plain));
         read = read_u8(&r, &policy) && policy < POLICY_COUNT &&
+               read_bytes(&r, RULES_SWITCHES_TEXT_MAX, &switches) &&
                read_bytes(&r, sizeof hsm->label - 1, &label) &&
                read_bytes(&r, sizeof hsm->serial - 1, &serial) && reader_done(&r);
         if (read) {
-            hsm->policy = (enum policy)policy;
+            hsm->rules = (struct rules){ (enum policy)policy, INTERFACE_P11, 0 };
+            /* Of a later release: what it means is not known here. */
+            read = rules_switches_read(&hsm->rules, switches);
             memcpy(hsm->label, label.data, label.len);
             memcpy(hsm->serial, serial.data, serial.len);
         }
@@ -126,12 +131,15 @@ hsm_initialize(const struct hsm_ports *ports, view master_key, const struct hsm_
     struct writer partition, officer, service;
     struct record_name officer_name = record_name('u', OFFICER_ID);
     struct record_name service_name = record_name('u', SERVICE_ID);
+    struct rules rules = { birth->policy, INTERFACE_P11, 0 };
     uint8_t unknown[USER_PASSWORD_MAX];
     uint64_t revision;
     CK_RV rv;
 
     if (master_key.len != HSM_MASTER_KEY_LEN || !user_name_valid(view_str(birth->officer)) ||
-        strlen(birth->label) > 32 || strlen(birth->serial) > 16) {
+        strlen(birth->label) > 32 || strlen(birth->serial) > 16 ||
+        strlen(birth->switches) > RULES_SWITCHES_TEXT_MAX ||
+        !rules_switches_read(&rules, view_str(birth->switches))) {
         return CKR_ARGUMENTS_BAD;
     }
     if (!user_password_valid(birth->officer_password)) {

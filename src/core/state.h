@@ -32,7 +32,7 @@ struct hsm {
     struct hsm_ports ports;
     struct sealer sealer;      /* master key: records and tickets */
     struct sealer boot_sealer; /* a key of this boot: session objects, quick hashes */
-    enum policy policy;
+    struct rules rules; /* of the partition; the interface is each context's own */
     char label[33];
     char serial[17];
 
@@ -110,6 +110,12 @@ bool request_may_work(struct request *request, enum work work);
 struct object *request_object(struct request *request, uint32_t handle);
 const struct sealer *object_sealer(const struct hsm *hsm, uint32_t handle);
 bool request_sees(const struct request *request, const struct object *object);
+/* Is today within the key's dates, or does nobody ask? */
+bool request_key_is_valid(const struct request *request, const struct object *key);
+/* What C_XInit asks of a key: key_check(), its dates, CKA_ALLOWED_MECHANISMS. */
+MUST_USE CK_RV request_key_check(const struct request *request, const struct mechanism_row *row,
+                                 CK_FLAGS function, CK_MECHANISM_TYPE type,
+                                 const struct object *key);
 /* A GCM parameter that asks for an IV gets one, in room, which is *ret_made; else that is empty. */
 MUST_USE CK_RV request_iv(struct request *request, CK_FLAGS function, struct mechanism *mechanism,
                           uint8_t room[12], view *ret_made);

@@ -26,8 +26,8 @@ wrapper_take(struct request *r, CK_FLAGS function, const struct mechanism *mecha
     CK_RV rv;
 
     wrapper->row = mechanism_for(r->rules, mechanism->type, function);
-    wrapper->rule = wrapping_row(mechanism->type);
-    if (wrapper->row == NULL || wrapper->rule == NULL) {
+    wrapper->rule = wrapper->row == NULL ? NULL : wrapping_row(wrapper->row->type);
+    if (wrapper->rule == NULL) {
         return CKR_MECHANISM_INVALID;
     }
     wrapper->object = request_object(r, handle);
@@ -37,12 +37,10 @@ wrapper_take(struct request *r, CK_FLAGS function, const struct mechanism *mecha
     if (mechanism->shape != wrapper->row->params) {
         return CKR_MECHANISM_PARAM_INVALID;
     }
-    rv = wrapping_key_check(r->rules, wrapper->row, function, &wrapper->object->info);
+    rv = wrapping_code(function, request_key_check(r, wrapper->row, function, mechanism->type,
+                                                   wrapper->object));
     if (rv != CKR_OK) {
         return rv;
-    }
-    if (!object_allows(wrapper->object, wrapper->row->type)) {
-        return CKR_MECHANISM_INVALID;
     }
     return params_check(r->rules, wrapper->row, as, &wrapper->object->info, mechanism);
 }

@@ -196,7 +196,9 @@ token_ask(struct library *library)
     if ((rv = trip_begin(library, &call)) == CKR_OK &&
         (rv = trip_send(library, NULL, &call, OPERATION_TOKEN)) == CKR_OK) {
         if (token_reply_read(call.reply, &reply) && reply.policy < POLICY_COUNT) {
-            token->policy = (enum policy)reply.policy;
+            token->rules = (struct rules){ (enum policy)reply.policy, INTERFACE_P11, 0 };
+            /* What is not known here the HSM knows, and it decides. */
+            (void)rules_switches_read(&token->rules, reply.switches);
             token->firmware = text_version(reply.firmware);
             text_pad(token->label, sizeof token->label, reply.label);
             text_pad(token->model, sizeof token->model, reply.model);
@@ -233,7 +235,7 @@ library_rules(struct library *library, struct rules *ret_rules)
     CK_RV rv = library_token(library, &token);
 
     if (rv == CKR_OK) {
-        *ret_rules = (struct rules){ token->policy, INTERFACE_P11 };
+        *ret_rules = token->rules;
     }
     return rv;
 }

@@ -21,7 +21,7 @@ enum login { LOGIN_NONE, LOGIN_USER, LOGIN_SO };
 
 /* What OPERATION_TOKEN said; asked once. */
 struct token {
-    enum policy policy;
+    struct rules rules;
     CK_VERSION firmware;
     CK_UTF8CHAR label[32];
     CK_UTF8CHAR model[16];

@@ -87,8 +87,7 @@ token_info(struct library *library, CK_TOKEN_INFO *ret_info)
         .firmwareVersion = token->firmware,
     };
 
-    if (rules_function_code((struct rules){ token->policy, INTERFACE_P11 },
-                            FUNCTION_DigestEncryptUpdate) == CKR_OK) {
+    if (rules_function_code(token->rules, FUNCTION_DigestEncryptUpdate) == CKR_OK) {
         info.flags |= CKF_DUAL_CRYPTO_OPERATIONS;
     }
     library_relock();

@@ -82,9 +82,17 @@ mechanism_limit(struct rules rules, const struct mechanism_row *row)
 }
 
 const struct mechanism_row *
+mechanism_meant(struct rules rules, CK_MECHANISM_TYPE type)
+{
+    const bool sibling = type == CKM_AES_KEY_WRAP && rules_switch_on(rules, SWITCH_wrap_pkcs5);
+
+    return mechanism_row(sibling ? CKM_CLOUDHSM_AES_KEY_WRAP_PKCS5_PAD : type);
+}
+
+const struct mechanism_row *
 mechanism_for(struct rules rules, CK_MECHANISM_TYPE type, CK_FLAGS function)
 {
-    const struct mechanism_row *row = mechanism_row(type);
+    const struct mechanism_row *row = mechanism_meant(rules, type);
 
     if (row == NULL || (mechanism_limit(rules, row)->functions & function) == 0) {
         return NULL;

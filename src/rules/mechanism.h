@@ -72,6 +72,9 @@ const struct mechanism_row *mechanism_rows(size_t *ret_count);
 /* What the policy leaves of the row. functions is 0 when it is not there. */
 const struct mechanism_limit *mechanism_limit(struct rules rules, const struct mechanism_row *row);
 
+/* The row that says what the mechanism does; a switch may make it another one's. */
+const struct mechanism_row *mechanism_meant(struct rules rules, CK_MECHANISM_TYPE type);
+
 /* The row, when the policy offers it for that function (one CKF_ bit); else NULL. */
 const struct mechanism_row *mechanism_for(struct rules rules, CK_MECHANISM_TYPE type,
                                           CK_FLAGS function);

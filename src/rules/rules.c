@@ -26,6 +26,13 @@ static const bool switches[SWITCH_COUNT][POLICY_COUNT] = {
 };
 #undef SWITCH
 
+static const char *const switch_names[SWITCH_COUNT] = {
+#define SWITCH(name, standard, azure, fips) [SWITCH_##name] = #name,
+#include "rules/policies.def"
+#undef SWITCH
+};
+static_assert(SWITCH_COUNT <= 32, "struct rules has a bit for each");
+
 struct return_row {
     CK_RV rv;
     int rank;
@@ -69,7 +76,57 @@ bool
 rules_switch_on(struct rules rules, enum rules_switch which)
 {
     assert((unsigned)which < SWITCH_COUNT && (unsigned)rules.policy < POLICY_COUNT);
-    return switches[which][rules.policy];
+    return switches[which][rules.policy] != ((rules.turned >> which & 1) != 0);
+}
+
+/* One of them: "wrap_iv=off". */
+static bool
+switch_read(struct rules *rules, view text)
+{
+    for (enum rules_switch which = 0; which < SWITCH_COUNT; which++) {
+        const view name = view_str(switch_names[which]);
+        const bool named = text.len > name.len && memcmp(text.data, name.data, name.len) == 0;
+        const view value = named ? view_slice(text, name.len, text.len - name.len) : VIEW_EMPTY;
+        const bool on = view_equal(value, VIEW_TEXT("=on"));
+
+        if (on || view_equal(value, VIEW_TEXT("=off"))) {
+            if (on != rules_switch_on(*rules, which)) {
+                rules->turned ^= 1u << which;
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+rules_switches_read(struct rules *rules, view text)
+{
+    bool all = true;
+
+    while (text.len > 0) {
+        const uint8_t *comma = memchr(text.data, ',', text.len);
+        const size_t len = comma == NULL ? text.len : (size_t)(comma - text.data);
+
+        all = switch_read(rules, view_slice(text, 0, len)) && all;
+        text = comma == NULL ? VIEW_EMPTY : view_slice(text, len + 1, text.len - len - 1);
+    }
+    return all;
+}
+
+void
+rules_switches_write(struct rules rules, struct writer *out)
+{
+    const char *comma = "";
+
+    for (enum rules_switch which = 0; which < SWITCH_COUNT; which++) {
+        if ((rules.turned >> which & 1) != 0) {
+            write_raw(out, view_str(comma));
+            write_raw(out, view_str(switch_names[which]));
+            write_raw(out, view_str(rules_switch_on(rules, which) ? "=on" : "=off"));
+            comma = ",";
+        }
+    }
 }
 
 CK_RV

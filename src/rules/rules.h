@@ -8,7 +8,7 @@
 #ifndef RULES_RULES_H
 #define RULES_RULES_H
 
-#include "base/base.h"
+#include "base/bytes.h"
 #include "pkcs11_headers/include/cryptoki.h"
 
 enum policy { POLICY_STANDARD, POLICY_AZURE, POLICY_FIPS, POLICY_COUNT };
@@ -19,6 +19,7 @@ enum interface { INTERFACE_P11, INTERFACE_API, INTERFACE_COUNT };
 struct rules {
     enum policy policy;
     enum interface interface;
+    uint32_t turned; /* bits of the switches that are not as the policy has them */
 };
 
 /* "azure", "fips", "standard". */
@@ -33,6 +34,12 @@ enum rules_switch {
 };
 
 bool rules_switch_on(struct rules rules, enum rules_switch which);
+
+/* Text of turned switches: "enforce_dates=on,wrap_iv=off"; empty when all are as the policy has
+ * them. Read: takes what it knows, and tells whether that was all. */
+#define RULES_SWITCHES_TEXT_MAX 1024u
+bool rules_switches_read(struct rules *rules, view text);
+void rules_switches_write(struct rules rules, struct writer *out);
 
 /* FUNCTION_GetObjectSize: those that a policy may withhold. */
 enum rules_function {

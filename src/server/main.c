@@ -16,6 +16,7 @@ static const char usage[] =
     "usage: azcloudhsm_server azcloudhsm_server.cfg [--accept-older-store]\n"
     "       azcloudhsm_server azcloudhsm_server.cfg --initialize --officer NAME\n"
     "                         [--label LABEL] [--policy azure|fips|standard]\n"
+    "                         [--switches NAME=on,NAME=off...]\n"
     "       azcloudhsm_server azcloudhsm_server.cfg --audit [--json] [--journal] [--quiet]\n"
     "The first form runs the node. The second makes its partition; the officer's password is\n"
     "read from standard input, one line. The third prints the audit trail (or the store's\n"
@@ -54,7 +55,7 @@ arguments_flag(struct arguments *a, const char *word)
 static bool
 arguments_read(int count, char **words, struct arguments *ret_arguments)
 {
-    struct arguments a = { .plan = { POLICY_AZURE, "cloudhsm", NULL } };
+    struct arguments a = { .plan = { POLICY_AZURE, "", "cloudhsm", NULL } };
 
     for (int i = 1; i < count; i++) {
         const char *word = words[i];
@@ -71,6 +72,14 @@ arguments_read(int count, char **words, struct arguments *ret_arguments)
             a.plan.label = words[++i];
         } else if (strcmp(word, "--officer") == 0) {
             a.plan.officer = words[++i];
+        } else if (strcmp(word, "--switches") == 0) {
+            struct rules rules = { POLICY_AZURE, INTERFACE_P11, 0 };
+
+            a.plan.switches = words[++i];
+            if (!rules_switches_read(&rules, view_str(words[i]))) {
+                fprintf(stderr, "--switches %s: see \"Switches\" in docs/pkcs11.md\n", words[i]);
+                return false;
+            }
         } else if (strcmp(word, "--policy") != 0) {
             fprintf(stderr, "%s: unknown\n", word);
             return false;

@@ -130,7 +130,8 @@ birth_run(struct folder *folder, struct hsm_ports *ports, const struct partition
     }
     hex_encode(view_of(random, sizeof random), serial);
 
-    const struct hsm_birth birth = { plan->policy, plan->label, serial, plan->officer, password };
+    const struct hsm_birth birth = { plan->policy,  plan->switches, plan->label, serial,
+                                     plan->officer, password };
     struct secret *key = key_make(folder, ports->entropy);
 
     if (key != NULL) {
@@ -138,8 +139,9 @@ birth_run(struct folder *folder, struct hsm_ports *ports, const struct partition
 
         made = rv == CKR_OK;
         if (made) {
-            log_inf("partition \"%s\" made: serial %s, policy %s, officer %s", plan->label, serial,
-                    policy_name(plan->policy), plan->officer);
+            log_inf("partition \"%s\" made: serial %s, policy %s%s%s, officer %s", plan->label,
+                    serial, policy_name(plan->policy), plan->switches[0] == '\0' ? "" : " with ",
+                    plan->switches, plan->officer);
         } else {
             log_err("the partition was not made: %s", return_name(rv));
         }

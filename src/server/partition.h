@@ -15,6 +15,7 @@
 
 struct partition_plan {
     enum policy policy;
+    const char *switches;
     const char *label;
     const char *officer;
 };

@@ -36,6 +36,7 @@ static enum status tool_help(void *tool, const struct values *values);
         { "--dir",    "D",     ARGUMENT_TEXT,   NEED_NOT, 0, 0,   "its folder; $AZCLOUDHSM_DEV_DIR, else ~/.local/state/azcloudhsm_dev" }
 #define NEW \
         { "--policy", "NAME",  ARGUMENT_TEXT,   NEED_NOT, 0, 0,   "azure (default), fips or standard; for a new folder" }, \
+        { "--switches", "LIST", ARGUMENT_TEXT,  NEED_NOT, 0, 0,   "that are not to be as the policy has them: NAME=on,NAME=off" }, \
         { "--nodes",  "COUNT", ARGUMENT_NUMBER, NEED_NOT, 1, 32,  "nodes: 1 for now" }
 
 static const struct command rows[] = {
@@ -147,10 +148,15 @@ static bool
 new_read(const struct values *values, struct dev *dev)
 {
     const char *name = values_text(values, "--policy");
-    enum policy policy = POLICY_AZURE;
+    const char *switches = values_text(values, "--switches");
+    struct rules rules = { POLICY_AZURE, INTERFACE_P11, 0 };
 
-    if (name != NULL && !policy_parse(name, &policy)) {
+    if (name != NULL && !policy_parse(name, &rules.policy)) {
         fprintf(stderr, "--policy %s: give azure, fips or standard\n", name);
+        return false;
+    }
+    if (switches != NULL && !rules_switches_read(&rules, view_str(switches))) {
+        fprintf(stderr, "--switches %s: see \"Switches\" in docs/pkcs11.md\n", switches);
         return false;
     }
     if (values_number(values, "--nodes", 1) != 1) {
@@ -158,7 +164,8 @@ new_read(const struct values *values, struct dev *dev)
               stderr);
         return false;
     }
-    dev->policy = policy_name(policy);
+    dev->policy = policy_name(rules.policy);
+    dev->switches = switches == NULL ? "" : switches;
     return true;
 }
 

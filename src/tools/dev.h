@@ -35,6 +35,7 @@ struct dev {
     char dir[DEV_PATH_MAX]; /* absolute */
     char socket_path[DEV_PATH_MAX];
     const char *policy;
+    const char *switches; /* "" for none */
     bool detach; /* what is started outlives this program */
     unsigned client_port;
     unsigned manage_port;

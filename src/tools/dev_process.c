@@ -236,11 +236,13 @@ dev_initialize(const struct dev *dev)
     char path[DEV_PATH_MAX];
     char config[DEV_PATH_MAX];
     char policy[16];
-    char *arguments[] = { path,   config,      "--initialize", "--policy",
-                          policy, "--officer", DEV_OFFICER,    NULL };
+    char switches[RULES_SWITCHES_TEXT_MAX + 1];
+    char *arguments[] = { path,         config,   "--initialize", "--policy",  policy,
+                          "--switches", switches, "--officer",    DEV_OFFICER, NULL };
     const pid_t parent = getpid();
 
     snprintf(policy, sizeof policy, "%s", dev->policy);
+    snprintf(switches, sizeof switches, "%s", dev->switches);
     if (!program_path(&programs[DEV_SERVER], path) ||
         !dev_path(dev, programs[DEV_SERVER].config, config)) {
         return -1;

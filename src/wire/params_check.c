@@ -254,7 +254,7 @@ params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS funct
     bool fits = false;
 
     /* What came over the wire may call itself one mechanism and bring the shape of another. */
-    if (mechanism->type != row->type || mechanism->shape != row->params) {
+    if (mechanism_meant(rules, mechanism->type) != row || mechanism->shape != row->params) {
         return CKR_MECHANISM_PARAM_INVALID;
     }
     switch (mechanism->shape) {

@@ -106,7 +106,7 @@ some_mechanism(CK_FLAGS function, CK_MECHANISM *ret_mechanism)
 
     for (unsigned i = 0; i < count && row == NULL; i++) {
         const struct mechanism_row *at = &rows[(from + i) % count];
-        const struct rules rules = { POLICY_STANDARD, INTERFACE_P11 };
+        const struct rules rules = { POLICY_STANDARD, INTERFACE_P11, 0 };
 
         row = mechanism_for(rules, at->type, function) != NULL ? at : NULL;
     }

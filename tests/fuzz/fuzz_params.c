@@ -17,7 +17,7 @@ static CK_RV
 judge(const struct mechanism *mechanism, size_t i)
 {
     const struct mechanism_row *row = mechanism_row(mechanism->type);
-    struct rules rules = { i % POLICY_COUNT, INTERFACE_P11 };
+    struct rules rules = { i % POLICY_COUNT, INTERFACE_P11, 0 };
     struct key_info key = { .bits = (uint32_t)(i * 67) };
 
     if (row == NULL) {

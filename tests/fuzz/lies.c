@@ -225,6 +225,7 @@ token_lie(const struct token_request *q, struct token_reply *m, struct writer *r
     UNUSED(q);
     UNUSED(room);
     m->policy = b < 0xf0 ? b % POLICY_COUNT : b;
+    m->switches = some_text();
     m->label = some_text();
     m->model = some_text();
     m->serial = some_text();

@@ -33,6 +33,7 @@ birth(struct outside *outside, enum policy policy)
     struct app app;
     const struct hsm_birth birth = {
         .policy = policy,
+        .switches = "",
         .label = FIXTURE_LABEL,
         .serial = FIXTURE_SERIAL,
         .officer = OFFICER_NAME,

@@ -569,10 +569,48 @@ a_new_label_does_not_disturb(void **state)
     assert_ok(app_final(&f->cu1, CKF_ENCRYPT, VIEW_EMPTY, &out));
 }
 
+static void
+dates_bound_the_use_where_the_switch_says_so(void **state)
+{
+    struct fixture *f = *state;
+    const struct mechanism ecb = mechanism_plain(CKM_AES_ECB);
+    const view block = VIEW_TEXT("0123456789abcdef");
+    const uint64_t day = 24u * 60u * 60u * 1000u;
+    uint32_t key;
+    view out;
+    /* OUTSIDE_START_MS is 22:13 of that Tuesday. */
+    const struct {
+        uint64_t wall;
+        CK_RV rv;
+    } days[] = {
+        { OUTSIDE_START_MS - day, CKR_KEY_FUNCTION_NOT_PERMITTED },
+        { OUTSIDE_START_MS, CKR_OK },
+        { OUTSIDE_START_MS + day, CKR_OK },
+        { OUTSIDE_START_MS + 2 * day, CKR_KEY_FUNCTION_NOT_PERMITTED },
+    };
+
+    assert_true(rules_switches_read(&f->hsm.hsm->rules, VIEW_TEXT("enforce_dates=on")));
+    key = generate(&f->cu1, CKM_AES_KEY_GEN,
+                   LIST(ULONG(VALUE_LEN, 16), BOOL(ENCRYPT, true), BYTES(START_DATE, "20231114"),
+                        BYTES(END_DATE, "20231115")));
+    for (size_t i = 0; i < ARRAY_COUNT(days); i++) {
+        outside_set_clock(&f->hsm.outside, days[i].wall);
+        assert_code(app_encrypt(&f->cu1, ecb, key, block, &out), days[i].rv);
+    }
+    assert_ok(app_set(&f->cu1, key, LIST(BYTES(END_DATE, ""))));
+    assert_ok(app_encrypt(&f->cu1, ecb, key, block, &out));
+
+    assert_true(rules_switches_read(&f->hsm.hsm->rules, VIEW_TEXT("enforce_dates=off")));
+    outside_set_clock(&f->hsm.outside, days[0].wall);
+    assert_ok(app_encrypt(&f->cu1, ecb, key, block, &out));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        AZURE(dates_bound_the_use_where_the_switch_says_so),
+        STANDARD(dates_bound_the_use_where_the_switch_says_so),
         AZURE(a_key_does_what_its_flags_say_and_no_more),
         AZURE(data_is_no_key),
         AZURE(a_key_may_list_its_mechanisms),

@@ -338,9 +338,11 @@ the_token_says_what_it_was_born_as(void **state)
     struct fixture *f = *state;
     struct token_reply answer;
 
+    assert_true(rules_switches_read(&f->hsm.hsm->rules, VIEW_TEXT("short_tags=on")));
     assert_ok(app_send_token(&f->nobody, NULL, &answer));
 
     assert_int_equal(answer.policy, f->hsm.policy);
+    assert_view_equal(answer.switches, VIEW_TEXT("short_tags=on"));
     assert_view_equal(answer.label, VIEW_TEXT(FIXTURE_LABEL));
     assert_view_equal(answer.serial, VIEW_TEXT(FIXTURE_SERIAL));
 }

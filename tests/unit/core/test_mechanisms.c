@@ -37,7 +37,7 @@ bench_new(struct fixture *f)
     assert_non_null(b);
     b->f = f;
     b->app = app;
-    b->rules = (struct rules){ f->hsm.policy, INTERFACE_P11 };
+    b->rules = (struct rules){ f->hsm.policy, INTERFACE_P11, 0 };
     b->rsa = generate_pair(app, CKM_RSA_PKCS_KEY_PAIR_GEN,
                            LIST(ULONG(MODULUS_BITS, 2048), BOOL(ENCRYPT, true), VERIFY_USES),
                            LIST(BOOL(DECRYPT, true), SIGN_USES));

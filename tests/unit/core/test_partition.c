@@ -22,7 +22,7 @@ setup(void **state)
 
     assert_non_null(b);
     outside_init(&b->outside);
-    b->birth = (struct hsm_birth){ POLICY_AZURE, "label", "serial", "admin",
+    b->birth = (struct hsm_birth){ POLICY_AZURE, "", "label", "serial", "admin",
                                    VIEW_TEXT("adminpassword") };
     *state = b;
     return 0;
@@ -79,6 +79,24 @@ a_born_partition_opens_with_one_officer(void **state)
     assert_int_equal(counts.users, 2); /* the officer and the service's own */
     assert_int_equal(counts.objects, 0);
     assert_int_equal(counts.contexts, 0);
+    hsm_close(hsm);
+}
+
+static void
+switches_are_for_life(void **state)
+{
+    struct bench *b = *state;
+    struct hsm *hsm = NULL;
+
+    b->birth.switches = "no_such_switch=on";
+    assert_code(initialize(b), CKR_ARGUMENTS_BAD);
+    b->birth.switches = "enforce_dates=on,wrap_iv=on";
+    assert_ok(initialize(b));
+    assert_ok(hsm_open(&b->outside.ports, master_key(), &hsm));
+
+    assert_true(rules_switch_on(hsm->rules, SWITCH_enforce_dates));
+    assert_true(rules_switch_on(hsm->rules, SWITCH_wrap_iv));
+    assert_false(rules_switch_on(hsm->rules, SWITCH_so_login));
     hsm_close(hsm);
 }
 
@@ -369,6 +387,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         BENCH(an_unborn_store_does_not_open),
         BENCH(a_born_partition_opens_with_one_officer),
+        BENCH(switches_are_for_life),
         BENCH(nothing_is_born_twice),
         BENCH(a_store_that_is_not_empty_is_left_alone),
         BENCH(a_birth_wants_a_name_and_a_password),

@@ -178,7 +178,7 @@ static void
 each_mechanism_goes_there_and_back(void **state)
 {
     struct fixture *f = *state;
-    struct rules rules = { f->hsm.hsm->policy, INTERFACE_P11 };
+    struct rules rules = f->hsm.hsm->rules;
     size_t count, tried = 0;
     const struct mechanism_row *rows = mechanism_rows(&count);
 
@@ -420,6 +420,33 @@ a_token_key_comes_back_for_good(void **state)
     assert_true(app_finds(&f->cu1, back));
 }
 
+/* The sibling's CKM_AES_KEY_WRAP, for who has its blobs. */
+static void
+a_switch_brings_the_siblings_padding_back(void **state)
+{
+    struct fixture *f = *state;
+    const struct mechanism kw = mechanism_of(CKM_AES_KEY_WRAP);
+    const struct mechanism padded = mechanism_of(CKM_CLOUDHSM_AES_KEY_WRAP_PKCS5_PAD);
+    uint32_t kek = generate(&f->cu1, CKM_AES_KEY_GEN, LIST(ULONG(VALUE_LEN, 32), WRAPS));
+    uint32_t key = generate(&f->cu1, CKM_AES_KEY_GEN,
+                            LIST(ULONG(VALUE_LEN, 16), AES_USES, EXTRACTABLE));
+    uint32_t back = 0;
+    uint8_t with[32];
+    view wrapped;
+
+    assert_ok(wrap(&f->cu1, kw, kek, key, &wrapped));
+    assert_int_equal(wrapped.len, 24); /* RFC 3394 */
+
+    assert_true(rules_switches_read(&f->hsm.hsm->rules, VIEW_TEXT("wrap_pkcs5=on")));
+    assert_ok(wrap(&f->cu1, kw, kek, key, &wrapped));
+    assert_int_equal(wrapped.len, sizeof with);
+    memcpy(with, wrapped.data, sizeof with);
+    assert_ok(unwrap(&f->cu1, kw, kek, view_of(with, sizeof with), LIST(AES_TYPE, AES_USES), &back));
+    assert_int_equal(get_ulong(&f->cu1, back, CKA_VALUE_LEN), 16);
+    assert_ok(wrap(&f->cu1, padded, kek, key, &wrapped));
+    assert_view_equal(wrapped, view_of(with, sizeof with));
+}
+
 int
 main(void)
 {
@@ -435,6 +462,8 @@ main(void)
         STANDARD(a_template_of_the_unwrapping_key_is_not_overridden),
         AZURE(in_azure_what_comes_back_is_sensitive),
         STANDARD(a_token_key_comes_back_for_good),
+        STANDARD(a_switch_brings_the_siblings_padding_back),
+        AZURE(a_switch_brings_the_siblings_padding_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

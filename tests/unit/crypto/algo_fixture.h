@@ -23,8 +23,8 @@
 #define OUT_MAX 300000u
 #define HEX_SIZE 16384u
 
-static const struct rules standard = { POLICY_STANDARD, INTERFACE_P11 };
-static const struct rules fips = { POLICY_FIPS, INTERFACE_API };
+static const struct rules standard = { POLICY_STANDARD, INTERFACE_P11, 0 };
+static const struct rules fips = { POLICY_FIPS, INTERFACE_API, 0 };
 
 /* The bytes live until eight more were made. */
 static inline view

@@ -13,9 +13,9 @@
 #include "rules/key.h"
 #include "unit/rules/list.h"
 
-static const struct rules standard = { POLICY_STANDARD, INTERFACE_P11 };
-static const struct rules azure = { POLICY_AZURE, INTERFACE_P11 };
-static const struct rules azure_api = { POLICY_AZURE, INTERFACE_API };
+static const struct rules standard = { POLICY_STANDARD, INTERFACE_P11, 0 };
+static const struct rules azure = { POLICY_AZURE, INTERFACE_P11, 0 };
+static const struct rules azure_api = { POLICY_AZURE, INTERFACE_API, 0 };
 
 static const struct key_info aes = {
     .class = CKO_SECRET_KEY, .key_type = CKK_AES, .flags = KEY_FLAG_ENCRYPT, .bits = 256,
@@ -209,7 +209,7 @@ type_beats_size_beats_permission(void **state)
 static void
 rsa_sizes_follow_the_policy(void **state)
 {
-    const struct rules fips = { POLICY_FIPS, INTERFACE_P11 };
+    const struct rules fips = { POLICY_FIPS, INTERFACE_P11, 0 };
     struct key_info key = rsa_private;
 
     UNUSED(state);

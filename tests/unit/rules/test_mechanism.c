@@ -13,11 +13,11 @@
 
 #include "rules/key.h"
 
-static const struct rules standard = { POLICY_STANDARD, INTERFACE_P11 };
-static const struct rules azure = { POLICY_AZURE, INTERFACE_P11 };
-static const struct rules azure_api = { POLICY_AZURE, INTERFACE_API };
-static const struct rules fips = { POLICY_FIPS, INTERFACE_P11 };
-static const struct rules fips_api = { POLICY_FIPS, INTERFACE_API };
+static const struct rules standard = { POLICY_STANDARD, INTERFACE_P11, 0 };
+static const struct rules azure = { POLICY_AZURE, INTERFACE_P11, 0 };
+static const struct rules azure_api = { POLICY_AZURE, INTERFACE_API, 0 };
+static const struct rules fips = { POLICY_FIPS, INTERFACE_P11, 0 };
+static const struct rules fips_api = { POLICY_FIPS, INTERFACE_API, 0 };
 
 static void
 rows_are_sorted_and_found(void **state)

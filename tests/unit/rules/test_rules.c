@@ -12,9 +12,9 @@
 
 #include "rules/rules.h"
 
-static const struct rules standard = { POLICY_STANDARD, INTERFACE_P11 };
-static const struct rules azure = { POLICY_AZURE, INTERFACE_P11 };
-static const struct rules fips = { POLICY_FIPS, INTERFACE_P11 };
+static const struct rules standard = { POLICY_STANDARD, INTERFACE_P11, 0 };
+static const struct rules azure = { POLICY_AZURE, INTERFACE_P11, 0 };
+static const struct rules fips = { POLICY_FIPS, INTERFACE_P11, 0 };
 
 static void
 every_policy_parses_from_its_name(void **state)
@@ -53,13 +53,58 @@ switches_differ_by_policy(void **state)
 }
 
 static void
+switches_are_turned_by_name(void **state)
+{
+    static const struct {
+        const char *text;
+        bool all;
+        const char *back;
+    } cases[] = {
+        { "", true, "" },
+        { "wrap_iv=on", true, "wrap_iv=on" },
+        { "wrap_iv=off", true, "" }, /* as azure has it */
+        { "enforce_dates=on,owner_wraps=off", true, "owner_wraps=off,enforce_dates=on" },
+        { "wrap_iv=on,wrap_iv=off", true, "" },
+        { "no_such_thing=on,wrap_iv=on", false, "wrap_iv=on" },
+        { "wrap_iv", false, "" },
+        { "wrap_iv=", false, "" },
+        { "wrap_iv=1", false, "" },
+        { "wrap_iv=online", false, "" },
+        { "wrap_i=on", false, "" },
+        { ",", false, "" },
+    };
+
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct rules rules = azure;
+        struct writer out;
+
+        writer_init(&out, RULES_SWITCHES_TEXT_MAX);
+        assert_int_equal(rules_switches_read(&rules, view_str(cases[i].text)), cases[i].all);
+        rules_switches_write(rules, &out);
+        assert_true(view_equal(writer_view(&out), view_str(cases[i].back)));
+        writer_clear(&out);
+    }
+
+    struct rules all = standard;
+    struct writer out;
+
+    /* The longest text there can be is one that may be stored. */
+    all.turned = (uint32_t)((UINT64_C(1) << SWITCH_COUNT) - 1);
+    writer_init(&out, RULES_SWITCHES_TEXT_MAX);
+    rules_switches_write(all, &out);
+    assert_true(writer_ok(&out));
+    writer_clear(&out);
+}
+
+static void
 the_interface_changes_no_switch(void **state)
 {
     UNUSED(state);
     for (enum policy policy = 0; policy < POLICY_COUNT; policy++) {
         for (enum rules_switch which = 0; which < SWITCH_COUNT; which++) {
-            struct rules p11 = { policy, INTERFACE_P11 };
-            struct rules api = { policy, INTERFACE_API };
+            struct rules p11 = { policy, INTERFACE_P11, 0 };
+            struct rules api = { policy, INTERFACE_API, 0 };
 
             assert_int_equal(rules_switch_on(p11, which), rules_switch_on(api, which));
         }
@@ -198,8 +243,8 @@ other_numbers_are_no_hash(void **state)
 static void
 a_function_is_offered_by_policy(void **state)
 {
-    const struct rules standard = { POLICY_STANDARD, INTERFACE_P11 };
-    const struct rules azure = { POLICY_AZURE, INTERFACE_P11 };
+    const struct rules standard = { POLICY_STANDARD, INTERFACE_P11, 0 };
+    const struct rules azure = { POLICY_AZURE, INTERFACE_P11, 0 };
 
     UNUSED(state);
     assert_int_equal(rules_function_code(standard, FUNCTION_GetObjectSize), CKR_OK);
@@ -216,6 +261,7 @@ main(void)
         cmocka_unit_test(every_policy_parses_from_its_name),
         cmocka_unit_test(other_names_are_no_policies),
         cmocka_unit_test(switches_differ_by_policy),
+        cmocka_unit_test(switches_are_turned_by_name),
         cmocka_unit_test(the_interface_changes_no_switch),
         cmocka_unit_test(a_function_is_offered_by_policy),
         cmocka_unit_test(every_code_stands_once_and_has_its_name),

@@ -14,9 +14,9 @@
 #include "rules/template.h"
 #include "unit/rules/list.h"
 
-static const struct rules standard = { POLICY_STANDARD, INTERFACE_P11 };
-static const struct rules azure = { POLICY_AZURE, INTERFACE_P11 };
-static const struct rules fips = { POLICY_FIPS, INTERFACE_P11 };
+static const struct rules standard = { POLICY_STANDARD, INTERFACE_P11, 0 };
+static const struct rules azure = { POLICY_AZURE, INTERFACE_P11, 0 };
+static const struct rules fips = { POLICY_FIPS, INTERFACE_P11, 0 };
 
 #define AES_KEY_BYTES "0123456789abcdef"
 #define AES_CREATE \
@@ -148,7 +148,7 @@ a_whole_template_is_fine_in_every_policy(void **state)
 
     UNUSED(state);
     for (enum policy policy = 0; policy < POLICY_COUNT; policy++) {
-        struct rules rules = { policy, INTERFACE_P11 };
+        struct rules rules = { policy, INTERFACE_P11, 0 };
 
         assert_int_equal(check(rules, KIND_AES, ORIGIN_CREATE, create), CKR_OK);
         assert_int_equal(check(rules, KIND_AES, ORIGIN_GENERATE, generate), CKR_OK);

@@ -14,9 +14,9 @@
 #include "rules/template.h"
 #include "unit/rules/list.h"
 
-static const struct rules standard = { POLICY_STANDARD, INTERFACE_P11 };
-static const struct rules azure = { POLICY_AZURE, INTERFACE_P11 };
-static const struct rules fips = { POLICY_FIPS, INTERFACE_P11 };
+static const struct rules standard = { POLICY_STANDARD, INTERFACE_P11, 0 };
+static const struct rules azure = { POLICY_AZURE, INTERFACE_P11, 0 };
+static const struct rules fips = { POLICY_FIPS, INTERFACE_P11, 0 };
 
 #define AES_KEY_BYTES "0123456789abcdef"
 #define AES_CREATE \
@@ -84,7 +84,7 @@ a_completed_template_names_nothing_twice(void **state)
     UNUSED(state);
     for (enum policy policy = 0; policy < POLICY_COUNT; policy++) {
         for (enum object_kind kind = 0; kind < KIND_COUNT; kind++) {
-            struct rules rules = { policy, INTERFACE_P11 };
+            struct rules rules = { policy, INTERFACE_P11, 0 };
             struct attribute attribute;
             struct writer w;
             view first;

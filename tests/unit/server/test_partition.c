@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct partition_plan plan = { POLICY_FIPS, "a label", "admin" };
+static const struct partition_plan plan = { POLICY_FIPS, "", "a label", "admin" };
 
 struct fixture {
     char base[64];

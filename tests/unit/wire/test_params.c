@@ -13,9 +13,9 @@
 
 #include "wire/params.h"
 
-static const struct rules standard = { POLICY_STANDARD, INTERFACE_P11 };
-static const struct rules azure = { POLICY_AZURE, INTERFACE_P11 };
-static const struct rules fips = { POLICY_FIPS, INTERFACE_P11 };
+static const struct rules standard = { POLICY_STANDARD, INTERFACE_P11, 0 };
+static const struct rules azure = { POLICY_AZURE, INTERFACE_P11, 0 };
+static const struct rules fips = { POLICY_FIPS, INTERFACE_P11, 0 };
 
 static uint8_t iv12[12] = "\1\2\3\4\5\6\7\x08\x09\x0a\x0b";
 static uint8_t zeros[16];
