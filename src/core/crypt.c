@@ -180,42 +180,75 @@ handle_ENCRYPT(struct request *r)
     return rv;
 }
 
-CK_RV
-handle_DECRYPT(struct request *r)
+/* A function whose output is all of its reply. */
+static CK_RV
+single_part(struct request *r, CK_FLAGS function, const struct mechanism *mechanism,
+            uint32_t key, view data, uint32_t max)
 {
-    struct decrypt_request m;
     size_t body_start = r->reply->len;
     struct job job;
-    CK_RV rv;
+    CK_RV rv = job_begin(r, function, mechanism, key, true, &job);
 
-    if (!decrypt_request_read(r->body, &m)) {
-        return CODE_BAD_FRAME;
-    }
-    rv = job_begin(r, CKF_DECRYPT, &m.mechanism, m.key, true, &job);
     if (rv == CKR_OK) {
-        rv = job_once(r, CKF_DECRYPT, &m.mechanism, &job, m.data, body_start, m.max);
+        rv = job_once(r, function, mechanism, &job, data, body_start, max);
     }
     job_clear(&job);
     return rv;
 }
 
 CK_RV
+handle_DECRYPT(struct request *r)
+{
+    struct decrypt_request m;
+
+    if (!decrypt_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    return single_part(r, CKF_DECRYPT, &m.mechanism, m.key, m.data, m.max);
+}
+
+CK_RV
 handle_SIGN(struct request *r)
 {
     struct sign_request m;
-    size_t body_start = r->reply->len;
-    struct job job;
-    CK_RV rv;
 
     if (!sign_request_read(r->body, &m)) {
         return CODE_BAD_FRAME;
     }
-    rv = job_begin(r, CKF_SIGN, &m.mechanism, m.key, true, &job);
-    if (rv == CKR_OK) {
-        rv = job_once(r, CKF_SIGN, &m.mechanism, &job, m.data, body_start, m.max);
+    return single_part(r, CKF_SIGN, &m.mechanism, m.key, m.data, m.max);
+}
+
+CK_RV
+handle_SIGN_RECOVER(struct request *r)
+{
+    struct sign_recover_request m;
+
+    if (!sign_recover_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
     }
-    job_clear(&job);
-    return rv;
+    return single_part(r, CKF_SIGN_RECOVER, &m.mechanism, m.key, m.data, m.max);
+}
+
+CK_RV
+handle_VERIFY_RECOVER(struct request *r)
+{
+    struct verify_recover_request m;
+
+    if (!verify_recover_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    return single_part(r, CKF_VERIFY_RECOVER, &m.mechanism, m.key, m.signature, m.max);
+}
+
+CK_RV
+handle_DIGEST(struct request *r)
+{
+    struct digest_request m;
+
+    if (!digest_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    return single_part(r, CKF_DIGEST, &m.mechanism, 0, m.data, m.max);
 }
 
 CK_RV
@@ -232,25 +265,6 @@ handle_VERIFY(struct request *r)
     if (rv == CKR_OK) {
         rv = algo_once(r->rules, job.row, CKF_VERIFY, &m.mechanism, job.key, m.data,
                        m.signature, r->reply);
-    }
-    job_clear(&job);
-    return rv;
-}
-
-CK_RV
-handle_DIGEST(struct request *r)
-{
-    struct digest_request m;
-    size_t body_start = r->reply->len;
-    struct job job;
-    CK_RV rv;
-
-    if (!digest_request_read(r->body, &m)) {
-        return CODE_BAD_FRAME;
-    }
-    rv = job_begin(r, CKF_DIGEST, &m.mechanism, 0, true, &job);
-    if (rv == CKR_OK) {
-        rv = job_once(r, CKF_DIGEST, &m.mechanism, &job, m.data, body_start, m.max);
     }
     job_clear(&job);
     return rv;

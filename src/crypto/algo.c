@@ -82,7 +82,7 @@ refuse_generate(const struct mechanism_limit *limit, const struct mechanism_row 
 static bool
 key_fits(const struct algo *algo, const struct algo_call *call)
 {
-    const CK_FLAGS private_functions = CKF_SIGN | CKF_DECRYPT;
+    const CK_FLAGS private_functions = CKF_SIGN | CKF_SIGN_RECOVER | CKF_DECRYPT;
 
     if (call->key == NULL || algo->kinds == 0) {
         return call->key == NULL && algo->kinds == 0;

@@ -81,8 +81,9 @@ MUST_USE CK_RV algo_key_decode(enum object_kind kind, view der, bool zero_padded
                                struct writer *attributes, struct writer *secrets);
 
 /*
- * Single-part. function is CKF_ENCRYPT, DECRYPT, SIGN, VERIFY or DIGEST; key is NULL for a
- * digest. in: the data; signature: for VERIFY; out: what comes out is appended (AEAD: the
+ * Single-part. function is CKF_ENCRYPT, DECRYPT, SIGN, VERIFY, SIGN_RECOVER, VERIFY_RECOVER or
+ * DIGEST; key is NULL for a digest. in: the data (of VERIFY_RECOVER the signature); signature: for
+ * VERIFY; out: what comes out is appended (AEAD: the
  * tag follows the ciphertext, on decryption the input ends with it). verify_after_sign: a
  * signature is checked before it is written. Codes: DATA_LEN_RANGE, ENCRYPTED_DATA_LEN_RANGE,
  * ENCRYPTED_DATA_INVALID (padding and tag alike), SIGNATURE_LEN_RANGE, SIGNATURE_INVALID.

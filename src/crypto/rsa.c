@@ -96,12 +96,42 @@ sign(const struct algo_call *call, const struct ready_setup *setup, view digest,
                : rv;
 }
 
+/* What stands behind 00 01, eight or more ff, and 00. */
+static CK_RV
+recover(const struct algo_call *call, view signature, struct writer *out)
+{
+    uint8_t block[RSA_LEN_MAX];
+    const size_t len = call->key->len;
+    size_t at = 2;
+    CK_RV rv = rsa_raw(call->key, CKF_ENCRYPT, signature, CKR_SIGNATURE_INVALID, block);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    while (at < len && block[at] == 0xff) {
+        at++;
+    }
+    if (block[0] != 0 || block[1] != 1 || at == len || block[at] != 0 ||
+        at + 1 < PKCS1_OVERHEAD) {
+        return CKR_SIGNATURE_INVALID;
+    }
+    write_raw(out, view_slice(view_of(block, len), at + 1, len));
+    return CKR_OK;
+}
+
 static CK_RV
 sign_or_verify(const struct algo_call *call, const struct ready_setup *setup, view digest,
                view signature, struct writer *out)
 {
-    return call->function == CKF_SIGN ? sign(call, setup, digest, out)
-                                      : verify(call, setup, digest, signature);
+    switch (call->function) {
+    case CKF_SIGN:
+    case CKF_SIGN_RECOVER:
+        return sign(call, setup, digest, out);
+    case CKF_VERIFY_RECOVER:
+        return recover(call, digest, out);
+    default:
+        return verify(call, setup, digest, signature);
+    }
 }
 
 /* The lengths that are wrong whatever the bytes are. */
@@ -111,6 +141,9 @@ signature_lengths(const struct algo_call *call, const struct ready_setup *setup,
 {
     size_t key_len = call->key->len;
 
+    if (call->function == CKF_VERIFY_RECOVER) {
+        return in_len != key_len ? CKR_SIGNATURE_LEN_RANGE : CKR_OK;
+    }
     if (setup->mode == RSA_PKCS1_PSS_PADDING) {
         if (in_len != hash_row(setup->hash)->length) {
             return CKR_DATA_LEN_RANGE;

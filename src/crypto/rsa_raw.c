@@ -96,8 +96,11 @@ verify(const struct algo_call *call, view data, view signature)
 static CK_RV
 compute(const struct algo_call *call, view in, struct writer *out)
 {
-    const bool decrypts = call->function == CKF_DECRYPT;
-    const bool signs = call->function == CKF_SIGN;
+    const bool public = call->function == CKF_ENCRYPT || call->function == CKF_VERIFY_RECOVER;
+    const bool signs = call->function == CKF_SIGN || call->function == CKF_SIGN_RECOVER;
+    const CK_RV too_big = call->function == CKF_DECRYPT          ? CKR_ENCRYPTED_DATA_INVALID
+                          : call->function == CKF_VERIFY_RECOVER ? CKR_SIGNATURE_INVALID
+                                                                 : CKR_DATA_INVALID;
     const size_t len = call->key->len;
     uint8_t *space = write_space(out, len);
     CK_RV rv;
@@ -105,8 +108,7 @@ compute(const struct algo_call *call, view in, struct writer *out)
     if (space == NULL) {
         return CKR_DEVICE_MEMORY;
     }
-    rv = rsa_raw(call->key, call->function == CKF_ENCRYPT ? CKF_ENCRYPT : CKF_DECRYPT, in,
-                 decrypts ? CKR_ENCRYPTED_DATA_INVALID : CKR_DATA_INVALID, space);
+    rv = rsa_raw(call->key, public ? CKF_ENCRYPT : CKF_DECRYPT, in, too_big, space);
     return rv == CKR_OK && signs && pkey_rechecks(call)
                ? pkey_rechecked(verify(call, in, view_of(space, len)))
                : rv;
@@ -119,6 +121,9 @@ rsa_raw_once(const struct algo_call *call, view in, view signature, struct write
 
     if (call->function == CKF_DECRYPT && in.len != len) {
         return CKR_ENCRYPTED_DATA_LEN_RANGE;
+    }
+    if (call->function == CKF_VERIFY_RECOVER && in.len != len) {
+        return CKR_SIGNATURE_LEN_RANGE;
     }
     if (in.len > len) {
         return CKR_DATA_LEN_RANGE;

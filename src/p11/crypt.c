@@ -8,6 +8,7 @@
 
 #include "base/secret.h"
 #include "p11/stream.h"
+#include "p11/verb.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,8 +59,7 @@ job_input(struct job *job, const void *in, CK_ULONG in_len)
         return CKR_ARGUMENTS_BAD;
     }
     if (in_len > LEN_MAX) {
-        return job->task->function == CKF_DECRYPT ? CKR_ENCRYPTED_DATA_LEN_RANGE
-                                                  : CKR_DATA_LEN_RANGE;
+        return verb_of(job->task->function)->too_long;
     }
     job->in = in_len == 0 ? VIEW_EMPTY : view_of(in, in_len);
     return CKR_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Requests with data: ENCRYPT, DECRYPT, SIGN, VERIFY, DIGEST for what fits one frame, and
- * START, UPDATE, FINAL for what does not. No plaintext of an AEAD comes before its tag was
+ * Requests with data: ENCRYPT, DECRYPT, SIGN, VERIFY, SIGN_RECOVER, VERIFY_RECOVER, DIGEST for
+ * what fits one frame, and START, UPDATE, FINAL for what does not. No plaintext of an AEAD comes before its tag was
  * checked: long ciphertext is sent twice, and the first pass returns nothing.
  *
  * An operation that the HSM holds is lost when its node or the daemon dies. So what was sent is
@@ -11,6 +11,7 @@
 
 #include "base/secret.h"
 #include "p11/trip.h"
+#include "p11/verb.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,142 +49,6 @@ static uint32_t
 room_of(const struct sink *sink)
 {
     return (uint32_t)size_min(sink->size, UINT32_MAX);
-}
-
-/* Each writes its request, and reads output and IV of its reply. */
-
-static void
-encrypt_ask(struct call *call, const struct task *task, view in, view signature, uint32_t max)
-{
-    const struct encrypt_request request = { task->mechanism, task->key.handle, max, in };
-
-    UNUSED(signature);
-    encrypt_request_write(call->body, &request);
-}
-
-static bool
-encrypt_hear(view body, view *ret_data, view *ret_iv)
-{
-    struct encrypt_reply reply;
-
-    if (!encrypt_reply_read(body, &reply)) {
-        return false;
-    }
-    *ret_data = reply.data;
-    *ret_iv = reply.iv;
-    return true;
-}
-
-static void
-decrypt_ask(struct call *call, const struct task *task, view in, view signature, uint32_t max)
-{
-    const struct decrypt_request request = { task->mechanism, task->key.handle, max, in };
-
-    UNUSED(signature);
-    decrypt_request_write(call->body, &request);
-}
-
-static bool
-decrypt_hear(view body, view *ret_data, view *ret_iv)
-{
-    struct decrypt_reply reply;
-
-    UNUSED(ret_iv);
-    if (!decrypt_reply_read(body, &reply)) {
-        return false;
-    }
-    *ret_data = reply.data;
-    return true;
-}
-
-static void
-sign_ask(struct call *call, const struct task *task, view in, view signature, uint32_t max)
-{
-    const struct sign_request request = { task->mechanism, task->key.handle, max, in };
-
-    UNUSED(signature);
-    sign_request_write(call->body, &request);
-}
-
-static bool
-sign_hear(view body, view *ret_data, view *ret_iv)
-{
-    struct sign_reply reply;
-
-    UNUSED(ret_iv);
-    if (!sign_reply_read(body, &reply)) {
-        return false;
-    }
-    *ret_data = reply.data;
-    return true;
-}
-
-static void
-verify_ask(struct call *call, const struct task *task, view in, view signature, uint32_t max)
-{
-    const struct verify_request request = { task->mechanism, task->key.handle, in, signature };
-
-    UNUSED(max);
-    verify_request_write(call->body, &request);
-}
-
-static bool
-verify_hear(view body, view *ret_data, view *ret_iv)
-{
-    struct verify_reply reply;
-
-    UNUSED(ret_data);
-    UNUSED(ret_iv);
-    return verify_reply_read(body, &reply);
-}
-
-static void
-digest_ask(struct call *call, const struct task *task, view in, view signature, uint32_t max)
-{
-    const struct digest_request request = { task->mechanism, max, in };
-
-    UNUSED(signature);
-    digest_request_write(call->body, &request);
-}
-
-static bool
-digest_hear(view body, view *ret_data, view *ret_iv)
-{
-    struct digest_reply reply;
-
-    UNUSED(ret_iv);
-    if (!digest_reply_read(body, &reply)) {
-        return false;
-    }
-    *ret_data = reply.data;
-    return true;
-}
-
-/* What the functions do otherwise than each other. too_long answers input that a mechanism
- * without parts cannot have. */
-static const struct verb {
-    CK_FLAGS function;
-    enum operation request;
-    CK_RV too_long;
-    void (*ask)(struct call *call, const struct task *task, view in, view signature, uint32_t max);
-    bool (*hear)(view body, view *ret_data, view *ret_iv);
-} verbs[] = {
-    { CKF_ENCRYPT, OPERATION_ENCRYPT, CKR_DATA_LEN_RANGE, encrypt_ask, encrypt_hear },
-    { CKF_DECRYPT, OPERATION_DECRYPT, CKR_ENCRYPTED_DATA_LEN_RANGE, decrypt_ask, decrypt_hear },
-    { CKF_SIGN, OPERATION_SIGN, CKR_DATA_LEN_RANGE, sign_ask, sign_hear },
-    { CKF_VERIFY, OPERATION_VERIFY, CKR_DATA_LEN_RANGE, verify_ask, verify_hear },
-    { CKF_DIGEST, OPERATION_DIGEST, CKR_DATA_LEN_RANGE, digest_ask, digest_hear },
-};
-
-static const struct verb *
-verb_of(CK_FLAGS function)
-{
-    size_t i = 0;
-
-    while (verbs[i].function != function) {
-        i++;
-    }
-    return &verbs[i];
 }
 
 /* What the HSM refused with the key, the cache was wrong about. */

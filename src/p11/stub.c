@@ -19,10 +19,6 @@ enum {
 
 #define ROW ~, BY_ROW
 #define HERE_C_InitToken ROW
-#define HERE_C_SignRecoverInit ROW
-#define HERE_C_SignRecover ROW
-#define HERE_C_VerifyRecoverInit ROW
-#define HERE_C_VerifyRecover ROW
 #define HERE_C_EncryptMessageBegin ROW
 #define HERE_C_EncryptMessageNext ROW
 #define HERE_C_DecryptMessageBegin ROW

@@ -24,7 +24,8 @@ static bool
 has_room(enum operation operation)
 {
     return operation == OPERATION_ENCRYPT || operation == OPERATION_DECRYPT ||
-           operation == OPERATION_SIGN || operation == OPERATION_DIGEST ||
+           operation == OPERATION_SIGN || operation == OPERATION_SIGN_RECOVER ||
+           operation == OPERATION_VERIFY_RECOVER || operation == OPERATION_DIGEST ||
            operation == OPERATION_WRAP;
 }
 

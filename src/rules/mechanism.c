@@ -138,7 +138,7 @@ size_t
 mechanism_output_len(const struct mechanism_row *row, CK_FLAGS function,
                      const struct key_info *key, size_t tag_len, size_t input_len, bool *ret_exact)
 {
-    bool decrypt = (function & CKF_DECRYPT) != 0;
+    bool decrypt = (function & (CKF_DECRYPT | CKF_VERIFY_RECOVER)) != 0;
     bool exact = true;
     size_t len = 0;
 

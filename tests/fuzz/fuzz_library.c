@@ -344,7 +344,7 @@ static CK_RV
 operation_init(void)
 {
     static const CK_FLAGS functions[] = { CKF_ENCRYPT, CKF_DECRYPT, CKF_SIGN, CKF_VERIFY,
-                                          CKF_DIGEST };
+                                          CKF_DIGEST, CKF_SIGN_RECOVER, CKF_VERIFY_RECOVER };
     CK_FLAGS function = functions[liar_u8() % ARRAY_COUNT(functions)];
     CK_SESSION_HANDLE session = a_session();
     CK_MECHANISM mechanism;
@@ -359,6 +359,10 @@ operation_init(void)
         return C_SignInit(session, &mechanism, an_object());
     case CKF_VERIFY:
         return C_VerifyInit(session, &mechanism, an_object());
+    case CKF_SIGN_RECOVER:
+        return C_SignRecoverInit(session, &mechanism, an_object());
+    case CKF_VERIFY_RECOVER:
+        return C_VerifyRecoverInit(session, &mechanism, an_object());
     default:
         return C_DigestInit(session, &mechanism);
     }
@@ -380,6 +384,7 @@ operation_step(void)
     static CK_RV (*const with_both[])(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
                                       CK_ULONG_PTR) = {
         C_Encrypt, C_Decrypt, C_Sign, C_Digest, C_EncryptUpdate, C_DecryptUpdate,
+        C_SignRecover, C_VerifyRecover,
     };
     static CK_RV (*const with_input[])(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG) = {
         C_SignUpdate, C_VerifyUpdate, C_DigestUpdate, C_VerifyFinal,
@@ -392,15 +397,18 @@ operation_step(void)
     CK_ULONG in_len, had = liar_len(256), len = had;
     CK_BYTE *in = some_input(32, &in_len), *out = had % 16 == 15 ? NULL : room(had);
 
-    switch (which % 15) {
+    switch (which % 17) {
     case 6: case 7: case 8: case 9:
-        return with_input[which % 15 - 6](session, in, in_len);
+        return with_input[which % 17 - 6](session, in, in_len);
     case 10: case 11: case 12: case 13:
-        return output_check(with_output[which % 15 - 10](session, out, &len), had, len, out);
+        return output_check(with_output[which % 17 - 10](session, out, &len), had, len, out);
     case 14:
         return C_Verify(session, in, in_len, out, out == NULL ? 0 : had);
+    case 15: case 16:
+        return output_check(with_both[which % 17 - 9](session, in, in_len, out, &len), had, len,
+                            out);
     default:
-        return output_check(with_both[which % 15](session, in, in_len, out, &len), had, len, out);
+        return output_check(with_both[which % 17](session, in, in_len, out, &len), had, len, out);
     }
 }
 

@@ -42,6 +42,8 @@
     ROW(DECRYPT, decrypt)               \
     ROW(SIGN, sign)                     \
     ROW(VERIFY, verify)                 \
+    ROW(SIGN_RECOVER, sign_recover)     \
+    ROW(VERIFY_RECOVER, verify_recover) \
     ROW(DIGEST, digest)                 \
     ROW(START, start)                   \
     ROW(UPDATE, update)                 \
@@ -395,6 +397,22 @@ sign_lie(const struct sign_request *q, struct sign_reply *m, struct writer *room
 {
     UNUSED(room);
     m->data = some_bytes(size_min(q->max, 256));
+}
+
+static void
+sign_recover_lie(const struct sign_recover_request *q, struct sign_recover_reply *m,
+                 struct writer *room)
+{
+    UNUSED(room);
+    m->data = some_bytes(size_min(q->max, 256));
+}
+
+static void
+verify_recover_lie(const struct verify_recover_request *q, struct verify_recover_reply *m,
+                   struct writer *room)
+{
+    UNUSED(room);
+    m->data = some_bytes(size_min(q->max, 20));
 }
 
 static void

@@ -83,6 +83,8 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(DECRYPT, decrypt)                 \
     ROW(SIGN, sign)                       \
     ROW(VERIFY, verify)                   \
+    ROW(SIGN_RECOVER, sign_recover)       \
+    ROW(VERIFY_RECOVER, verify_recover)   \
     ROW(DIGEST, digest)                   \
     ROW(START, start)                     \
     ROW(UPDATE, update)                   \

@@ -51,6 +51,8 @@ static const struct right {
     { OPERATION_SIGN,           { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_VERIFY,         { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_DIGEST,         { false, true,  false }, { true,  true,  true  }, true,  false },
+    { OPERATION_SIGN_RECOVER,   { false, true,  false }, { true,  true,  true  }, true,  false },
+    { OPERATION_VERIFY_RECOVER, { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_START,          { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_UPDATE,         { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_FINAL,          { false, true,  false }, { true,  true,  true  }, true,  false },

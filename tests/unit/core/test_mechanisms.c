@@ -39,8 +39,9 @@ bench_new(struct fixture *f)
     b->app = app;
     b->rules = (struct rules){ f->hsm.policy, INTERFACE_P11, 0 };
     b->rsa = generate_pair(app, CKM_RSA_PKCS_KEY_PAIR_GEN,
-                           LIST(ULONG(MODULUS_BITS, 2048), BOOL(ENCRYPT, true), VERIFY_USES),
-                           LIST(BOOL(DECRYPT, true), SIGN_USES));
+                           LIST(ULONG(MODULUS_BITS, 2048), BOOL(ENCRYPT, true),
+                                BOOL(VERIFY_RECOVER, true), VERIFY_USES),
+                           LIST(BOOL(DECRYPT, true), BOOL(SIGN_RECOVER, true), SIGN_USES));
     b->ec = generate_pair(app, CKM_EC_KEY_PAIR_GEN, LIST(BYTES(EC_PARAMS, P256_OID), VERIFY_USES),
                           LIST(SIGN_USES, BOOL(DERIVE, true)));
     b->aes = generate(app, CKM_AES_KEY_GEN, LIST(AES_GENERATE, BOOL(DERIVE, true)));
@@ -179,7 +180,7 @@ sample_of(const struct bench *b, const struct mechanism_row *row, CK_FLAGS funct
         break;
     }
     if (!row->multi) {
-        len = row->out == OUT_raw ? 256 : 32; /* a number, a hash, a wrapped key */
+        len = row->out == OUT_raw ? 256 : 32; /* a block, a hash, a wrapped key */
     } else if (row->out == OUT_same && row->params != PARAMS_ctr) {
         len = DATA_LEN; /* whole blocks */
     }
@@ -393,6 +394,37 @@ try_derivation(struct bench *b, struct sample *sample)
     assert_int_equal(info.bits, data ? 0 : 8 * len);
 }
 
+/* What policies without the functions answer; a raw client can ask all the same. */
+static void
+try_recovery(struct bench *b, struct sample *sample, bool offered)
+{
+    const uint32_t rsa_private = sample->row->key_type == CKK_RSA ? b->rsa.private : b->aes;
+    struct sign_recover_request sign = { sample->mechanism, rsa_private, APP_ROOM_MAX,
+                                         sample->data };
+    struct verify_recover_request verify = { sample->mechanism, b->rsa.public, APP_ROOM_MAX,
+                                             VIEW_EMPTY };
+    struct sign_recover_reply signed_by;
+    struct verify_recover_reply recovered;
+    uint8_t signature[512];
+
+    if (!offered) {
+        assert_code(app_send_sign_recover(b->app, &sign, &signed_by), CKR_MECHANISM_INVALID);
+        assert_code(app_send_verify_recover(b->app, &verify, &recovered), CKR_MECHANISM_INVALID);
+        return;
+    }
+    assert_ok(app_send_sign_recover(b->app, &sign, &signed_by));
+    memcpy(signature, signed_by.data.data, signed_by.data.len);
+    verify.signature = view_of(signature, signed_by.data.len);
+    assert_ok(app_send_verify_recover(b->app, &verify, &recovered));
+    assert_view_equal(recovered.data, sample->data);
+    verify.max = (uint32_t)sample->data.len - 1;
+    assert_code(app_send_verify_recover(b->app, &verify, &recovered), CKR_BUFFER_TOO_SMALL);
+    assert_int_equal(b->app->needed, sample->data.len);
+    sign.max = 255;
+    assert_code(app_send_sign_recover(b->app, &sign, &signed_by), CKR_BUFFER_TOO_SMALL);
+    assert_int_equal(b->app->needed, 256);
+}
+
 /* ---- the table ---- */
 
 static void
@@ -415,6 +447,7 @@ every_mechanism_does_what_its_row_says(void **state)
             try_signature(b, &sample);
             tried++;
         }
+        try_recovery(b, &sample, (functions & CKF_SIGN_RECOVER) != 0);
         if ((functions & CKF_DIGEST) != 0) {
             try_digest(b, &sample);
             tried++;

@@ -432,6 +432,34 @@ sign_is_these_bytes(void **state)
 }
 
 static void
+recover_is_these_bytes(void **state)
+{
+    const struct mechanism raw = { .type = CKM_RSA_X_509, .shape = PARAMS_none };
+    const struct sign_recover_request sign = { raw, 0x40001, 256, VIEW_TEXT("abc") };
+    const struct verify_recover_request verify = { raw, 0x40002, 20, VIEW_TEXT("signature") };
+    struct writer w;
+
+    UNUSED(state);
+    writer_init(&w, 1000);
+    sign_recover_request_write(&w, &sign);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x03\0\0\0\0"
+                                                   "\0\0\0\0"
+                                                   "\x01\0\x04\0"
+                                                   "\0\x01\0\0"
+                                                   "\x03\0\0\0"
+                                                   "abc")));
+    writer_reset(&w);
+    verify_recover_request_write(&w, &verify);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x03\0\0\0\0"
+                                                   "\0\0\0\0"
+                                                   "\x02\0\x04\0"
+                                                   "\x14\0\0\0"
+                                                   "\x09\0\0\0"
+                                                   "signature")));
+    writer_clear(&w);
+}
+
+static void
 derive_is_these_bytes(void **state)
 {
     const struct derive_request m = {
@@ -644,6 +672,8 @@ operations_are_found_by_their_number(void **state)
     }
     assert_string_equal(operation_row(OPERATION_SIGN)->name, "SIGN");
     assert_int_equal(OPERATION_SIGN, 52);
+    assert_int_equal(OPERATION_SIGN_RECOVER, 55);
+    assert_int_equal(OPERATION_VERIFY_RECOVER, 56);
     assert_null(operation_row(OPERATION_NONE));
     assert_null(operation_row(9));
     assert_null(operation_row(84));
@@ -690,6 +720,7 @@ main(void)
         cmocka_unit_test(a_failed_read_changes_nothing),
         cmocka_unit_test(hello_is_these_bytes),
         cmocka_unit_test(sign_is_these_bytes),
+        cmocka_unit_test(recover_is_these_bytes),
         cmocka_unit_test(derive_is_these_bytes),
         cmocka_unit_test(authenticate_is_these_bytes),
         cmocka_unit_test(pins_are_these_bytes),
