@@ -7,7 +7,7 @@
 #include "crypto/driver.h"
 #include "crypto/library.h"
 #include "crypto/pkcs8.h"
-#include "crypto/rsa_parts.h"
+#include "crypto/rsa_strong.h"
 
 #include <openssl/core_names.h>
 #include <openssl/param_build.h>
@@ -266,6 +266,25 @@ pair_generate(uint64_t bits, BIGNUM *e, EVP_PKEY **ret_pkey)
     return rv;
 }
 
+/* CKM_RSA_X9_31_KEY_PAIR_GEN: primes by our own search, as the library's public functions have
+ * no such. */
+static CK_RV
+strong_generate(uint64_t bits, const BIGNUM *e, EVP_PKEY **ret_pkey)
+{
+    struct rsa_parts parts = { .e = BN_dup(e) };
+    struct algo_key key = { .kind = KIND_RSA_PRIVATE };
+    CK_RV rv;
+
+    if (parts.e == NULL || !rsa_strong_pair((int)bits, &parts) ||
+        rsa_parts_complete(&parts) != RSA_PARTS_GOOD) {
+        rv = library_failed("generate an RSA key with strong primes");
+    } else if ((rv = key_build(&key, &parts)) == CKR_OK) {
+        *ret_pkey = key.pkey;
+    }
+    rsa_parts_clear(&parts);
+    return rv;
+}
+
 CK_RV
 rsa_pair_write(EVP_PKEY *pkey, const BIGNUM *e, struct writer *public_part,
            struct writer *private_part, struct writer *secrets)
@@ -297,7 +316,6 @@ rsa_generate(const struct mechanism_limit *limit, const struct mechanism_row *ro
     uint64_t bits;
     CK_RV rv;
 
-    UNUSED(row);
     UNUSED(source);
     if (!attributes_ulong(template, CKA_MODULUS_BITS, &bits)) {
         return CKR_TEMPLATE_INCOMPLETE;
@@ -306,7 +324,9 @@ rsa_generate(const struct mechanism_limit *limit, const struct mechanism_row *ro
         return CKR_ATTRIBUTE_VALUE_INVALID;
     }
     if ((rv = exponent_choose(template, bits, &e)) == CKR_OK &&
-        (rv = pair_generate(bits, e, &pkey)) == CKR_OK) {
+        (rv = row->type == CKM_RSA_X9_31_KEY_PAIR_GEN ? strong_generate(bits, e, &pkey)
+                                                      : pair_generate(bits, e, &pkey)) ==
+            CKR_OK) {
         rv = rsa_pair_write(pkey, e, public_part, private_part, secrets);
     }
     EVP_PKEY_free(pkey);
