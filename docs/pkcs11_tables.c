@@ -35,6 +35,10 @@ functions_print(CK_FLAGS functions)
         { CKF_WRAP, "wrap" },
         { CKF_UNWRAP, "unwrap" },
         { CKF_DERIVE, "derive" },
+        { CKF_MESSAGE_ENCRYPT, "encrypt messages" },
+        { CKF_MESSAGE_DECRYPT, "decrypt messages" },
+        { CKF_MESSAGE_SIGN, "sign messages" },
+        { CKF_MESSAGE_VERIFY, "verify messages" },
     };
     const char *before = "";
 
@@ -65,7 +69,7 @@ mechanisms_print(void)
                 continue;
             }
             printf(" ");
-            functions_print(limit->functions);
+            functions_print(limit->functions | mechanism_messages(policies[k], &rows[i]));
             if (limit->max > 0) {
                 printf("; %lu to %lu", limit->min, limit->max);
             }

@@ -146,8 +146,8 @@ login_try(struct session *session, struct rules rules, enum role role, view name
 static CK_RV
 authenticate_send(struct session *session, const struct task *task, view name, view password)
 {
-    const struct authenticate_request request = { (uint32_t)task->function, task->key.handle,
-                                                  name, password };
+    const struct authenticate_request request = { (uint32_t)task_function(task),
+                                                  task->key.handle, name, password };
     struct call call;
     CK_RV rv;
 

@@ -188,7 +188,7 @@ mechanism_info(struct library *library, CK_MECHANISM_TYPE type, CK_MECHANISM_INF
     *ret_info = (CK_MECHANISM_INFO){
         .ulMinKeySize = limit->min,
         .ulMaxKeySize = limit->max,
-        .flags = limit->functions,
+        .flags = limit->functions | mechanism_messages(rules, row),
     };
     return CKR_OK;
 }

@@ -19,10 +19,6 @@ enum {
 
 #define ROW ~, BY_ROW
 #define HERE_C_InitToken ROW
-#define HERE_C_EncryptMessageBegin ROW
-#define HERE_C_EncryptMessageNext ROW
-#define HERE_C_DecryptMessageBegin ROW
-#define HERE_C_DecryptMessageNext ROW
 #define HERE_C_MessageSignInit ROW
 #define HERE_C_SignMessage ROW
 #define HERE_C_SignMessageBegin ROW

@@ -27,6 +27,7 @@ task_free(struct task *task)
     writer_clear(&task->sent);
     writer_clear(&task->held);
     search_free(task->search);
+    task_free(task->part);
     wipe(task, sizeof *task);
     free(task);
 }
@@ -47,7 +48,7 @@ task_is_any_bound(const struct session *session)
 {
     const struct task *task = session->tasks;
 
-    while (task != NULL && !task->bound) {
+    while (task != NULL && !task->bound && (task->part == NULL || !task->part->bound)) {
         task = task->next;
     }
     return task != NULL;
@@ -71,11 +72,29 @@ task_put(struct session *session, struct task *task)
     session->tasks = task;
 }
 
-void
-task_end(struct session *session, struct task *task)
+CK_FLAGS
+task_function(const struct task *task)
 {
-    struct task **at = &session->tasks;
+    switch (task->function) {
+    case CKF_MESSAGE_ENCRYPT:
+        return CKF_ENCRYPT;
+    case CKF_MESSAGE_DECRYPT:
+        return CKF_DECRYPT;
+    case CKF_MESSAGE_SIGN:
+        return CKF_SIGN;
+    case CKF_MESSAGE_VERIFY:
+        return CKF_VERIFY;
+    default:
+        return task->function;
+    }
+}
 
+void
+task_discard(struct session *session, struct task *task)
+{
+    if (task == NULL) {
+        return;
+    }
     if (task->bound) {
         const struct cancel_request request = { .function = (uint32_t)task->function };
         struct call call;
@@ -90,11 +109,21 @@ task_end(struct session *session, struct task *task)
         }
         call_end(&call);
     }
+    task_discard(session, task->part);
+    task->part = NULL;
+    task_free(task);
+}
+
+void
+task_end(struct session *session, struct task *task)
+{
+    struct task **at = &session->tasks;
+
     while (*at != task) {
         at = &(*at)->next;
     }
     *at = task->next;
-    task_free(task);
+    task_discard(session, task);
 }
 
 void
@@ -113,8 +142,8 @@ task_drop_stale(struct session *session)
 /* ---- Init ---- */
 
 /* The application's parameter lives until Init returns; ours until the operation ends. */
-static CK_RV
-mechanism_keep(struct task *task, const struct mechanism *taken)
+CK_RV
+task_keep(struct task *task, const struct mechanism *taken)
 {
     mechanism_write(&task->encoded, taken);
     if (!writer_ok(&task->encoded)) {
@@ -147,11 +176,11 @@ iv_remember(struct rules rules, struct task *task, const struct mechanism *taken
     }
 }
 
-static CK_RV
-task_check(struct session *session, struct task *task, const CK_MECHANISM *mechanism,
-           CK_OBJECT_HANDLE handle)
+CK_RV
+task_take(struct session *session, struct task *task, CK_FLAGS function,
+          const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE handle)
 {
-    bool keyed = task->function != CKF_DIGEST;
+    bool keyed = function != CKF_DIGEST;
     struct mechanism taken;
     struct rules rules;
     CK_RV rv = library_rules(session->library, &rules);
@@ -159,7 +188,7 @@ task_check(struct session *session, struct task *task, const CK_MECHANISM *mecha
     if (rv != CKR_OK) {
         return rv;
     }
-    task->row = mechanism_for(rules, mechanism->mechanism, task->function);
+    task->row = mechanism_for(rules, mechanism->mechanism, function);
     if (task->row == NULL) {
         return CKR_MECHANISM_INVALID;
     }
@@ -173,16 +202,16 @@ task_check(struct session *session, struct task *task, const CK_MECHANISM *mecha
     if (rv != CKR_OK) {
         return rv;
     }
-    if (keyed && (rv = key_check(rules, task->row, task->function, &task->key)) != CKR_OK) {
+    if (keyed && (rv = key_check(rules, task->row, function, &task->key)) != CKR_OK) {
         return rv;
     }
-    rv = params_check(rules, task->row, task->function, keyed ? &task->key : NULL, &taken);
+    rv = params_check(rules, task->row, function, keyed ? &task->key : NULL, &taken);
     if (rv != CKR_OK) {
         return rv;
     }
     task->wants_login = keyed && (task->key.flags & KEY_FLAG_ALWAYS_AUTHENTICATE) != 0;
     iv_remember(rules, task, &taken);
-    return mechanism_keep(task, &taken);
+    return task_keep(task, &taken);
 }
 
 struct task *
@@ -276,7 +305,7 @@ task_init(CK_SESSION_HANDLE handle, CK_FLAGS function, const CK_MECHANISM *mecha
         rv = CKR_HOST_MEMORY;
         goto out;
     }
-    rv = task_check(session, task, mechanism, key);
+    rv = task_take(session, task, function, mechanism, key);
     if (rv == CKR_OK) {
         task_put(session, task);
         task = NULL;

@@ -8,6 +8,7 @@
 #ifndef P11_TASK_H
 #define P11_TASK_H
 
+#include "p11/nonce.h"
 #include "p11/session.h"
 
 /* States of an active operation. */
@@ -49,11 +50,21 @@ struct task {
     bool is_held;
 
     struct search *search;
+
+    /* of a message process: what nonces it made, and the message that it is at */
+    struct nonces nonces;
+    struct task *part;
 };
 
 /* Checks and begins. mechanism NULL cancels (PKCS #11 v3.0, 5.8.1). */
 MUST_USE CK_RV task_init(CK_SESSION_HANDLE handle, CK_FLAGS function,
                          const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
+
+/* What Init asks and remembers, of a task that is to do that function (of the HSM). */
+MUST_USE CK_RV task_take(struct session *session, struct task *task, CK_FLAGS function,
+                         const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE handle);
+/* The task has a copy of the mechanism and its parameter from now on. */
+MUST_USE CK_RV task_keep(struct task *task, const struct mechanism *taken);
 
 /* The active operation of this function; NULL when there is none. */
 struct task *task_of(const struct session *session, CK_FLAGS function);
@@ -78,6 +89,8 @@ MUST_USE CK_RV task_after(struct session *session, struct task *task, enum step 
 void task_put(struct session *session, struct task *task);
 /* Ends an active operation, also where the HSM holds it. */
 void task_end(struct session *session, struct task *task);
+/* Ends one that was never made active; the HSM is told. */
+void task_discard(struct session *session, struct task *task);
 /* Those that a logout has ended. */
 void task_drop_stale(struct session *session);
 /* Does the HSM hold any? */
@@ -86,6 +99,8 @@ bool task_is_any_bound(const struct session *session);
 void task_free_all(struct session *session);
 /* An empty one that nobody has yet; NULL when memory is short. */
 MUST_USE struct task *task_new(const struct session *session, CK_FLAGS function);
+/* What it is to the HSM: one CKF_ bit of those that it knows. */
+CK_FLAGS task_function(const struct task *task);
 /* Wipes and releases; the HSM is not told. */
 void task_free(struct task *task);
 

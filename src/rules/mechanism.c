@@ -100,6 +100,33 @@ mechanism_for(struct rules rules, CK_MECHANISM_TYPE type, CK_FLAGS function)
     return row;
 }
 
+CK_FLAGS
+mechanism_messages(struct rules rules, const struct mechanism_row *row)
+{
+    const struct {
+        CK_FLAGS function;
+        CK_FLAGS message;
+        enum rules_function init;
+        bool fits;
+    } ways[] = {
+        { CKF_ENCRYPT, CKF_MESSAGE_ENCRYPT, FUNCTION_MessageEncryptInit, row->out == OUT_tag },
+        { CKF_DECRYPT, CKF_MESSAGE_DECRYPT, FUNCTION_MessageDecryptInit, row->out == OUT_tag },
+        /* A nonce that came with Init would be used again by each message. */
+        { CKF_SIGN, CKF_MESSAGE_SIGN, FUNCTION_MessageSignInit, row->params != PARAMS_gcm },
+        { CKF_VERIFY, CKF_MESSAGE_VERIFY, FUNCTION_MessageVerifyInit, row->params != PARAMS_gcm },
+    };
+    const CK_FLAGS functions = mechanism_limit(rules, row)->functions;
+    CK_FLAGS messages = 0;
+
+    for (size_t i = 0; i < ARRAY_COUNT(ways); i++) {
+        if (ways[i].fits && (functions & ways[i].function) != 0 &&
+            rules_function_code(rules, ways[i].init) == CKR_OK) {
+            messages |= ways[i].message;
+        }
+    }
+    return messages != 0 && row->multi ? messages | CKF_MULTI_MESSAGE : messages;
+}
+
 enum work
 mechanism_work(const struct mechanism_row *row, CK_FLAGS function, const struct key_info *key)
 {

@@ -79,6 +79,10 @@ const struct mechanism_row *mechanism_meant(struct rules rules, CK_MECHANISM_TYP
 const struct mechanism_row *mechanism_for(struct rules rules, CK_MECHANISM_TYPE type,
                                           CK_FLAGS function);
 
+/* Flags of message-based use (PKCS #11 v3.0), which follow from the row: AEADs encrypt messages,
+ * whatever signs with no parameter of its own for each message signs them. */
+CK_FLAGS mechanism_messages(struct rules rules, const struct mechanism_row *row);
+
 struct key_info;
 
 /* The class of work for that function with a key (NULL for digests and generation):

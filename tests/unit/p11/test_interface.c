@@ -271,7 +271,9 @@ mechanisms_are_those_of_the_policy(void **state)
     assert_ok(C_GetMechanismInfo(SLOT, CKM_AES_GCM, &info));
     assert_int_equal(info.ulMinKeySize, 16);
     assert_int_equal(info.ulMaxKeySize, 32);
-    assert_int_equal(info.flags, CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP);
+    assert_int_equal(info.flags, CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP |
+                                     CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT |
+                                     CKF_MULTI_MESSAGE);
 
     assert_code(C_GetMechanismInfo(SLOT, 0x7fffffff, &info), CKR_MECHANISM_INVALID);
     assert_code(C_GetMechanismInfo(0, CKM_AES_GCM, &info), CKR_SLOT_ID_INVALID);
