@@ -53,7 +53,7 @@ struct algo {
 
 extern const struct algo algo_digest;
 extern const struct algo algo_hmac;
-extern const struct algo algo_aes;
+extern const struct algo algo_cipher;
 extern const struct algo algo_ccm;
 extern const struct algo algo_cmac;
 extern const struct algo algo_gcm_sealed;

@@ -27,7 +27,7 @@ enum work { WORK_inline, WORK_cpu, WORK_slow, WORK_rsa, WORK_ec };
 enum driver {
     DRIVER_digest,
     DRIVER_hmac,
-    DRIVER_aes,
+    DRIVER_cipher,
     DRIVER_ccm,
     DRIVER_cmac,
     DRIVER_gcm_sealed,

@@ -150,7 +150,7 @@ cipher_ready(struct algo_op *op, size_t iv_len)
 }
 
 static CK_RV
-aes_start(struct algo_op *op)
+cipher_start(struct algo_op *op)
 {
     const struct mechanism *mechanism = op->call.mechanism;
     const struct mechanism_row *row = op->call.row;
@@ -254,7 +254,7 @@ feed_but_tail(struct algo_op *op, view in, struct writer *out)
 }
 
 static CK_RV
-aes_update(struct algo_op *op, view in, struct writer *out)
+cipher_update(struct algo_op *op, view in, struct writer *out)
 {
     if (in.len > op->fed_max - op->fed) {
         return CKR_DATA_LEN_RANGE;
@@ -378,7 +378,7 @@ end(struct algo_op *op, struct writer *out)
 }
 
 static CK_RV
-aes_final(struct algo_op *op, view signature, struct writer *out)
+cipher_final(struct algo_op *op, view signature, struct writer *out)
 {
     CK_RV rv = end(op, out);
 
@@ -390,11 +390,11 @@ aes_final(struct algo_op *op, view signature, struct writer *out)
     return rv;
 }
 
-const struct algo algo_aes = {
+const struct algo algo_cipher = {
     .kinds = 1u << KIND_AES,
     .once = refuse_once,
-    .start = aes_start,
-    .update = aes_update,
-    .final = aes_final,
+    .start = cipher_start,
+    .update = cipher_update,
+    .final = cipher_final,
     .generate = refuse_generate,
 };
