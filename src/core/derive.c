@@ -185,11 +185,16 @@ template_fill(const struct derivation *d, view given, struct writer *template)
 
 /* How many bytes the template wants. A type with several lengths has to say which. */
 static CK_RV
-len_find(const struct derivation *d, enum object_kind kind, view template, size_t *ret_len)
+len_find(const struct derivation *d, view template, view given, size_t *ret_len)
 {
     uint64_t len = d->rule->length;
+    uint64_t type = KEY_TYPE_NONE;
 
-    if (!attributes_ulong(template, CKA_VALUE_LEN, &len) && len == 0 && kind == KIND_AES) {
+    (void)attributes_ulong(template, CKA_KEY_TYPE, &type);
+    if (secret_len_fixed(type) != 0) {
+        len = secret_len_fixed(type);
+    } else if (!attributes_ulong(given, CKA_VALUE_LEN, &len) && len == 0 &&
+               secret_row(type) != NULL) {
         return CKR_TEMPLATE_INCOMPLETE;
     }
     if (len > DERIVED_MAX) {
@@ -225,7 +230,7 @@ key_add(struct request *r, struct derivation *d, view given, uint32_t handle)
         (rv = template_fill(d, given, &template)) != CKR_OK ||
         (rv = template_check(r->rules, kind, ORIGIN_DERIVE, r->who.role == ROLE_CO,
                              writer_view(&template))) != CKR_OK ||
-        (rv = len_find(d, kind, given, &len)) != CKR_OK) {
+        (rv = len_find(d, writer_view(&template), given, &len)) != CKR_OK) {
         goto out;
     }
     make_init(make, kind, ORIGIN_DERIVE, handle);
@@ -380,7 +385,7 @@ value_set(struct make *make, view value)
     struct writer rest;
 
     if (make->kind != KIND_DATA) {
-        attribute_write(&make->secrets, CKA_VALUE, value);
+        make_value(make, value);
         return;
     }
     writer_init(&rest, ATTRIBUTES_BYTES_MAX);

@@ -139,18 +139,20 @@ kind_find(const struct mechanism_row *row, view template, enum object_kind *ret_
 }
 
 static CK_RV
-password_key(const struct mechanism *mechanism, view template, struct writer *secrets)
+password_key(const struct mechanism *mechanism, view template, struct make *make)
 {
     struct writer value;
-    uint64_t len = 0;
+    uint64_t len, type = KEY_TYPE_NONE;
     CK_RV rv;
 
+    (void)attributes_ulong(template, CKA_KEY_TYPE, &type);
+    len = secret_len_fixed(type);
     (void)attributes_ulong(template, CKA_VALUE_LEN, &len); /* size_check() has seen it */
     writer_init(&value, (size_t)len);
     rv = algo_pbkdf2(&mechanism->params.pbkd2, (size_t)len, &value);
     if (rv == CKR_OK) {
-        attribute_write(secrets, CKA_VALUE, writer_view(&value));
-        rv = writer_ok(secrets) ? CKR_OK : CKR_DEVICE_MEMORY;
+        make_value(make, writer_view(&value));
+        rv = writer_ok(&make->secrets) ? CKR_OK : CKR_DEVICE_MEMORY;
     }
     writer_clear(&value);
     return rv;
@@ -191,7 +193,7 @@ handle_GENERATE_KEY(struct request *r)
     const struct algo_source source = { source_fill, r->hsm->ports.entropy };
 
     rv = row->params == PARAMS_pbkd2
-             ? password_key(&m.mechanism, m.template, &make.secrets)
+             ? password_key(&m.mechanism, m.template, &make)
              : algo_generate(r->rules, row, m.template, source, &unused, &unused, &make.secrets);
     if (rv != CKR_OK ||
         (rv = make_finish(r, &make)) != CKR_OK || (rv = make_commit(r, makes, 1)) != CKR_OK) {

@@ -28,6 +28,16 @@ make_clear(struct make *make)
     make->object = NULL;
 }
 
+void
+make_value(struct make *make, view value)
+{
+    attribute_write(&make->secrets, CKA_VALUE, value);
+    if (writer_ok(&make->secrets)) {
+        algo_value_adjust(make->kind, make->secrets.data + make->secrets.len - value.len,
+                          value.len);
+    }
+}
+
 static bool
 flag_of(view attributes, CK_ATTRIBUTE_TYPE type)
 {

@@ -25,6 +25,9 @@ struct make {
 void make_init(struct make *make, enum object_kind kind, enum origin origin, uint32_t handle);
 void make_clear(struct make *make);
 
+/* The value of a secret key, derived or made otherwise than by algo_generate(). */
+void make_value(struct make *make, view value);
+
 /* May the one who asks have such an object? SESSION_READ_ONLY (token object in a read-only
  * session), USER_NOT_LOGGED_IN (private, and no crypto user). attributes are complete. */
 MUST_USE CK_RV make_allowed(const struct request *request, view attributes);

@@ -219,6 +219,7 @@ template_make(struct request *r, const struct wrapper *wrapper, const struct unw
 {
     struct writer template;
     enum object_kind kind;
+    uint64_t type = KEY_TYPE_NONE;
     view more;
     CK_RV rv;
 
@@ -234,7 +235,8 @@ template_make(struct request *r, const struct wrapper *wrapper, const struct unw
         goto out;
     }
     make_init(make, kind, ORIGIN_UNWRAP, m->handle);
-    *ret_len = 0;
+    (void)attributes_ulong(writer_view(&template), CKA_KEY_TYPE, &type);
+    *ret_len = kind_class(kind) == CKO_SECRET_KEY ? secret_len_fixed(type) : 0;
     (void)attributes_ulong(writer_view(&template), CKA_VALUE_LEN, ret_len);
     if (wrapper->row->out == OUT_raw && *ret_len == 0) {
         rv = CKR_TEMPLATE_INCOMPLETE;

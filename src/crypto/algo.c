@@ -18,6 +18,7 @@ static const struct algo *const drivers[DRIVER_COUNT] = {
     [DRIVER_gcm_sealed] = &algo_gcm_sealed,
     [DRIVER_gmac] = &algo_gmac,
     [DRIVER_kw] = &algo_kw,
+    [DRIVER_tkw] = &algo_tkw,
     [DRIVER_rsa] = &algo_rsa,
     [DRIVER_ec] = &algo_ec,
     [DRIVER_secret] = &algo_secret,

@@ -55,6 +55,9 @@ MUST_USE CK_RV algo_generate(struct rules rules, const struct mechanism_row *row
                              struct algo_source source, struct writer *public_part,
                              struct writer *private_part, struct writer *secrets);
 
+/* Derived bytes as a value of that kind: DES keys get their parity. */
+void algo_value_adjust(enum object_kind kind, uint8_t *value, size_t len);
+
 /*
  * Derives for a row with CKF_DERIVE: the bytes of the new key (or keys, one after the other)
  * are appended to out. lens is how many each of count keys wants; 0, for one key alone, when

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * AES in its modes. Padding is taken off here, not in the library, so that all wrong ones look
- * alike. What may turn out to be padding or a tag is held back until the end is known.
+ * Block ciphers in their modes. Padding is taken off here, not in the library, so that all wrong
+ * ones look alike. What may turn out to be padding or a tag is held back until the end is known.
  */
 #include "crypto/driver.h"
 #include "crypto/gcm_iv.h"
@@ -15,27 +15,6 @@
 #define MODE_PADDED 0x100u         /* in ready_setup.mode */
 
 /* ---- what the row says ---- */
-
-static enum cipher_mode
-mode_of(const struct mechanism_row *row)
-{
-    switch (row->params) {
-    case PARAMS_iv:
-        return MODE_CBC;
-    case PARAMS_ctr:
-        return MODE_CTR;
-    case PARAMS_gcm:
-        return MODE_GCM;
-    default:
-        return MODE_ECB;
-    }
-}
-
-static bool
-is_block_mode(const struct mechanism_row *row)
-{
-    return row->params == PARAMS_none || row->params == PARAMS_iv;
-}
 
 static bool
 is_padded(const struct mechanism_row *row)
@@ -104,8 +83,9 @@ cipher_prepare(struct ready *ready, const struct algo_op *op, size_t iv_len)
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 
     ready->cipher = ctx;
-    if (ctx == NULL || EVP_CipherInit_ex2(ctx, library_cipher(mode_of(row), key.len), NULL, NULL,
-                                          encrypt, NULL) != 1) {
+    if (ctx == NULL ||
+        EVP_CipherInit_ex2(ctx, library_cipher(library_mode(row), key.len), NULL, NULL, encrypt,
+                           NULL) != 1) {
         return false;
     }
     if (row->params == PARAMS_gcm &&
@@ -133,7 +113,7 @@ cipher_ready(struct algo_op *op, size_t iv_len)
     const struct mechanism_row *row = op->call.row;
     const struct ready_setup setup = {
         .function = (uint32_t)op->call.function,
-        .mode = (uint32_t)mode_of(row) | (is_padded(row) ? MODE_PADDED : 0),
+        .mode = (uint32_t)library_mode(row) | (is_padded(row) ? MODE_PADDED : 0),
         .number = (uint32_t)iv_len,
     };
 
@@ -146,7 +126,7 @@ cipher_ready(struct algo_op *op, size_t iv_len)
         return CKR_DEVICE_MEMORY;
     }
     return cipher_prepare(op->ready, op, iv_len) ? CKR_OK
-                                                 : library_failed("prepare an AES key");
+                                                 : library_failed("prepare a key");
 }
 
 static CK_RV
@@ -161,9 +141,10 @@ cipher_start(struct algo_op *op)
     if (row->params == PARAMS_gcm && iv.len == 0) {
         return CKR_MECHANISM_PARAM_INVALID;
     }
+    op->unit = cipher_row(row)->unit;
     op->tag_len = params_tag_len(mechanism);
     if (!encrypts(op)) {
-        op->keep_len = is_padded(row) ? BLOCK_LEN : op->tag_len;
+        op->keep_len = is_padded(row) ? op->unit : op->tag_len;
     }
     op->fed_max = row->params == PARAMS_ctr ? counter_room(mechanism->params.ctr.block,
                                                            mechanism->params.ctr.bits)
@@ -188,9 +169,7 @@ length_error(const struct algo_op *op)
 static size_t
 output_len(const struct algo_op *op, size_t len)
 {
-    size_t partial = (size_t)(op->fed % BLOCK_LEN);
-
-    return is_block_mode(op->call.row) ? (partial + len) / BLOCK_LEN * BLOCK_LEN : len;
+    return ((size_t)(op->fed % op->unit) + len) / op->unit * op->unit;
 }
 
 static CK_RV
@@ -225,7 +204,7 @@ leave_len(const struct algo_op *op, size_t total)
     if (op->tag_len > 0) {
         return total - size_min(total, op->keep_len);
     }
-    return total == 0 ? 0 : (total - 1) / BLOCK_LEN * BLOCK_LEN;
+    return total == 0 ? 0 : (total - 1) / op->unit * op->unit;
 }
 
 /* Feeds all but the tail of what has come so far. */
@@ -271,17 +250,20 @@ is_less(unsigned a, unsigned b)
     return (a - b) >> 31;
 }
 
-/* PKCS #7 padding of a last block: its length, or 0 when it is wrong, always by the same steps. */
+/*
+ * PKCS #7 padding of a last block of so many bytes: its length, or 0 when it is wrong, always by
+ * the same steps.
+ */
 static size_t
-padding_len(const uint8_t block[BLOCK_LEN])
+padding_len(const uint8_t *block, unsigned len)
 {
-    unsigned pad = block[BLOCK_LEN - 1];
-    unsigned wrong = is_less(pad, 1) | is_less(BLOCK_LEN, pad);
+    unsigned pad = block[len - 1];
+    unsigned wrong = is_less(pad, 1) | is_less(len, pad);
 
-    for (unsigned i = 0; i < BLOCK_LEN; i++) {
+    for (unsigned i = 0; i < len; i++) {
         unsigned inside = 0u - is_less(i, pad);
 
-        wrong |= inside & (block[BLOCK_LEN - 1 - i] ^ pad);
+        wrong |= inside & (block[len - 1 - i] ^ pad);
     }
     return pad & (0u - is_less(wrong, 1));
 }
@@ -293,18 +275,18 @@ end_unpadding(struct algo_op *op, struct writer *out)
     CK_RV rv = CKR_ENCRYPTED_DATA_INVALID;
     int len = 0;
 
-    if (op->held_len != BLOCK_LEN || op->fed % BLOCK_LEN != 0) {
+    if (op->held_len != op->unit || op->fed % op->unit != 0) {
         return CKR_ENCRYPTED_DATA_LEN_RANGE;
     }
-    if (EVP_DecryptUpdate(op->ready->cipher, block, &len, op->held, BLOCK_LEN) != 1) {
+    if (EVP_DecryptUpdate(op->ready->cipher, block, &len, op->held, (int)op->unit) != 1) {
         return library_failed("end a cipher");
     }
-    assert(len == (int)BLOCK_LEN);
+    assert(len == (int)op->unit);
 
-    size_t pad = padding_len(block);
+    size_t pad = padding_len(block, (unsigned)op->unit);
 
     if (pad > 0) {
-        write_raw(out, view_of(block, BLOCK_LEN - pad));
+        write_raw(out, view_of(block, op->unit - pad));
         rv = CKR_OK;
     }
     wipe(block, sizeof block);
@@ -314,7 +296,7 @@ end_unpadding(struct algo_op *op, struct writer *out)
 static CK_RV
 end_padding(struct algo_op *op, struct writer *out)
 {
-    uint8_t *space = write_space(out, BLOCK_LEN);
+    uint8_t *space = write_space(out, op->unit);
     int len = 0;
 
     if (space == NULL) {
@@ -371,7 +353,7 @@ end(struct algo_op *op, struct writer *out)
     if (row->params == PARAMS_gcm) {
         return encrypts(op) ? end_tagging(op, out) : end_checking(op);
     }
-    if (is_block_mode(row) && op->fed % BLOCK_LEN != 0) {
+    if (op->fed % op->unit != 0) {
         return length_error(op);
     }
     return CKR_OK;
@@ -391,7 +373,7 @@ cipher_final(struct algo_op *op, view signature, struct writer *out)
 }
 
 const struct algo algo_cipher = {
-    .kinds = 1u << KIND_AES,
+    .kinds = 1u << KIND_AES | 1u << KIND_DES,
     .once = refuse_once,
     .start = cipher_start,
     .update = cipher_update,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * CMAC (NIST SP 800-38B, RFC 4493) with AES, whole or cut to the length that the parameter
- * names. A context is made for each use: that the library starts one again without its key is
+ * CMAC (NIST SP 800-38B, RFC 4493) with AES or Triple-DES, whole or cut to the length that the
+ * parameter names. A context is made for each use: that the library starts one again without its key is
  * true of some of its releases only.
  */
 #include "crypto/driver.h"
@@ -11,12 +11,12 @@
 #include <openssl/params.h>
 
 static bool
-cmac_prepare(struct ready *ready, const struct algo_key *key)
+cmac_prepare(struct ready *ready, const struct algo_key *key, enum cipher_mode mode)
 {
     view value = secret_view(key->value);
     /* The library takes no const here, but only reads it. */
     char *name =
-        (char *)(uintptr_t)EVP_CIPHER_get0_name(library_cipher(MODE_CBC, value.len));
+        (char *)(uintptr_t)EVP_CIPHER_get0_name(library_cipher(mode, value.len));
     const OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_CIPHER, name, 0),
         OSSL_PARAM_construct_end(),
@@ -32,14 +32,16 @@ cmac_start(struct algo_op *op)
     const struct ready_setup setup = { .function = (uint32_t)op->call.function };
 
     op->tag_len = params_tag_len(op->call.mechanism);
-    if (op->tag_len == 0 || op->tag_len > BLOCK_LEN) {
+    if (op->tag_len == 0 || op->tag_len > mechanism_mac_len(op->call.row)) {
         return CKR_MECHANISM_PARAM_INVALID;
     }
     op->ready = ready_new(&setup);
     if (op->ready == NULL) {
         return CKR_DEVICE_MEMORY;
     }
-    return cmac_prepare(op->ready, op->call.key) ? CKR_OK : library_failed("start a CMAC");
+    return cmac_prepare(op->ready, op->call.key, library_mode(op->call.row))
+               ? CKR_OK
+               : library_failed("start a CMAC");
 }
 
 static CK_RV
@@ -62,7 +64,7 @@ cmac_final(struct algo_op *op, view signature, struct writer *out)
     if (verify && signature.len != op->tag_len) {
         return CKR_SIGNATURE_LEN_RANGE;
     }
-    if (EVP_MAC_final(op->ready->mac, mac, &len, sizeof mac) != 1 || len != sizeof mac) {
+    if (EVP_MAC_final(op->ready->mac, mac, &len, sizeof mac) != 1 || len < op->tag_len) {
         return library_failed("end a CMAC");
     }
     if (!verify) {
@@ -75,7 +77,7 @@ cmac_final(struct algo_op *op, view signature, struct writer *out)
 }
 
 const struct algo algo_cmac = {
-    .kinds = 1u << KIND_AES,
+    .kinds = 1u << KIND_AES | 1u << KIND_DES,
     .once = refuse_once,
     .start = cmac_start,
     .update = cmac_update,

@@ -35,6 +35,7 @@ struct algo_op {
     size_t held_len;
     size_t keep_len;             /* how much is held back */
     size_t tag_len;
+    size_t unit;                 /* what comes out together */
     uint64_t fed;                /* bytes that went into the cipher */
     uint64_t fed_max;            /* until the counter would overflow, or all there is to be */
 };
@@ -59,6 +60,7 @@ extern const struct algo algo_cmac;
 extern const struct algo algo_gcm_sealed;
 extern const struct algo algo_gmac;
 extern const struct algo algo_kw;
+extern const struct algo algo_tkw;
 extern const struct algo algo_rsa;
 extern const struct algo algo_ec;
 extern const struct algo algo_secret;

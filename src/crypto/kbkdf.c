@@ -41,7 +41,7 @@ prf_key(struct kbkdf *k, const struct algo_key *key, const struct mechanism_row 
 {
     bool cmac = prf->driver == DRIVER_cmac;
     view value = secret_view(key->value);
-    const char *name = cmac ? EVP_CIPHER_get0_name(library_cipher(MODE_CBC, value.len))
+    const char *name = cmac ? EVP_CIPHER_get0_name(library_cipher(library_mode(prf), value.len))
                             : hash_row(prf->hash)->library_name;
     const OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(cmac ? OSSL_MAC_PARAM_CIPHER : OSSL_MAC_PARAM_DIGEST,
@@ -49,7 +49,7 @@ prf_key(struct kbkdf *k, const struct algo_key *key, const struct mechanism_row 
         OSSL_PARAM_construct_end(),
     };
 
-    k->block_len = cmac ? BLOCK_LEN : hash_row(prf->hash)->length;
+    k->block_len = mechanism_mac_len(prf);
     k->keyed = EVP_MAC_CTX_new(cmac ? library_cmac() : library_hmac());
     return k->keyed != NULL && EVP_MAC_init(k->keyed, value.data, value.len, params) == 1;
 }
@@ -204,13 +204,15 @@ kbkdf_derive(struct rules rules, const struct algo_derivation *d, struct writer 
 {
     struct kbkdf k = { .mode = d->mechanism->shape == PARAMS_feedback ? FEEDBACK : COUNTER };
     const struct mechanism_row *prf = prf_of(d, &k.items, &k.iv);
+    enum object_kind kind = KIND_GENERIC;
     CK_RV rv;
 
     UNUSED(rules);
-    if (prf == NULL || (prf->driver != DRIVER_cmac && prf->hash == HASH_NONE)) {
+    if (prf == NULL || (prf->driver != DRIVER_cmac && prf->hash == HASH_NONE) ||
+        !kind_of(CKO_SECRET_KEY, prf->key_type, &kind)) {
         return CKR_MECHANISM_PARAM_INVALID;
     }
-    if ((prf->driver == DRIVER_cmac) != (d->base->kind == KIND_AES)) {
+    if (d->base->kind != kind) {
         return CKR_KEY_TYPE_INCONSISTENT;
     }
     if (d->row->type == CKM_SP800_108_DOUBLE_PIPELINE_KDF) {
@@ -226,4 +228,5 @@ kbkdf_derive(struct rules rules, const struct algo_derivation *d, struct writer 
     return rv;
 }
 
-const struct deriver kbkdf_deriver = { 1u << KIND_GENERIC | 1u << KIND_AES, kbkdf_derive };
+const struct deriver kbkdf_deriver = { 1u << KIND_GENERIC | 1u << KIND_AES | 1u << KIND_DES,
+                                       kbkdf_derive };

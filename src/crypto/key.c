@@ -23,6 +23,7 @@ static const struct key_parser *const parsers[KIND_COUNT] = {
     [KIND_EC_PRIVATE] = &ec_private_parser,
     [KIND_AES] = &aes_parser,
     [KIND_GENERIC] = &generic_parser,
+    [KIND_DES] = &des_parser,
 };
 
 CK_RV

@@ -15,7 +15,7 @@ struct ready_pool;
 struct algo_key {
     enum object_kind kind;
     EVP_PKEY *pkey;                 /* RSA and EC; a private key's knows the public one too */
-    struct secret *value;           /* AES and generic */
+    struct secret *value;           /* secret keys, in the form that the library wants */
     const struct curve_row *curve;  /* EC */
     size_t len;                     /* of the modulus, the order, or the value, in bytes */
     struct ready_pool *pool;
@@ -34,6 +34,7 @@ extern const struct key_parser ec_public_parser;
 extern const struct key_parser ec_private_parser;
 extern const struct key_parser aes_parser;
 extern const struct key_parser generic_parser;
+extern const struct key_parser des_parser;
 
 /* A block of zeros, encrypted with an AES key: the start of a check value, and GCM's H. */
 MUST_USE CK_RV aes_zero_block(const struct algo_key *key, uint8_t out[16]);

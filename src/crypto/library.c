@@ -23,28 +23,43 @@ static EVP_MAC *cmac;
 static EVP_KDF *hkdf;
 static EVP_KDF *tls_prf;
 
+static const char *const names[MODE_COUNT] = {
+    [MODE_ECB] = "ECB",
+    [MODE_CBC] = "CBC",
+    [MODE_CTR] = "CTR",
+    [MODE_GCM] = "GCM",
+    [MODE_KW] = "WRAP",
+    [MODE_KWP] = "WRAP-PAD",
+    [MODE_DES3_ECB] = "DES-EDE3-ECB",
+    [MODE_DES3_CBC] = "DES-EDE3-CBC",
+};
+
+/* { CKM_DES3_CBC, MODE_DES3_CBC } */
+#define CIPHER(name, mode, block, unit, mac) { CKM_##name, MODE_##mode },
+static const struct {
+    CK_MECHANISM_TYPE type;
+    enum cipher_mode mode;
+} modes[] = {
+#include "rules/ciphers.def"
+};
+#undef CIPHER
+
 static void
 fetch(void)
 {
-    static const char *const modes[MODE_COUNT] = {
-        [MODE_ECB] = "ECB",
-        [MODE_CBC] = "CBC",
-        [MODE_CTR] = "CTR",
-        [MODE_GCM] = "GCM",
-        [MODE_KW] = "WRAP",
-        [MODE_KWP] = "WRAP-PAD",
-    };
-
     for (enum hash hash = HASH_NONE + 1; hash < HASH_COUNT; hash++) {
         hashes[hash] = EVP_MD_fetch(NULL, hash_row(hash)->library_name, NULL);
     }
-    for (size_t mode = 0; mode < MODE_COUNT; mode++) {
+    for (size_t mode = 0; mode < MODE_AES_COUNT; mode++) {
         for (size_t size = 0; size < KEY_SIZES; size++) {
             char name[sizeof "AES-256-WRAP-PAD"];
 
-            snprintf(name, sizeof name, "AES-%u-%.8s", (unsigned)(128 + 64 * size), modes[mode]);
+            snprintf(name, sizeof name, "AES-%u-%.8s", (unsigned)(128 + 64 * size), names[mode]);
             ciphers[mode][size] = EVP_CIPHER_fetch(NULL, name, NULL);
         }
+    }
+    for (size_t mode = MODE_AES_COUNT; mode < MODE_COUNT; mode++) {
+        ciphers[mode][0] = EVP_CIPHER_fetch(NULL, names[mode], NULL);
     }
     hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
     cmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_CMAC, NULL);
@@ -64,9 +79,24 @@ library_hash(enum hash hash)
 const EVP_CIPHER *
 library_cipher(enum cipher_mode mode, size_t key_len)
 {
-    assert(key_len == 16 || key_len == 24 || key_len == 32);
     pthread_once(&fetched, fetch);
+    if (mode >= MODE_AES_COUNT) {
+        return ciphers[mode][0];
+    }
+    assert(key_len == 16 || key_len == 24 || key_len == 32);
     return ciphers[mode][key_len / 8 - 2];
+}
+
+enum cipher_mode
+library_mode(const struct mechanism_row *row)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(modes); i++) {
+        if (modes[i].type == row->type) {
+            return modes[i].mode;
+        }
+    }
+    assert(!"a cipher has a row of ciphers.def");
+    return MODE_ECB;
 }
 
 EVP_MAC *

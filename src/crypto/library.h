@@ -6,20 +6,34 @@
 #ifndef CRYPTO_LIBRARY_H
 #define CRYPTO_LIBRARY_H
 
-#include "rules/rules.h"
+#include "rules/mechanism.h"
 
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 
-enum cipher_mode { MODE_ECB, MODE_CBC, MODE_CTR, MODE_GCM, MODE_KW, MODE_KWP, MODE_COUNT };
+/* Modes of AES, which come in its key sizes, and whole ciphers. */
+enum cipher_mode {
+    MODE_ECB,
+    MODE_CBC,
+    MODE_CTR,
+    MODE_GCM,
+    MODE_KW,
+    MODE_KWP,
+    MODE_AES_COUNT,
+    MODE_DES3_ECB = MODE_AES_COUNT,
+    MODE_DES3_CBC,
+    MODE_COUNT
+};
 
 /*
  * Borrowed for the life of the process; NULL when this build of the library has none. The
  * functions that take them answer NULL with an error, so callers do not ask.
  */
 const EVP_MD *library_hash(enum hash hash);
-/* AES; key_len is 16, 24 or 32. */
+/* key_len, of AES: 16, 24 or 32. */
 const EVP_CIPHER *library_cipher(enum cipher_mode mode, size_t key_len);
+/* The mode of a row of ciphers.def. */
+enum cipher_mode library_mode(const struct mechanism_row *row);
 EVP_MAC *library_hmac(void);
 EVP_MAC *library_cmac(void);
 EVP_KDF *library_hkdf(void);

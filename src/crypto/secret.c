@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Secret keys: AES and generic. Their bytes live in locked memory and come from the entropy
- * source that the caller brings.
+ * Secret keys: parsing AES and generic ones, and generating all. Their bytes live in locked
+ * memory and come from the entropy source that the caller brings.
  */
 #include "crypto/digest.h"
 #include "crypto/library.h"
@@ -23,19 +23,13 @@ value_parse(struct algo_key *key, view secrets)
     return key->value == NULL ? CKR_DEVICE_MEMORY : CKR_OK;
 }
 
-static bool
-is_aes_len(uint64_t len)
-{
-    return len == 16 || len == 24 || len == 32;
-}
-
 static CK_RV
 aes_parse(struct algo_key *key, view attributes, view secrets)
 {
     CK_RV rv = value_parse(key, secrets);
 
     UNUSED(attributes);
-    return rv == CKR_OK && !is_aes_len(key->len) ? CKR_ATTRIBUTE_VALUE_INVALID : rv;
+    return rv == CKR_OK && !secret_len_fits(CKK_AES, key->len) ? CKR_ATTRIBUTE_VALUE_INVALID : rv;
 }
 
 static CK_RV
@@ -115,16 +109,20 @@ secret_generate(const struct mechanism_limit *limit, const struct mechanism_row 
                 struct writer *private_part, struct writer *secrets)
 {
     size_t unit = row->unit == UNIT_BITS ? 8 : 1;
-    uint64_t len;
+    uint64_t len = secret_len_fixed(row->key_type);
+    enum object_kind kind;
     uint8_t *space;
 
     UNUSED(public_part);
     UNUSED(private_part);
-    if (!attributes_ulong(template, CKA_VALUE_LEN, &len)) {
+    if (!kind_of(CKO_SECRET_KEY, row->key_type, &kind)) {
+        return CKR_MECHANISM_INVALID;
+    }
+    if (len == 0 && !attributes_ulong(template, CKA_VALUE_LEN, &len)) {
         return CKR_TEMPLATE_INCOMPLETE;
     }
     if (len < limit->min / unit || len > limit->max / unit ||
-        (row->key_type == CKK_AES && !is_aes_len(len))) {
+        !secret_len_fits(row->key_type, len)) {
         return CKR_ATTRIBUTE_VALUE_INVALID;
     }
     write_u32(secrets, CKA_VALUE);
@@ -133,7 +131,11 @@ secret_generate(const struct mechanism_limit *limit, const struct mechanism_row 
     if (space == NULL) {
         return CKR_DEVICE_MEMORY;
     }
-    return source.fill(source.arg, space, (size_t)len) ? CKR_OK : CKR_FUNCTION_FAILED;
+    if (!source.fill(source.arg, space, (size_t)len)) {
+        return CKR_FUNCTION_FAILED;
+    }
+    algo_value_adjust(kind, space, (size_t)len);
+    return CKR_OK;
 }
 
 const struct algo algo_secret = {

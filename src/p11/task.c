@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_LEN 16u
 #define ENCODED_MAX FRAME_BODY_MAX
 #define REPLAY_MAX (1024u * 1024u) /* of input that is kept for a node that comes back */
 #define CIPHERTEXT_MAX ((size_t)1 << 30) /* of an AEAD, which waits here for its tag */
@@ -391,28 +390,20 @@ task_is_aead_decryption(const struct task *task)
     return task->function == CKF_DECRYPT && task->row->out == OUT_tag;
 }
 
-/* Modes that give a byte for each byte; the others give whole blocks. */
-static bool
-is_stream(const struct mechanism_row *row)
-{
-    return row->params == PARAMS_ctr || row->out == OUT_tag;
-}
-
 uint64_t
 task_output(const struct task *task, uint64_t fed)
 {
-    uint64_t left = fed % BLOCK_LEN;
+    /* A byte for each byte, or whole blocks. */
+    const size_t unit = cipher_row(task->row)->unit;
+    uint64_t left = fed % unit;
 
     if (task_is_aead_decryption(task)) {
         return 0;
     }
-    if (is_stream(task->row)) {
-        return fed;
-    }
     /* PKCS #11 v3.1, 5.10.3: the block that may be padding is held back. */
     if (task->function == CKF_DECRYPT && task->row->out == OUT_pad && fed > 0 &&
         left == 0) {
-        return fed - BLOCK_LEN;
+        return fed - unit;
     }
     return fed - left;
 }

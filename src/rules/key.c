@@ -33,6 +33,15 @@ static const CK_OBJECT_CLASS classes[KIND_COUNT] = {
 #undef KIND
 #undef KIND_ALSO
 
+#define TOLD_given false
+#define TOLD_fixed true
+/* { CKK_DES3, 24, 24, 1, true } */
+#define SECRET(type, min, max, step, told) { CKK_##type, min, max, step, TOLD_##told },
+static const struct secret_row secrets[] = {
+#include "rules/secrets.def"
+};
+#undef SECRET
+
 bool
 kind_of(uint64_t class, uint64_t type, enum object_kind *ret_kind)
 {
@@ -52,12 +61,53 @@ kind_class(enum object_kind kind)
     return classes[kind];
 }
 
+CK_KEY_TYPE
+kind_type(enum object_kind kind)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(kinds) && kind_is_key(kind); i++) {
+        if (kinds[i].kind == kind) {
+            return kinds[i].type;
+        }
+    }
+    return KEY_TYPE_NONE;
+}
+
 bool
 kind_is_key(enum object_kind kind)
 {
     CK_OBJECT_CLASS class = kind_class(kind);
 
     return class == CKO_PUBLIC_KEY || class == CKO_PRIVATE_KEY || class == CKO_SECRET_KEY;
+}
+
+const struct secret_row *
+secret_row(uint64_t type)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(secrets); i++) {
+        if (secrets[i].type == type) {
+            return &secrets[i];
+        }
+    }
+    return NULL;
+}
+
+bool
+secret_len_fits(uint64_t type, uint64_t len)
+{
+    const struct secret_row *row = secret_row(type);
+
+    if (row == NULL) {
+        return len > 0;
+    }
+    return len >= row->min && len <= row->max && (len - row->min) % row->step == 0;
+}
+
+size_t
+secret_len_fixed(uint64_t type)
+{
+    const struct secret_row *row = secret_row(type);
+
+    return row != NULL && row->fixed ? row->min : 0;
 }
 
 static uint32_t
@@ -100,6 +150,9 @@ key_info_add(struct key_info *info, uint32_t type, view value)
         break;
     case CKA_KEY_TYPE:
         info->key_type = clipped(number);
+        if (secret_len_fixed(number) != 0) {
+            info->bits = 8 * (uint32_t)secret_len_fixed(number);
+        }
         break;
     case CKA_MODULUS:
         info->bits = number_bits(value);

@@ -19,6 +19,19 @@ enum object_kind {
     KIND_COUNT
 };
 
+/* Of a secret key: how long its value may be. */
+struct secret_row {
+    CK_KEY_TYPE type;
+    size_t min, max, step; /* bytes */
+    bool fixed;            /* without CKA_VALUE_LEN */
+};
+
+/* NULL where it may have any length. */
+const struct secret_row *secret_row(uint64_t type);
+bool secret_len_fits(uint64_t type, uint64_t len);
+/* The length of keys that can have no other, 0 for types that have CKA_VALUE_LEN. */
+size_t secret_len_fixed(uint64_t type);
+
 struct key_info {
     uint32_t handle;
     uint32_t class;
@@ -31,6 +44,8 @@ struct key_info {
 /* The kind of a class with its type (key or certificate type; ignored for data). */
 MUST_USE bool kind_of(uint64_t class, uint64_t type, enum object_kind *ret_kind);
 CK_OBJECT_CLASS kind_class(enum object_kind kind);
+/* The key type that gives the kind its name, KEY_TYPE_NONE when it is no key. */
+CK_KEY_TYPE kind_type(enum object_kind kind);
 bool kind_is_key(enum object_kind kind);
 
 /* Reads flags and numbers out of an object's attributes (handle as given). */

@@ -10,7 +10,6 @@
 #include <assert.h>
 
 #define SEMIBLOCK_LEN 8u /* RFC 3394 */
-#define AES_BLOCK_LEN 16u
 #define GCM_IV_LEN 12u /* of one made by the HSM */
 
 #define CKK_NONE KEY_TYPE_NONE
@@ -32,6 +31,13 @@ static const struct mechanism_row rows[] = {
 #include "rules/mechanisms.def"
 };
 #undef MECH
+
+/* { CKM_DES3_CBC, 8, 8, 0 } */
+#define CIPHER(name, mode, block, unit, mac) { CKM_##name, block, unit, mac },
+static const struct cipher_row ciphers[] = {
+#include "rules/ciphers.def"
+};
+#undef CIPHER
 
 /*
  * { "prime256v1", 2, "\x06\x08...", 10, 256, CKF_SIGN | ..., { [INTERFACE_P11] = ..., ... },
@@ -127,6 +133,23 @@ mechanism_messages(struct rules rules, const struct mechanism_row *row)
     return messages != 0 && row->multi ? messages | CKF_MULTI_MESSAGE : messages;
 }
 
+bool
+mechanism_offers_type(struct rules rules, CK_KEY_TYPE type)
+{
+    const size_t len = secret_len_fixed(type);
+
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        const struct mechanism_limit *limit = mechanism_limit(rules, &rows[i]);
+        const size_t size = rows[i].unit == UNIT_BITS ? 8 * len : len;
+
+        if ((rows[i].key_type == type || rows[i].key_also == type) && limit->functions != 0 &&
+            (len == 0 || (size >= limit->min && size <= limit->max))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum work
 mechanism_work(const struct mechanism_row *row, CK_FLAGS function, const struct key_info *key)
 {
@@ -155,16 +178,30 @@ sum(size_t a, size_t b)
     return a > SIZE_MAX - b ? SIZE_MAX : a + b;
 }
 
+const struct cipher_row *
+cipher_row(const struct mechanism_row *row)
+{
+    static const struct cipher_row bytes = { .block = 16, .unit = 1, .mac = 16 };
+
+    for (size_t i = 0; i < ARRAY_COUNT(ciphers); i++) {
+        if (ciphers[i].type == row->type) {
+            return &ciphers[i];
+        }
+    }
+    return &bytes;
+}
+
 size_t
 mechanism_mac_len(const struct mechanism_row *row)
 {
-    return row->hash != HASH_NONE ? hash_row(row->hash)->length : AES_BLOCK_LEN;
+    return row->hash != HASH_NONE ? hash_row(row->hash)->length : cipher_row(row)->mac;
 }
 
 size_t
 mechanism_output_len(const struct mechanism_row *row, CK_FLAGS function,
                      const struct key_info *key, size_t tag_len, size_t input_len, bool *ret_exact)
 {
+    const size_t block = cipher_row(row)->block;
     bool decrypt = (function & (CKF_DECRYPT | CKF_VERIFY_RECOVER)) != 0;
     bool exact = true;
     size_t len = 0;
@@ -177,7 +214,7 @@ mechanism_output_len(const struct mechanism_row *row, CK_FLAGS function,
         break;
     case OUT_pad:
         exact = !decrypt;
-        len = decrypt ? input_len : sum(input_len - input_len % AES_BLOCK_LEN, AES_BLOCK_LEN);
+        len = decrypt ? input_len : sum(input_len - input_len % block, block);
         break;
     case OUT_tag:
         len = decrypt ? input_len - size_min(input_len, tag_len) : sum(input_len, tag_len);

@@ -33,6 +33,7 @@ enum driver {
     DRIVER_gcm_sealed,
     DRIVER_gmac,
     DRIVER_kw,
+    DRIVER_tkw,
     DRIVER_rsa,
     DRIVER_ec,
     DRIVER_secret,
@@ -83,6 +84,9 @@ const struct mechanism_row *mechanism_for(struct rules rules, CK_MECHANISM_TYPE 
  * whatever signs with no parameter of its own for each message signs them. */
 CK_FLAGS mechanism_messages(struct rules rules, const struct mechanism_row *row);
 
+/* Does the policy offer any mechanism for secret keys of that type? */
+bool mechanism_offers_type(struct rules rules, CK_KEY_TYPE type);
+
 struct key_info;
 
 /* The class of work for that function with a key (NULL for digests and generation):
@@ -90,7 +94,17 @@ struct key_info;
 enum work mechanism_work(const struct mechanism_row *row, CK_FLAGS function,
                          const struct key_info *key);
 
-/* Bytes of a MAC that is not cut short: of the hash inside, or else of a cipher's block. */
+/* What a cipher takes and gives: a row of ciphers.def, or that of a byte for each byte. */
+struct cipher_row {
+    CK_MECHANISM_TYPE type;
+    size_t block; /* bytes of a block, and of an IV */
+    size_t unit;  /* bytes that come out together */
+    size_t mac;   /* bytes of a MAC */
+};
+
+const struct cipher_row *cipher_row(const struct mechanism_row *row);
+
+/* Bytes of a MAC that is not cut short: of the hash inside, or what the cipher's row says. */
 size_t mechanism_mac_len(const struct mechanism_row *row);
 
 /*

@@ -226,12 +226,6 @@ check_required(enum object_kind kind, enum origin origin, view template)
     return CKR_OK;
 }
 
-static bool
-aes_len_fits(uint64_t len)
-{
-    return len == 16 || len == 24 || len == 32;
-}
-
 /* Do class and type, where they are given, say what the object is going to be? */
 static bool
 kind_agrees(enum object_kind kind, view template)
@@ -247,21 +241,30 @@ kind_agrees(enum object_kind kind, view template)
            (kind_of(kind_class(kind), number, &given) && given == kind);
 }
 
+/* Of a secret key, whose type the template names or the kind has. */
 static bool
-secret_len_fits(enum object_kind kind, view template)
+value_len_fits(enum object_kind kind, view template)
 {
-    bool aes = kind == KIND_AES;
+    uint64_t type = kind_type(kind);
     uint64_t len;
     view value;
 
-    if (!aes && kind != KIND_GENERIC) {
+    if (kind_class(kind) != CKO_SECRET_KEY) {
         return true;
     }
-    if (attributes_find(template, CKA_VALUE, &value) &&
-        !(aes ? aes_len_fits(value.len) : value.len > 0)) {
-        return false;
-    }
-    return !attributes_ulong(template, CKA_VALUE_LEN, &len) || (aes ? aes_len_fits(len) : len > 0);
+    (void)attributes_ulong(template, CKA_KEY_TYPE, &type);
+    return (!attributes_find(template, CKA_VALUE, &value) || secret_len_fits(type, value.len)) &&
+           (!attributes_ulong(template, CKA_VALUE_LEN, &len) || secret_len_fits(type, len));
+}
+
+/* Keys that nothing can be done with are not taken in: of DES there are none in fips. */
+static bool
+type_is_offered(struct rules rules, enum object_kind kind, view template)
+{
+    uint64_t type;
+
+    return kind_class(kind) != CKO_SECRET_KEY ||
+           !attributes_ulong(template, CKA_KEY_TYPE, &type) || mechanism_offers_type(rules, type);
 }
 
 /* What the object has when the template says nothing. made counts as FALSE here. */
@@ -300,7 +303,9 @@ check_consistent(struct rules rules, enum object_kind kind, enum origin origin, 
     if (!kind_agrees(kind, template)) {
         return CKR_TEMPLATE_INCONSISTENT;
     }
-    return secret_len_fits(kind, template) ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID;
+    return value_len_fits(kind, template) && type_is_offered(rules, kind, template)
+               ? CKR_OK
+               : CKR_ATTRIBUTE_VALUE_INVALID;
 }
 
 CK_RV

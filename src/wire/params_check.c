@@ -144,7 +144,7 @@ items_fit(bool counts, const struct params_items *items)
     return iterations == 1 && counters <= 1 && lengths <= 1;
 }
 
-/* A MAC that the policy offers, and a key that it takes: AES keys CMAC, the others HMAC. */
+/* A MAC that the policy offers, and a key that it takes: a cipher's CMAC, the others HMAC. */
 static CK_RV
 kbkdf_check(struct rules rules, const struct mechanism_row *row, const struct key_info *key,
             uint32_t prf, const struct params_items *items)
@@ -157,7 +157,8 @@ kbkdf_check(struct rules rules, const struct mechanism_row *row, const struct ke
                    items)) {
         return CKR_MECHANISM_PARAM_INVALID;
     }
-    return key == NULL || (key->key_type == CKK_AES) == (mac->driver == DRIVER_cmac)
+    return key == NULL || key->key_type == mac->key_type ||
+                   (mac->driver == DRIVER_hmac && secret_row(key->key_type) == NULL)
                ? CKR_OK
                : CKR_KEY_TYPE_INCONSISTENT;
 }
@@ -262,7 +263,7 @@ params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS funct
         fits = mechanism->params.none.bytes.len == 0;
         break;
     case PARAMS_iv:
-        fits = mechanism->params.iv.bytes.len == AES_BLOCK_LEN;
+        fits = mechanism->params.iv.bytes.len == cipher_row(row)->block;
         break;
     case PARAMS_wrap_iv:
         fits = wrap_iv_fits(rules, row, mechanism->params.wrap_iv.bytes);

@@ -234,6 +234,32 @@ the_template_says_what_it_is(void **state)
     assert_ok(code_of(app, plain, base, LIST(ULONG(KEY_TYPE, CKK_SHA256_HMAC))));
 }
 
+/* PKCS #11 v3.1, 6.43: whatever a DES key is made of, its parity is set; its length is known. */
+static void
+a_derived_des_key_has_its_length_and_parity(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = &f->cu1;
+    uint32_t base = base_of(app, VIEW_EMPTY);
+    uint32_t whole = derive(app, base, LIST(GENERIC_KEY, READABLE));
+    uint32_t key = derive(app, base, LIST(ULONG(KEY_TYPE, CKK_DES3), READABLE));
+    uint8_t value[32];
+    view made;
+
+    made = get(app, whole, CKA_VALUE);
+    assert_int_equal(made.len, sizeof value);
+    memcpy(value, made.data, sizeof value);
+    made = get(app, key, CKA_VALUE);
+    assert_int_equal(made.len, 24);
+    for (size_t i = 0; i < made.len; i++) {
+        assert_int_equal(made.data[i] >> 1, value[8 + i] >> 1);
+        assert_int_equal(__builtin_popcount(made.data[i]) % 2, 1);
+    }
+    assert_code(code_of(app, ecdh_plain(), base, LIST(ULONG(KEY_TYPE, CKK_DES3),
+                                                      ULONG(VALUE_LEN, 24))),
+                CKR_TEMPLATE_INCONSISTENT);
+}
+
 /* PKCS #11 v3.1, 6.3.17: bytes are removed from the leading end. */
 static void
 a_shorter_key_is_the_end_of_the_value(void **state)
@@ -528,6 +554,13 @@ a_password_makes_a_key_of_any_type(void **state)
                                 "\xab\x56"));
     assert_int_equal(get_ulong(&f->cu1, key, CKA_KEY_TYPE), CKK_AES);
     assert_int_equal(get_ulong(&f->cu1, key, CKA_KEY_GEN_MECHANISM), CKM_PKCS5_PBKD2);
+    m.template = LIST(ULONG(KEY_TYPE, CKK_DES3), READABLE);
+    m.handle++;
+    assert_ok(app_send_generate_key(&f->cu1, &m, &answer));
+    key = info_array_get(answer.made, 0).handle;
+    assert_view_equal(get(&f->cu1, key, CKA_VALUE), /* the same, with parity */
+                      VIEW_TEXT("\x4c\xdc\xd9\xf7\x0b\x98\xbf\x20\x83\x0d\xef\x5e\xf2\x26\x01"
+                                "\xf8\x64\x1a\x45\x19\xd0\x4c\x04\x15"));
     m.template = LIST(AES_KEY);
     assert_code(app_send_generate_key(&f->cu1, &m, &answer), CKR_TEMPLATE_INCOMPLETE);
     m.template = LIST(AES_KEY, ULONG(VALUE_LEN, 15));
@@ -607,6 +640,7 @@ main(void)
         AZURE(curves_are_those_of_the_policy),
         FIPS(curves_are_those_of_the_policy),
         STANDARD(the_template_says_what_it_is),
+        STANDARD(a_derived_des_key_has_its_length_and_parity),
         AZURE(the_template_says_what_it_is),
         STANDARD(a_shorter_key_is_the_end_of_the_value),
         STANDARD(a_derived_key_was_not_made_here),

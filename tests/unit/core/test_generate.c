@@ -101,6 +101,41 @@ the_template_has_to_fit_the_generator(void **state)
                        LIST(ULONG(VALUE_LEN, 32), ULONG(KEY_TYPE, CKK_SHA256_HMAC))));
 }
 
+/* PKCS #11 v3.1, 6.17 and 6.18: nobody says how long a DES key is. */
+static void
+des_keys_have_one_length_and_the_right_parity(void **state)
+{
+    static const struct {
+        CK_MECHANISM_TYPE generates;
+        CK_KEY_TYPE type;
+        size_t len;
+    } keys[] = { { CKM_DES_KEY_GEN, CKK_DES, 8 },
+                 { CKM_DES2_KEY_GEN, CKK_DES2, 16 },
+                 { CKM_DES3_KEY_GEN, CKK_DES3, 24 } };
+    struct app *app = &((struct fixture *)*state)->cu1;
+
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+        struct key_info info = { 0 };
+        view value;
+
+        assert_ok(app_generate(app, keys[i].generates,
+                               LIST(BOOL(SENSITIVE, false), BOOL(EXTRACTABLE, true)), &info));
+        assert_int_equal(info.key_type, keys[i].type);
+        assert_int_equal(info.bits, 8 * keys[i].len);
+        value = get(app, info.handle, CKA_VALUE);
+        assert_int_equal(value.len, keys[i].len);
+        for (size_t k = 0; k < value.len; k++) {
+            assert_int_equal(__builtin_popcount(value.data[k]) % 2, 1);
+        }
+        assert_int_equal(get(app, info.handle, CKA_CHECK_VALUE).len, 3);
+        assert_code(key_code(app, keys[i].generates, LIST(ULONG(VALUE_LEN, keys[i].len))),
+                    CKR_TEMPLATE_INCONSISTENT);
+        assert_code(key_code(app, keys[i].generates,
+                             LIST(ULONG(KEY_TYPE, keys[(i + 1) % 3].type))),
+                    CKR_TEMPLATE_INCONSISTENT);
+    }
+}
+
 /* PKCS #11 v3.0: a key that is for one HMAC alone. */
 static void
 a_key_for_a_mac_has_its_type(void **state)
@@ -333,6 +368,7 @@ main(void)
         FIPS(generic_secrets_have_the_sizes_of_their_policy),
         STANDARD(a_generated_key_has_its_length_and_a_value_of_its_own),
         AZURE(the_template_has_to_fit_the_generator),
+        STANDARD(des_keys_have_one_length_and_the_right_parity),
         STANDARD(a_key_for_a_mac_has_its_type),
         AZURE(a_generator_wants_no_parameter_and_its_own_operation),
         STANDARD(rsa_keys_have_the_sizes_of_their_policy),

@@ -103,6 +103,31 @@ standard_keys_are_what_they_are_asked_to_be(void **state)
 
 /* ---- templates ---- */
 
+#define DES_CREATE(type, value) \
+    ULONG(CLASS, CKO_SECRET_KEY), ULONG(KEY_TYPE, type), BYTES(VALUE, value)
+
+/* Seed-requirements REQ-118: no DES in fips. What no mechanism of the policy takes has no use. */
+static void
+a_key_is_of_a_type_that_the_policy_offers(void **state)
+{
+    struct fixture *f = *state;
+    const enum policy policy = f->hsm.policy;
+    const CK_RV single = policy == POLICY_FIPS ? CKR_ATTRIBUTE_VALUE_INVALID : CKR_OK;
+    const CK_RV two = policy == POLICY_STANDARD ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID;
+
+    assert_code(create_code(&f->cu1, LIST(DES_CREATE(CKK_DES, "aaaaaaaa"))), single);
+    assert_code(create_code(&f->cu1, LIST(DES_CREATE(CKK_DES2, "aaaaaaaabbbbbbbb"))), two);
+    assert_ok(create_code(&f->cu1, LIST(DES_CREATE(CKK_DES3, "aaaaaaaabbbbbbbbdddddddd"))));
+    /* 'c' has four ones. */
+    assert_code(create_code(&f->cu1, LIST(DES_CREATE(CKK_DES3, "aaaaaaaabbbbbbbbcccccccc"))),
+                CKR_ATTRIBUTE_VALUE_INVALID);
+    assert_code(create_code(&f->cu1, LIST(DES_CREATE(CKK_DES3, "aaaaaaaabbbbbbbb"))),
+                CKR_ATTRIBUTE_VALUE_INVALID);
+    assert_code(create_code(&f->cu1, LIST(DES_CREATE(CKK_DES3, "aaaaaaaabbbbbbbbdddddddd"),
+                                          ULONG(VALUE_LEN, 24))),
+                CKR_TEMPLATE_INCONSISTENT);
+}
+
 static void
 a_template_has_to_name_one_thing(void **state)
 {
@@ -118,7 +143,7 @@ a_template_has_to_name_one_thing(void **state)
     REFUSED(ATTRIBUTE_VALUE_INVALID, ULONG(CLASS, CKO_HW_FEATURE), ULONG(KEY_TYPE, 0));
     REFUSED(ATTRIBUTE_VALUE_INVALID, BYTES(CLASS, "four"));
     REFUSED(ATTRIBUTE_VALUE_INVALID, SECRET_KEY, BYTES(KEY_TYPE, ""));
-    REFUSED(ATTRIBUTE_VALUE_INVALID, SECRET_KEY, ULONG(KEY_TYPE, CKK_DES));
+    REFUSED(ATTRIBUTE_VALUE_INVALID, SECRET_KEY, ULONG(KEY_TYPE, CKK_BLOWFISH));
     REFUSED(ATTRIBUTE_VALUE_INVALID, SECRET_KEY, ULONG(KEY_TYPE, CKK_AES), BYTES(VALUE, "short"));
     REFUSED(ATTRIBUTE_READ_ONLY, AES_CREATE, BOOL(LOCAL, true));
     REFUSED(ATTRIBUTE_READ_ONLY, DATA, BYTES(UNIQUE_ID, "x"));
@@ -371,6 +396,9 @@ main(void)
         FIPS(azure_keys_are_private_and_sensitive),
         STANDARD(standard_keys_are_what_they_are_asked_to_be),
         AZURE(a_template_has_to_name_one_thing),
+        STANDARD(a_key_is_of_a_type_that_the_policy_offers),
+        AZURE(a_key_is_of_a_type_that_the_policy_offers),
+        FIPS(a_key_is_of_a_type_that_the_policy_offers),
         STANDARD(a_created_key_has_no_history_here),
         STANDARD(a_generated_key_remembers_how_it_began),
         AZURE(every_object_has_an_id_of_its_own),

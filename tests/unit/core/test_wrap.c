@@ -21,7 +21,8 @@ mechanism_of(CK_MECHANISM_TYPE type)
     struct mechanism m = { .type = (uint32_t)type, .shape = mechanism_row(type)->params };
 
     if (m.shape == PARAMS_iv) {
-        m.params.iv.bytes = VIEW_TEXT("an iv of 16 byte");
+        m.params.iv.bytes = view_slice(VIEW_TEXT("an iv of 16 byte"), 0,
+                                       cipher_row(mechanism_row(type))->block);
     } else if (m.shape == PARAMS_gcm) {
         m.params.gcm.iv = VIEW_TEXT("twelve bytes");
         m.params.gcm.aad = VIEW_TEXT("additional data");
@@ -82,7 +83,12 @@ ends_for(struct fixture *f, const struct mechanism_row *row)
                              LIST(BOOL(UNWRAP, true)));
         return (struct ends){ pair.public, pair.private };
     }
-    key = generate(&f->cu1, CKM_AES_KEY_GEN, LIST(ULONG(VALUE_LEN, 32), WRAPS));
+    if (row->key_type == CKK_AES) {
+        key = generate(&f->cu1, CKM_AES_KEY_GEN, LIST(ULONG(VALUE_LEN, 32), WRAPS));
+    } else {
+        key = generate(&f->cu1, row->key_type == CKK_DES ? CKM_DES_KEY_GEN : CKM_DES3_KEY_GEN,
+                       LIST(WRAPS));
+    }
     return (struct ends){ key, key };
 }
 
@@ -234,6 +240,38 @@ filling_is_taken_off_by_the_length(void **state)
     /* Where nothing is filled up there is nothing to take off. */
     assert_code(wrap(&f->cu1, mechanism_of(CKM_CLOUDHSM_AES_KEY_WRAP_NO_PAD), ends.wraps, key,
                      &wrapped), CKR_KEY_SIZE_RANGE);
+}
+
+/* A DES key says by its type how long it is, and its parity is looked at again. */
+static void
+filling_is_taken_off_by_the_type(void **state)
+{
+    struct fixture *f = *state;
+    struct ends ends = ends_for(f, mechanism_row(CKM_AES_CBC));
+    struct mechanism cbc = mechanism_of(CKM_AES_CBC);
+    uint32_t key = create(&f->cu1, LIST(ULONG(CLASS, CKO_SECRET_KEY),
+                                        ULONG(KEY_TYPE, CKK_GENERIC_SECRET),
+                                        BYTES(VALUE, "aaaaaaaabbbbbbbbdddddddd"),
+                                        BOOL(SIGN, true), BOOL(SENSITIVE, false), EXTRACTABLE));
+    uint32_t odd = create(&f->cu1, LIST(ULONG(CLASS, CKO_SECRET_KEY),
+                                        ULONG(KEY_TYPE, CKK_GENERIC_SECRET),
+                                        BYTES(VALUE, "aaaaaaaabbbbbbbbcccccccc"),
+                                        BOOL(SIGN, true), BOOL(SENSITIVE, false), EXTRACTABLE));
+    uint32_t back = 0;
+    view wrapped;
+
+#define DES(type)                                                                        \
+    unwrap(&f->cu1, cbc, ends.unwraps, wrapped,                                          \
+           LIST(ULONG(CLASS, CKO_SECRET_KEY), ULONG(KEY_TYPE, type), BOOL(SENSITIVE, false), \
+                EXTRACTABLE), &back)
+    assert_ok(wrap(&f->cu1, cbc, ends.wraps, key, &wrapped));
+    assert_int_equal(wrapped.len, 32);
+    assert_ok(DES(CKK_DES3));
+    assert_view_equal(get(&f->cu1, back, CKA_VALUE), VIEW_TEXT("aaaaaaaabbbbbbbbdddddddd"));
+    assert_code(DES(CKK_DES2), CKR_WRAPPED_KEY_LEN_RANGE);
+    assert_ok(wrap(&f->cu1, cbc, ends.wraps, odd, &wrapped));
+    assert_code(DES(CKK_DES3), CKR_WRAPPED_KEY_INVALID);
+#undef DES
 }
 
 /* PKCS #11 v3.1, 6.1.13: as many bytes as the template says, from the end of the block. */
@@ -455,6 +493,7 @@ main(void)
         AZURE(each_mechanism_goes_there_and_back),
         FIPS(each_mechanism_goes_there_and_back),
         STANDARD(filling_is_taken_off_by_the_length),
+        STANDARD(filling_is_taken_off_by_the_type),
         STANDARD(raw_rsa_gives_the_end_of_the_block),
         STANDARD(too_little_room_says_how_much),
         STANDARD(refusals_have_their_codes),

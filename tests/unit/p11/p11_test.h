@@ -151,6 +151,19 @@ make_aes(void)
     return key;
 }
 
+/* For Triple-DES, which has one length. */
+static UNUSED_HERE CK_OBJECT_HANDLE
+make_des3(void)
+{
+    CK_MECHANISM mechanism = { CKM_DES3_KEY_GEN, NULL, 0 };
+    CK_ATTRIBUTE template[] = { ATTR(CKA_ENCRYPT, yes), ATTR(CKA_DECRYPT, yes),
+                                ATTR(CKA_SIGN, yes), ATTR(CKA_VERIFY, yes) };
+    CK_OBJECT_HANDLE key = 0;
+
+    assert_ok(C_GenerateKey(fixture.session, &mechanism, template, ARRAY_COUNT(template), &key));
+    return key;
+}
+
 static UNUSED_HERE CK_OBJECT_HANDLE
 make_generic(void)
 {

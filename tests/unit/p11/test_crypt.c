@@ -12,7 +12,7 @@
 #define TRIP_MAX 65536u
 
 static struct {
-    CK_OBJECT_HANDLE aes, generic, ec_public, ec_private, rsa_public, rsa_private;
+    CK_OBJECT_HANDLE aes, des3, generic, ec_public, ec_private, rsa_public, rsa_private;
 } keys;
 
 static CK_BYTE iv[16] = { 1, 2, 3 };
@@ -41,6 +41,9 @@ static const struct cipher ciphers[] = {
     { { CKM_RSA_PKCS, NULL, 0 }, &keys.rsa_public, &keys.rsa_private, false, 1, 245 },
     { { CKM_RSA_PKCS_OAEP, &oaep, sizeof oaep }, &keys.rsa_public, &keys.rsa_private, false, 1,
       190 },
+    { { CKM_DES3_ECB, NULL, 0 }, &keys.des3, &keys.des3, true, 8, 0 },
+    { { CKM_DES3_CBC, iv, 8 }, &keys.des3, &keys.des3, true, 8, 0 },
+    { { CKM_DES3_CBC_PAD, iv, 8 }, &keys.des3, &keys.des3, true, 1, 0 },
 };
 
 static size_t
@@ -338,6 +341,7 @@ static const struct signer {
     { { CKM_SHA512_HMAC, NULL, 0 }, &keys.generic, &keys.generic, 0, 64 },
     { { CKM_SHA3_256_HMAC_GENERAL, &short_mac, sizeof short_mac }, &keys.generic, &keys.generic, 0,
       9 },
+    { { CKM_DES3_CMAC, NULL, 0 }, &keys.des3, &keys.des3, 0, 8 },
     { { CKM_AES_CMAC, NULL, 0 }, &keys.aes, &keys.aes, 0, 16 },
     { { CKM_AES_GMAC, &gmac, sizeof gmac }, &keys.aes, &keys.aes, 0, 13 },
     { { CKM_AES_CMAC_GENERAL, &short_mac, sizeof short_mac }, &keys.aes, &keys.aes, 0, 9 },
@@ -966,6 +970,7 @@ setup_crypt(void **state)
         fill_bytes(plain, LARGE);
     }
     keys.aes = make_aes();
+    keys.des3 = make_des3();
     keys.generic = make_generic();
     make_ec(&keys.ec_public, &keys.ec_private);
     make_rsa(&keys.rsa_public, &keys.rsa_private);

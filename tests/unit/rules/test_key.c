@@ -65,11 +65,47 @@ what_no_row_names_is_no_kind(void **state)
 
     UNUSED(state);
     assert_false(kind_of(CKO_SECRET_KEY, CKK_RSA, &kind));
-    assert_false(kind_of(CKO_SECRET_KEY, CKK_DES3, &kind));
+    assert_false(kind_of(CKO_SECRET_KEY, CKK_BLOWFISH, &kind));
     assert_false(kind_of(CKO_CERTIFICATE, CKC_WTLS, &kind));
     assert_false(kind_of(CKO_HW_FEATURE, 0, &kind));
     assert_false(kind_of(UINT64_MAX, UINT64_MAX, &kind));
     assert_int_equal(kind, KIND_COUNT);
+}
+
+/* The length of some keys is a fact of their type. */
+static void
+secret_keys_have_the_lengths_of_their_type(void **state)
+{
+    static const struct {
+        CK_KEY_TYPE type;
+        uint64_t len;
+        bool fits;
+    } lengths[] = {
+        { CKK_AES, 15, false },  { CKK_AES, 16, true },   { CKK_AES, 20, false },
+        { CKK_AES, 32, true },   { CKK_AES, 40, false },  { CKK_AES, UINT64_MAX, false },
+        { CKK_DES, 8, true },    { CKK_DES, 16, false },  { CKK_DES2, 16, true },
+        { CKK_DES2, 8, false },  { CKK_DES3, 24, true },  { CKK_DES3, 16, false },
+        { CKK_DES3, 25, false }, { CKK_DES3, 0, false },  { CKK_GENERIC_SECRET, 1, true },
+        { CKK_HKDF, 0, false },  { CKK_SHA256_HMAC, 999, true },
+    };
+    uint8_t bytes[64];
+    struct writer w;
+
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(lengths); i++) {
+        assert_int_equal(secret_len_fits(lengths[i].type, lengths[i].len), lengths[i].fits);
+    }
+    assert_int_equal(secret_len_fixed(CKK_DES2), 16);
+    assert_int_equal(secret_len_fixed(CKK_AES), 0);
+    assert_int_equal(secret_len_fixed(CKK_GENERIC_SECRET), 0);
+    assert_int_equal(kind_type(KIND_DES), CKK_DES);
+    assert_int_equal(kind_type(KIND_RSA_PRIVATE), CKK_RSA);
+    assert_int_equal(kind_type(KIND_X509), KEY_TYPE_NONE);
+
+    writer_init_fixed(&w, bytes, sizeof bytes);
+    attribute_write_ulong(&w, CKA_CLASS, CKO_SECRET_KEY);
+    attribute_write_ulong(&w, CKA_KEY_TYPE, CKK_DES3);
+    assert_int_equal(key_info_of(writer_view(&w), 1).bits, 192);
 }
 
 static void
@@ -268,6 +304,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(class_and_type_name_the_kind),
         cmocka_unit_test(what_no_row_names_is_no_kind),
+        cmocka_unit_test(secret_keys_have_the_lengths_of_their_type),
         cmocka_unit_test(every_kind_has_its_class),
         cmocka_unit_test(an_rsa_key_shows_the_bits_of_its_modulus),
         cmocka_unit_test(an_ec_key_shows_its_curve),

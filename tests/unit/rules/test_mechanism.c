@@ -32,7 +32,7 @@ rows_are_sorted_and_found(void **state)
         assert_true(i == 0 || rows[i - 1].type < rows[i].type);
         assert_memory_equal(rows[i].name, "CKM_", 4);
     }
-    assert_null(mechanism_row(CKM_DES3_CBC));
+    assert_null(mechanism_row(CKM_BLOWFISH_CBC));
     assert_null(mechanism_row(~(CK_MECHANISM_TYPE)0));
 }
 
@@ -70,7 +70,7 @@ a_mechanism_is_offered_for_its_functions_only(void **state)
     assert_null(mechanism_for(azure, CKM_AES_GCM, CKF_SIGN));
     assert_null(mechanism_for(azure, CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_ENCRYPT));
     assert_non_null(mechanism_for(azure, CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR));
-    assert_null(mechanism_for(azure, CKM_DES3_CBC, CKF_ENCRYPT));
+    assert_null(mechanism_for(azure, CKM_BLOWFISH_CBC, CKF_ENCRYPT));
     assert_null(mechanism_for(azure, CKM_RSA_X_509, CKF_DECRYPT));
     assert_null(mechanism_for(azure, CKM_AES_ECB, 0));
 }
@@ -78,7 +78,19 @@ a_mechanism_is_offered_for_its_functions_only(void **state)
 static void
 fips_withholds_and_narrows(void **state)
 {
+    static const CK_MECHANISM_TYPE withheld[] = { CKM_DES_CBC, CKM_DES_CBC_PAD };
+
     UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(withheld); i++) {
+        assert_non_null(mechanism_for(azure, withheld[i], CKF_ENCRYPT));
+        assert_null(mechanism_for(fips, withheld[i], CKF_ENCRYPT));
+    }
+    assert_non_null(mechanism_for(fips, CKM_DES3_CBC, CKF_ENCRYPT));
+    assert_null(mechanism_for(azure, CKM_DES3_CBC, CKF_WRAP));
+    assert_true(mechanism_offers_type(azure, CKK_DES));
+    assert_false(mechanism_offers_type(fips, CKK_DES));
+    assert_false(mechanism_offers_type(azure, CKK_DES2));
+    assert_true(mechanism_offers_type(standard, CKK_DES2));
     assert_non_null(mechanism_for(azure, CKM_ECDSA_SHA1, CKF_SIGN));
     assert_null(mechanism_for(fips, CKM_ECDSA_SHA1, CKF_SIGN));
     assert_int_equal(mechanism_limit(azure, mechanism_row(CKM_RSA_PKCS))->min, 1024);
@@ -136,6 +148,9 @@ output_lengths_follow_from_the_input(void **state)
         { CKM_AES_CBC_PAD, CKF_ENCRYPT, 256, 0, 15, 16, true },
         { CKM_AES_CBC_PAD, CKF_ENCRYPT, 256, 0, 16, 32, true },
         { CKM_AES_CBC_PAD, CKF_DECRYPT, 256, 0, 32, 32, false },
+        { CKM_DES3_CBC_PAD, CKF_ENCRYPT, 192, 0, 7, 8, true },
+        { CKM_DES3_CBC_PAD, CKF_ENCRYPT, 192, 0, 8, 16, true },
+        { CKM_DES3_CMAC, CKF_SIGN, 192, 8, 100, 8, true },
         { CKM_AES_GCM, CKF_ENCRYPT, 256, 16, 5, 21, true },
         { CKM_AES_GCM, CKF_DECRYPT, 256, 16, 21, 5, true },
         { CKM_AES_GCM, CKF_DECRYPT, 256, 16, 16, 0, true },
