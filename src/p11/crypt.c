@@ -518,6 +518,15 @@ crypt_gathered(CK_SESSION_HANDLE handle, CK_FLAGS function, void *out, CK_ULONG 
     return job_end(&job, rv);
 }
 
+static CK_RV
+signature_check(view signature)
+{
+    if (signature.data == NULL && signature.len > 0) {
+        return CKR_ARGUMENTS_BAD;
+    }
+    return signature.len > FRAME_DATA_MAX ? CKR_SIGNATURE_LEN_RANGE : CKR_OK;
+}
+
 CK_RV
 crypt_verify(CK_SESSION_HANDLE handle, bool final, const void *in, CK_ULONG in_len,
              const void *signature, CK_ULONG signature_len)
@@ -533,15 +542,75 @@ crypt_verify(CK_SESSION_HANDLE handle, bool final, const void *in, CK_ULONG in_l
     if ((rv = job_input(&job, in, in_len)) != CKR_OK) {
         goto out;
     }
-    if (signature == NULL && signature_len > 0) {
-        rv = CKR_ARGUMENTS_BAD;
-    } else if (signature_len > FRAME_DATA_MAX) {
-        rv = CKR_SIGNATURE_LEN_RANGE;
-    } else if (final) {
+    if ((rv = signature_check(signed_by)) != CKR_OK) {
+        goto out;
+    }
+    if (final) {
         rv = gathered_finish(&job, signed_by, &nothing);
     } else {
         rv = stream_whole(job.session, job.task, job.in, signed_by, &nothing);
     }
 out:
     return job_end(&job, rv);
+}
+
+/* ---- messages ---- */
+
+CK_RV
+crypt_message_part(struct session *session, struct task *task, const void *in, CK_ULONG in_len)
+{
+    struct job job = { .session = session, .task = task };
+    CK_RV rv = job_input(&job, in, in_len);
+
+    task->phase = PHASE_PARTS;
+    return rv == CKR_OK ? gather(&job) : rv;
+}
+
+static CK_RV
+message_finish(struct job *job, view signature, struct sink *sink)
+{
+    CK_RV rv;
+
+    if (job->task->phase == PHASE_FRESH) {
+        return stream_whole(job->session, job->task, job->in, signature, sink);
+    }
+    rv = gather(job);
+    return rv == CKR_OK ? gathered_finish(job, signature, sink) : rv;
+}
+
+CK_RV
+crypt_message_sign(struct session *session, struct task *task, const void *in, CK_ULONG in_len,
+                   void *out, CK_ULONG *out_len, bool *ret_asked)
+{
+    struct job job = { .session = session, .task = task };
+    struct sink sink;
+    bool exact;
+    CK_RV rv;
+
+    if ((rv = job_output(&job, out, out_len)) != CKR_OK ||
+        (rv = job_input(&job, in, in_len)) != CKR_OK) {
+        return rv;
+    }
+    *ret_asked = job_answers_length(&job, whole_len(task, in_len, &exact), true, &rv);
+    if (*ret_asked) {
+        return rv;
+    }
+    sink = job_sink(&job);
+    return job_give_len(&job, &sink, message_finish(&job, VIEW_EMPTY, &sink));
+}
+
+CK_RV
+crypt_message_verify(struct session *session, struct task *task, const void *in, CK_ULONG in_len,
+                     const void *signature, CK_ULONG signature_len)
+{
+    struct job job = { .session = session, .task = task };
+    view signed_by = view_of(signature, signature_len);
+    struct sink nothing = { 0 };
+    CK_RV rv;
+
+    if ((rv = job_input(&job, in, in_len)) != CKR_OK ||
+        (rv = signature_check(signed_by)) != CKR_OK) {
+        return rv;
+    }
+    return message_finish(&job, signed_by, &nothing);
 }

@@ -8,6 +8,9 @@
 
 #include "rules/rules.h"
 
+struct session;
+struct task;
+
 /* C_Encrypt, C_Decrypt, C_Digest, C_Sign. */
 MUST_USE CK_RV crypt_single(CK_SESSION_HANDLE handle, CK_FLAGS function, const void *in,
                             CK_ULONG in_len, void *out, CK_ULONG *out_len);
@@ -35,5 +38,18 @@ MUST_USE CK_RV crypt_gathered(CK_SESSION_HANDLE handle, CK_FLAGS function, void 
 /* C_Verify, and C_VerifyFinal with final true. */
 MUST_USE CK_RV crypt_verify(CK_SESSION_HANDLE handle, bool final, const void *in, CK_ULONG in_len,
                             const void *signature, CK_ULONG signature_len);
+
+/*
+ * The same for a message (p11/message.h), whose task is not the session's and has no states: a part
+ * that others follow, and what ends it, with the last part or the whole. *ret_asked: a length was
+ * all that was given, and nothing taken.
+ */
+MUST_USE CK_RV crypt_message_part(struct session *session, struct task *task, const void *in,
+                                  CK_ULONG in_len);
+MUST_USE CK_RV crypt_message_sign(struct session *session, struct task *task, const void *in,
+                                  CK_ULONG in_len, void *out, CK_ULONG *out_len, bool *ret_asked);
+MUST_USE CK_RV crypt_message_verify(struct session *session, struct task *task, const void *in,
+                                    CK_ULONG in_len, const void *signature,
+                                    CK_ULONG signature_len);
 
 #endif

@@ -19,16 +19,6 @@ enum {
 
 #define ROW ~, BY_ROW
 #define HERE_C_InitToken ROW
-#define HERE_C_MessageSignInit ROW
-#define HERE_C_SignMessage ROW
-#define HERE_C_SignMessageBegin ROW
-#define HERE_C_SignMessageNext ROW
-#define HERE_C_MessageSignFinal ROW
-#define HERE_C_MessageVerifyInit ROW
-#define HERE_C_VerifyMessage ROW
-#define HERE_C_VerifyMessageBegin ROW
-#define HERE_C_VerifyMessageNext ROW
-#define HERE_C_MessageVerifyFinal ROW
 
 /* PKCS #11 v3.1, 5.4: before C_Initialize nothing else is worth saying. */
 static CK_RV

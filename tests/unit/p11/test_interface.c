@@ -177,8 +177,6 @@ what_is_not_written_says_so(void **state)
     CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
 
     assert_code(C_InitToken(SLOT, NULL, 0, NULL), CKR_FUNCTION_NOT_SUPPORTED);
-    assert_code(C_MessageSignInit(session, NULL, 0), CKR_FUNCTION_NOT_SUPPORTED);
-    assert_code(C_MessageVerifyFinal(session), CKR_FUNCTION_NOT_SUPPORTED);
     assert_code(C_GetFunctionStatus(session), CKR_FUNCTION_NOT_PARALLEL);
     assert_code(C_CancelFunction(session), CKR_FUNCTION_NOT_PARALLEL);
     assert_code(C_CancelFunction(session + 1), CKR_SESSION_HANDLE_INVALID);
