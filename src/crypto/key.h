@@ -15,7 +15,8 @@ struct ready_pool;
 struct algo_key {
     enum object_kind kind;
     EVP_PKEY *pkey;                 /* RSA and EC; a private key's knows the public one too */
-    struct secret *value;           /* secret keys, in the form that the library wants */
+    struct secret *value;           /* secret keys, as the library wants them; private RSA:
+                                       see rsa_reject.h */
     const struct curve_row *curve;  /* EC */
     size_t len;                     /* of the modulus, the order, or the value, in bytes */
     struct ready_pool *pool;

@@ -5,14 +5,13 @@
  */
 #include "crypto/library.h"
 #include "crypto/rsa_raw.h"
+#include "crypto/rsa_reject.h"
 
 #include <openssl/crypto.h>
-#include <openssl/params.h>
 #include <openssl/rsa.h>
 #include <string.h>
 
 #define PKCS1_OVERHEAD 11u
-#define IMPLICIT_REJECTION "implicit-rejection" /* OSSL_PKEY_PARAM_IMPLICIT_REJECTION, 3.2 */
 
 /* ---- signatures ---- */
 
@@ -262,69 +261,25 @@ encrypt(const struct algo_call *call, const struct ready_setup *setup, view in,
     return CKR_OK;
 }
 
-/* All ones when a < b, else 0; both below 2^31. */
-static uint32_t
-mask_less(uint32_t a, uint32_t b)
-{
-    return 0u - ((a - b) >> 31);
-}
-
-static uint32_t
-mask_equal(uint32_t a, uint32_t b)
-{
-    return mask_less(a ^ b, 1);
-}
-
-/*
- * RFC 8017, 7.2.2, step 3: 00 02, at least eight bytes that are not 0, then 0 and the message.
- * Every block of one length goes the same way; only the one answer at the end is told apart.
- */
-static bool
-pkcs1_unpad(view block, view *ret_message)
-{
-    uint32_t good = mask_equal(block.data[0], 0) & mask_equal(block.data[1], 2);
-    uint32_t found = 0;
-    uint32_t zero_at = 0;
-
-    for (uint32_t i = 2; i < block.len; i++) {
-        uint32_t first = mask_equal(block.data[i], 0) & ~found;
-
-        zero_at |= first & i;
-        found |= first;
-    }
-    good &= found & ~mask_less(zero_at, PKCS1_OVERHEAD - 1);
-    if (good == 0) {
-        return false;
-    }
-    *ret_message = view_slice(block, zero_at + 1, block.len);
-    return true;
-}
-
-/* From 3.2 on the library gives random data for wrong padding, so there is nothing to see. */
-static bool
-rejects_implicitly(EVP_PKEY_CTX *ctx)
-{
-    const OSSL_PARAM *params = EVP_PKEY_CTX_settable_params(ctx);
-
-    return params != NULL && OSSL_PARAM_locate_const(params, IMPLICIT_REJECTION) != NULL;
-}
-
-/* The padding to ask the library for: none where its own check would show what it found. */
 static CK_RV
-decrypt_ready(const struct algo_call *call, struct ready_setup setup, bool *ret_unpad,
-              struct ready **ret_ready)
+oaep_decrypt(const struct algo_call *call, const struct ready_setup *setup, view in,
+             struct writer *out)
 {
-    CK_RV rv = crypt_ready(call, setup, ret_ready);
+    uint8_t block[RSA_LEN_MAX];
+    size_t len = sizeof block;
+    struct ready *ready = NULL;
+    CK_RV rv;
 
-    *ret_unpad = false;
-    if (rv == CKR_OK && setup.mode == RSA_PKCS1_PADDING &&
-        !rejects_implicitly((*ret_ready)->pkey)) {
-        ready_give(call->key, *ret_ready);
-        *ret_ready = NULL;
-        *ret_unpad = true;
-        setup.mode = RSA_NO_PADDING;
-        rv = crypt_ready(call, setup, ret_ready);
+    if ((rv = crypt_ready(call, *setup, &ready)) != CKR_OK) {
+        return rv;
     }
+    if (EVP_PKEY_decrypt(ready->pkey, block, &len, in.data, in.len) == 1) {
+        write_raw(out, view_of(block, len));
+    } else {
+        rv = CKR_ENCRYPTED_DATA_INVALID;
+    }
+    crypt_done(call, ready);
+    wipe(block, sizeof block);
     return rv;
 }
 
@@ -332,31 +287,11 @@ static CK_RV
 decrypt(const struct algo_call *call, const struct ready_setup *setup, view in,
         struct writer *out)
 {
-    uint8_t block[RSA_LEN_MAX];
-    size_t len = sizeof block;
-    struct ready *ready = NULL;
-    view message;
-    bool unpad, good;
-    CK_RV rv;
-
     if (in.len != call->key->len) {
         return CKR_ENCRYPTED_DATA_LEN_RANGE;
     }
-    if ((rv = decrypt_ready(call, *setup, &unpad, &ready)) != CKR_OK) {
-        return rv;
-    }
-    good = EVP_PKEY_decrypt(ready->pkey, block, &len, in.data, in.len) == 1;
-    message = view_of(block, len);
-    if (!good) {
-        rv = CKR_ENCRYPTED_DATA_INVALID;
-    } else if (unpad && !pkcs1_unpad(view_of(block, len), &message)) {
-        rv = CKR_ENCRYPTED_DATA_INVALID;
-    } else {
-        write_raw(out, message);
-    }
-    crypt_done(call, ready);
-    wipe(block, sizeof block);
-    return rv;
+    return setup->mode == RSA_PKCS1_PADDING ? rsa_reject_decrypt(call->key, in, out)
+                                            : oaep_decrypt(call, setup, in, out);
 }
 
 static CK_RV

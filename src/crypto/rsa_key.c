@@ -7,6 +7,7 @@
 #include "crypto/driver.h"
 #include "crypto/library.h"
 #include "crypto/pkcs8.h"
+#include "crypto/rsa_reject.h"
 #include "crypto/rsa_strong.h"
 
 #include <openssl/core_names.h>
@@ -163,7 +164,8 @@ rsa_private_parse(struct algo_key *key, view attributes, view secrets)
     CK_RV rv;
 
     if ((rv = public_parse(key, attributes, &parts)) == CKR_OK &&
-        (rv = private_parse(secrets, &parts)) == CKR_OK) {
+        (rv = private_parse(secrets, &parts)) == CKR_OK &&
+        (rv = rsa_reject_prepare(key, parts.d)) == CKR_OK) {
         rv = key_build(key, &parts);
     }
     rsa_parts_clear(&parts);

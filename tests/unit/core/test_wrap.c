@@ -128,7 +128,7 @@ try_secret(struct fixture *f, const struct mechanism_row *row, struct ends ends,
 
         /* Whatever is spoiled, no key comes of it, where there is something to see it by. */
         blob[wrapped.len - 1] ^= 1;
-        if (row->out != OUT_same && row->out != OUT_raw) {
+        if (row->out != OUT_same && row->out != OUT_raw && row->type != CKM_RSA_PKCS) {
             CK_RV rv = unwrap(&f->cu1, mechanism_of(row->type), ends.unwraps, wrapped,
                               LIST(AES_TYPE, AES_USES), &back);
 
@@ -306,6 +306,52 @@ raw_rsa_gives_the_end_of_the_block(void **state)
                        LIST(AES_TYPE, ULONG(VALUE_LEN, 16)), &back), CKR_WRAPPED_KEY_LEN_RANGE);
     memset(blob, 0xff, 256);
     assert_code(END(16), CKR_WRAPPED_KEY_INVALID);
+}
+
+/* A wrong padding is not told: another key comes of it, always the same, or none for its length. */
+static void
+pkcs1_padding_is_not_told(void **state)
+{
+    struct fixture *f = *state;
+    struct ends ends = ends_for(f, mechanism_row(CKM_RSA_PKCS));
+    struct mechanism pkcs1 = mechanism_of(CKM_RSA_PKCS);
+    uint32_t key = create(&f->cu1, LIST(ULONG(CLASS, CKO_SECRET_KEY),
+                                        ULONG(KEY_TYPE, CKK_GENERIC_SECRET),
+                                        BYTES(VALUE, "nineteen bytes here"), BOOL(SIGN, true),
+                                        BOOL(SENSITIVE, false), EXTRACTABLE));
+    view template = LIST(ULONG(CLASS, CKO_SECRET_KEY), ULONG(KEY_TYPE, CKK_GENERIC_SECRET),
+                         BOOL(SENSITIVE, false), EXTRACTABLE);
+    unsigned made = 0;
+    uint32_t back = 0;
+    view wrapped;
+
+    assert_ok(wrap(&f->cu1, pkcs1, ends.wraps, key, &wrapped));
+    for (unsigned i = 0; i < 20; i++) {
+        uint8_t value[256];
+        size_t len = 0;
+
+        blob[i * 12 + 5] ^= 1;
+        for (unsigned k = 0; k < 2; k++) {
+            CK_RV rv = unwrap(&f->cu1, pkcs1, ends.unwraps, wrapped, template, &back);
+
+            if (rv != CKR_OK) {
+                assert_code(rv, CKR_WRAPPED_KEY_INVALID); /* there is no key of no bytes */
+            } else if (k == 0) {
+                view there = get(&f->cu1, back, CKA_VALUE);
+
+                assert_false(view_equal(there, VIEW_TEXT("nineteen bytes here")));
+                len = there.len;
+                memcpy(value, there.data, len);
+                made++;
+            } else {
+                assert_view_equal(get(&f->cu1, back, CKA_VALUE), view_of(value, len));
+            }
+        }
+    }
+    assert_in_range(made, 15, 20);
+    memset(blob, 0xff, 256);
+    assert_code(unwrap(&f->cu1, pkcs1, ends.unwraps, wrapped, template, &back),
+                CKR_WRAPPED_KEY_INVALID); /* a number as big as that has no padding to tell of */
 }
 
 static void
@@ -495,6 +541,7 @@ main(void)
         STANDARD(filling_is_taken_off_by_the_length),
         STANDARD(filling_is_taken_off_by_the_type),
         STANDARD(raw_rsa_gives_the_end_of_the_block),
+        STANDARD(pkcs1_padding_is_not_told),
         STANDARD(too_little_room_says_how_much),
         STANDARD(refusals_have_their_codes),
         STANDARD(a_template_of_the_wrapping_key_chooses_what_it_wraps),

@@ -330,17 +330,17 @@ static const struct {
     { "no zero", 0, 0, K, false },
 };
 
-/* Implicit rejection answers with other bytes; a build without it with the one code. */
+/* Implicit rejection answers with other bytes. */
 static void
-wrong_pkcs1_padding_has_one_answer(void **state)
+wrong_pkcs1_padding_is_not_told(void **state)
 {
     const struct mechanism m = plain_mechanism(CKM_RSA_PKCS);
 
     UNUSED(state);
     for (size_t i = 0; i < ARRAY_COUNT(paddings); i++) {
         uint8_t block[K + 1], sealed[K];
+        view inside = view_slice(view_of(block, K), paddings[i].zero_at + 1, K);
         struct writer out;
-        CK_RV rv;
 
         memset(block, 0xaa, sizeof block);
         block[0] = 0;
@@ -351,17 +351,14 @@ wrong_pkcs1_padding_has_one_answer(void **state)
         block[paddings[i].zero_at] = 0;
         encrypt_block(block, sealed);
         writer_init(&out, OUT_MAX);
-        rv = run_once(&m, CKF_DECRYPT, rsa.private, view_of(sealed, K), VIEW_EMPTY, &out);
-        print_message("%s: %lx\n", paddings[i].what, rv);
+        print_message("%s\n", paddings[i].what);
+        assert_int_equal(run_once(&m, CKF_DECRYPT, rsa.private, view_of(sealed, K), VIEW_EMPTY,
+                                  &out), CKR_OK);
         if (paddings[i].good) {
-            assert_int_equal(rv, CKR_OK);
-            assert_view(writer_view(&out), view_of(block + paddings[i].zero_at + 1,
-                                                   K - paddings[i].zero_at - 1));
-        } else if (rv != CKR_OK) {
-            assert_int_equal(rv, CKR_ENCRYPTED_DATA_INVALID);
-            assert_int_equal(out.len, 0);
+            assert_view(writer_view(&out), inside);
         } else {
-            assert_true(out.len != K - paddings[i].zero_at - 1 || paddings[i].zero_at == K);
+            assert_true(paddings[i].zero_at == K || !view_equal(writer_view(&out), inside));
+            assert_true(out.len <= K - 11);
         }
         writer_clear(&out);
     }
@@ -584,7 +581,7 @@ main(void)
         cmocka_unit_test(pkcs1_encrypts_up_to_k_less_11),
         cmocka_unit_test(oaep_encrypts_up_to_what_its_hash_leaves),
         cmocka_unit_test(oaep_labels_are_kept_apart),
-        cmocka_unit_test(wrong_pkcs1_padding_has_one_answer),
+        cmocka_unit_test(wrong_pkcs1_padding_is_not_told),
         cmocka_unit_test(ciphertext_above_the_modulus_is_invalid),
         cmocka_unit_test(pairs_have_the_size_and_exponent_asked_for),
         cmocka_unit_test(fips_makes_no_small_pairs),
