@@ -35,10 +35,10 @@ size_check(const struct request *r, const struct mechanism_row *row, view templa
                    : CKR_KEY_SIZE_RANGE;
     }
     if (attributes_find(template, CKA_EC_PARAMS, &params)) {
-        const struct curve_row *curve = curve_by_oid(params.data, params.len);
+        const struct curve_row *curve = curve_by_params(params);
 
-        if (curve != NULL &&
-            (curve_functions(r->rules, curve) & CKF_GENERATE_KEY_PAIR) == 0) {
+        if (curve != NULL && (!curve_fits_generator(r->rules, curve, row) ||
+                              (curve_functions(r->rules, curve) & CKF_GENERATE_KEY_PAIR) == 0)) {
             return CKR_CURVE_NOT_SUPPORTED;
         }
     }
@@ -63,17 +63,18 @@ attributes_add(struct writer *out, view list)
 /* A generic secret may be called by the name of its use; every other mechanism makes what it
  * makes. Kinds of several types leave that to us. */
 static bool
-type_agrees(const struct mechanism_row *row, view template)
+type_agrees(const struct mechanism_row *row, uint64_t type, view template)
 {
-    uint64_t type;
+    uint64_t given;
 
-    return !attributes_ulong(template, CKA_KEY_TYPE, &type) || type == row->key_type ||
-           type == row->key_also || row->key_type == CKK_GENERIC_SECRET;
+    return !attributes_ulong(template, CKA_KEY_TYPE, &given) || given == type ||
+           given == row->key_also || row->key_type == CKK_GENERIC_SECRET;
 }
 
 /* Checks the template, completes it, and says whether such an object may be. */
 static CK_RV
-part_begin(struct request *r, struct make *make, const struct mechanism_row *row, view template)
+part_begin(struct request *r, struct make *make, const struct mechanism_row *row, uint64_t type,
+           view template)
 {
     view there;
     CK_RV rv = template_check(r->rules, make->kind, ORIGIN_GENERATE, r->who.role == ROLE_CO,
@@ -82,13 +83,13 @@ part_begin(struct request *r, struct make *make, const struct mechanism_row *row
     if (rv != CKR_OK) {
         return rv;
     }
-    if (!type_agrees(row, template)) {
+    if (!type_agrees(row, type, template)) {
         return CKR_TEMPLATE_INCONSISTENT;
     }
     make->mechanism = row->type;
     template_complete(r->rules, make->kind, ORIGIN_GENERATE, template, &make->attributes);
     if (!attributes_find(writer_view(&make->attributes), CKA_KEY_TYPE, &there)) {
-        attribute_write_ulong(&make->attributes, CKA_KEY_TYPE, row->key_type);
+        attribute_write_ulong(&make->attributes, CKA_KEY_TYPE, type);
     }
     return writer_ok(&make->attributes) ? make_allowed(r, writer_view(&make->attributes))
                                         : CKR_DEVICE_MEMORY;
@@ -185,7 +186,7 @@ handle_GENERATE_KEY(struct request *r)
     }
     make_init(&make, kind, ORIGIN_GENERATE, m.handle);
     writer_init(&unused, ATTRIBUTES_BYTES_MAX);
-    if ((rv = part_begin(r, &make, row, m.template)) != CKR_OK ||
+    if ((rv = part_begin(r, &make, row, row->key_type, m.template)) != CKR_OK ||
         (rv = size_check(r, row, m.template)) != CKR_OK) {
         goto out;
     }
@@ -205,6 +206,20 @@ out:
     return rv;
 }
 
+/* The type of key that the row makes; of one that makes several, the curve decides. */
+static uint64_t
+pair_type(const struct request *r, const struct mechanism_row *row, view template)
+{
+    const struct curve_row *curve = NULL;
+    view params;
+
+    if (attributes_find(template, CKA_EC_PARAMS, &params)) {
+        curve = curve_by_params(params);
+    }
+    return curve != NULL && curve_fits_generator(r->rules, curve, row) ? curve->key_type
+                                                                       : row->key_type;
+}
+
 CK_RV
 handle_GENERATE_PAIR(struct request *r)
 {
@@ -214,6 +229,7 @@ handle_GENERATE_PAIR(struct request *r)
     struct make public, private;
     struct make *const makes[] = { &public, &private };
     struct writer public_part, private_part;
+    uint64_t type;
     CK_RV rv;
 
     if (!generate_pair_request_read(r->body, &m)) {
@@ -224,8 +240,9 @@ handle_GENERATE_PAIR(struct request *r)
     if (rv != CKR_OK) {
         return rv;
     }
-    if (!kind_of(CKO_PUBLIC_KEY, row->key_type, &public_kind) ||
-        !kind_of(CKO_PRIVATE_KEY, row->key_type, &private_kind)) {
+    type = pair_type(r, row, m.public_template);
+    if (!kind_of(CKO_PUBLIC_KEY, type, &public_kind) ||
+        !kind_of(CKO_PRIVATE_KEY, type, &private_kind)) {
         return CKR_MECHANISM_INVALID;
     }
     if (!generation_may(r, row, m.public_template, m.private_template)) {
@@ -235,8 +252,8 @@ handle_GENERATE_PAIR(struct request *r)
     make_init(&private, private_kind, ORIGIN_GENERATE, m.private_handle);
     writer_init(&public_part, ATTRIBUTES_BYTES_MAX);
     writer_init(&private_part, ATTRIBUTES_BYTES_MAX);
-    if ((rv = part_begin(r, &public, row, m.public_template)) != CKR_OK ||
-        (rv = part_begin(r, &private, row, m.private_template)) != CKR_OK ||
+    if ((rv = part_begin(r, &public, row, type, m.public_template)) != CKR_OK ||
+        (rv = part_begin(r, &private, row, type, m.private_template)) != CKR_OK ||
         (rv = size_check(r, row, m.public_template)) != CKR_OK) {
         goto out;
     }

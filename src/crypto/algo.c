@@ -21,6 +21,7 @@ static const struct algo *const drivers[DRIVER_COUNT] = {
     [DRIVER_tkw] = &algo_tkw,
     [DRIVER_rsa] = &algo_rsa,
     [DRIVER_ec] = &algo_ec,
+    [DRIVER_eddsa] = &algo_eddsa,
     [DRIVER_secret] = &algo_secret,
     [DRIVER_ecdh] = &algo_derived,
     [DRIVER_kbkdf] = &algo_derived,
@@ -101,6 +102,7 @@ op_clear(struct algo_op *op)
     EVP_MD_CTX_free(op->md);
     ready_free(op->ready);
     EVP_CIPHER_CTX_free(op->mac_cipher);
+    writer_clear(&op->message);
     wipe(op, sizeof *op);
 }
 

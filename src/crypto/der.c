@@ -56,6 +56,27 @@ der_is_oid(view v)
     return starts;
 }
 
+bool
+der_is_name(view v)
+{
+    static const char marks[] = " '()+,-./:=?";
+    struct reader r = reader_of(v);
+    view text;
+
+    if (!der_read(&r, DER_PRINTABLE_STRING, &text) || !reader_done(&r) || text.len == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        const uint8_t c = text.data[i];
+
+        if (!(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z') &&
+            (c == 0 || strchr(marks, c) == NULL)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void
 der_write_head(struct writer *w, uint8_t tag, size_t len)
 {

@@ -11,12 +11,15 @@
 #define DER_INTEGER 0x02u
 #define DER_OCTET_STRING 0x04u
 #define DER_OID 0x06u
+#define DER_PRINTABLE_STRING 0x13u
 #define DER_SEQUENCE 0x30u
 
 /* The contents of the next element, when it has that tag. */
 MUST_USE bool der_read(struct reader *r, uint8_t tag, view *ret_contents);
 /* Is this one object identifier, encoded as X.690, 8.19 asks? */
 bool der_is_oid(view v);
+/* Is this one PrintableString that says something? */
+bool der_is_name(view v);
 
 void der_write_head(struct writer *w, uint8_t tag, size_t len);
 

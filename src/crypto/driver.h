@@ -38,6 +38,7 @@ struct algo_op {
     size_t unit;                 /* what comes out together */
     uint64_t fed;                /* bytes that went into the cipher */
     uint64_t fed_max;            /* until the counter would overflow, or all there is to be */
+    struct writer message;       /* of EdDSA, which reads it twice */
 };
 
 /* All functions: on failure the writers are cut back by the caller. */
@@ -63,6 +64,7 @@ extern const struct algo algo_kw;
 extern const struct algo algo_tkw;
 extern const struct algo algo_rsa;
 extern const struct algo algo_ec;
+extern const struct algo algo_eddsa;
 extern const struct algo algo_secret;
 extern const struct algo algo_derived; /* of all rows that derive and do nothing else */
 

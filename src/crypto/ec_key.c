@@ -3,7 +3,6 @@
  * Keys on elliptic curves: parsed, completed, generated. Curves are those of curves.def, by
  * name only; one that this build of the library lacks is CKR_CURVE_NOT_SUPPORTED.
  */
-#include "crypto/der.h"
 #include "crypto/driver.h"
 #include "crypto/library.h"
 #include "crypto/pkcs8.h"
@@ -17,34 +16,17 @@
 #define POINT_MAX (1 + 2 * 66u) /* P-521, uncompressed */
 #define SCALAR_MAX 128u         /* leading zeros are let pass, within reason */
 
-/* PKCS #11 v3.1, 6.3.3: a name that is unknown, and what is no name of a curve at all. */
+/* The curve of the key, as the library has it. */
 static CK_RV
-curve_parse(view attributes, const struct curve_row **ret_curve, EC_GROUP **ret_group)
+group_find(struct algo_key *key, view attributes, EC_GROUP **ret_group)
 {
-    const struct curve_row *curve;
-    EC_GROUP *group;
-    view params;
+    CK_RV rv = key_curve(key, attributes);
 
-    if (!attributes_find(attributes, CKA_EC_PARAMS, &params)) {
-        return CKR_TEMPLATE_INCOMPLETE;
+    if (rv != CKR_OK) {
+        return rv;
     }
-    curve = curve_by_oid(params.data, params.len);
-    if (curve == NULL) {
-        return der_is_oid(params) ? CKR_CURVE_NOT_SUPPORTED : CKR_DOMAIN_PARAMS_INVALID;
-    }
-    group = EC_GROUP_new_by_curve_name(OBJ_sn2nid(curve->name));
-    if (group == NULL) {
-        return CKR_CURVE_NOT_SUPPORTED;
-    }
-    *ret_curve = curve;
-    *ret_group = group;
-    return CKR_OK;
-}
-
-static size_t
-order_len(const struct curve_row *curve)
-{
-    return (curve->bits + 7) / 8;
+    *ret_group = EC_GROUP_new_by_curve_name(OBJ_sn2nid(key->curve->name));
+    return *ret_group == NULL ? CKR_CURVE_NOT_SUPPORTED : CKR_OK;
 }
 
 static size_t
@@ -80,32 +62,21 @@ key_build(struct algo_key *key, view point, const BIGNUM *scalar)
     return rv;
 }
 
-/* EC_POINT: an OCTET STRING around the point; the bare point is taken too. */
+/* On the curve, uncompressed or compressed, and not the point at infinity; written to out
+ * uncompressed. All our curves have cofactor 1. */
 static bool
-point_find(view attributes, size_t len, view *ret_point)
-{
-    struct reader r;
-    view value;
-
-    if (!attributes_find(attributes, CKA_EC_POINT, &value)) {
-        return false;
-    }
-    if (value.len == len) {
-        *ret_point = value;
-        return true;
-    }
-    r = reader_of(value);
-    return der_read(&r, DER_OCTET_STRING, ret_point) && reader_done(&r) && ret_point->len == len;
-}
-
-/* Uncompressed, on the curve, and not the point at infinity. All our curves have cofactor 1. */
-static bool
-point_is_good(const EC_GROUP *group, view point)
+point_parse(const EC_GROUP *group, view point, uint8_t out[POINT_MAX])
 {
     EC_POINT *parsed = EC_POINT_new(group);
-    bool good = parsed != NULL && point.data[0] == POINT_CONVERSION_UNCOMPRESSED &&
+    size_t len = point_len(group);
+    bool compressed = point.len != len;
+    bool good = parsed != NULL &&
+                (compressed ? (point.data[0] & ~1u) == POINT_CONVERSION_COMPRESSED
+                            : point.data[0] == POINT_CONVERSION_UNCOMPRESSED) &&
                 EC_POINT_oct2point(group, parsed, point.data, point.len, NULL) == 1 &&
-                EC_POINT_is_at_infinity(group, parsed) == 0;
+                EC_POINT_is_at_infinity(group, parsed) == 0 &&
+                EC_POINT_point2oct(group, parsed, POINT_CONVERSION_UNCOMPRESSED, out, POINT_MAX,
+                                   NULL) == len;
 
     EC_POINT_free(parsed);
     return good;
@@ -115,17 +86,19 @@ static CK_RV
 ec_public_parse(struct algo_key *key, view attributes, view secrets)
 {
     EC_GROUP *group = NULL;
-    view point;
-    CK_RV rv = curve_parse(attributes, &key->curve, &group);
+    uint8_t point[POINT_MAX];
+    size_t len;
+    view given;
+    CK_RV rv = group_find(key, attributes, &group);
 
     UNUSED(secrets);
     if (rv != CKR_OK) {
         return rv;
     }
-    key->len = order_len(key->curve);
     rv = CKR_ATTRIBUTE_VALUE_INVALID;
-    if (point_find(attributes, point_len(group), &point) && point_is_good(group, point)) {
-        rv = key_build(key, point, NULL);
+    len = point_len(group);
+    if (key_point(attributes, len, len / 2 + 1, &given) && point_parse(group, given, point)) {
+        rv = key_build(key, view_of(point, len), NULL);
     }
     EC_GROUP_free(group);
     return rv;
@@ -172,12 +145,11 @@ ec_private_parse(struct algo_key *key, view attributes, view secrets)
     BIGNUM *scalar = NULL;
     uint8_t point[POINT_MAX];
     view value;
-    CK_RV rv = curve_parse(attributes, &key->curve, &group);
+    CK_RV rv = group_find(key, attributes, &group);
 
     if (rv != CKR_OK) {
         return rv;
     }
-    key->len = order_len(key->curve);
     rv = CKR_ATTRIBUTE_VALUE_INVALID;
     if (attributes_find(secrets, CKA_VALUE, &value) &&
         (scalar = scalar_parse(group, value)) != NULL &&
@@ -204,11 +176,9 @@ const struct key_parser ec_private_parser = { ec_private_parse, ec_made };
 
 CK_RV
 ec_pair_write(EVP_PKEY *pkey, const struct curve_row *curve, struct writer *public_part,
-           struct writer *private_part, struct writer *secrets)
+              struct writer *secrets)
 {
     uint8_t point[POINT_MAX];
-    uint8_t der[POINT_MAX + 3];
-    struct writer w;
     size_t len = 0;
     BIGNUM *scalar = NULL;
     CK_RV rv = CKR_OK;
@@ -216,19 +186,34 @@ ec_pair_write(EVP_PKEY *pkey, const struct curve_row *curve, struct writer *publ
     if (EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof point,
                                         &len) != 1 ||
         EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_PRIV_KEY, &scalar) != 1 ||
-        !key_number_write(secrets, CKA_VALUE, scalar, order_len(curve))) {
+        !key_number_write(secrets, CKA_VALUE, scalar, curve_len(curve))) {
         rv = library_failed("read a generated EC key");
     }
     BN_clear_free(scalar);
-    if (rv != CKR_OK) {
-        return rv;
+    if (rv == CKR_OK) {
+        key_point_write(public_part, view_of(point, len));
     }
-    writer_init_fixed(&w, der, sizeof der);
-    der_write_head(&w, DER_OCTET_STRING, len);
-    write_raw(&w, view_of(point, len));
-    attribute_write(public_part, CKA_EC_POINT, writer_view(&w));
-    attribute_write(private_part, CKA_EC_PARAMS, view_of(curve->oid, curve->oid_len));
-    return CKR_OK;
+    return rv;
+}
+
+static CK_RV
+pair_generate(const struct curve_row *curve, struct writer *public_part, struct writer *secrets)
+{
+    EC_GROUP *group = EC_GROUP_new_by_curve_name(OBJ_sn2nid(curve->name));
+    EVP_PKEY *pkey;
+    CK_RV rv;
+
+    if (group == NULL) {
+        return CKR_CURVE_NOT_SUPPORTED;
+    }
+    EC_GROUP_free(group);
+    pkey = EVP_EC_gen(curve->name);
+    if (pkey == NULL) {
+        return library_failed("generate an EC key");
+    }
+    rv = ec_pair_write(pkey, curve, public_part, secrets);
+    EVP_PKEY_free(pkey);
+    return rv;
 }
 
 CK_RV
@@ -237,24 +222,21 @@ ec_generate(const struct mechanism_limit *limit, const struct mechanism_row *row
             struct writer *secrets)
 {
     const struct curve_row *curve = NULL;
-    EC_GROUP *group = NULL;
-    EVP_PKEY *pkey;
-    CK_RV rv = curve_parse(template, &curve, &group);
+    view params;
+    CK_RV rv = curve_find(template, &curve);
 
-    UNUSED(row);
     UNUSED(source);
-    EC_GROUP_free(group);
     if (rv != CKR_OK) {
         return rv;
     }
-    if (curve->bits < limit->min || curve->bits > limit->max) {
+    /* What CKM_EC_KEY_PAIR_GEN makes besides its own is the policy's business. */
+    if (curve->bits < limit->min || curve->bits > limit->max ||
+        (curve->key_type != row->key_type && row->key_type != CKK_EC) ||
+        !attributes_find(template, CKA_EC_PARAMS, &params)) {
         return CKR_CURVE_NOT_SUPPORTED;
     }
-    pkey = EVP_EC_gen(curve->name);
-    if (pkey == NULL) {
-        return library_failed("generate an EC key");
-    }
-    rv = ec_pair_write(pkey, curve, public_part, private_part, secrets);
-    EVP_PKEY_free(pkey);
+    rv = curve->key_type == CKK_EC ? pair_generate(curve, public_part, secrets)
+                                   : okp_generate(curve, public_part, secrets);
+    attribute_write(private_part, CKA_EC_PARAMS, params);
     return rv;
 }

@@ -14,11 +14,11 @@ struct ready_pool;
 
 struct algo_key {
     enum object_kind kind;
-    EVP_PKEY *pkey;                 /* RSA and EC; a private key's knows the public one too */
+    EVP_PKEY *pkey;                 /* of a pair; a private key's knows the public one too */
     struct secret *value;           /* secret keys, as the library wants them; private RSA:
                                        see rsa_reject.h */
-    const struct curve_row *curve;  /* EC */
-    size_t len;                     /* of the modulus, the order, or the value, in bytes */
+    const struct curve_row *curve;  /* of keys on curves */
+    size_t len;                     /* of the modulus, curve_len(), or the value, in bytes */
     struct ready_pool *pool;
 };
 
@@ -33,6 +33,8 @@ extern const struct key_parser rsa_public_parser;
 extern const struct key_parser rsa_private_parser;
 extern const struct key_parser ec_public_parser;
 extern const struct key_parser ec_private_parser;
+extern const struct key_parser okp_public_parser;
+extern const struct key_parser okp_private_parser;
 extern const struct key_parser aes_parser;
 extern const struct key_parser generic_parser;
 extern const struct key_parser des_parser;
@@ -51,6 +53,18 @@ MUST_USE CK_RV made_ulong(CK_ATTRIBUTE_TYPE type, uint64_t value, view given,
 /* PUBLIC_KEY_INFO of a key with a pkey. */
 MUST_USE CK_RV made_public_key_info(const struct algo_key *key, view given,
                                     struct writer *attributes);
+
+/*
+ * Sets curve and len of a key on a curve. PKCS #11 v3.1, 6.3.4: a name that is unknown, or of a
+ * curve for keys of another type, is CURVE_NOT_SUPPORTED; what is no name DOMAIN_PARAMS_INVALID.
+ */
+MUST_USE CK_RV key_curve(struct algo_key *key, view attributes);
+/* The curve that CKA_EC_PARAMS names, with the same codes. */
+MUST_USE CK_RV curve_find(view attributes, const struct curve_row **ret_curve);
+/* The point of CKA_EC_POINT, of one of these two lengths, bare or in an OCTET STRING. */
+MUST_USE bool key_point(view attributes, size_t len, size_t other_len, view *ret_point);
+/* As CKA_EC_POINT, in an OCTET STRING. */
+void key_point_write(struct writer *w, view point);
 
 /* A number of the library as an attribute, at least len bytes long. */
 MUST_USE bool key_number_write(struct writer *w, CK_ATTRIBUTE_TYPE type, const BIGNUM *number,

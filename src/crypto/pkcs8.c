@@ -71,7 +71,7 @@ curve_of(EVP_PKEY *pkey)
         (len = i2d_ASN1_OBJECT(object, NULL)) <= 0 || (size_t)len > sizeof oid) {
         return NULL;
     }
-    return i2d_ASN1_OBJECT(object, &at) == len ? curve_by_oid(oid, (size_t)len) : NULL;
+    return i2d_ASN1_OBJECT(object, &at) == len ? curve_by_params(view_of(oid, (size_t)len)) : NULL;
 }
 
 static CK_RV
@@ -85,7 +85,8 @@ ec_read(EVP_PKEY *pkey, struct writer *attributes, struct writer *secrets)
         return CKR_WRAPPED_KEY_INVALID;
     }
     writer_init(&public_part, ATTRIBUTES_BYTES_MAX);
-    rv = ec_pair_write(pkey, curve, &public_part, attributes, secrets);
+    attribute_write(attributes, CKA_EC_PARAMS, view_of(curve->oid, curve->oid_len));
+    rv = ec_pair_write(pkey, curve, &public_part, secrets);
     writer_clear(&public_part);
     return rv;
 }

@@ -9,10 +9,14 @@
 #include "crypto/key.h"
 
 /* The pairs' writers, beside their generators: to public_part what the public key has, to
- * private_part what is not secret of the private one, to secrets the rest. */
+ * private_part what is not secret of the private one, to secrets the rest. EC_PARAMS are the
+ * caller's to write. */
 CK_RV rsa_pair_write(EVP_PKEY *pkey, const BIGNUM *e, struct writer *public_part,
                      struct writer *private_part, struct writer *secrets);
 CK_RV ec_pair_write(EVP_PKEY *pkey, const struct curve_row *curve, struct writer *public_part,
-                    struct writer *private_part, struct writer *secrets);
+                    struct writer *secrets);
+CK_RV okp_pair_write(EVP_PKEY *pkey, struct writer *public_part, struct writer *secrets);
+CK_RV okp_generate(const struct curve_row *curve, struct writer *public_part,
+                   struct writer *secrets);
 
 #endif

@@ -161,7 +161,7 @@ key_info_add(struct key_info *info, uint32_t type, view value)
         info->bits = number > UINT32_MAX / 8 ? UINT32_MAX : (uint32_t)number * 8;
         break;
     case CKA_EC_PARAMS:
-        curve = curve_by_oid(value.data, value.len);
+        curve = curve_by_params(value);
         if (curve != NULL) {
             info->bits = (uint32_t)curve->bits;
             info->curve = curve->tool_id;
@@ -220,6 +220,12 @@ key_flag_for(CK_FLAGS function)
     return 0;
 }
 
+static bool
+is_on_curve(CK_KEY_TYPE type)
+{
+    return type == CKK_EC || type == CKK_EC_EDWARDS || type == CKK_EC_MONTGOMERY;
+}
+
 /* The class of key that serves this function: of a pair the one half or the other. */
 static CK_OBJECT_CLASS
 class_for(const struct mechanism_row *row, CK_FLAGS function)
@@ -227,7 +233,7 @@ class_for(const struct mechanism_row *row, CK_FLAGS function)
     const CK_FLAGS public_functions =
         CKF_ENCRYPT | CKF_VERIFY | CKF_VERIFY_RECOVER | CKF_WRAP | CKF_ENCAPSULATE;
 
-    if (row->key_type != CKK_RSA && row->key_type != CKK_EC) {
+    if (row->key_type != CKK_RSA && !is_on_curve(row->key_type)) {
         return CKO_SECRET_KEY;
     }
     return (function & public_functions) != 0 ? CKO_PUBLIC_KEY : CKO_PRIVATE_KEY;
@@ -240,10 +246,10 @@ size_fits(struct rules rules, const struct mechanism_row *row, CK_FLAGS function
     const struct mechanism_limit *limit = mechanism_limit(rules, row);
     CK_ULONG size = row->unit == UNIT_BYTES ? key->bits / 8 : key->bits;
 
-    if (row->key_type == CKK_EC) {
+    if (is_on_curve(row->key_type)) {
         const struct curve_row *curve = curve_by_tool_id(key->curve);
 
-        return curve != NULL && (curve_functions(rules, curve) & function) != 0;
+        return curve != NULL && curve->key_type == key->key_type && (curve_functions(rules, curve) & function) != 0;
     }
     if (row->driver == DRIVER_hmac) {
         /* RFC 2104, 2: a key longer than the block is hashed first, so none is too long;

@@ -37,7 +37,7 @@ struct key_info {
     uint32_t class;
     uint32_t key_type; /* CKK_, or 0xffffffff when it is no key */
     uint32_t flags;    /* key_flag bits */
-    uint32_t bits;     /* modulus, order of the curve, or 8 * bytes of a secret key */
+    uint32_t bits;     /* modulus, size of the curve, or 8 * bytes of a secret key */
     uint32_t curve;    /* tool_id of the curve, 0 when none */
 };
 

@@ -40,17 +40,33 @@ static const struct cipher_row ciphers[] = {
 #undef CIPHER
 
 /*
- * { "prime256v1", 2, "\x06\x08...", 10, 256, CKF_SIGN | ..., { [INTERFACE_P11] = ..., ... },
- *   { [INTERFACE_P11] = ..., [INTERFACE_API] = ... } }
+ * { "prime256v1", 2, CKK_EC, WORK_inline, "\x06\x08...", 10, 256, CKF_SIGN | ...,
+ *   { [INTERFACE_P11] = ..., ... }, { [INTERFACE_P11] = ..., [INTERFACE_API] = ... } }
  */
-#define CURVE(name, tool_id, oid, bits, standard, azure_p11, azure_api, fips_p11, fips_api) \
-    { name, tool_id, (const uint8_t *)(oid), sizeof(oid) - 1, bits, standard,               \
-      { [INTERFACE_P11] = azure_p11, [INTERFACE_API] = azure_api },                         \
+#define CURVE(name, tool_id, key, work, oid, bits, standard, azure_p11, azure_api, fips_p11, \
+              fips_api)                                                                      \
+    { name, tool_id, CKK_##key, WORK_##work, (const uint8_t *)(oid), sizeof(oid) - 1, bits,  \
+      standard, { [INTERFACE_P11] = azure_p11, [INTERFACE_API] = azure_api },                \
       { [INTERFACE_P11] = fips_p11, [INTERFACE_API] = fips_api } },
+#define CURVE_ALSO(tool_id, params)
 static const struct curve_row curves[] = {
 #include "rules/curves.def"
 };
 #undef CURVE
+#undef CURVE_ALSO
+
+/* { 28, { "\x13\x0c" "edwards25519", 14 } } */
+#define CURVE(name, tool_id, key, work, oid, bits, standard, azure_p11, azure_api, fips_p11, \
+              fips_api)
+#define CURVE_ALSO(tool_id, params) { tool_id, { (const uint8_t *)(params), sizeof(params) - 1 } },
+static const struct curve_name {
+    unsigned tool_id;
+    view params;
+} curve_names[] = {
+#include "rules/curves.def"
+};
+#undef CURVE
+#undef CURVE_ALSO
 
 const struct mechanism_row *
 mechanism_row(CK_MECHANISM_TYPE type)
@@ -154,12 +170,14 @@ enum work
 mechanism_work(const struct mechanism_row *row, CK_FLAGS function, const struct key_info *key)
 {
     const CK_FLAGS private_functions = CKF_SIGN | CKF_SIGN_RECOVER | CKF_DECRYPT | CKF_UNWRAP;
+    const struct curve_row *curve;
 
     switch (row->work) {
     case WORK_rsa:
         return (function & private_functions) != 0 ? WORK_cpu : WORK_inline;
     case WORK_ec:
-        return key != NULL && key->bits <= 256 ? WORK_inline : WORK_cpu;
+        curve = key == NULL ? NULL : curve_by_tool_id(key->curve);
+        return curve == NULL ? WORK_cpu : curve->work;
     default:
         return row->work;
     }
@@ -203,6 +221,7 @@ mechanism_output_len(const struct mechanism_row *row, CK_FLAGS function,
 {
     const size_t block = cipher_row(row)->block;
     bool decrypt = (function & (CKF_DECRYPT | CKF_VERIFY_RECOVER)) != 0;
+    const struct curve_row *curve;
     bool exact = true;
     size_t len = 0;
 
@@ -228,6 +247,10 @@ mechanism_output_len(const struct mechanism_row *row, CK_FLAGS function,
         break;
     case OUT_curve:
         len = 2 * key_len(key);
+        break;
+    case OUT_eddsa:
+        curve = key == NULL ? NULL : curve_by_tool_id(key->curve);
+        len = curve == NULL ? 0 : 2 * curve_len(curve);
         break;
     case OUT_hash:
         len = mechanism_mac_len(row);
@@ -260,11 +283,16 @@ mechanism_output_len(const struct mechanism_row *row, CK_FLAGS function,
 }
 
 const struct curve_row *
-curve_by_oid(const void *oid, size_t oid_len)
+curve_by_params(view params)
 {
     for (size_t i = 0; i < ARRAY_COUNT(curves); i++) {
-        if (view_equal(view_of(curves[i].oid, curves[i].oid_len), view_of(oid, oid_len))) {
+        if (view_equal(view_of(curves[i].oid, curves[i].oid_len), params)) {
             return &curves[i];
+        }
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(curve_names); i++) {
+        if (view_equal(curve_names[i].params, params)) {
+            return curve_by_tool_id(curve_names[i].tool_id);
         }
     }
     return NULL;
@@ -300,4 +328,19 @@ curve_functions(struct rules rules, const struct curve_row *row)
     default:
         return row->standard;
     }
+}
+
+/* RFC 8032, 5.1 and 5.2: a bit more than the field has, in whole bytes. */
+size_t
+curve_len(const struct curve_row *row)
+{
+    return row->key_type == CKK_EC_EDWARDS ? row->bits / 8 + 1 : (row->bits + 7) / 8;
+}
+
+bool
+curve_fits_generator(struct rules rules, const struct curve_row *curve,
+                     const struct mechanism_row *row)
+{
+    return curve->key_type == row->key_type ||
+           (row->type == CKM_EC_KEY_PAIR_GEN && rules_switch_on(rules, SWITCH_one_ec_generator));
 }

@@ -5,6 +5,7 @@
 #ifndef RULES_MECHANISM_H
 #define RULES_MECHANISM_H
 
+#include "base/bytes.h"
 #include "rules/rules.h"
 
 #define KEY_TYPE_NONE ((CK_KEY_TYPE)0xffffffff)
@@ -16,11 +17,11 @@ enum params_shape { PARAMS_none, PARAMS_iv, PARAMS_ctr, PARAMS_gcm, PARAMS_oaep,
                     PARAMS_ecdh, PARAMS_kbkdf, PARAMS_feedback, PARAMS_hkdf, PARAMS_pbkd2,
                     PARAMS_data, PARAMS_cbc_data, PARAMS_number, PARAMS_tls_master,
                     PARAMS_tls_extended, PARAMS_tls_keys, PARAMS_tls_kdf,
-                    PARAMS_ccm, PARAMS_wrap_iv };
+                    PARAMS_ccm, PARAMS_wrap_iv, PARAMS_eddsa };
 
 enum key_unit { UNIT_BITS, UNIT_BYTES };
 enum mechanism_out { OUT_none, OUT_same, OUT_pad, OUT_tag, OUT_modulus, OUT_curve, OUT_hash,
-                     OUT_mac, OUT_kw, OUT_kw_pkcs7, OUT_kwp, OUT_sealed, OUT_raw };
+                     OUT_mac, OUT_kw, OUT_kw_pkcs7, OUT_kwp, OUT_sealed, OUT_raw, OUT_eddsa };
 /* What running costs: on a loop, on a thread of its own, on one of low priority. */
 enum work { WORK_inline, WORK_cpu, WORK_slow, WORK_rsa, WORK_ec };
 
@@ -36,6 +37,7 @@ enum driver {
     DRIVER_tkw,
     DRIVER_rsa,
     DRIVER_ec,
+    DRIVER_eddsa,
     DRIVER_secret,
     DRIVER_ecdh,
     DRIVER_kbkdf,
@@ -120,17 +122,25 @@ size_t mechanism_output_len(const struct mechanism_row *row, CK_FLAGS function,
 struct curve_row {
     const char *name; /* as libcrypto calls it */
     unsigned tool_id; /* azcloudhsm_util genECCKeyPair -i */
+    CK_KEY_TYPE key_type; /* CKK_EC, CKK_EC_EDWARDS, ... */
+    enum work work;
     const uint8_t *oid;
     size_t oid_len;
-    size_t bits; /* of the order */
+    size_t bits; /* of the order; of the field where keys are strings of bytes */
     CK_FLAGS standard;
     CK_FLAGS azure[INTERFACE_COUNT];
     CK_FLAGS fips[INTERFACE_COUNT];
 };
 
-const struct curve_row *curve_by_oid(const void *oid, size_t oid_len);
+/* By what may stand in CKA_EC_PARAMS: the object identifier, or another name of the curve. */
+const struct curve_row *curve_by_params(view params);
 const struct curve_row *curve_by_tool_id(unsigned tool_id);
 const struct curve_row *curve_rows(size_t *ret_count);
 CK_FLAGS curve_functions(struct rules rules, const struct curve_row *row);
+/* Bytes of a private key, of a coordinate, and of each half of a signature. */
+size_t curve_len(const struct curve_row *row);
+/* Does this generator of key pairs make keys on that curve, by its kind? */
+bool curve_fits_generator(struct rules rules, const struct curve_row *curve,
+                          const struct mechanism_row *row);
 
 #endif

@@ -193,6 +193,8 @@ take_items(const void *array, CK_ULONG count,
                   length, &p->field)
 #define PARAM_U32(field, member) && take_u32(c.member, &p->field)
 #define PARAM_GIVEN(field, member) && take_u32(c.member != NULL, &p->field)
+#define PARAM_THERE(field) && take_u32(1, &p->field)
+#define PARAMS_ABSENT(shape)
 #define PARAM_ITEMS(field, array, count, layout) \
     && take_items(c.array, c.count, take_item_##layout, &p->field)
 #define PARAMS_END(shape) \
@@ -207,6 +209,8 @@ take_items(const void *array, CK_ULONG count,
 #undef PARAM_U32
 #undef PARAM_ITEMS
 #undef PARAM_GIVEN
+#undef PARAM_THERE
+#undef PARAMS_ABSENT
 #undef PARAMS_END
 
 /* To and from the wire: bytes with their length, arrays as they are, u32; items as u32 count,
@@ -269,6 +273,8 @@ read_items(struct reader *r, struct params_items *items)
 #define PARAM_ARRAY(field, member, length) write_raw(w, view_slice(p->field, 0, length));
 #define PARAM_U32(field, member) write_u32(w, p->field);
 #define PARAM_GIVEN(field, member) write_u32(w, p->field);
+#define PARAM_THERE(field) write_u32(w, p->field);
+#define PARAMS_ABSENT(shape)
 #define PARAM_ITEMS(field, array, count, layout) write_items(w, &p->field);
 #define PARAMS_END(shape) }
 #include "wire/params.def"
@@ -279,6 +285,8 @@ read_items(struct reader *r, struct params_items *items)
 #undef PARAM_U32
 #undef PARAM_ITEMS
 #undef PARAM_GIVEN
+#undef PARAM_THERE
+#undef PARAMS_ABSENT
 #undef PARAMS_END
 
 /*
@@ -301,6 +309,8 @@ read_items(struct reader *r, struct params_items *items)
 #define PARAM_ARRAY(field, member, length) && read_raw(r, length, &p->field)
 #define PARAM_U32(field, member) && read_u32(r, &p->field)
 #define PARAM_GIVEN(field, member) && read_u32(r, &p->field) && p->field <= 1
+#define PARAM_THERE(field) && read_u32(r, &p->field) && p->field <= 1
+#define PARAMS_ABSENT(shape)
 #define PARAM_ITEMS(field, array, count, layout) && read_items(r, &p->field)
 #define PARAMS_END(shape) \
     ;                     \
@@ -313,12 +323,15 @@ read_items(struct reader *r, struct params_items *items)
 #undef PARAM_U32
 #undef PARAM_ITEMS
 #undef PARAM_GIVEN
+#undef PARAM_THERE
+#undef PARAMS_ABSENT
 #undef PARAMS_END
 
 #define PARAM_BYTES(field, pointer, length, max)
 #define PARAM_ARRAY(field, member, length)
 #define PARAM_U32(field, member)
 #define PARAM_GIVEN(field, member)
+#define PARAM_THERE(field)
 #define PARAM_ITEMS(field, array, count, layout)
 #define PARAMS_END(shape)
 
@@ -332,12 +345,19 @@ take(enum params_shape shape, const CK_MECHANISM *m, struct mechanism *taken)
     }
 #define PARAMS(shape_, type) PARAMS_ALSO(shape_, shape_, type)
 #define PARAMS_PLAIN(shape_, max) PARAMS_ALSO(shape_, shape_, max)
+#define PARAMS_ABSENT(shape_)                                                              \
+    if (shape == PARAMS_##shape_ && m->pParameter == NULL && m->ulParameterLen == 0) {     \
+        return true;                                                                       \
+    }
 #include "wire/params.def"
+#undef PARAMS_ABSENT
 #undef PARAMS_ALSO
 #undef PARAMS
 #undef PARAMS_PLAIN
     return false;
 }
+
+#define PARAMS_ABSENT(shape)
 
 /* case PARAMS_gcm: write_gcm(w, &mechanism->params.gcm); break; */
 static void

@@ -36,6 +36,8 @@ struct params_items {
 #define PARAM_ARRAY(field, member, length) view field; /* exactly length bytes */
 #define PARAM_U32(field, member) uint32_t field;
 #define PARAM_GIVEN(field, member) uint32_t field;
+#define PARAM_THERE(field) uint32_t field;
+#define PARAMS_ABSENT(shape)
 #define PARAM_ITEMS(field, array, count, layout) struct params_items field;
 #define PARAMS_END(shape) \
     }                     \
@@ -48,6 +50,8 @@ struct params_items {
 #undef PARAM_U32
 #undef PARAM_ITEMS
 #undef PARAM_GIVEN
+#undef PARAM_THERE
+#undef PARAMS_ABSENT
 #undef PARAMS_END
 
 /* Views are borrowed: from the application's structure, or from the frame. */
@@ -75,6 +79,7 @@ struct mechanism {
         struct params_tls_keys tls_keys;
         struct params_tls_kdf tls_kdf;
         struct params_wrap_iv wrap_iv;
+        struct params_eddsa eddsa;
     } params;
 };
 

@@ -232,6 +232,17 @@ pss_fits(struct rules rules, const struct mechanism_row *row, const struct key_i
     return encoded_len >= fixed_len && pss->salt_len <= encoded_len - fixed_len;
 }
 
+/* PKCS #11 v3.1, 6.3.15, of the five schemes those that our library has: Ed25519, and Ed448 of
+ * no context, which may be asked for with the structure or without. */
+static bool
+eddsa_fits(const struct key_info *key, const struct params_eddsa *eddsa)
+{
+    if (eddsa->prehash != 0 || eddsa->context.len > 0) {
+        return false;
+    }
+    return key == NULL || eddsa->there == 0 || key->bits == 448;
+}
+
 /* The initial value of RFC 3394 or the constant half of RFC 5649's. */
 static bool
 wrap_iv_fits(struct rules rules, const struct mechanism_row *row, view iv)
@@ -325,6 +336,9 @@ params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS funct
                            &mechanism->params.feedback.items);
     case PARAMS_ecdh:
         fits = ecdh_fits(rules, &mechanism->params.ecdh);
+        break;
+    case PARAMS_eddsa:
+        fits = eddsa_fits(key, &mechanism->params.eddsa);
         break;
     case PARAMS_pss:
         fits = pss_fits(rules, row, key, &mechanism->params.pss);

@@ -98,7 +98,7 @@ write_stock(struct writer *w, uint8_t which)
     static const uint8_t p256[] = "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
     static const CK_ATTRIBUTE_TYPE uses[] = { CKA_ENCRYPT, CKA_DECRYPT, CKA_SIGN, CKA_VERIFY };
 
-    switch (which % 6) {
+    switch (which % 8) {
     case 0:
         attribute_write_ulong(w, CKA_CLASS, CKO_DATA);
         return;
@@ -114,6 +114,16 @@ write_stock(struct writer *w, uint8_t which)
         attribute_write(w, CKA_EC_PARAMS, view_of(p256, sizeof p256 - 1));
         attribute_write_bool(w, CKA_VERIFY, true);
         return;
+    case 5:
+        attribute_write(w, CKA_EC_PARAMS, VIEW_TEXT("\x06\x03\x2b\x65\x70"));
+        attribute_write_bool(w, CKA_VERIFY, true);
+        return;
+    case 6:
+        attribute_write_ulong(w, CKA_CLASS, CKO_PRIVATE_KEY);
+        attribute_write_ulong(w, CKA_KEY_TYPE, CKK_EC_EDWARDS);
+        attribute_write(w, CKA_EC_PARAMS, VIEW_TEXT("\x13\x0c" "edwards25519"));
+        attribute_write(w, CKA_VALUE, VIEW_TEXT("0123456789abcdef0123456789abcdef"));
+        break;
     case 4:
         attribute_write_bool(w, CKA_SIGN, true);
         attribute_write_bool(w, CKA_DERIVE, true);
@@ -298,6 +308,9 @@ take_mech(struct play *p)
         m.params.ecdh.kdf = take(p) & 31;
         m.params.ecdh.shared = take_view(p, 8);
         m.params.ecdh.point = (take(p) & 7) != 0 ? VIEW_TEXT(P256_POINT) : take_view(p, 80);
+        break;
+    case PARAMS_eddsa:
+        m.params.eddsa = (struct params_eddsa){ take(p) & 1, take(p) & 1, take_view(p, 8) };
         break;
     case PARAMS_pss:
         m.params.pss.hash = (uint32_t)hash_row(HASH_SHA256)->mechanism;

@@ -99,6 +99,7 @@ some_mechanism(CK_FLAGS function, CK_MECHANISM *ret_mechanism)
     static CK_RSA_PKCS_PSS_PARAMS pss;
     static CK_RSA_PKCS_OAEP_PARAMS oaep;
     static CK_ECDH1_DERIVE_PARAMS ecdh;
+    static CK_EDDSA_PARAMS eddsa;
     size_t count;
     const struct mechanism_row *rows = mechanism_rows(&count);
     const struct mechanism_row *row = NULL;
@@ -145,6 +146,13 @@ some_mechanism(CK_FLAGS function, CK_MECHANISM *ret_mechanism)
         ecdh = (CK_ECDH1_DERIVE_PARAMS){ CKD_NULL, 0, NULL, sizeof play.iv, play.iv };
         ret_mechanism->pParameter = &ecdh;
         ret_mechanism->ulParameterLen = sizeof ecdh;
+        break;
+    case PARAMS_eddsa:
+        eddsa = (CK_EDDSA_PARAMS){ CK_FALSE, 0, NULL };
+        if ((liar_u8() & 1) != 0) {
+            ret_mechanism->pParameter = &eddsa;
+            ret_mechanism->ulParameterLen = sizeof eddsa;
+        }
         break;
     default:
         break;

@@ -140,6 +140,8 @@ static const struct {
       { AT(CK_GCM_PARAMS, pIv, ulIvLen), AT(CK_GCM_PARAMS, pAAD, ulAADLen) } },
     { PARAMS_ccm, sizeof(CK_CCM_PARAMS),
       { AT(CK_CCM_PARAMS, pNonce, ulNonceLen), AT(CK_CCM_PARAMS, pAAD, ulAADLen) } },
+    { PARAMS_eddsa, sizeof(CK_EDDSA_PARAMS),
+      { AT(CK_EDDSA_PARAMS, pContextData, ulContextDataLen) } },
     { PARAMS_oaep, sizeof(CK_RSA_PKCS_OAEP_PARAMS),
       { AT(CK_RSA_PKCS_OAEP_PARAMS, pSourceData, ulSourceDataLen) } },
     { PARAMS_ecdh, sizeof(CK_ECDH1_DERIVE_PARAMS),

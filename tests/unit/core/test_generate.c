@@ -242,20 +242,37 @@ an_rsa_pair_is_one_key_in_two_halves(void **state)
 static void
 curves_are_those_of_the_policy(void **state)
 {
+    /* Of each curve: where CKM_EC_KEY_PAIR_GEN makes keys on it. */
+    enum { STANDARD = 1 << POLICY_STANDARD, AZURE = 1 << POLICY_AZURE, FIPS = 1 << POLICY_FIPS };
+    static const struct {
+        const char *name;
+        int policies;
+    } makes[] = {
+        { "prime192v1", STANDARD | AZURE },
+        { "secp224r1", STANDARD | AZURE | FIPS },
+        { "prime256v1", STANDARD | AZURE | FIPS },
+        { "secp256k1", STANDARD | AZURE | FIPS },
+        { "secp384r1", STANDARD | AZURE | FIPS },
+        { "secp521r1", STANDARD | AZURE | FIPS },
+        { "ED25519", AZURE | FIPS },
+        { "ED448", 0 },
+    };
     struct fixture *f = *state;
     size_t count;
     const struct curve_row *rows = curve_rows(&count);
 
+    assert_int_equal(count, ARRAY_COUNT(makes));
     for (size_t i = 0; i < count; i++) {
         view params = LIST(VIEW(CKA_EC_PARAMS, view_of(rows[i].oid, rows[i].oid_len)));
-        bool small = rows[i].bits < 224;
-        CK_RV expected = small && f->hsm.policy == POLICY_FIPS ? CKR_CURVE_NOT_SUPPORTED : CKR_OK;
+        bool offered = (makes[i].policies >> f->hsm.policy & 1) != 0;
 
-        assert_code(pair_code(&f->cu1, CKM_EC_KEY_PAIR_GEN, params, VIEW_EMPTY), expected);
+        assert_string_equal(rows[i].name, makes[i].name);
+        assert_code(pair_code(&f->cu1, CKM_EC_KEY_PAIR_GEN, params, VIEW_EMPTY),
+                    offered ? CKR_OK : CKR_CURVE_NOT_SUPPORTED);
     }
-    /* brainpoolP256r1, and what is no curve at all. */
+    /* sect163k1, and what is no curve at all. */
     assert_code(pair_code(&f->cu1, CKM_EC_KEY_PAIR_GEN,
-                          LIST(BYTES(EC_PARAMS, "\x06\x09\x2b\x24\x03\x03\x02\x08\x01\x01\x07")),
+                          LIST(BYTES(EC_PARAMS, "\x06\x05\x2b\x81\x04\x00\x01")),
                           VIEW_EMPTY), CKR_CURVE_NOT_SUPPORTED);
     assert_code(pair_code(&f->cu1, CKM_EC_KEY_PAIR_GEN, LIST(BYTES(EC_PARAMS, "no DER")),
                           VIEW_EMPTY), CKR_DOMAIN_PARAMS_INVALID);
@@ -274,6 +291,29 @@ an_ec_pair_is_one_key_in_two_halves(void **state)
     assert_view_equal(get(&f->cu1, pair.private, CKA_EC_PARAMS), VIEW_TEXT(P521_OID));
     assert_int_equal(get_status(&f->cu1, pair.private, CKA_EC_POINT), ATTRIBUTE_UNKNOWN);
     assert_int_equal(get(&f->cu1, pair.public, CKA_EC_POINT).len, 3 + 133);
+}
+
+/* PKCS #11 v3.1, 6.3.8: a mechanism for each kind of curve, where the policy has not one for all. */
+static void
+an_edwards_pair_is_one_key_in_two_halves(void **state)
+{
+    struct fixture *f = *state;
+    bool standard = f->hsm.policy == POLICY_STANDARD;
+    CK_MECHANISM_TYPE type = standard ? CKM_EC_EDWARDS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN;
+    struct pair pair = generate_pair(&f->cu1, type, LIST(BYTES(EC_PARAMS, ED25519_NAME)),
+                                     LIST(ULONG(KEY_TYPE, CKK_EC_EDWARDS)));
+
+    assert_view_equal(get(&f->cu1, pair.public, CKA_EC_PARAMS), VIEW_TEXT(ED25519_NAME));
+    assert_view_equal(get(&f->cu1, pair.private, CKA_EC_PARAMS), VIEW_TEXT(ED25519_NAME));
+    assert_int_equal(get_ulong(&f->cu1, pair.public, CKA_KEY_TYPE), CKK_EC_EDWARDS);
+    assert_int_equal(get_ulong(&f->cu1, pair.private, CKA_KEY_TYPE), CKK_EC_EDWARDS);
+    assert_int_equal(get_ulong(&f->cu1, pair.private, CKA_KEY_GEN_MECHANISM), type);
+    assert_int_equal(get(&f->cu1, pair.public, CKA_EC_POINT).len, 34);
+    assert_int_equal(get_status(&f->cu1, pair.private, CKA_EC_POINT), ATTRIBUTE_UNKNOWN);
+    assert_code(pair_code(&f->cu1, type, LIST(BYTES(EC_PARAMS, ED25519_OID)),
+                          LIST(ULONG(KEY_TYPE, CKK_EC))), CKR_TEMPLATE_INCONSISTENT);
+    assert_code(pair_code(&f->cu1, CKM_EC_EDWARDS_KEY_PAIR_GEN, LIST(BYTES(EC_PARAMS, P256_OID)),
+                          VIEW_EMPTY), standard ? CKR_CURVE_NOT_SUPPORTED : CKR_MECHANISM_INVALID);
 }
 
 /* ---- pairs ---- */
@@ -380,6 +420,9 @@ main(void)
         AZURE(curves_are_those_of_the_policy),
         FIPS(curves_are_those_of_the_policy),
         AZURE(an_ec_pair_is_one_key_in_two_halves),
+        STANDARD(an_edwards_pair_is_one_key_in_two_halves),
+        AZURE(an_edwards_pair_is_one_key_in_two_halves),
+        FIPS(an_edwards_pair_is_one_key_in_two_halves),
         AZURE(both_templates_have_to_be_good),
         AZURE(a_pair_may_be_half_stored),
         AZURE(a_stored_pair_is_one_transaction),

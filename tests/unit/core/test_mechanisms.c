@@ -13,6 +13,7 @@ struct bench {
     struct rules rules;
     struct pair rsa;
     struct pair ec;
+    struct pair edwards;
     uint32_t aes;
     uint32_t generic;
     uint32_t des, des3; /* des: 0 where the policy has none */
@@ -45,6 +46,10 @@ bench_new(struct fixture *f)
                            LIST(BOOL(DECRYPT, true), BOOL(SIGN_RECOVER, true), SIGN_USES));
     b->ec = generate_pair(app, CKM_EC_KEY_PAIR_GEN, LIST(BYTES(EC_PARAMS, P256_OID), VERIFY_USES),
                           LIST(SIGN_USES, BOOL(DERIVE, true)));
+    b->edwards = generate_pair(
+        app, rules_switch_on(b->rules, SWITCH_one_ec_generator) ? CKM_EC_KEY_PAIR_GEN
+                                                               : CKM_EC_EDWARDS_KEY_PAIR_GEN,
+        LIST(BYTES(EC_PARAMS, ED25519_OID), VERIFY_USES), LIST(SIGN_USES));
     b->aes = generate(app, CKM_AES_KEY_GEN, LIST(AES_GENERATE, BOOL(DERIVE, true)));
     b->generic = generate(app, CKM_GENERIC_SECRET_KEY_GEN,
                           LIST(AES_GENERATE, BOOL(DERIVE, true)));
@@ -72,6 +77,7 @@ sample_mechanism(const struct bench *b, const struct mechanism_row *row, CK_FLAG
 
     switch (row->params) {
     case PARAMS_none:
+    case PARAMS_eddsa:
         break;
     case PARAMS_iv:
         m.params.iv.bytes =
@@ -174,6 +180,10 @@ sample_of(const struct bench *b, const struct mechanism_row *row, CK_FLAGS funct
     case CKK_EC:
         sample.forward = b->ec.public;
         sample.backward = b->ec.private;
+        break;
+    case CKK_EC_EDWARDS:
+        sample.forward = b->edwards.public;
+        sample.backward = b->edwards.private;
         break;
     case CKK_AES:
         sample.forward = sample.backward = b->aes;
@@ -369,7 +379,8 @@ static void
 try_generation(struct bench *b, const struct mechanism_row *row)
 {
     view template = row->key_type == CKK_EC ? LIST(BYTES(EC_PARAMS, P256_OID))
-                                            : LIST(ULONG(MODULUS_BITS, 2048));
+                    : row->key_type == CKK_EC_EDWARDS ? LIST(BYTES(EC_PARAMS, ED25519_OID))
+                                                      : LIST(ULONG(MODULUS_BITS, 2048));
 
     if ((mechanism_limit(b->rules, row)->functions & CKF_GENERATE) != 0) {
         const bool fixed = secret_len_fixed(row->key_type) != 0;

@@ -63,13 +63,16 @@ rsa_pair(struct pair *pair, uint64_t bits)
     pair_parse(pair, KIND_RSA_PUBLIC, KIND_RSA_PRIVATE);
 }
 
-/* False when this build of the library has no such curve. */
+/* False when this build of the library has no such curve, or it is for keys of another type. */
 static inline bool
 ec_pair(struct pair *pair, const struct curve_row *curve)
 {
     struct writer template;
     CK_RV rv;
 
+    if (curve->key_type != CKK_EC) {
+        return false;
+    }
     writer_init(&template, 100);
     attribute_write(&template, CKA_EC_PARAMS, view_of(curve->oid, curve->oid_len));
     rv = pair_generate(standard, CKM_EC_KEY_PAIR_GEN, writer_view(&template), pair);

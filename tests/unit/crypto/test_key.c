@@ -207,9 +207,8 @@ static const struct {
     const char *der;
     CK_RV rv;
 } params[] = {
-    { "brainpoolP256r1", "06092b2403030208010107", CKR_CURVE_NOT_SUPPORTED },
-    { "edwards25519 by name", "130c656477617264733235353139", CKR_DOMAIN_PARAMS_INVALID },
-    { "P-256 by name", "1305502d323536", CKR_DOMAIN_PARAMS_INVALID },
+    { "sect163k1", "06052b81040001", CKR_CURVE_NOT_SUPPORTED },
+    { "P-256 by name", "1305502d323536", CKR_CURVE_NOT_SUPPORTED },
     { "implicit", "0500", CKR_DOMAIN_PARAMS_INVALID },
     { "explicit", "3003020101", CKR_DOMAIN_PARAMS_INVALID },
     { "nothing", "", CKR_DOMAIN_PARAMS_INVALID },
@@ -263,9 +262,23 @@ points_are_on_their_curve(void **state)
                                list_change(public, CKA_EC_POINT, view_of(der.data, len)),
                                VIEW_EMPTY), CKR_ATTRIBUTE_VALUE_INVALID);
     }
-    /* Compressed, at infinity, coordinates of 0. */
-    memcpy(changed, der.data + 2, 33);
-    changed[0] = (uint8_t)(2 + (der.data[66] & 1));
+    /* Compressed, bare and not; no such x; a form that is none; at infinity; coordinates of 0. */
+    memcpy(changed + 2, der.data + 2, 33);
+    changed[0] = 4;
+    changed[1] = 33;
+    changed[2] = (uint8_t)(2 + (der.data[66] & 1));
+    assert_int_equal(parse(KIND_EC_PUBLIC, list_change(public, CKA_EC_POINT, view_of(changed, 35)),
+                           VIEW_EMPTY), CKR_OK);
+    assert_int_equal(parse(KIND_EC_PUBLIC,
+                           list_change(public, CKA_EC_POINT, view_of(changed + 2, 33)),
+                           VIEW_EMPTY), CKR_OK);
+    changed[2] = 6;
+    assert_int_equal(parse(KIND_EC_PUBLIC,
+                           list_change(public, CKA_EC_POINT, view_of(changed + 2, 33)),
+                           VIEW_EMPTY), CKR_ATTRIBUTE_VALUE_INVALID);
+    memset(changed, 0, sizeof changed);
+    changed[0] = 2;
+    changed[32] = 1;
     assert_int_equal(parse(KIND_EC_PUBLIC, list_change(public, CKA_EC_POINT, view_of(changed, 33)),
                            VIEW_EMPTY), CKR_ATTRIBUTE_VALUE_INVALID);
     assert_int_equal(parse(KIND_EC_PUBLIC, list_change(public, CKA_EC_POINT, hex("040100")),

@@ -418,6 +418,23 @@ has_flag(const json_t *test, const char *flag)
 }
 
 static void
+run_eddsa(const json_t *group, struct count *count, enum hash hash)
+{
+    const struct mechanism m = plain_mechanism(CKM_EDDSA);
+    const json_t *public = json_object_get(group, "publicKey");
+    bool small = strcmp(text_of(public, "curve"), "edwards25519") == 0;
+    const struct curve_row *curve = curve_by_tool_id(small ? 28 : 29);
+    struct writer attributes, secrets;
+
+    UNUSED(hash);
+    writer_init(&attributes, ATTRIBUTES_BYTES_MAX);
+    writer_init(&secrets, ATTRIBUTES_BYTES_MAX);
+    attribute_write(&attributes, CKA_EC_PARAMS, view_of(curve->oid, curve->oid_len));
+    attribute_write(&attributes, CKA_EC_POINT, bytes_of(public, "pk"));
+    run_verify(group, count, &m, key_of(KIND_EDWARDS_PUBLIC, &attributes, &secrets));
+}
+
+static void
 run_decrypt(const json_t *test, struct count *count, const struct mechanism *m,
             struct algo_key *key)
 {
@@ -644,6 +661,14 @@ ecdsa_agrees(void **state)
     run_files("ecdsa_", "_p1363_test.json", run_ecdsa, true);
 }
 
+static void
+eddsa_agrees(void **state)
+{
+    UNUSED(state);
+    run_files("ed25519_", ".json", run_eddsa, false);
+    run_files("ed448_", ".json", run_eddsa, false);
+}
+
 int
 main(void)
 {
@@ -659,6 +684,7 @@ main(void)
         cmocka_unit_test(rsa_oaep_agrees),
         cmocka_unit_test(rsa_pkcs1_agrees),
         cmocka_unit_test(ecdsa_agrees),
+        cmocka_unit_test(eddsa_agrees),
     };
     const char *given = getenv("WYCHEPROOF_DIR");
 

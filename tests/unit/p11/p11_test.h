@@ -189,6 +189,20 @@ make_ec(CK_OBJECT_HANDLE *ret_public, CK_OBJECT_HANDLE *ret_private)
                                 ARRAY_COUNT(private), ret_public, ret_private));
 }
 
+static CK_BYTE ed25519[] = { 0x06, 0x03, 0x2b, 0x65, 0x70 };
+
+static UNUSED_HERE void
+make_edwards(CK_OBJECT_HANDLE *ret_public, CK_OBJECT_HANDLE *ret_private)
+{
+    const bool one = fixture.hsm.policy != POLICY_STANDARD;
+    CK_MECHANISM mechanism = { one ? CKM_EC_KEY_PAIR_GEN : CKM_EC_EDWARDS_KEY_PAIR_GEN, NULL, 0 };
+    CK_ATTRIBUTE public[] = { ATTR(CKA_EC_PARAMS, ed25519), ATTR(CKA_VERIFY, yes) };
+    CK_ATTRIBUTE private[] = { ATTR(CKA_SIGN, yes) };
+
+    assert_ok(C_GenerateKeyPair(fixture.session, &mechanism, public, ARRAY_COUNT(public), private,
+                                ARRAY_COUNT(private), ret_public, ret_private));
+}
+
 static UNUSED_HERE void
 make_rsa(CK_OBJECT_HANDLE *ret_public, CK_OBJECT_HANDLE *ret_private)
 {
@@ -219,6 +233,7 @@ unused_words(void)
 {
     UNUSED(yes);
     UNUSED(p256);
+    UNUSED(ed25519);
     UNUSED(no);
 }
 

@@ -13,6 +13,7 @@
 
 static struct {
     CK_OBJECT_HANDLE aes, des3, generic, ec_public, ec_private, rsa_public, rsa_private;
+    CK_OBJECT_HANDLE edwards_public, edwards_private;
 } keys;
 
 static CK_BYTE iv[16] = { 1, 2, 3 };
@@ -337,6 +338,7 @@ static const struct signer {
       256 },
     { { CKM_ECDSA, NULL, 0 }, &keys.ec_private, &keys.ec_public, 32, 64 },
     { { CKM_ECDSA_SHA384, NULL, 0 }, &keys.ec_private, &keys.ec_public, 0, 64 },
+    { { CKM_EDDSA, NULL, 0 }, &keys.edwards_private, &keys.edwards_public, 0, 64 },
     { { CKM_SHA_1_HMAC, NULL, 0 }, &keys.generic, &keys.generic, 0, 20 },
     { { CKM_SHA512_HMAC, NULL, 0 }, &keys.generic, &keys.generic, 0, 64 },
     { { CKM_SHA3_256_HMAC_GENERAL, &short_mac, sizeof short_mac }, &keys.generic, &keys.generic, 0,
@@ -974,6 +976,7 @@ setup_crypt(void **state)
     keys.generic = make_generic();
     make_ec(&keys.ec_public, &keys.ec_private);
     make_rsa(&keys.rsa_public, &keys.rsa_private);
+    make_edwards(&keys.edwards_public, &keys.edwards_private);
     return 0;
 }
 

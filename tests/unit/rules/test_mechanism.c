@@ -98,12 +98,15 @@ fips_withholds_and_narrows(void **state)
 }
 
 static void
-private_rsa_and_large_curves_leave_the_loop(void **state)
+private_rsa_and_slow_curves_leave_the_loop(void **state)
 {
     const struct mechanism_row *rsa = mechanism_row(CKM_SHA256_RSA_PKCS);
     const struct mechanism_row *ecdsa = mechanism_row(CKM_ECDSA);
-    const struct key_info p256 = { .bits = 256 };
-    const struct key_info p384 = { .bits = 384 };
+    const struct key_info p256 = { .bits = 256, .curve = 2 };
+    const struct key_info p384 = { .bits = 384, .curve = 14 };
+    const struct key_info secp256k1 = { .bits = 256, .curve = 16 };
+    const struct key_info ed25519 = { .bits = 255, .curve = 28 };
+    const struct key_info ed448 = { .bits = 448, .curve = 29 };
 
     UNUSED(state);
     assert_int_equal(mechanism_work(rsa, CKF_SIGN, NULL), WORK_cpu);
@@ -112,6 +115,10 @@ private_rsa_and_large_curves_leave_the_loop(void **state)
     assert_int_equal(mechanism_work(mechanism_row(CKM_RSA_PKCS), CKF_ENCRYPT, NULL), WORK_inline);
     assert_int_equal(mechanism_work(ecdsa, CKF_SIGN, &p256), WORK_inline);
     assert_int_equal(mechanism_work(ecdsa, CKF_SIGN, &p384), WORK_cpu);
+    assert_int_equal(mechanism_work(ecdsa, CKF_SIGN, &secp256k1), WORK_cpu);
+    assert_int_equal(mechanism_work(mechanism_row(CKM_EDDSA), CKF_SIGN, &ed25519), WORK_inline);
+    assert_int_equal(mechanism_work(mechanism_row(CKM_EDDSA), CKF_SIGN, &ed448), WORK_cpu);
+    assert_int_equal(mechanism_work(mechanism_row(CKM_EDDSA), CKF_SIGN, NULL), WORK_cpu);
     assert_int_equal(mechanism_work(mechanism_row(CKM_AES_GCM), CKF_ENCRYPT, NULL), WORK_inline);
     assert_int_equal(
         mechanism_work(mechanism_row(CKM_RSA_PKCS_KEY_PAIR_GEN), CKF_GENERATE_KEY_PAIR, NULL),
@@ -197,17 +204,22 @@ curves_are_found_by_both_names(void **state)
     const struct curve_row *rows = curve_rows(&count);
 
     UNUSED(state);
-    assert_int_equal(count, 6);
+    assert_int_equal(count, 8);
     for (size_t i = 0; i < count; i++) {
-        assert_ptr_equal(curve_by_oid(rows[i].oid, rows[i].oid_len), &rows[i]);
+        assert_ptr_equal(curve_by_params(view_of(rows[i].oid, rows[i].oid_len)), &rows[i]);
         assert_ptr_equal(curve_by_tool_id(rows[i].tool_id), &rows[i]);
-        assert_null(curve_by_oid(rows[i].oid, rows[i].oid_len - 1));
+        assert_null(curve_by_params(view_of(rows[i].oid, rows[i].oid_len - 1)));
         /* DER: tag, length, content */
         assert_int_equal(rows[i].oid[0], 6);
         assert_int_equal(rows[i].oid[1], rows[i].oid_len - 2);
     }
-    assert_null(curve_by_oid(NULL, 0));
-    assert_null(curve_by_oid("\x06\x03\x2b\x65\x70", 5));
+    assert_ptr_equal(curve_by_params(VIEW_TEXT("\x13\x0c" "edwards25519")), curve_by_tool_id(28));
+    assert_ptr_equal(curve_by_params(VIEW_TEXT("\x13\x0a" "edwards448")), curve_by_tool_id(29));
+    assert_ptr_equal(curve_by_params(VIEW_TEXT("\x06\x09\x2b\x06\x01\x04\x01\xda\x47\x0f\x01")),
+                     curve_by_tool_id(28));
+    assert_null(curve_by_params(VIEW_EMPTY));
+    assert_null(curve_by_params(VIEW_TEXT("edwards25519")));
+    assert_null(curve_by_params(VIEW_TEXT("\x06\x03\x2b\x65\x00")));
     assert_null(curve_by_tool_id(0));
 }
 
@@ -230,6 +242,43 @@ the_interface_decides_which_curves_sign(void **state)
     assert_int_equal(curve_functions(fips_api, p192), 0);
 }
 
+/* Edwards keys are a bit longer than their field: RFC 8032, 5.1 and 5.2. */
+static void
+edwards_signatures_follow_from_the_curve(void **state)
+{
+    const struct mechanism_row *row = mechanism_row(CKM_EDDSA);
+    const struct key_info ed25519 = { .bits = 255, .curve = 28 };
+    const struct key_info ed448 = { .bits = 448, .curve = 29 };
+    bool exact = false;
+
+    UNUSED(state);
+    assert_int_equal(curve_len(curve_by_tool_id(28)), 32);
+    assert_int_equal(curve_len(curve_by_tool_id(29)), 57);
+    assert_int_equal(curve_len(curve_by_tool_id(15)), 66);
+    assert_int_equal(mechanism_output_len(row, CKF_SIGN, &ed25519, 0, 1000, &exact), 64);
+    assert_true(exact);
+    assert_int_equal(mechanism_output_len(row, CKF_SIGN, &ed448, 0, 0, &exact), 114);
+}
+
+/* Seeds/000: in azure CKM_EC_KEY_PAIR_GEN makes Ed25519 keys; the standard has one for each kind. */
+static void
+generators_have_their_curves(void **state)
+{
+    const struct mechanism_row *ec = mechanism_row(CKM_EC_KEY_PAIR_GEN);
+    const struct mechanism_row *edwards = mechanism_row(CKM_EC_EDWARDS_KEY_PAIR_GEN);
+    const struct curve_row *p256 = curve_by_tool_id(2);
+    const struct curve_row *ed25519 = curve_by_tool_id(28);
+
+    UNUSED(state);
+    assert_true(curve_fits_generator(standard, p256, ec));
+    assert_true(curve_fits_generator(standard, ed25519, edwards));
+    assert_false(curve_fits_generator(standard, ed25519, ec));
+    assert_false(curve_fits_generator(standard, p256, edwards));
+    assert_true(curve_fits_generator(azure, ed25519, ec));
+    assert_true(curve_fits_generator(fips, ed25519, ec));
+    assert_false(curve_fits_generator(azure, p256, edwards));
+}
+
 int
 main(void)
 {
@@ -238,11 +287,13 @@ main(void)
         cmocka_unit_test(rows_agree_with_themselves),
         cmocka_unit_test(a_mechanism_is_offered_for_its_functions_only),
         cmocka_unit_test(fips_withholds_and_narrows),
-        cmocka_unit_test(private_rsa_and_large_curves_leave_the_loop),
+        cmocka_unit_test(private_rsa_and_slow_curves_leave_the_loop),
         cmocka_unit_test(every_row_has_a_class_of_work),
         cmocka_unit_test(output_lengths_follow_from_the_input),
         cmocka_unit_test(curves_are_found_by_both_names),
         cmocka_unit_test(the_interface_decides_which_curves_sign),
+        cmocka_unit_test(edwards_signatures_follow_from_the_curve),
+        cmocka_unit_test(generators_have_their_curves),
     };
 
     return cmocka_run_group_tests_name("mechanism", tests, NULL, NULL);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Points on the curves of RFC 8032. Only files of crypto/ include this.
+ */
+#ifndef CRYPTO_EDWARDS_H
+#define CRYPTO_EDWARDS_H
+
+#include "rules/mechanism.h"
+
+/*
+ * Do these bytes decode to a point of the curve (RFC 8032, 5.1.3 and 5.2.3), and to one that is
+ * not of small order? As a public key such a point would take signatures that nobody made. True
+ * for curves of other forms, and false when memory is short.
+ */
+MUST_USE bool edwards_point_is_good(const struct curve_row *curve, view bytes);
+
+#endif
