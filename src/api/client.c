@@ -7,6 +7,7 @@
 
 #include "api/appcfg.h"
 #include "api/connection.h"
+#include "api/open.h"
 #include "api/page.h"
 #include "base/secret.h"
 
@@ -44,6 +45,7 @@ struct client {
     _Atomic uint64_t revision;
     _Atomic bool unreachable; /* the daemon was waited for in vain */
     pthread_mutex_t lock;
+    struct open_requests open; /* under lock */
     struct pages pages; /* taken under lock */
     struct connection *idle; /* under lock */
     size_t idle_count;       /* under lock */
@@ -563,13 +565,42 @@ call_exchange(struct call *call, const struct operation_row *row, const struct f
     }
 }
 
+/* The next number, and what is told of those before it. */
+static uint64_t
+client_number(struct client *client, bool once, struct open_request *open, uint32_t *ret_back)
+{
+    uint64_t number;
+
+    *ret_back = 0;
+    if (!once) {
+        return atomic_fetch_add(&client->requests, 1) + 1;
+    }
+    pthread_mutex_lock(&client->lock);
+    number = atomic_fetch_add(&client->requests, 1) + 1;
+    *ret_back = open_add(&client->open, open, number);
+    pthread_mutex_unlock(&client->lock);
+    return number;
+}
+
+static void
+client_settle(struct client *client, struct open_request *open)
+{
+    pthread_mutex_lock(&client->lock);
+    open_remove(&client->open, open);
+    pthread_mutex_unlock(&client->lock);
+}
+
 CK_RV
 call_send(struct call *call, enum operation operation, uint32_t session, uint16_t flags)
 {
     struct client *client = call->client;
     const struct operation_row *row = operation_row((uint16_t)operation);
+    const bool once = row != NULL && row->repeat == REPEAT_once;
     struct login_reply login;
+    struct open_request open;
     struct frame reply;
+    uint64_t number;
+    uint32_t back;
 
     call->reply = VIEW_EMPTY;
     if (call->connection == NULL || row == NULL) {
@@ -582,16 +613,22 @@ call_send(struct call *call, enum operation operation, uint32_t session, uint16_
         operation != OPERATION_LOGOUT) {
         client_renew(client);
     }
+    number = client_number(client, once, &open, &back);
 
     const struct frame request = {
         .body_len = (uint32_t)call->body->len,
         .operation = (uint16_t)operation,
         .flags = flags,
-        .request = atomic_fetch_add(&client->requests, 1) + 1,
+        .request = number,
         .session = session,
+        .code = back,
         .revision = client_revision(client),
     };
     const bool answered = call_exchange(call, row, &request, &reply);
+
+    if (once) {
+        client_settle(client, &open);
+    }
 
     if (operation == OPERATION_LOGOUT) {
         /* Also when the answer was lost: no new connection may bring this login back. */

@@ -76,7 +76,9 @@ request_commit(struct request *request, const struct store_compare *compares,
     const struct reply_name name = reply_name(&key);
     const uint64_t now = hsm_time(hsm);
     struct store_compare all_compares[COMMIT_MAX + 1];
-    struct store_change all_changes[COMMIT_MAX + 1];
+    struct store_change all_changes[COMMIT_MAX + 1 + REPLIES_OVER_MAX];
+    struct reply_key over[REPLIES_OVER_MAX];
+    struct reply_name over_names[REPLIES_OVER_MAX];
     uint8_t journal_room[CHAIN_RECORD_MAX];
     struct writer record, journal;
     CK_RV rv;
@@ -93,22 +95,31 @@ request_commit(struct request *request, const struct store_compare *compares,
     }
     memcpy(all_changes, changes, change_count * sizeof *changes);
     writer_init(&record, STORE_VALUE_MAX);
-    rv = reply_record(&hsm->sealer, &key, now, request_reply_body(request), &record);
+    rv = reply_record(&hsm->sealer, &key, now, replies_settled(&hsm->replies, request->run),
+                      request_reply_body(request), &record);
     if (rv == CKR_OK) {
+        const size_t over_count = replies_over(&hsm->replies, request->run, over);
+
         all_compares[compare_count] = (struct store_compare){ reply_name_view(&name), 0 };
         all_changes[change_count] =
             (struct store_change){ reply_name_view(&name), writer_view(&record), false };
+        for (size_t i = 0; i < over_count; i++) {
+            over_names[i] = reply_name(&over[i]);
+            all_changes[change_count + 1 + i] =
+                (struct store_change){ reply_name_view(&over_names[i]), VIEW_EMPTY, true };
+        }
         writer_init_fixed(&journal, journal_room, sizeof journal_room);
         note_record(request, CKR_OK, &journal);
 
         const struct store_txn txn = { all_compares, compare_count + 1, all_changes,
-                                       change_count + 1, writer_view(&journal) };
+                                       change_count + 1 + over_count, writer_view(&journal) };
 
         rv = hsm_commit(hsm, &txn, ret_revision);
     }
     writer_clear(&record);
     if (rv == CKR_OK) {
         request->note.revision = *ret_revision;
+        replies_over_done(request->run);
         replies_keep_run(&hsm->replies, request->run, now, true, request_reply_body(request));
         request->reply_kept = true;
     }
@@ -454,8 +465,14 @@ request_run_once(struct request *request)
     if (key.request == 0) {
         return CODE_BAD_FRAME; /* all that do not number would be one request */
     }
-    if (replies_enter(&hsm->replies, &run, &key, request->reply)) {
+    switch (replies_enter(&hsm->replies, &run, &key, frame_settled(request->frame),
+                          request->reply)) {
+    case REPLY_KEPT:
         return CKR_OK;
+    case REPLY_SETTLED:
+        return CKR_DEVICE_ERROR;
+    case REPLY_NEW:
+        break;
     }
     request->run = &run;
     rv = replies_room(&run, REPLY_ROOM) ? request_run_permitted(request) : CKR_DEVICE_MEMORY;

@@ -330,13 +330,14 @@ static CK_RV
 load_reply(struct hsm *hsm, struct reply_key *key, view value)
 {
     struct writer body;
-    uint64_t at;
+    uint64_t at, settled;
     CK_RV rv;
 
     writer_init(&body, FRAME_BODY_MAX);
-    rv = reply_from_record(&hsm->sealer, key, value, &at, &body);
+    rv = reply_from_record(&hsm->sealer, key, value, &at, &settled, &body);
     if (rv == CKR_OK) {
-        rv = replies_load(&hsm->replies, key, at, writer_view(&body)) ? CKR_OK : CKR_HOST_MEMORY;
+        rv = replies_load(&hsm->replies, key, at, settled, writer_view(&body)) ? CKR_OK
+                                                                                : CKR_HOST_MEMORY;
     }
     writer_clear(&body);
     return rv;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A hash table by request number: contexts are random and numbers count, so neighbours in
- * time are neighbours nowhere else.
+ * A hash table of replies by request number: contexts are random and numbers count, so
+ * neighbours in time are neighbours nowhere else. And one of the contexts that they are of, each
+ * with its replies in the order in which they came.
  */
 #include "core/replies.h"
 
@@ -13,18 +14,32 @@
 #include <time.h>
 
 #define BUCKETS 4096u
-#define PLAIN_HEAD_LEN (8u + 2u) /* of a record's plaintext: time and operation */
+#define PLAIN_HEAD_LEN (8u + 2u + 8u) /* of a record's plaintext: time, operation, settled */
 #define TWIN_WAIT_NS 50000000
-#define KEPT_MAX 65536u /* without a record; those with one are kept for their time */
+/* Of one context. More are there only if it settles nothing: then the oldest are settled. */
+#define KEPT_MAX 16384u
 
 struct kept_reply {
-    struct kept_reply *next;
+    struct kept_reply *next;  /* in its bucket */
+    struct kept_reply *newer; /* of its owner */
     struct reply_key key;
     uint64_t at;
     bool stored;
     size_t size; /* room in body */
     size_t len;
     uint8_t body[];
+};
+
+struct reply_owner {
+    struct reply_owner *next;
+    uint8_t context[FRAME_CONTEXT_LEN];
+    uint64_t settled;
+    uint64_t at; /* when the last one was kept */
+    struct kept_reply *oldest;
+    struct kept_reply *newest;
+    size_t count;
+    struct kept_reply *over; /* settled, and still in the store */
+    size_t runs;             /* requests being handled: it stays for them */
 };
 
 struct reply_name
@@ -80,8 +95,13 @@ reply_name_parse(view text, struct reply_key *ret_key)
 bool
 replies_init(struct replies *replies)
 {
-    *replies = (struct replies){ .buckets = calloc(BUCKETS, sizeof(struct kept_reply *)) };
-    if (replies->buckets == NULL || pthread_mutex_init(&replies->lock, NULL) != 0) {
+    *replies = (struct replies){ .buckets = calloc(BUCKETS, sizeof(struct kept_reply *)),
+                                 .owners = calloc(BUCKETS, sizeof(struct reply_owner *)) };
+    if (replies->buckets == NULL || replies->owners == NULL ||
+        pthread_mutex_init(&replies->lock, NULL) != 0) {
+        free(replies->buckets);
+        free(replies->owners);
+        replies->buckets = NULL;
         return false;
     }
     return pthread_cond_init(&replies->ended, NULL) == 0;
@@ -94,6 +114,18 @@ kept_free(struct kept_reply *kept)
     free(kept);
 }
 
+/* A list by `newer`. */
+static void
+kept_free_all(struct kept_reply *list)
+{
+    while (list != NULL) {
+        struct kept_reply *newer = list->newer;
+
+        kept_free(list);
+        list = newer;
+    }
+}
+
 void
 replies_clear(struct replies *replies)
 {
@@ -101,14 +133,17 @@ replies_clear(struct replies *replies)
         return;
     }
     for (size_t i = 0; i < BUCKETS; i++) {
-        while (replies->buckets[i] != NULL) {
-            struct kept_reply *kept = replies->buckets[i];
+        while (replies->owners[i] != NULL) {
+            struct reply_owner *owner = replies->owners[i];
 
-            replies->buckets[i] = kept->next;
-            kept_free(kept);
+            replies->owners[i] = owner->next;
+            kept_free_all(owner->oldest);
+            kept_free_all(owner->over);
+            free(owner);
         }
     }
     free(replies->buckets);
+    free(replies->owners);
     replies->buckets = NULL;
     pthread_cond_destroy(&replies->ended);
     pthread_mutex_destroy(&replies->lock);
@@ -139,6 +174,92 @@ kept_find(struct replies *replies, const struct reply_key *key)
     return kept;
 }
 
+/* ---- owners; all under the lock ---- */
+
+static struct reply_owner **
+owner_bucket(struct replies *replies, const uint8_t context[FRAME_CONTEXT_LEN])
+{
+    return &replies->owners[load_u32(context) % BUCKETS];
+}
+
+/* The context's, made where there is none. NULL: memory is short. */
+static struct reply_owner *
+owner_of(struct replies *replies, const uint8_t context[FRAME_CONTEXT_LEN])
+{
+    struct reply_owner **bucket = owner_bucket(replies, context);
+    struct reply_owner *owner = *bucket;
+
+    while (owner != NULL && memcmp(owner->context, context, FRAME_CONTEXT_LEN) != 0) {
+        owner = owner->next;
+    }
+    if (owner == NULL && (owner = calloc(1, sizeof *owner)) != NULL) {
+        memcpy(owner->context, context, FRAME_CONTEXT_LEN);
+        owner->next = *bucket;
+        *bucket = owner;
+    }
+    return owner;
+}
+
+static void
+owner_keep(struct replies *replies, struct reply_owner *owner, struct kept_reply *kept)
+{
+    struct kept_reply **bucket = bucket_of(replies, &kept->key);
+
+    kept->next = *bucket;
+    *bucket = kept;
+    kept->newer = NULL;
+    *(owner->oldest == NULL ? &owner->oldest : &owner->newest->newer) = kept;
+    owner->newest = kept;
+    owner->at = kept->at;
+    owner->count++;
+    replies->count++;
+}
+
+/* Takes the oldest out of the tables; it is the caller's. */
+static struct kept_reply *
+owner_take_oldest(struct replies *replies, struct reply_owner *owner)
+{
+    struct kept_reply *kept = owner->oldest;
+    struct kept_reply **at = bucket_of(replies, &kept->key);
+
+    while (*at != kept) {
+        at = &(*at)->next;
+    }
+    *at = kept->next;
+    owner->oldest = kept->newer;
+    owner->count--;
+    replies->count--;
+    kept->newer = NULL;
+    return kept;
+}
+
+static void
+owner_add_over(struct reply_owner *owner, struct kept_reply *kept)
+{
+    kept->newer = owner->over;
+    owner->over = kept;
+}
+
+/* Replies go in the order in which they came: one that is not settled holds up later ones, which
+ * then go with it. */
+static void
+owner_settle(struct replies *replies, struct reply_owner *owner, uint64_t settled)
+{
+    owner->settled = settled > owner->settled ? settled : owner->settled;
+    while (owner->oldest != NULL && owner->oldest->key.request < owner->settled) {
+        struct kept_reply *kept = owner_take_oldest(replies, owner);
+
+        if (kept->stored) {
+            wipe(kept->body, kept->len);
+            owner_add_over(owner, kept);
+        } else {
+            kept_free(kept);
+        }
+    }
+}
+
+/* ---- requests ---- */
+
 bool
 replies_find(struct replies *replies, const struct reply_key *key, struct writer *out)
 {
@@ -153,22 +274,34 @@ replies_find(struct replies *replies, const struct reply_key *key, struct writer
     return kept != NULL;
 }
 
-bool
+enum reply_state
 replies_enter(struct replies *replies, struct reply_run *run, const struct reply_key *key,
-              struct writer *out)
+              uint64_t settled, struct writer *out)
 {
+    enum reply_state state = REPLY_NEW;
+    struct reply_owner *owner;
     struct kept_reply *kept;
 
     pthread_mutex_lock(&replies->lock);
+    owner = owner_of(replies, key->context);
+    if (owner != NULL) {
+        owner_settle(replies, owner, settled);
+    }
     kept = kept_find(replies, key);
-    if (kept != NULL) {
+    if (owner != NULL && key->request < owner->settled) {
+        state = REPLY_SETTLED;
+    } else if (kept != NULL) {
         write_raw(out, view_of(kept->body, kept->len));
+        state = REPLY_KEPT;
     } else {
-        *run = (struct reply_run){ .next = replies->runs, .key = key };
+        *run = (struct reply_run){ .next = replies->runs, .key = key, .owner = owner };
         replies->runs = run;
+        if (owner != NULL) {
+            owner->runs++;
+        }
     }
     pthread_mutex_unlock(&replies->lock);
-    return kept != NULL;
+    return state;
 }
 
 void
@@ -181,9 +314,55 @@ replies_leave(struct replies *replies, struct reply_run *run)
         at = &(*at)->next;
     }
     *at = run->next;
+    while (run->over != NULL) {
+        struct kept_reply *kept = run->over;
+
+        run->over = kept->newer;
+        owner_add_over(run->owner, kept);
+    }
+    if (run->owner != NULL) {
+        run->owner->runs--;
+    }
     pthread_cond_broadcast(&replies->ended);
     pthread_mutex_unlock(&replies->lock);
     free(run->room);
+}
+
+size_t
+replies_over(struct replies *replies, struct reply_run *run,
+             struct reply_key keys[REPLIES_OVER_MAX])
+{
+    size_t count = 0;
+
+    pthread_mutex_lock(&replies->lock);
+    while (count < REPLIES_OVER_MAX && run->owner->over != NULL) {
+        struct kept_reply *kept = run->owner->over;
+
+        run->owner->over = kept->newer;
+        kept->newer = run->over;
+        run->over = kept;
+        keys[count++] = kept->key;
+    }
+    pthread_mutex_unlock(&replies->lock);
+    return count;
+}
+
+void
+replies_over_done(struct reply_run *run)
+{
+    kept_free_all(run->over);
+    run->over = NULL;
+}
+
+uint64_t
+replies_settled(struct replies *replies, const struct reply_run *run)
+{
+    uint64_t settled;
+
+    pthread_mutex_lock(&replies->lock);
+    settled = run->owner->settled;
+    pthread_mutex_unlock(&replies->lock);
+    return settled;
 }
 
 /* Under the lock. As many run as there are threads, which is few. */
@@ -233,6 +412,9 @@ replies_room(struct reply_run *run, size_t len)
 {
     struct kept_reply *room;
 
+    if (run->owner == NULL) {
+        return false;
+    }
     if (run->room != NULL && run->room->size >= len) {
         return true;
     }
@@ -244,6 +426,26 @@ replies_room(struct reply_run *run, size_t len)
     *room = (struct kept_reply){ .key = *run->key, .size = len };
     run->room = room;
     return true;
+}
+
+/* Under the lock. kept is put in its place or given back. */
+static struct kept_reply *
+owner_take(struct replies *replies, struct reply_owner *owner, struct kept_reply *kept)
+{
+    if (kept_find(replies, &kept->key) != NULL) {
+        return kept;
+    }
+    if (owner->count == KEPT_MAX) {
+        owner_settle(replies, owner, owner->oldest->key.request + 1);
+    }
+    if (kept->key.request >= owner->settled) {
+        owner_keep(replies, owner, kept);
+    } else if (kept->stored) {
+        owner_add_over(owner, kept);
+    } else {
+        return kept;
+    }
+    return NULL;
 }
 
 void
@@ -265,14 +467,7 @@ replies_keep_run(struct replies *replies, struct reply_run *run, uint64_t at, bo
         memcpy(kept->body, body.data, body.len);
     }
     pthread_mutex_lock(&replies->lock);
-    if (kept_find(replies, run->key) == NULL && (stored || replies->count < KEPT_MAX)) {
-        struct kept_reply **bucket = bucket_of(replies, run->key);
-
-        kept->next = *bucket;
-        *bucket = kept;
-        replies->count++;
-        kept = NULL;
-    }
+    kept = owner_take(replies, run->owner, kept);
     pthread_mutex_unlock(&replies->lock);
     if (kept != NULL) {
         kept_free(kept);
@@ -280,15 +475,49 @@ replies_keep_run(struct replies *replies, struct reply_run *run, uint64_t at, bo
 }
 
 bool
-replies_load(struct replies *replies, const struct reply_key *key, uint64_t at, view body)
+replies_load(struct replies *replies, const struct reply_key *key, uint64_t at, uint64_t settled,
+             view body)
 {
     struct reply_run run = { .key = key };
+    bool kept;
 
-    if (!replies_room(&run, body.len)) {
-        return false;
+    pthread_mutex_lock(&replies->lock);
+    run.owner = owner_of(replies, key->context);
+    if (run.owner != NULL) {
+        owner_settle(replies, run.owner, settled);
     }
-    replies_keep_run(replies, &run, at, true, body);
-    return true;
+    pthread_mutex_unlock(&replies->lock);
+    kept = replies_room(&run, body.len);
+    if (kept) {
+        replies_keep_run(replies, &run, at, true, body);
+    }
+    return kept;
+}
+
+/* Under the lock: moves what was kept before to *old, a list. */
+static void
+owner_sweep(struct replies *replies, struct reply_owner *owner, uint64_t before,
+            struct kept_reply **old)
+{
+    struct kept_reply **at = &owner->over;
+
+    while (owner->oldest != NULL && owner->oldest->at < before) {
+        struct kept_reply *kept = owner_take_oldest(replies, owner);
+
+        kept->newer = *old;
+        *old = kept;
+    }
+    while (*at != NULL) {
+        struct kept_reply *kept = *at;
+
+        if (kept->at < before) {
+            *at = kept->newer;
+            kept->newer = *old;
+            *old = kept;
+        } else {
+            at = &kept->newer;
+        }
+    }
 }
 
 void
@@ -299,36 +528,33 @@ replies_sweep(struct replies *replies, uint64_t before,
 
     pthread_mutex_lock(&replies->lock);
     for (size_t i = 0; i < BUCKETS; i++) {
-        struct kept_reply **at = &replies->buckets[i];
+        struct reply_owner **at = &replies->owners[i];
 
         while (*at != NULL) {
-            struct kept_reply *kept = *at;
+            struct reply_owner *owner = *at;
 
-            if (kept->at < before) {
-                *at = kept->next;
-                kept->next = old;
-                old = kept;
-                replies->count--;
+            owner_sweep(replies, owner, before, &old);
+            if (owner->oldest == NULL && owner->over == NULL && owner->runs == 0 &&
+                owner->at < before) {
+                *at = owner->next;
+                free(owner);
             } else {
-                at = &kept->next;
+                at = &owner->next;
             }
         }
     }
     pthread_mutex_unlock(&replies->lock);
-    while (old != NULL) {
-        struct kept_reply *next = old->next;
-
-        if (old->stored) {
-            gone(arg, &old->key);
+    for (const struct kept_reply *kept = old; kept != NULL; kept = kept->newer) {
+        if (kept->stored) {
+            gone(arg, &kept->key);
         }
-        kept_free(old);
-        old = next;
     }
+    kept_free_all(old);
 }
 
 CK_RV
-reply_record(const struct sealer *sealer, const struct reply_key *key, uint64_t at, view body,
-             struct writer *out)
+reply_record(const struct sealer *sealer, const struct reply_key *key, uint64_t at,
+             uint64_t settled, view body, struct writer *out)
 {
     struct reply_name name = reply_name(key);
     struct writer plain;
@@ -337,6 +563,7 @@ reply_record(const struct sealer *sealer, const struct reply_key *key, uint64_t 
     writer_init(&plain, FRAME_BODY_MAX + PLAIN_HEAD_LEN);
     write_u64(&plain, at);
     write_u16(&plain, key->operation);
+    write_u64(&plain, settled);
     write_raw(&plain, body);
     if (writer_ok(&plain)) {
         rv = record_seal(sealer, reply_name_view(&name), 0, 1, writer_view(&plain), out);
@@ -347,12 +574,12 @@ reply_record(const struct sealer *sealer, const struct reply_key *key, uint64_t 
 
 CK_RV
 reply_from_record(const struct sealer *sealer, struct reply_key *key, view record,
-                  uint64_t *ret_at, struct writer *out)
+                  uint64_t *ret_at, uint64_t *ret_settled, struct writer *out)
 {
     struct reply_name name = reply_name(key);
     struct writer plain;
     struct reader r;
-    uint64_t at, version;
+    uint64_t at, settled, version;
     uint16_t operation;
     CK_RV rv;
 
@@ -360,8 +587,9 @@ reply_from_record(const struct sealer *sealer, struct reply_key *key, view recor
     rv = record_open(sealer, reply_name_view(&name), 0, record, &version, &plain);
     if (rv == CKR_OK) {
         r = reader_of(writer_view(&plain));
-        if (read_u64(&r, &at) && read_u16(&r, &operation)) {
+        if (read_u64(&r, &at) && read_u16(&r, &operation) && read_u64(&r, &settled)) {
             *ret_at = at;
+            *ret_settled = settled;
             key->operation = operation;
             write_raw(out, view_of(r.next, r.left));
         } else {

@@ -4,6 +4,11 @@
  * a connection, gets the reply of the first time and has no second effect. What wrote the
  * store keeps its reply there in the same transaction, under r/<context>/<number>, so that
  * a restart of the node does not forget it; the rest is kept in memory alone.
+ *
+ * A context tells with its requests which of them are settled, that is, no longer waited for
+ * (frame_settled()). Their replies go: from memory at once, from the store with the context's
+ * next transaction. A settled request that comes again is refused, for its reply is not known
+ * any more. What is never settled goes after REPLY_LIFE_MS.
  */
 #ifndef CORE_REPLIES_H
 #define CORE_REPLIES_H
@@ -34,19 +39,26 @@ view reply_name_view(const struct reply_name *name);
 MUST_USE bool reply_name_parse(view text, struct reply_key *ret_key);
 
 struct kept_reply;
+struct reply_owner;
+
+/* Records of settled replies that one transaction takes along. */
+#define REPLIES_OVER_MAX 8u
 
 /* A request that is being handled, on its handler's stack. */
 struct reply_run {
     struct reply_run *next;      /* under lock */
     const struct reply_key *key;
+    struct reply_owner *owner;   /* NULL: memory was short, and nothing can be kept */
     bool failed;                 /* under lock: nobody need wait for it */
     struct kept_reply *room;     /* for its reply; what has happened can then be kept */
+    struct kept_reply *over;     /* settled ones whose records its transaction removes */
 };
 
 struct replies {
     pthread_mutex_t lock;
     struct kept_reply **buckets; /* under lock */
-    size_t count;                /* under lock */
+    struct reply_owner **owners; /* under lock: buckets, too */
+    size_t count;                /* under lock: of replies that are kept */
     struct reply_run *runs;      /* under lock */
     pthread_cond_t ended;        /* a run did */
 };
@@ -56,10 +68,16 @@ void replies_clear(struct replies *replies);
 
 /* Appends the kept body to out; false when there is none for that key. */
 bool replies_find(struct replies *replies, const struct reply_key *key, struct writer *out);
-/* As replies_find(), but where there is none the request counts as being handled from now on,
- * until replies_leave(). */
-bool replies_enter(struct replies *replies, struct reply_run *run, const struct reply_key *key,
-                   struct writer *out);
+
+enum reply_state {
+    REPLY_NEW,    /* it counts as being handled from now on, until replies_leave() */
+    REPLY_KEPT,   /* the first time's was appended to out */
+    REPLY_SETTLED /* nobody waits for it, and what it did is not known any more */
+};
+/* settled: see frame_settled(). */
+enum reply_state replies_enter(struct replies *replies, struct reply_run *run,
+                               const struct reply_key *key, uint64_t settled,
+                               struct writer *out);
 void replies_leave(struct replies *replies, struct reply_run *run);
 /* Makes room for a body of that length; false when memory is short. Before anything happens. */
 MUST_USE bool replies_room(struct reply_run *run, size_t len);
@@ -67,6 +85,13 @@ MUST_USE bool replies_room(struct reply_run *run, size_t len);
  * body without room is lost, and a repeat runs again. */
 void replies_keep_run(struct replies *replies, struct reply_run *run, uint64_t at, bool stored,
                       view body);
+/* Settled requests of its context whose records are to be removed with what it writes itself;
+ * at most REPLIES_OVER_MAX. They come again if replies_over_done() is not called. */
+size_t replies_over(struct replies *replies, struct reply_run *run,
+                    struct reply_key keys[REPLIES_OVER_MAX]);
+void replies_over_done(struct reply_run *run);
+/* What its context has settled, as the record of its reply tells it. */
+uint64_t replies_settled(struct replies *replies, const struct reply_run *run);
 /* After a failure: is the same request being handled by another thread, whose reply may come? */
 bool replies_has_twin(struct replies *replies, struct reply_run *run);
 /* Waits until it has ended, a moment at most. */
@@ -74,16 +99,16 @@ void replies_await_twin(struct replies *replies, struct reply_run *run);
 
 /* Keeps the body of a record that was found at the start. False: memory is short. */
 MUST_USE bool replies_load(struct replies *replies, const struct reply_key *key, uint64_t at,
-                           view body);
+                           uint64_t settled, view body);
 /* Forgets those kept before; gone is called for each that has a record. */
 void replies_sweep(struct replies *replies, uint64_t before,
                    void (*gone)(void *arg, const struct reply_key *key), void *arg);
 
 /* The sealed record of a reply. */
 MUST_USE CK_RV reply_record(const struct sealer *sealer, const struct reply_key *key, uint64_t at,
-                            view body, struct writer *out);
+                            uint64_t settled, view body, struct writer *out);
 /* The body is appended to out; the key's operation is filled in. */
 MUST_USE CK_RV reply_from_record(const struct sealer *sealer, struct reply_key *key, view record,
-                                 uint64_t *ret_at, struct writer *out);
+                                 uint64_t *ret_at, uint64_t *ret_settled, struct writer *out);
 
 #endif

@@ -9,6 +9,14 @@
 /* What frame_begin() gives in a writer that had failed before: there is nothing to end. */
 #define START_NONE SIZE_MAX
 
+uint64_t
+frame_settled(const struct frame *request)
+{
+    const uint64_t back = request->code;
+
+    return back == 0 || back > request->request ? 0 : request->request - back + 1;
+}
+
 void
 frame_encode(const struct frame *frame, uint8_t header[FRAME_HEADER_LEN])
 {

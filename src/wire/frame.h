@@ -11,7 +11,7 @@
  *                  the daemon's name for it between daemon and node
  *        24     8  request number within the context, counted from 1
  *        32     4  session number, 0 when none
- *        36     4  in a reply: the return code
+ *        36     4  in a reply: the return code; in a request: see frame_settled()
  *        40     8  store revision: the highest the sender has seen
  *
  * A reply repeats operation, context and request number. Its body is empty when the code is
@@ -53,6 +53,13 @@ struct frame {
 #define CODE_USER_EXISTS 0xfffffff3u
 #define CODE_USER_UNKNOWN 0xfffffff4u
 #define CODE_USER_OWNS_KEYS 0xfffffff5u
+
+/*
+ * All `once` requests of the context that are numbered below this are over: whoever sent them
+ * has the reply, or no longer waits for it. A request tells it as its own number less one that
+ * was not over, plus one; 0 tells nothing, and then it is 0.
+ */
+uint64_t frame_settled(const struct frame *request);
 
 /* Writes the 48 bytes of a header. */
 void frame_encode(const struct frame *frame, uint8_t header[FRAME_HEADER_LEN]);

@@ -20,6 +20,7 @@ app_frame(const struct app *app, enum operation operation, view body, struct fra
         .flags = app->read_write ? FRAME_READ_WRITE : 0,
         .request = app->request,
         .session = app->session,
+        .code = app->back,
     };
     memcpy(ret_frame->context, app->context, FRAME_CONTEXT_LEN);
 }

@@ -23,6 +23,7 @@ struct app {
     enum interface interface;
     unsigned port;
     uint64_t request; /* number of the last request */
+    uint32_t back;    /* see frame_settled(); 0 to tell nothing */
     uint32_t session;
     bool read_write;
     uint32_t handle; /* of the last session object */

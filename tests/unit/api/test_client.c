@@ -57,6 +57,7 @@ struct fake {
     _Atomic unsigned requests; /* beside HELLO and DETACH */
     _Atomic unsigned detaches;
     _Atomic uint64_t last_request;
+    _Atomic uint64_t last_settled;
     _Atomic uint64_t last_revision;
     uint8_t keys[2][FRAME_CONTEXT_LEN]; /* of the first two HELLOs */
     char ticket[64];                    /* of the last HELLO; read it when the call is over */
@@ -150,6 +151,7 @@ answer(struct fake *fake, int fd)
     } else {
         atomic_fetch_add(&fake->requests, 1);
         atomic_store(&fake->last_request, frame.request);
+        atomic_store(&fake->last_settled, frame_settled(&frame));
         atomic_store(&fake->last_revision, frame.revision);
     }
 
@@ -452,6 +454,27 @@ a_repeat_has_the_same_number_and_the_same_context(void **state)
 }
 
 static void
+a_request_tells_that_those_before_it_are_over(void **state)
+{
+    struct fake *fake = *state;
+    struct client *client = open_client(fake);
+
+    assert_int_equal(echo(client, OPERATION_RANDOM, 4), CKR_OK);
+    assert_int_equal(fake->last_settled, 0); /* it has no effect to settle */
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(echo(client, OPERATION_OBJECT_DESTROY, 4), CKR_OK);
+        assert_int_equal(fake->last_settled, fake->last_request);
+    }
+    /* One that was given up is over, too. */
+    atomic_store(&fake->manner, MANNER_DIES);
+    assert_int_equal(echo(client, OPERATION_OBJECT_DESTROY, 4), CKR_DEVICE_ERROR);
+    atomic_store(&fake->manner, MANNER_FAITHFUL);
+    assert_int_equal(echo(client, OPERATION_OBJECT_DESTROY, 4), CKR_OK);
+    assert_int_equal(fake->last_settled, fake->last_request);
+    client_close(client);
+}
+
+static void
 a_step_of_a_bound_operation_is_sent_once(void **state)
 {
     struct fake *fake = *state;
@@ -668,6 +691,7 @@ main(void)
         WITH_FAKE(a_daemon_that_dies_in_its_answer_is_a_device_error),
         WITH_FAKE(what_a_node_knows_by_its_number_is_sent_again),
         WITH_FAKE(a_repeat_has_the_same_number_and_the_same_context),
+        WITH_FAKE(a_request_tells_that_those_before_it_are_over),
         WITH_FAKE(a_step_of_a_bound_operation_is_sent_once),
         WITH_FAKE(a_restarted_daemon_is_found_before_anything_is_sent),
         WITH_FAKE(silence_ends_after_six_seconds),

@@ -49,7 +49,7 @@ keep(struct replies *replies, const struct reply_key *key, uint64_t at, bool sto
     struct reply_run run;
 
     writer_init(&out, 64);
-    if (!replies_enter(replies, &run, key, &out)) {
+    if (replies_enter(replies, &run, key, 0, &out) == REPLY_NEW) {
         replies_keep_run(replies, &run, at, stored, body);
         replies_leave(replies, &run);
     }
@@ -85,6 +85,94 @@ replies_are_kept_by_context_and_number_for_their_time(void **state)
     assert_int_equal(gone_count, 1); /* the one that is in the store too */
     assert_int_equal(replies.count, 0);
     writer_clear(&out);
+    replies_clear(&replies);
+}
+
+/* Enters and leaves; what came of it. */
+static enum reply_state
+look(struct replies *replies, const struct reply_key *key, uint64_t settled)
+{
+    struct writer out;
+    struct reply_run run;
+    enum reply_state state;
+
+    writer_init(&out, 64);
+    state = replies_enter(replies, &run, key, settled, &out);
+    if (state == REPLY_NEW) {
+        replies_leave(replies, &run);
+    }
+    writer_clear(&out);
+    return state;
+}
+
+static void
+what_is_settled_goes(void **state)
+{
+    const struct reply_key one = { { 1 }, 1, 31 }, two = { { 1 }, 2, 31 }, three = { { 1 }, 3, 31 };
+    const struct reply_key four = { { 1 }, 4, 31 }, other = { { 2 }, 1, 31 };
+    struct reply_key over[REPLIES_OVER_MAX];
+    struct replies replies;
+    struct reply_run run;
+    struct writer out;
+
+    UNUSED(state);
+    assert_true(replies_init(&replies));
+    writer_init(&out, 64);
+    keep(&replies, &one, 100, false, VIEW_TEXT("one"));
+    keep(&replies, &two, 100, true, VIEW_TEXT("two"));
+    keep(&replies, &three, 100, true, VIEW_TEXT("three"));
+    keep(&replies, &other, 100, false, VIEW_TEXT("other"));
+    assert_int_equal(look(&replies, &one, 1), REPLY_KEPT);
+
+    assert_int_equal(look(&replies, &three, 3), REPLY_KEPT);
+    assert_int_equal(look(&replies, &one, 0), REPLY_SETTLED);
+    assert_int_equal(look(&replies, &two, 2), REPLY_SETTLED);
+    assert_int_equal(look(&replies, &other, 0), REPLY_KEPT);
+    assert_int_equal(replies.count, 2);
+
+    /* The record of the second goes with the next transaction, if there is one. */
+    for (int committed = 0; committed < 2; committed++) {
+        assert_int_equal(replies_enter(&replies, &run, &four, 3, &out), REPLY_NEW);
+        assert_int_equal(replies_over(&replies, &run, over), 1);
+        assert_int_equal(over[0].request, 2);
+        assert_int_equal(replies_over(&replies, &run, over), 0);
+        if (committed == 1) {
+            replies_over_done(&run);
+        }
+        replies_leave(&replies, &run);
+    }
+    assert_int_equal(replies_enter(&replies, &run, &four, 3, &out), REPLY_NEW);
+    assert_int_equal(replies_over(&replies, &run, over), 0);
+    assert_int_equal(replies_settled(&replies, &run), 3);
+
+    /* It ends when nobody waits for it any more. */
+    assert_int_equal(look(&replies, &(struct reply_key){ { 1 }, 5, 31 }, 5), REPLY_NEW);
+    replies_keep_run(&replies, &run, 100, false, VIEW_TEXT("four"));
+    replies_leave(&replies, &run);
+    assert_int_equal(replies.count, 1); /* the other context's */
+    writer_clear(&out);
+    replies_clear(&replies);
+}
+
+/* Who settles nothing cannot fill the memory, and no request of its happens twice. */
+static void
+one_context_has_a_bounded_number(void **state)
+{
+    struct reply_key key = { { 1 }, 0, 31 };
+    const struct reply_key first = { { 1 }, 1, 31 }, other = { { 2 }, 1, 31 };
+    struct replies replies;
+
+    UNUSED(state);
+    assert_true(replies_init(&replies));
+    keep(&replies, &other, 100, false, VIEW_TEXT("other"));
+    for (unsigned i = 1; i <= 20000; i++) {
+        key.request = i;
+        keep(&replies, &key, 100, false, VIEW_EMPTY);
+    }
+    assert_int_equal(replies.count, 16384 + 1);
+    assert_int_equal(look(&replies, &first, 0), REPLY_SETTLED);
+    assert_int_equal(look(&replies, &key, 0), REPLY_KEPT);
+    assert_int_equal(look(&replies, &other, 0), REPLY_KEPT);
     replies_clear(&replies);
 }
 
@@ -371,12 +459,69 @@ a_write_of_unknown_outcome_happens_once(void **state)
     writer_clear(&w);
 }
 
+/* One record for each context that goes on, however much it does. */
+static void
+settled_replies_leave_the_store_with_the_next(void **state)
+{
+    struct fixture *f = *state;
+    struct outside *outside = &f->hsm.outside;
+    const struct object_create_request m = { 0, LIST(PRIVATE_DATA, TOKEN_YES) };
+    struct writer w;
+    uint64_t first, last;
+    view body;
+
+    f->cu1.back = 1;
+    create(&f->cu1, m.template);
+    first = f->cu1.request;
+    for (int i = 0; i < 20; i++) {
+        create(&f->cu1, m.template);
+        assert_int_equal(outside_count(outside, "r/"), 1);
+    }
+    last = f->cu1.request;
+
+    /* It comes again from somewhere, and nobody waits for it: not now, not after a restart. */
+    writer_init(&w, 1024);
+    object_create_request_write(&w, &m);
+    for (int i = 0; i < 2; i++) {
+        f->cu1.back = 0;
+        f->cu1.request = first;
+        assert_code(app_repeat(&f->cu1, OPERATION_OBJECT_CREATE, writer_view(&w), &body),
+                    CKR_DEVICE_ERROR);
+        f->cu1.request = last;
+        assert_ok(app_repeat(&f->cu1, OPERATION_OBJECT_CREATE, writer_view(&w), &body));
+        assert_int_equal(outside_count(outside, "o/"), 21);
+        hsm_fixture_reopen(&f->hsm);
+        assert_ok(app_attach(&f->cu1));
+    }
+    writer_clear(&w);
+}
+
+/* What the store did not take is not forgotten: its record goes later. */
+static void
+a_commit_that_fails_removes_no_record_for_good(void **state)
+{
+    struct fixture *f = *state;
+    struct outside *outside = &f->hsm.outside;
+
+    f->cu1.back = 1;
+    create(&f->cu1, LIST(PRIVATE_DATA, TOKEN_YES));
+    outside_fail(outside, CALL_SUBMIT, 1);
+    assert_code(app_create(&f->cu1, LIST(PRIVATE_DATA, TOKEN_YES), NULL), CKR_DEVICE_ERROR);
+    assert_int_equal(outside_count(outside, "r/"), 1);
+    create(&f->cu1, LIST(PRIVATE_DATA, TOKEN_YES));
+    assert_int_equal(outside_count(outside, "r/"), 1);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_read_back_as_they_were_written),
         cmocka_unit_test(replies_are_kept_by_context_and_number_for_their_time),
+        cmocka_unit_test(what_is_settled_goes),
+        cmocka_unit_test(one_context_has_a_bounded_number),
+        AZURE(settled_replies_leave_the_store_with_the_next),
+        AZURE(a_commit_that_fails_removes_no_record_for_good),
         AZURE(whatever_changes_something_changes_it_once),
         AZURE(another_number_is_another_request),
         AZURE(another_context_is_another_request),
