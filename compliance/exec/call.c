@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Loads a module, and calls it by the rows of functions.def. A row expanded:
+ *
+ *     case FN_C_EncryptInit: return m->list.C_EncryptInit(b->session, b->mech, b->key);
+ */
+#include "exec/call.h"
+#include "exec/trace.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+bool
+module_open(struct module *module, const char *path)
+{
+    CK_RV (*get_list)(CK_FUNCTION_LIST **);
+    CK_RV (*get_interface)(CK_UTF8CHAR *, CK_VERSION *, CK_INTERFACE **, CK_FLAGS);
+    CK_FUNCTION_LIST *list = NULL;
+    CK_INTERFACE *interface = NULL;
+    CK_VERSION want = { 3, 0 };
+
+    memset(module, 0, sizeof *module);
+    module->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (module->library == NULL) {
+        fprintf(stderr, "p11comply: %s\n", dlerror());
+        return false;
+    }
+    *(void **)&get_list = dlsym(module->library, "C_GetFunctionList");
+    if (get_list == NULL || get_list(&list) != CKR_OK || list == NULL) {
+        fprintf(stderr, "p11comply: %s gives no list of functions\n", path);
+        dlclose(module->library);
+        return false;
+    }
+    memcpy(&module->list, list, sizeof *list);
+    module->interface = list->version;
+    *(void **)&get_interface = dlsym(module->library, "C_GetInterface");
+    if (get_interface != NULL &&
+        get_interface((CK_UTF8CHAR *)"PKCS 11", &want, &interface, 0) == CKR_OK &&
+        interface != NULL && interface->pFunctionList != NULL) {
+        memcpy(&module->list, interface->pFunctionList, sizeof module->list);
+        module->interface = want;
+    }
+    return true;
+}
+
+void
+module_close(struct module *module)
+{
+    if (module->library != NULL) {
+        dlclose(module->library);
+    }
+    memset(module, 0, sizeof *module);
+}
+
+bool
+call_has(const struct module *module, enum fn fn)
+{
+    switch (fn) {
+#define FN(tag, name, kind, part, roles)                                                           \
+    case FN_##name:                                                                                \
+        return module->list.name != NULL;
+#include "model/functions.def"
+    default:
+        return false;
+    }
+}
+
+#define INITARGS b->init_args
+#define RESERVED b->reserved
+#define INFO b->info
+#define SLOT b->slot
+#define FLAGS b->flags, NULL, NULL
+#define SESSION b->session
+#define USER b->user
+#define PIN b->pin, b->pin_len
+#define MECH b->mech
+#define KEY b->key
+#define IN b->in, b->in_len
+#define OUT b->out, b->out_len
+#define SIG b->sig, b->sig_len
+#define RANDOM b->random, b->random_len
+#define FIND b->attrs, b->attrs_count
+#define MAX b->handles, b->max, b->found
+#define CANCEL b->flags
+
+CK_RV
+call(const struct module *module, enum fn fn, struct bag *b)
+{
+    CK_RV rv = CKR_GENERAL_ERROR;
+
+    trace_before(fn, b);
+    switch (fn) {
+#define FN(tag, name, kind, part, roles)                                                           \
+    case FN_##name:                                                                                \
+        rv = module->list.name roles;                                                              \
+        break;
+#include "model/functions.def"
+    case FN_COUNT:
+        break;
+    }
+    trace_after(fn, b, rv);
+    return rv;
+}
+
+CK_RV
+call_create(const struct module *module, CK_SESSION_HANDLE session, CK_ATTRIBUTE *attrs,
+            CK_ULONG count, CK_OBJECT_HANDLE *ret_object)
+{
+    CK_RV rv;
+
+    trace_create(session, attrs, count);
+    rv = module->list.C_CreateObject(session, attrs, count, ret_object);
+    trace_created(*ret_object, rv);
+    return rv;
+}
+
+CK_RV
+call_destroy(const struct module *module, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
+{
+    CK_RV rv = module->list.C_DestroyObject(session, object);
+
+    trace_destroyed(session, object, rv);
+    return rv;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The module under test, and calls to it. Every call of the suite goes through here, so that a
+ * watcher sees which one is under way and a trace can be written down.
+ */
+#ifndef COMPLIANCE_CALL_H
+#define COMPLIANCE_CALL_H
+
+#include "model/model.h"
+
+#include <stdio.h>
+
+struct module {
+    void *library;
+    CK_FUNCTION_LIST_3_0 list;      /* members since 3.0 are NULL where there is no such interface */
+    CK_VERSION interface;
+};
+
+/* The arguments of a call by their roles. */
+struct bag {
+    void *init_args, *reserved, *info;
+    CK_SLOT_ID slot;
+    CK_FLAGS flags;
+    CK_SESSION_HANDLE session;
+    CK_USER_TYPE user;
+    CK_BYTE *pin;
+    CK_ULONG pin_len;
+    CK_MECHANISM *mech;
+    enum param param;               /* what mech->pParameter is */
+    CK_OBJECT_HANDLE key;
+    CK_BYTE *in, *out, *sig, *random;
+    CK_ULONG in_len, out_room, sig_len, random_len;
+    CK_ULONG *out_len;              /* &out_room, or NULL */
+    CK_ATTRIBUTE *attrs;
+    CK_ULONG attrs_count;
+    CK_OBJECT_HANDLE *handles;
+    CK_ULONG max, *found;
+};
+
+/* False, with a line of explanation, when it cannot be loaded. */
+bool module_open(struct module *module, const char *path);
+void module_close(struct module *module);
+
+bool call_has(const struct module *module, enum fn fn);
+CK_RV call(const struct module *module, enum fn fn, struct bag *bag);
+
+/* Calls beside those of the model. */
+CK_RV call_create(const struct module *module, CK_SESSION_HANDLE session, CK_ATTRIBUTE *attrs,
+                  CK_ULONG count, CK_OBJECT_HANDLE *ret_object);
+CK_RV call_destroy(const struct module *module, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object);
+
+/* Writes the calls from now on as statements of a C program; NULL ends that. */
+void trace_to(FILE *file);
+void trace_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif /* COMPLIANCE_CALL_H */

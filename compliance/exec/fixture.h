@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The module as tests find it: the library initialised, a session for keys, a login, and keys that
+ * are made when they are first needed. One per process.
+ */
+#ifndef COMPLIANCE_FIXTURE_H
+#define COMPLIANCE_FIXTURE_H
+
+#include "exec/call.h"
+#include "gen/test.h"
+
+enum half { HALF_PUBLIC, HALF_PRIVATE, HALF_COUNT };    /* secret keys are HALF_PRIVATE */
+
+struct fixture {
+    struct module *module;
+    CK_SLOT_ID slot;
+    const char *pin, *so_pin;
+    CK_SESSION_HANDLE home, session[SESSIONS], closed;
+    CK_OBJECT_HANDLE key[KEY_COUNT][HALF_COUNT][2];     /* [1] may not do anything */
+    CK_OBJECT_HANDLE data, gone;
+};
+
+/* Brings the module into the state in which tests of a base begin, from any other. */
+bool fixture_ready(struct fixture *fixture, enum base base);
+
+/* Before the first use, and after anything unexpected: from nothing. */
+bool fixture_restart(struct fixture *fixture);
+void fixture_end(struct fixture *fixture);
+
+/* Handles; CK_INVALID_HANDLE when the module does not take such a key. */
+CK_OBJECT_HANDLE fixture_key(struct fixture *fixture, enum key key, enum half half, bool able);
+CK_OBJECT_HANDLE fixture_data(struct fixture *fixture);
+CK_OBJECT_HANDLE fixture_gone(struct fixture *fixture);
+
+/* Private objects are gone with a logout. */
+void fixture_forget(struct fixture *fixture);
+
+#endif /* COMPLIANCE_FIXTURE_H */

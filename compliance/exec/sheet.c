@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Finds out what a module has.
+ */
+#include "exec/sheet.h"
+
+#include <string.h>
+
+static void
+problem(struct sheet *sheet, const char *what, CK_RV rv)
+{
+    snprintf(sheet->problem, sizeof sheet->problem, "%s: %s", what, code_name(rv));
+}
+
+static bool
+find_slot(const struct module *module, const struct target *target, struct sheet *sheet)
+{
+    CK_SLOT_ID slots[64];
+    CK_ULONG count = COUNT(slots);
+    CK_RV rv;
+
+    rv = module->list.C_GetSlotList(CK_TRUE, slots, &count);
+    if (rv != CKR_OK || count == 0) {
+        problem(sheet, "no slot with a token", rv);
+        return false;
+    }
+    sheet->slot = target->has_slot ? target->slot : slots[0];
+    rv = module->list.C_GetTokenInfo(sheet->slot, &sheet->token);
+    if (rv != CKR_OK) {
+        problem(sheet, "C_GetTokenInfo", rv);
+        return false;
+    }
+    sheet->world.token_flags = sheet->token.flags;
+    return true;
+}
+
+static void
+find_mechanisms(const struct module *module, struct sheet *sheet)
+{
+    sheet->mech_count = SHEET_MECHANISMS;
+    if (module->list.C_GetMechanismList(sheet->slot, sheet->mech, &sheet->mech_count) != CKR_OK) {
+        sheet->mech_count = 0;
+    }
+    for (CK_ULONG i = 0; i < sheet->mech_count; i++) {
+        CK_MECHANISM_INFO info = { 0 };
+
+        (void)module->list.C_GetMechanismInfo(sheet->slot, sheet->mech[i], &info);
+        sheet->flags[i] = info.flags;
+        for (int m = 0; m < MECH_COUNT; m++) {
+            if (mechanisms[m].number == sheet->mech[i]) {
+                sheet->world.mech_flags[m] = info.flags;
+            }
+        }
+    }
+}
+
+/* A mechanism of the token that a kind of operation does not take. */
+static void
+find_others(struct sheet *sheet)
+{
+    static const CK_FLAGS flags[KINDS] = {
+        [KIND_ENC] = CKF_ENCRYPT,       [KIND_DEC] = CKF_DECRYPT, [KIND_DIG] = CKF_DIGEST,
+        [KIND_SIG] = CKF_SIGN,          [KIND_VER] = CKF_VERIFY,  [KIND_SGR] = CKF_SIGN_RECOVER,
+        [KIND_VFR] = CKF_VERIFY_RECOVER,
+    };
+    static const CK_MECHANISM_TYPE wanted[] = { CKM_AES_KEY_GEN, CKM_RSA_PKCS_KEY_PAIR_GEN,
+                                                CKM_EC_KEY_PAIR_GEN, CKM_SHA256, CKM_AES_CBC };
+
+    for (int k = 0; k < KINDS; k++) {
+        sheet->world.other_mech[k] = CK_UNAVAILABLE_INFORMATION;
+        for (size_t w = COUNT(wanted); w-- > 0;) {
+            for (CK_ULONG i = 0; i < sheet->mech_count; i++) {
+                if (sheet->mech[i] == wanted[w] && !(sheet->flags[i] & flags[k])) {
+                    sheet->world.other_mech[k] = wanted[w];
+                }
+            }
+        }
+    }
+}
+
+/* A function without a body says so whatever it is asked. */
+static bool
+is_there(const struct module *module, enum fn fn)
+{
+    struct bag bag = { .session = CK_INVALID_HANDLE };
+    CK_ULONG len = 0;
+    uint8_t place[64];
+    CK_MECHANISM mech = { CKM_SHA256, NULL, 0 };
+
+    if (!call_has(module, fn)) {
+        return false;
+    }
+    if (!has_role(fn, ROLE_SESSION)) {
+        return true;
+    }
+    bag.info = place;
+    bag.mech = &mech;
+    bag.in = bag.out = bag.sig = bag.random = bag.pin = place;
+    bag.in_len = bag.sig_len = bag.random_len = bag.pin_len = 8;
+    bag.out_room = sizeof place;
+    bag.out_len = &bag.out_room;
+    bag.found = &len;
+    bag.handles = (CK_OBJECT_HANDLE *)(void *)place;
+    bag.max = 1;
+    return call(module, fn, &bag) != CKR_FUNCTION_NOT_SUPPORTED;
+}
+
+void
+sheet_fill(const struct target *target, struct sheet *sheet)
+{
+    struct module module;
+    struct fixture fixture = { .module = &module, .pin = target->pin, .so_pin = target->so_pin };
+
+    memset(sheet, 0, sizeof *sheet);
+    if (!module_open(&module, target->module)) {
+        snprintf(sheet->problem, sizeof sheet->problem, "the module cannot be loaded");
+        return;
+    }
+    sheet->interface = module.interface;
+    if (!fixture_restart(&fixture)) {
+        snprintf(sheet->problem, sizeof sheet->problem, "C_Initialize fails");
+        return;
+    }
+    (void)module.list.C_GetInfo(&sheet->info);
+    sheet->world.version = module.interface;
+    sheet->world.so = target->so_pin != NULL;
+    if (!find_slot(&module, target, sheet)) {
+        return;
+    }
+    find_mechanisms(&module, sheet);
+    find_others(sheet);
+    for (int fn = 0; fn < FN_COUNT; fn++) {
+        sheet->world.has_fn[fn] = is_there(&module, (enum fn)fn);
+    }
+    fixture.slot = sheet->slot;
+    if (!fixture_ready(&fixture, BASE_LOGIN)) {
+        snprintf(sheet->problem, sizeof sheet->problem, "no session with a login: is the PIN right?");
+        return;
+    }
+    for (int k = 0; k < KEY_COUNT; k++) {
+        bool pair = keys[k].family == FAMILY_RSA || keys[k].family == FAMILY_EC;
+
+        sheet->world.has_key[k] =
+            fixture_key(&fixture, (enum key)k, HALF_PRIVATE, true) != CK_INVALID_HANDLE &&
+            (!pair || fixture_key(&fixture, (enum key)k, HALF_PUBLIC, true) != CK_INVALID_HANDLE);
+    }
+    fixture_end(&fixture);
+    sheet->good = true;
+}
+
+void
+sheet_print(const struct sheet *sheet, FILE *file)
+{
+    size_t tested = 0;
+
+    fprintf(file, "Library        %.32s %u.%u, Cryptoki %u.%u\n", sheet->info.libraryDescription,
+            sheet->info.libraryVersion.major, sheet->info.libraryVersion.minor,
+            sheet->info.cryptokiVersion.major, sheet->info.cryptokiVersion.minor);
+    fprintf(file, "Interface      %u.%u\n", sheet->interface.major, sheet->interface.minor);
+    fprintf(file, "Token          %.32s, flags 0x%lx\n", sheet->token.label, sheet->token.flags);
+    fputs("Absent         ", file);
+    for (int fn = 0; fn < FN_COUNT; fn++) {
+        if (!sheet->world.has_fn[fn]) {
+            fprintf(file, "%s ", functions[fn].name);
+        }
+    }
+    fputs("\nKeys           ", file);
+    for (int k = 0; k < KEY_COUNT; k++) {
+        if (sheet->world.has_key[k]) {
+            fprintf(file, "%s ", keys[k].tag);
+        }
+    }
+    for (int m = 0; m < MECH_COUNT; m++) {
+        tested += sheet->world.mech_flags[m] != 0;
+    }
+    fprintf(file, "\nMechanisms     %lu, of which the model knows %zu\n", sheet->mech_count, tested);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The capability sheet: what the module has. Found out before any test, in a process of its own.
+ */
+#ifndef COMPLIANCE_SHEET_H
+#define COMPLIANCE_SHEET_H
+
+#include "exec/fixture.h"
+
+#define SHEET_MECHANISMS 512
+
+struct sheet {
+    bool good;
+    char problem[128];
+    struct world world;
+    CK_SLOT_ID slot;
+    CK_INFO info;
+    CK_TOKEN_INFO token;
+    CK_VERSION interface;
+    CK_ULONG mech_count;
+    CK_MECHANISM_TYPE mech[SHEET_MECHANISMS];
+    CK_FLAGS flags[SHEET_MECHANISMS];
+};
+
+struct target {
+    const char *module;
+    const char *pin, *so_pin;       /* so_pin may be NULL */
+    bool has_slot;
+    CK_SLOT_ID slot;
+};
+
+/* Fills ret_sheet, with good false and a problem when the module does not even begin to work. */
+void sheet_fill(const struct target *target, struct sheet *ret_sheet);
+
+void sheet_print(const struct sheet *sheet, FILE *file);
+
+#endif /* COMPLIANCE_SHEET_H */

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Calls as a C program. Handles become variables, numbered as they appear; bytes become compound
+ * literals; PINs are arguments of the program.
+ */
+#include "exec/trace.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HANDLES 256
+
+static FILE *out;
+static CK_ULONG sessions[HANDLES], objects[HANDLES];
+static size_t session_count, object_count;
+
+void
+trace_to(FILE *file)
+{
+    out = file;
+    session_count = object_count = 0;
+}
+
+void
+trace_note(const char *format, ...)
+{
+    va_list list;
+
+    if (out == NULL) {
+        return;
+    }
+    va_start(list, format);
+    fputs("    /* ", out);
+    vfprintf(out, format, list);
+    fputs(" */\n", out);
+    va_end(list);
+}
+
+/* ---- values ---- */
+
+static void
+put_handle(const char *name, const CK_ULONG *known, size_t count, CK_ULONG handle)
+{
+    for (size_t i = count; i-- > 0;) {
+        if (known[i] == handle) {
+            fprintf(out, "%s[%zu]", name, i);
+            return;
+        }
+    }
+    fprintf(out, "0x%lxUL", handle);
+}
+
+static void
+put_session(CK_SESSION_HANDLE handle)
+{
+    put_handle("s", sessions, session_count, handle);
+}
+
+static void
+put_object(CK_OBJECT_HANDLE handle)
+{
+    put_handle("o", objects, object_count, handle);
+}
+
+static void
+put_bytes(const void *bytes, size_t len)
+{
+    const uint8_t *byte = bytes;
+
+    if (bytes == NULL) {
+        fputs("NULL", out);
+        return;
+    }
+    fputs("(CK_BYTE[]){ ", out);
+    for (size_t i = 0; i < len; i++) {
+        fprintf(out, "%s%u,", i % 24 == 23 ? "\n        " : "", byte[i]);
+    }
+    fputs(len == 0 ? "0 }" : " }", out);
+}
+
+static void
+put_param(const struct bag *b)
+{
+    const CK_MECHANISM *m = b->mech;
+
+    if (m->pParameter != NULL && b->param == PARAM_GCM && m->ulParameterLen == sizeof(CK_GCM_PARAMS)) {
+        const CK_GCM_PARAMS *p = m->pParameter;
+
+        fputs("&(CK_GCM_PARAMS){ ", out);
+        put_bytes(p->pIv, p->ulIvLen);
+        fprintf(out, ", %lu, %lu, NULL, 0, %lu }", p->ulIvLen, p->ulIvBits, p->ulTagBits);
+    } else if (m->pParameter != NULL && b->param == PARAM_OAEP &&
+               m->ulParameterLen == sizeof(CK_RSA_PKCS_OAEP_PARAMS)) {
+        const CK_RSA_PKCS_OAEP_PARAMS *p = m->pParameter;
+
+        fprintf(out, "&(CK_RSA_PKCS_OAEP_PARAMS){ 0x%lx, %lu, %lu, NULL, 0 }", p->hashAlg, p->mgf,
+                p->source);
+    } else {
+        put_bytes(m->pParameter, m->ulParameterLen);
+    }
+}
+
+static void
+put_attrs(const CK_ATTRIBUTE *attrs, CK_ULONG count)
+{
+    if (attrs == NULL) {
+        fprintf(out, "NULL, %lu", count);
+        return;
+    }
+    fputs("(CK_ATTRIBUTE[]){", out);
+    for (CK_ULONG i = 0; i < count; i++) {
+        fprintf(out, "\n        { 0x%lx, ", attrs[i].type);
+        put_bytes(attrs[i].pValue, attrs[i].ulValueLen);
+        fprintf(out, ", %lu },", attrs[i].ulValueLen);
+    }
+    fprintf(out, "%s, %lu", count == 0 ? " { 0, NULL, 0 } }" : " }", count);
+}
+
+static void
+put_role(enum role role, enum fn fn, const struct bag *b)
+{
+    switch (role) {
+    case ROLE_INITARGS:
+        if (b->init_args == NULL) {
+            fputs("NULL", out);
+        } else {
+            const CK_C_INITIALIZE_ARGS *args = b->init_args;
+
+            fprintf(out, "&(CK_C_INITIALIZE_ARGS){ .CreateMutex = %s, .flags = %lu, .pReserved = %s }",
+                    args->CreateMutex != NULL ? "some_mutex" : "NULL", args->flags,
+                    args->pReserved != NULL ? "&rv" : "NULL");
+        }
+        break;
+    case ROLE_RESERVED:
+        fputs(b->reserved != NULL ? "&rv" : "NULL", out);
+        break;
+    case ROLE_INFO:
+        if (fn == FN_C_OpenSession && b->info != NULL) {
+            fprintf(out, "&s[%zu]", session_count);
+        } else {
+            fputs(b->info != NULL ? "info" : "NULL", out);
+        }
+        break;
+    case ROLE_SLOT:
+        fprintf(out, "%luUL", b->slot);
+        break;
+    case ROLE_FLAGS:
+        fprintf(out, "%lu, NULL, NULL", b->flags);
+        break;
+    case ROLE_CANCEL:
+        fprintf(out, "0x%lx", b->flags);
+        break;
+    case ROLE_SESSION:
+        put_session(b->session);
+        break;
+    case ROLE_USER:
+        fprintf(out, "%lu", b->user);
+        break;
+    case ROLE_PIN:
+        if (b->pin == NULL) {
+            fprintf(out, "NULL, %lu", b->pin_len);
+        } else {
+            const char *name = strcmp((const char *)b->pin, "wrong:wrong-pin") == 0 ? "wrong_pin"
+                               : b->user == CKU_SO                                  ? "so_pin"
+                                                                                    : "pin";
+            fprintf(out, "(CK_UTF8CHAR *)%s, strlen(%s)", name, name);
+        }
+        break;
+    case ROLE_MECH:
+        if (b->mech == NULL) {
+            fputs("NULL", out);
+            break;
+        }
+        fprintf(out, "&(CK_MECHANISM){ 0x%lx, ", b->mech->mechanism);
+        put_param(b);
+        fprintf(out, ", %lu }", b->mech->ulParameterLen);
+        break;
+    case ROLE_KEY:
+        put_object(b->key);
+        break;
+    case ROLE_IN:
+        put_bytes(b->in, b->in_len);
+        fprintf(out, ", %lu", b->in_len);
+        break;
+    case ROLE_OUT:
+        fprintf(out, "%s, %s", b->out != NULL ? "buffer" : "NULL", b->out_len != NULL ? "&len" : "NULL");
+        break;
+    case ROLE_SIG:
+        put_bytes(b->sig, b->sig_len);
+        fprintf(out, ", %lu", b->sig_len);
+        break;
+    case ROLE_RANDOM:
+        fprintf(out, "%s, %lu", b->random != NULL ? "buffer" : "NULL", b->random_len);
+        break;
+    case ROLE_FIND:
+        put_attrs(b->attrs, b->attrs_count);
+        break;
+    case ROLE_MAX:
+        fprintf(out, "%s, %lu, %s", b->handles != NULL ? "handles" : "NULL", b->max,
+                b->found != NULL ? "&len" : "NULL");
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- statements ---- */
+
+void
+trace_before(enum fn fn, const struct bag *b)
+{
+    if (out == NULL) {
+        return;
+    }
+    if (has_role(fn, ROLE_OUT)) {
+        fprintf(out, "    len = %lu;\n", b->out_room);
+    }
+    fprintf(out, "    rv = p11->%s(", functions[fn].name);
+    for (size_t i = 0; i < ROLES_MAX && functions[fn].roles[i] != ROLE_NONE; i++) {
+        fputs(i > 0 ? ", " : "", out);
+        put_role(functions[fn].roles[i], fn, b);
+    }
+    fputs(");\n", out);
+    fflush(out);
+}
+
+void
+trace_after(enum fn fn, const struct bag *b, CK_RV rv)
+{
+    if (out == NULL) {
+        return;
+    }
+    if (fn == FN_C_OpenSession && b->info != NULL) {
+        sessions[session_count % HANDLES] = rv == CKR_OK ? *(CK_SESSION_HANDLE *)b->info : 0;
+        session_count += rv == CKR_OK && session_count + 1 < HANDLES;
+    }
+    fprintf(out, "    seen(\"%s\", rv, 0x%lxUL);    /* %s */\n", functions[fn].name, rv,
+            code_name(rv));
+    fflush(out);
+}
+
+void
+trace_create(CK_SESSION_HANDLE session, const CK_ATTRIBUTE *attrs, CK_ULONG count)
+{
+    if (out == NULL) {
+        return;
+    }
+    fputs("    rv = p11->C_CreateObject(", out);
+    put_session(session);
+    fputs(", ", out);
+    put_attrs(attrs, count);
+    fprintf(out, ", &o[%zu]);\n", object_count);
+    fflush(out);
+}
+
+void
+trace_created(CK_OBJECT_HANDLE object, CK_RV rv)
+{
+    if (out == NULL) {
+        return;
+    }
+    if (rv == CKR_OK && object_count + 1 < HANDLES) {
+        objects[object_count++] = object;
+    }
+    fprintf(out, "    seen(\"C_CreateObject\", rv, 0x%lxUL);    /* %s */\n", rv, code_name(rv));
+    fflush(out);
+}
+
+void
+trace_destroyed(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_RV rv)
+{
+    if (out == NULL) {
+        return;
+    }
+    fputs("    rv = p11->C_DestroyObject(", out);
+    put_session(session);
+    fputs(", ", out);
+    put_object(object);
+    fprintf(out, ");\n    seen(\"C_DestroyObject\", rv, 0x%lxUL);    /* %s */\n", rv, code_name(rv));
+    fflush(out);
+}
+
+void
+trace_begin(FILE *file, const char *id)
+{
+    fprintf(file,
+            "/* %s\n"
+            " *\n"
+            " * cc trace.c -I include -ldl && ./a.out MODULE PIN [SO-PIN]\n"
+            " * The exit status is 0 when the module answers as it did when this was written.\n"
+            " */\n"
+            "#include \"pkcs11_headers/include/cryptoki.h\"\n\n"
+            "#include <dlfcn.h>\n#include <stdio.h>\n#include <string.h>\n\n"
+            "static CK_FUNCTION_LIST_3_0 list;\n"
+            "static const CK_FUNCTION_LIST_3_0 *p11 = &list;\n"
+            "static CK_SESSION_HANDLE s[256];\n"
+            "static CK_OBJECT_HANDLE o[256], handles[64];\n"
+            "static CK_BYTE buffer[65536], info[4096];\n"
+            "static int differs;\n\n"
+            "static CK_RV\nsome_mutex(void **ret_mutex)\n{\n    *ret_mutex = NULL;\n"
+            "    return CKR_OK;\n}\n\n"
+            "static void\nseen(const char *name, CK_RV rv, CK_RV then)\n{\n"
+            "    printf(\"%%s 0x%%lx%%s\\n\", name, rv, rv == then ? \"\" : \", not as before\");\n"
+            "    differs |= rv != then;\n}\n\n"
+            "static int\nopen_module(const char *path)\n{\n"
+            "    void *so = dlopen(path, RTLD_NOW);\n"
+            "    CK_RV (*get)(CK_FUNCTION_LIST **) = NULL;\n"
+            "    CK_RV (*get3)(CK_UTF8CHAR *, CK_VERSION *, CK_INTERFACE **, CK_FLAGS) = NULL;\n"
+            "    CK_FUNCTION_LIST *plain = NULL;\n"
+            "    CK_INTERFACE *interface = NULL;\n"
+            "    CK_VERSION want = { 3, 0 };\n\n"
+            "    if (so != NULL) {\n"
+            "        *(void **)&get = dlsym(so, \"C_GetFunctionList\");\n"
+            "        *(void **)&get3 = dlsym(so, \"C_GetInterface\");\n"
+            "    }\n"
+            "    if (get == NULL || get(&plain) != CKR_OK) {\n        return 0;\n    }\n"
+            "    memcpy(&list, plain, sizeof *plain);\n"
+            "    if (get3 != NULL && get3((CK_UTF8CHAR *)\"PKCS 11\", &want, &interface, 0) == CKR_OK) {\n"
+            "        memcpy(&list, interface->pFunctionList, sizeof list);\n    }\n"
+            "    return 1;\n}\n\n"
+            "int\nmain(int argc, char **argv)\n{\n"
+            "    const char *pin = argc > 2 ? argv[2] : \"\", *so_pin = argc > 3 ? argv[3] : \"\";\n"
+            "    const char *wrong_pin = \"wrong:wrong-pin\";\n"
+            "    CK_ULONG len = 0;\n"
+            "    CK_RV rv = CKR_OK;\n\n"
+            "    (void)pin, (void)so_pin, (void)wrong_pin, (void)len, (void)some_mutex;\n"
+            "    (void)s, (void)o, (void)handles, (void)buffer, (void)info;\n"
+            "    if (argc < 3 || !open_module(argv[1])) {\n        return 2;\n    }\n",
+            id);
+    fflush(file);
+}
+
+void
+trace_end(FILE *file)
+{
+    fputs("    return differs;\n}\n", file);
+    fflush(file);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Writes calls as statements of a C program while they are made. Nothing happens unless trace_to
+ * (exec/call.h) named a file.
+ */
+#ifndef COMPLIANCE_TRACE_H
+#define COMPLIANCE_TRACE_H
+
+#include "exec/call.h"
+
+void trace_before(enum fn fn, const struct bag *bag);
+void trace_after(enum fn fn, const struct bag *bag, CK_RV rv);
+void trace_create(CK_SESSION_HANDLE session, const CK_ATTRIBUTE *attrs, CK_ULONG count);
+void trace_created(CK_OBJECT_HANDLE object, CK_RV rv);
+void trace_destroyed(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_RV rv);
+
+/* What stands before and after the statements. A module's crash may come in between. */
+void trace_begin(FILE *file, const char *id);
+void trace_end(FILE *file);
+
+#endif /* COMPLIANCE_TRACE_H */

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Writes the tests down: the shortest way to every state of the model, and there every call with
+ * one argument that is not the usual one, or two of them; then a call that tells where it led to.
+ */
+#include "gen/test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define STATES_MAX 128
+
+struct place {
+    struct mstate state;
+    struct step path[STEPS_MAX];
+    size_t count;
+};
+
+struct explorer {
+    const struct world *world;
+    struct suite *suite;
+    enum area area;
+    enum depth depth;
+    struct object object;
+    uint8_t fn[FN_COUNT];
+    size_t fn_count;
+    struct place place[STATES_MAX];
+    size_t place_count;
+    bool full;              /* memory was short */
+};
+
+typedef void (*step_seen)(struct explorer *x, const struct place *from, const struct step *step);
+
+/* All calls of a function with up to `most` arguments that are not the usual ones. */
+static void
+calls(struct explorer *x, const struct place *from, enum fn fn, size_t most, step_seen seen)
+{
+    struct step usual = { .fn = (uint8_t)fn };
+
+    for (size_t i = 0; i < ROLES_MAX && functions[fn].roles[i] != ROLE_NONE; i++) {
+        usual.value[i] = (uint8_t)role_default(functions[fn].roles[i]);
+    }
+    if (step_enabled(x->world, &x->object, &from->state, &usual)) {
+        seen(x, from, &usual);
+    }
+    for (int v = 1; v < V_COUNT && most >= 1; v++) {
+        for (size_t i = 0; i < ROLES_MAX; i++) {
+            struct step one = usual;
+
+            if (functions[fn].roles[i] != values[v].role || usual.value[i] == v) {
+                continue;
+            }
+            one.value[i] = (uint8_t)v;
+            if (!step_enabled(x->world, &x->object, &from->state, &one)) {
+                continue;
+            }
+            seen(x, from, &one);
+            for (int w = v + 1; w < V_COUNT && most >= 2; w++) {
+                for (size_t k = i + 1; k < ROLES_MAX; k++) {
+                    struct step two = one;
+
+                    if (functions[fn].roles[k] != values[w].role || usual.value[k] == w) {
+                        continue;
+                    }
+                    two.value[k] = (uint8_t)w;
+                    if (step_enabled(x->world, &x->object, &from->state, &two)) {
+                        seen(x, from, &two);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* The state that a call leads to, if the text leaves but one. */
+static bool
+one_way(const struct explorer *x, const struct place *from, const struct step *step,
+        struct mstate *ret_state)
+{
+    struct expect expect;
+
+    oracle(x->world, &x->object, &from->state, step, &expect);
+    if (expect.count != 1 || expect.outcome[0].level != LEVEL_STRICT) {
+        return false;
+    }
+    *ret_state = expect.outcome[0].post;
+    return true;
+}
+
+static void
+visit(struct explorer *x, const struct place *from, const struct step *step)
+{
+    struct mstate state;
+    struct place *place = &x->place[x->place_count];
+
+    if (x->place_count == STATES_MAX || from->count + 4 > STEPS_MAX ||
+        !one_way(x, from, step, &state)) {
+        return;
+    }
+    for (size_t i = 0; i < x->place_count; i++) {
+        if (state_key(&x->place[i].state) == state_key(&state)) {
+            return;
+        }
+    }
+    *place = *from;
+    place->state = state;
+    place->path[place->count++] = *step;
+    x->place_count++;
+}
+
+static void
+explore(struct explorer *x)
+{
+    x->place_count = 1;
+    memset(&x->place[0], 0, sizeof x->place[0]);
+    x->place[0].state = base_state(areas[x->area].base);
+    for (size_t i = 0; i < x->place_count; i++) {
+        for (size_t f = 0; f < x->fn_count; f++) {
+            calls(x, &x->place[i], (enum fn)x->fn[f], 1, visit);
+        }
+    }
+}
+
+/* The call that ends a test: what it answers tells where the test led to. */
+static bool
+probe(const struct explorer *x, struct step *ret_step)
+{
+    struct work work = object_work(&x->object, areas[x->area].kind);
+    enum part part = work.mech == NULL || work.mech->parts ? PART_FINAL : PART_ONE;
+
+    for (int fn = 0; fn < FN_COUNT; fn++) {
+        if (functions[fn].kind == areas[x->area].kind && functions[fn].kind != KIND_NONE &&
+            functions[fn].part == part && x->world->has_fn[fn]) {
+            *ret_step = (struct step){ .fn = (uint8_t)fn };
+            for (size_t i = 0; i < ROLES_MAX && functions[fn].roles[i] != ROLE_NONE; i++) {
+                ret_step->value[i] = (uint8_t)role_default(functions[fn].roles[i]);
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct test *
+new_test(struct explorer *x)
+{
+    struct suite *suite = x->suite;
+
+    if (suite->count == suite->room) {
+        size_t room = suite->room == 0 ? 4096 : 2 * suite->room;
+        struct test *grown = realloc(suite->test, room * sizeof *grown);
+
+        if (grown == NULL) {
+            x->full = true;
+            return NULL;
+        }
+        suite->test = grown;
+        suite->room = room;
+    }
+    suite->of_area[x->area]++;
+    suite->test[suite->count] = (struct test){ .area = (uint8_t)x->area, .object = x->object };
+    return &suite->test[suite->count++];
+}
+
+static void
+write_test(struct explorer *x, const struct place *from, const struct step *step)
+{
+    struct test *test = new_test(x);
+    struct step last;
+
+    if (test == NULL) {
+        return;
+    }
+    memcpy(test->step, from->path, sizeof test->step);
+    test->setup = (uint8_t)from->count;
+    test->count = test->setup;
+    test->step[test->count++] = *step;
+    if (probe(x, &last)) {
+        test->step[test->count++] = last;
+    }
+}
+
+/* Every call after every call, where the first leads to one state. */
+static void
+write_two(struct explorer *x, const struct place *from, const struct step *step)
+{
+    struct place next = *from;
+
+    if (!one_way(x, from, step, &next.state)) {
+        return;
+    }
+    next.path[next.count++] = *step;
+    for (size_t f = 0; f < x->fn_count; f++) {
+        calls(x, &next, (enum fn)x->fn[f], 1, write_test);
+    }
+}
+
+/* Mechanisms whose calls are tried two after each other: one for each way to behave. */
+static bool
+is_representative(enum mech mech)
+{
+    static const enum mech chosen[] = { MECH_AES_CBC_PAD, MECH_AES_GCM, MECH_AES_CTR, MECH_SHA256,
+                                        MECH_SHA256_HMAC, MECH_ECDSA, MECH_ECDSA_SHA256 };
+
+    for (size_t i = 0; i < COUNT(chosen); i++) {
+        if (chosen[i] == mech) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+write_object(struct explorer *x, bool first_key)
+{
+    enum kind kind = areas[x->area].kind;
+    bool crypto = kind < KINDS && kind != KIND_FND;
+    bool two = x->depth != DEPTH_QUICK &&
+               (!crypto || (first_key && is_representative((enum mech)x->object.mech[kind])));
+
+    if (x->area == AREA_DUAL || x->area == AREA_SESS) {
+        two = x->depth == DEPTH_DEEP;
+    }
+    explore(x);
+    for (size_t i = 0; i < x->place_count; i++) {
+        for (size_t f = 0; f < x->fn_count; f++) {
+            enum fn fn = (enum fn)x->fn[f];
+            size_t most = x->depth != DEPTH_QUICK || functions[fn].part == PART_INIT ? 2 : 1;
+
+            calls(x, &x->place[i], fn, x->area == AREA_DUAL ? 1 : most, write_test);
+            if (two) {
+                calls(x, &x->place[i], fn, 1, write_two);
+            }
+        }
+    }
+}
+
+static bool
+add_functions(struct explorer *x, const char *tags)
+{
+    x->fn_count = 0;
+    for (int fn = 0; fn < FN_COUNT; fn++) {
+        const char *found = tags;
+        size_t len = strlen(functions[fn].tag);
+
+        while ((found = strstr(found, functions[fn].tag)) != NULL) {
+            if ((found == tags || found[-1] == ' ') && (found[len] == ' ' || found[len] == '\0')) {
+                if (x->world->has_fn[fn]) {
+                    x->fn[x->fn_count++] = (uint8_t)fn;
+                }
+                break;
+            }
+            found += len;
+        }
+    }
+    return x->fn_count > 0;
+}
+
+static void
+write_area(struct explorer *x)
+{
+    static const CK_FLAGS flags[KINDS] = {
+        [KIND_ENC] = CKF_ENCRYPT, [KIND_DEC] = CKF_DECRYPT, [KIND_DIG] = CKF_DIGEST,
+        [KIND_SIG] = CKF_SIGN,    [KIND_VER] = CKF_VERIFY,  [KIND_SGR] = CKF_SIGN_RECOVER,
+    };
+    enum kind kind = areas[x->area].kind;
+
+    if (!add_functions(x, areas[x->area].functions)) {
+        return;
+    }
+    if (kind == KIND_NONE || kind == KIND_FND) {
+        x->object = object_make(x->world, kind, MECH_COUNT, KEY_COUNT);
+        write_object(x, true);
+        return;
+    }
+    for (int m = 0; m < MECH_COUNT; m++) {
+        bool first = true;
+
+        if (!(x->world->mech_flags[m] & flags[kind])) {
+            continue;
+        }
+        for (int k = 0; k < KEY_COUNT; k++) {
+            bool keyless = mechanisms[m].family == FAMILY_NONE;
+
+            if (!keyless && (keys[k].family != mechanisms[m].family || !x->world->has_key[k])) {
+                continue;
+            }
+            x->object = object_make(x->world, kind, (enum mech)m, (enum key)k);
+            write_object(x, first);
+            first = false;
+            if (keyless || x->depth == DEPTH_QUICK) {
+                break;
+            }
+        }
+    }
+}
+
+bool
+suite_make(struct suite *suite, const struct world *world, uint32_t wanted, enum depth depth)
+{
+    struct explorer *x = calloc(1, sizeof *x);
+    bool good = x != NULL;
+
+    memset(suite, 0, sizeof *suite);
+    for (int area = 0; good && area < AREA_COUNT; area++) {
+        if (wanted >> area & 1) {
+            x->world = world;
+            x->suite = suite;
+            x->depth = depth;
+            x->area = (enum area)area;
+            write_area(x);
+            good = !x->full;
+        }
+    }
+    free(x);
+    return good;
+}
+
+void
+suite_clear(struct suite *suite)
+{
+    free(suite->test);
+    memset(suite, 0, sizeof *suite);
+}

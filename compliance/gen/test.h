@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A test: what it works with and the calls it makes. Its id is the test written down,
+ *
+ *     AREA/object/step-step-step        ENC/AES_CBC.AES32/ei-eu.d17-ef.os
+ *
+ * with a step being the tag of a function and those of the arguments that are not the usual ones.
+ */
+#ifndef COMPLIANCE_TEST_H
+#define COMPLIANCE_TEST_H
+
+#include "model/model.h"
+
+#define STEPS_MAX 12
+#define ID_MAX 256
+
+enum area {
+#define AREA(tag, title, kind, base, functions) AREA_##tag,
+#include "gen/areas.def"
+    AREA_COUNT
+};
+
+/* Where a test of an area begins. */
+enum base { BASE_LIBRARY, BASE_LOGIN };
+
+struct area_row {
+    const char *tag;
+    const char *title;
+    enum kind kind;
+    enum base base;
+    const char *functions;      /* tags of the functions that it is about */
+};
+
+struct test {
+    uint8_t area;
+    uint8_t count;
+    uint8_t setup;              /* steps that lead to the state; what they show others judge */
+    struct object object;
+    struct step step[STEPS_MAX];
+};
+
+extern const struct area_row areas[AREA_COUNT];
+
+/* Writes at most ID_MAX bytes with their end. */
+void test_print(const struct test *test, char *ret_id);
+void step_print(const struct step *step, char *ret_text, size_t size);
+
+/* False when the id is none; mechanisms that the module lacks do not matter here. */
+bool test_parse(const struct world *world, const char *id, struct test *ret_test);
+
+/* The state in which tests of an area begin. */
+struct mstate base_state(enum base base);
+
+/* The object of an area: mechanism and key for its kind, and what other kinds use beside it. */
+struct object object_make(const struct world *world, enum kind kind, enum mech mech, enum key key);
+
+enum depth { DEPTH_QUICK, DEPTH_FULL, DEPTH_DEEP };
+
+struct suite {
+    struct test *test;
+    size_t count, room;
+    size_t of_area[AREA_COUNT];
+};
+
+/* Writes all tests of the areas (bits) down; false when memory is short. */
+bool suite_make(struct suite *suite, const struct world *world, uint32_t wanted, enum depth depth);
+void suite_clear(struct suite *suite);
+
+#endif /* COMPLIANCE_TEST_H */

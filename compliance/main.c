@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * p11comply: how far a PKCS #11 module keeps to the standard.
+ */
+#include "exec/trace.h"
+#include "report/report.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: p11comply --module LIBRARY --pin PIN [OPTION...]\n"
+    "       p11comply --selfcheck\n"
+    "\n"
+    "  --pin PIN           the user's; or --pin-file FILE, whose first line it is\n"
+    "  --so-pin PIN        the security officer's; or --so-pin-file FILE\n"
+    "  --slot NUMBER       the first with a token, if it is not said\n"
+    "  --areas A,B         of SESS DIG ENC DEC SIG VER RECOV DUAL FIND RAND; all\n"
+    "  --level LEVEL       quick, full (the default) or deep\n"
+    "  --jobs COUNT        worker processes; 1 if the module allows one process alone\n"
+    "  --list              prints the ids of the tests and runs none\n"
+    "  --run ID            runs one test and tells of each call\n"
+    "  --trace ID          prints a C program that makes the calls of a test\n"
+    "  --report FILE       writes the report there; may be given again\n"
+    "\n"
+    "The exit status is 0 when the module deviates nowhere, 1 when it does, 2 after an error.\n";
+
+struct options {
+    struct target target;
+    uint32_t areas;
+    enum depth depth;
+    size_t jobs;
+    bool list, selfcheck;
+    const char *run, *trace, *report[4];
+    size_t report_count;
+};
+
+static char pin[256], so_pin[256];
+
+static bool
+read_line(const char *path, char *ret_line, size_t size)
+{
+    FILE *file = fopen(path, "r");
+    bool good = file != NULL && fgets(ret_line, (int)size, file) != NULL;
+
+    if (file != NULL) {
+        fclose(file);
+    }
+    if (!good) {
+        fprintf(stderr, "p11comply: %s cannot be read\n", path);
+        return false;
+    }
+    ret_line[strcspn(ret_line, "\r\n")] = '\0';
+    return true;
+}
+
+static bool
+parse_areas(const char *text, uint32_t *ret_areas)
+{
+    *ret_areas = 0;
+    while (*text != '\0') {
+        size_t len = strcspn(text, ",");
+        bool found = false;
+
+        for (int a = 0; a < AREA_COUNT; a++) {
+            if (strlen(areas[a].tag) == len && strncasecmp(areas[a].tag, text, len) == 0) {
+                *ret_areas |= UINT32_C(1) << a;
+                found = true;
+            }
+        }
+        if (!found) {
+            fprintf(stderr, "p11comply: no area %.*s\n", (int)len, text);
+            return false;
+        }
+        text += len + (text[len] == ',');
+    }
+    return true;
+}
+
+static bool
+parse_level(const char *text, enum depth *ret_depth)
+{
+    static const char *const names[] = { "quick", "full", "deep" };
+
+    for (size_t i = 0; i < COUNT(names); i++) {
+        if (strcmp(names[i], text) == 0) {
+            *ret_depth = (enum depth)i;
+            return true;
+        }
+    }
+    fprintf(stderr, "p11comply: no level %s\n", text);
+    return false;
+}
+
+static bool
+parse(int argc, char **argv, struct options *o)
+{
+    static const struct option table[] = {
+        { "module", 1, NULL, 'm' },   { "pin", 1, NULL, 'p' },      { "pin-file", 1, NULL, 'P' },
+        { "so-pin", 1, NULL, 's' },   { "so-pin-file", 1, NULL, 'S' }, { "slot", 1, NULL, 't' },
+        { "areas", 1, NULL, 'a' },    { "level", 1, NULL, 'l' },    { "jobs", 1, NULL, 'j' },
+        { "list", 0, NULL, 'L' },     { "run", 1, NULL, 'r' },      { "trace", 1, NULL, 'T' },
+        { "report", 1, NULL, 'o' },   { "selfcheck", 0, NULL, 'c' }, { NULL, 0, NULL, 0 },
+    };
+    bool good = true;
+    int c;
+
+    while (good && (c = getopt_long(argc, argv, "", table, NULL)) != -1) {
+        switch (c) {
+        case 'm':
+            o->target.module = optarg;
+            break;
+        case 'p':
+            snprintf(pin, sizeof pin, "%s", optarg);
+            o->target.pin = pin;
+            break;
+        case 'P':
+            good = read_line(optarg, pin, sizeof pin);
+            o->target.pin = pin;
+            break;
+        case 's':
+            snprintf(so_pin, sizeof so_pin, "%s", optarg);
+            o->target.so_pin = so_pin;
+            break;
+        case 'S':
+            good = read_line(optarg, so_pin, sizeof so_pin);
+            o->target.so_pin = so_pin;
+            break;
+        case 't':
+            o->target.has_slot = true;
+            o->target.slot = strtoul(optarg, NULL, 0);
+            break;
+        case 'a':
+            good = parse_areas(optarg, &o->areas);
+            break;
+        case 'l':
+            good = parse_level(optarg, &o->depth);
+            break;
+        case 'j':
+            o->jobs = strtoul(optarg, NULL, 10);
+            break;
+        case 'L':
+            o->list = true;
+            break;
+        case 'r':
+            o->run = optarg;
+            break;
+        case 'T':
+            o->trace = optarg;
+            break;
+        case 'o':
+            good = o->report_count < COUNT(o->report);
+            o->report[o->report_count++ % COUNT(o->report)] = optarg;
+            break;
+        case 'c':
+            o->selfcheck = true;
+            break;
+        default:
+            good = false;
+            break;
+        }
+    }
+    return good && optind == argc && (o->selfcheck || (o->target.module && o->target.pin)) &&
+           o->jobs > 0;
+}
+
+struct fill {
+    const struct target *target;
+    struct sheet *sheet;
+};
+
+static void
+fill_sheet(void *context)
+{
+    struct fill *fill = context;
+
+    sheet_fill(fill->target, fill->sheet);
+}
+
+struct single {
+    const struct options *options;
+    const struct sheet *sheet;
+    const struct test *test;
+    struct result *result;
+};
+
+static void
+run_single(void *context)
+{
+    struct single *single = context;
+    struct module module;
+    struct runner runner;
+    const struct target *target = &single->options->target;
+
+    if (!module_open(&module, target->module)) {
+        return;
+    }
+    if (single->options->trace != NULL) {
+        trace_to(stdout);
+    }
+    if (runner_init(&runner, &module, &single->sheet->world, single->sheet->slot, target->pin,
+                    target->so_pin)) {
+        runner_run(&runner, single->test, single->result);
+        trace_to(NULL);
+        runner_clear(&runner);
+    }
+}
+
+static int
+run_one(const struct options *options, const struct sheet *sheet)
+{
+    const char *id = options->run != NULL ? options->run : options->trace;
+    struct test test;
+    struct single single = { options, sheet, &test, shared_new(sizeof(struct result)) };
+    const struct result *r = single.result;
+    char text[64];
+    bool alive;
+
+    if (single.result == NULL || !test_parse(&sheet->world, id, &test)) {
+        fprintf(stderr, "p11comply: %s is no id of a test\n", id);
+        return 2;
+    }
+    if (options->trace != NULL) {
+        trace_begin(stdout, id);
+    }
+    alive = apart(run_single, &single, 60);
+    if (options->trace != NULL) {
+        trace_end(stdout);
+        return 0;
+    }
+    for (size_t i = 0; i <= r->step && i < test.count; i++) {
+        step_print(&test.step[i], text, sizeof text);
+        printf("%-20s %s\n", text, functions[test.step[i].fn].name);
+    }
+    if (!alive) {
+        printf("the process died in the last of these calls\n");
+        return 1;
+    }
+    printf("%s: %s%s%s", verdict_names[r->verdict], code_name(r->seen), r->detail ? ", " : "",
+           detail_texts[r->detail]);
+    if (r->cond < COND_COUNT) {
+        char rule[256];
+        struct issue issue = { .fn = r->fn, .cond = r->cond, .verdict = r->verdict };
+
+        issue_rule(&issue, rule);
+        printf(", rule: %s", rule);
+    }
+    if (r->verdict >= VERDICT_CODE && r->verdict < VERDICT_STATE) {
+        printf(" Right would be %s.", code_name(r->want));
+    }
+    putchar('\n');
+    return r->verdict >= VERDICT_CODE;
+}
+
+static bool
+write_reports(const struct options *options, const struct report *report)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < options->report_count; i++) {
+        FILE *file = fopen(options->report[i], "w");
+
+        if (file == NULL) {
+            fprintf(stderr, "p11comply: %s cannot be written\n", options->report[i]);
+            good = false;
+            continue;
+        }
+        report_text(report, file);
+        good = fclose(file) == 0 && good;
+    }
+    return good;
+}
+
+static int
+run_suite(const struct options *options, const struct sheet *sheet)
+{
+    struct suite suite;
+    struct report report;
+    struct pool pool = { &options->target, sheet, &suite, NULL, options->jobs, isatty(2) };
+    int status = 2;
+
+    if (!suite_make(&suite, &sheet->world, options->areas, options->depth)) {
+        return 2;
+    }
+    if (options->list) {
+        for (size_t i = 0; i < suite.count; i++) {
+            char id[ID_MAX];
+
+            test_print(&suite.test[i], id);
+            puts(id);
+        }
+        suite_clear(&suite);
+        return 0;
+    }
+    pool.result = shared_new((suite.count + 1) * sizeof *pool.result);
+    if (pool.result != NULL && pool_run(&pool) && report_make(&report, &pool)) {
+        report_text(&report, stdout);
+        status = report.deviations > 0 || report.of_verdict[VERDICT_NONE] > 0;
+        if (!write_reports(options, &report)) {
+            status = 2;
+        }
+        report_clear(&report);
+    }
+    suite_clear(&suite);
+    return status;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct options options = { .areas = UINT32_MAX, .depth = DEPTH_FULL, .jobs = 2 };
+    struct fill fill = { &options.target, shared_new(sizeof(struct sheet)) };
+
+    if (!parse(argc, argv, &options)) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    if (options.selfcheck) {
+        size_t complaints = model_selfcheck();
+
+        printf("%zu complaints\n", complaints);
+        return complaints > 0;
+    }
+    if (fill.sheet == NULL || !apart(fill_sheet, &fill, 60) || !fill.sheet->good) {
+        fprintf(stderr, "p11comply: %s\n",
+                fill.sheet != NULL && fill.sheet->problem[0] != '\0' ? fill.sheet->problem
+                                                                     : "the module died at once");
+        return 2;
+    }
+    if (options.run != NULL || options.trace != NULL) {
+        return run_one(&options, fill.sheet);
+    }
+    return run_suite(&options, fill.sheet);
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * PKCS #11 as a state machine: the state of an application and its token as far as tests tell it
+ * apart, the calls that tests make, and what may come of each. Nothing here calls a module or
+ * touches a file.
+ *
+ * The tables are the .def files of this folder. They were written from the standard and share
+ * nothing with any implementation.
+ */
+#ifndef COMPLIANCE_MODEL_H
+#define COMPLIANCE_MODEL_H
+
+#include "pkcs11_headers/include/cryptoki.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+/* ---- rows ---- */
+
+enum role {
+    ROLE_NONE,
+    ROLE_INITARGS,
+    ROLE_RESERVED,
+    ROLE_INFO,
+    ROLE_SLOT,
+    ROLE_FLAGS,
+    ROLE_SESSION,
+    ROLE_USER,
+    ROLE_PIN,
+    ROLE_MECH,
+    ROLE_KEY,
+    ROLE_IN,
+    ROLE_OUT,
+    ROLE_SIG,
+    ROLE_RANDOM,
+    ROLE_FIND,
+    ROLE_MAX,
+    ROLE_CANCEL,
+    ROLE_COUNT
+};
+
+#define ROLES_MAX 3
+
+/* V_SESSION_A and so on; 0 is no value. */
+enum value {
+    V_NONE,
+#define VALUE(role, name, tag, meaning) V_##role##_##name,
+#include "model/values.def"
+    V_COUNT
+};
+
+struct value_row {
+    enum role role;
+    const char *tag;
+    const char *meaning;
+};
+
+/* Kinds of operations of a session. */
+enum kind { KIND_ENC, KIND_DEC, KIND_DIG, KIND_SIG, KIND_VER, KIND_SGR, KIND_VFR, KIND_FND, KIND_NONE };
+#define KINDS KIND_NONE
+
+enum part {
+    PART_LIBRARY,
+    PART_ASK,
+    PART_SESSION,
+    PART_LOGIN,
+    PART_CANCEL,
+    PART_INIT,
+    PART_ONE,
+    PART_UPDATE,
+    PART_FINAL,
+    PART_RANDOM,
+    PART_LEGACY
+};
+
+enum fn {
+#define FN(tag, name, kind, part, roles) FN_##name,
+#include "model/functions.def"
+    FN_COUNT
+};
+
+struct fn_row {
+    const char *tag;
+    const char *name;
+    enum kind kind;
+    enum part part;
+    enum role roles[ROLES_MAX];
+};
+
+enum family { FAMILY_NONE, FAMILY_AES, FAMILY_DES3, FAMILY_GENERIC, FAMILY_RSA, FAMILY_EC };
+enum cipher { CIPHER_NONE, CIPHER_BLOCK, CIPHER_PAD, CIPHER_STREAM, CIPHER_AEAD, CIPHER_RSA1, CIPHER_RSA0, CIPHER_OAEP };
+enum signer {
+    SIGNER_NONE,
+    SIGNER_RSA1,
+    SIGNER_RSA0,
+    SIGNER_RSA1H,
+    SIGNER_PSS,
+    SIGNER_PSSH,
+    SIGNER_ECDSA,
+    SIGNER_ECDSAH,
+    SIGNER_HMAC,
+    SIGNER_CMAC
+};
+enum param { PARAM_NONE, PARAM_IV, PARAM_CTR, PARAM_GCM, PARAM_OAEP, PARAM_PSS };
+
+enum mech {
+#define MECH(tag, number, family, parts, cipher, signer, param, size, name) MECH_##tag,
+#include "model/mechanisms.def"
+    MECH_COUNT
+};
+
+struct mech_row {
+    const char *tag;
+    CK_MECHANISM_TYPE number;
+    enum family family;
+    bool parts;
+    enum cipher cipher;
+    enum signer signer;
+    enum param param;
+    size_t size;
+    const char *name;
+};
+
+enum key {
+#define KEY(tag, family, type, bytes) KEY_##tag,
+#include "model/keys.def"
+    KEY_COUNT
+};
+
+struct key_row {
+    const char *tag;
+    enum family family;
+    CK_KEY_TYPE type;
+    size_t bytes;
+};
+
+enum level { LEVEL_STRICT, LEVEL_TOLERATED };
+enum after { AFTER_KEEP, AFTER_END, AFTER_EITHER };
+enum class { CLASS_NONE, CLASS_CODES, CLASS_STATE, CLASS_INIT, CLASS_ARGS, CLASS_KEYATTR, CLASS_RESTRICT, CLASS_OUTPUT, CLASS_ROBUST, CLASS_SECURITY, CLASS_COUNT };
+
+enum cond {
+#define COND(name, after, class, section, rule) COND_##name,
+#define ANSWER(name, code, level)
+#define NEEDS(name, other)
+#include "model/conditions.def"
+    COND_COUNT,
+    COND_NOTHING = COND_COUNT    /* the call is right */
+};
+
+struct cond_row {
+    const char *name;
+    enum after after;
+    enum class class;
+    const char *section;
+    const char *rule;
+};
+
+struct answer_row {
+    enum cond cond;
+    CK_RV code;
+    enum level level;
+};
+
+extern const struct value_row values[V_COUNT];
+extern const struct fn_row functions[FN_COUNT];
+extern const struct mech_row mechanisms[MECH_COUNT];
+extern const struct key_row keys[KEY_COUNT];
+extern const struct cond_row conditions[COND_COUNT];
+extern const struct answer_row answers[];
+extern const size_t answers_count;
+extern const char *const class_names[CLASS_COUNT];
+
+/* The conditions that must hold before this one can be asked, as bits. */
+uint64_t cond_needs(enum cond cond);
+
+/* The name of a return code, "CKR_OK"; of an unknown one its number, in memory that stays. */
+const char *code_name(CK_RV code);
+
+/* The first value of a role: what a call takes that says nothing. */
+enum value role_default(enum role role);
+
+/* ---- states ---- */
+
+#define SESSIONS 3
+
+enum phase { PHASE_IDLE, PHASE_FRESH, PHASE_ASKED, PHASE_PARTS, PHASE_PARTS_ASKED };
+enum login { LOGIN_NONE, LOGIN_USER, LOGIN_SO };
+
+struct m_op {
+    uint8_t phase;
+    uint8_t flipped;    /* a bit of the input was */
+    uint8_t done;       /* idle because a single-part call returned output */
+    uint8_t unsure;     /* the text leaves open what a result would be */
+    uint16_t fed;       /* bytes of input so far */
+};
+
+struct m_session {
+    uint8_t open, rw;
+    struct m_op op[KINDS];
+};
+
+struct mstate {
+    uint8_t ready;      /* the library is initialised */
+    uint8_t login;
+    uint8_t closed;     /* a session was closed: there is a handle that was valid once */
+    uint8_t home;       /* the suite's own session for keys is open */
+    struct m_session session[SESSIONS];
+};
+
+/* ---- calls ---- */
+
+struct step {
+    uint8_t fn;
+    uint8_t value[ROLES_MAX];
+};
+
+/* What the operations of a test work with: for each kind a mechanism and a key. */
+struct object {
+    uint8_t mech[KINDS];
+    uint8_t key[KINDS];
+};
+
+#define NO_MECH 0xff
+
+/* What is known of the module before a test. */
+struct world {
+    CK_VERSION version;
+    CK_FLAGS token_flags;
+    bool has_fn[FN_COUNT];
+    bool has_key[KEY_COUNT];
+    bool private_keys, private_public_keys;
+    bool so;                                    /* there is a PIN for the security officer */
+    CK_FLAGS mech_flags[MECH_COUNT];
+    CK_MECHANISM_TYPE other_mech[KINDS];        /* a mechanism that is not for this kind */
+};
+
+enum value step_value(const struct step *step, enum role role);
+/* The session that a step works in; -1 when it names none. */
+int step_session(const struct step *step);
+bool has_role(enum fn fn, enum role role);
+
+/* ---- lengths ---- */
+
+/* What mechanism and key of a test mean for one kind of operation. */
+struct work {
+    const struct mech_row *mech;
+    const struct key_row *key;
+    enum kind kind;
+};
+
+struct work object_work(const struct object *object, enum kind kind);
+size_t work_message(const struct work *work);               /* bytes of the message of a test */
+size_t work_input(const struct work *work);                 /* the same, or its ciphertext */
+size_t work_total(const struct work *work, size_t len);     /* output for so much input, at the end */
+size_t work_given(const struct work *work, size_t len);     /* output of Updates for so much input */
+size_t step_in_len(const struct work *work, const struct mstate *state, const struct step *step);
+size_t step_need(const struct work *work, const struct mstate *state, const struct step *step);
+
+/* ---- the oracle ---- */
+
+struct outcome {
+    CK_RV code;
+    enum level level;
+    enum cond cond;
+    struct mstate post;
+};
+
+#define OUTCOMES_MAX 48
+
+struct expect {
+    size_t count;
+    uint64_t violated;          /* conditions */
+    enum cond first;            /* the one to name in a report */
+    struct outcome outcome[OUTCOMES_MAX];
+};
+
+/* Whether a test may make this call in this state: some calls would mean nothing to the model. */
+bool step_enabled(const struct world *world, const struct object *object,
+                  const struct mstate *state, const struct step *step);
+
+/* Whether a condition is violated; its NEEDS do not count here. */
+bool cond_violated(enum cond cond, const struct world *world, const struct object *object,
+                   const struct mstate *state, const struct step *step);
+
+void oracle(const struct world *world, const struct object *object, const struct mstate *state,
+            const struct step *step, struct expect *ret_expect);
+
+/* The states that a call that succeeds may lead to. */
+size_t effects(const struct world *world, const struct object *object, const struct mstate *state,
+               const struct step *step, bool too_small, struct mstate ret_post[4]);
+
+/* Two states are one for tests when their keys are. */
+uint64_t state_key(const struct mstate *state);
+
+/* Checks the tables against themselves; writes what is wrong and tells how many complaints. */
+size_t model_selfcheck(void);
+
+#endif /* COMPLIANCE_MODEL_H */

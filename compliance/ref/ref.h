@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What mechanisms give, computed with libcrypto and keys that the suite knows.
+ */
+#ifndef COMPLIANCE_REF_H
+#define COMPLIANCE_REF_H
+
+#include "model/model.h"
+
+#define REF_MOST 4096
+
+extern const char *const ref_pem[KEY_COUNT];
+
+/* The values of a key's attributes: the secret of a secret key, or the numbers of a pair. */
+struct ref_key {
+    uint8_t value[64];                  /* secret key, or the private number of an EC key */
+    size_t value_len;
+    uint8_t part[8][512];               /* RSA: n e d p q dp dq qinv; EC: point */
+    size_t part_len[8];
+};
+
+bool ref_key(enum key key, struct ref_key *ret_key);
+
+/* The message of tests, byte after byte; never what would pass for padding. */
+uint8_t ref_byte(size_t at);
+
+extern const uint8_t ref_iv[16];
+
+/* Encrypts or digests or authenticates; deterministic mechanisms only. `last` false gives what
+ * Updates alone would. */
+bool ref_output(const struct work *work, const uint8_t *in, size_t len, bool last, uint8_t *ret_out,
+                size_t *ret_len);
+bool ref_is_deterministic(const struct work *work);
+
+/* A right ciphertext or signature, also by mechanisms that draw random numbers. */
+bool ref_make(const struct work *work, const uint8_t *in, size_t len, uint8_t *ret_out,
+              size_t *ret_len);
+
+/* Whether out is what the module may have made of in. */
+bool ref_check(const struct work *work, const uint8_t *in, size_t len, const uint8_t *out,
+               size_t out_len);
+
+/* What decryption gives, padding and tags left aside. */
+bool ref_plain(const struct work *work, const uint8_t *in, size_t len, uint8_t *ret_out,
+               size_t *ret_len);
+
+#endif /* COMPLIANCE_REF_H */

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the results say: deviations gathered into issues, and reports of them.
+ */
+#ifndef COMPLIANCE_REPORT_H
+#define COMPLIANCE_REPORT_H
+
+#include "exec/pool.h"
+
+#include <stdio.h>
+
+/* Failing tests with one cause: function, rule and answer are the same. */
+struct issue {
+    uint8_t area, fn, cond, class, detail, verdict;
+    uint32_t seen, want;
+    size_t count;           /* tests */
+    size_t first;           /* the shortest of them */
+    size_t number;          /* in its area, from 1 */
+};
+
+struct report {
+    const struct pool *pool;
+    struct issue *issue;
+    size_t issue_count;
+    size_t of_verdict[VERDICT_COUNT];
+    size_t of_area[AREA_COUNT][VERDICT_COUNT];
+    size_t deviations;
+};
+
+bool report_make(struct report *report, const struct pool *pool);
+void report_clear(struct report *report);
+
+/* "SIGN-1"; text of at least 24 bytes. */
+void issue_name(const struct issue *issue, char *ret_name);
+/* One sentence each; text of at least 256 bytes. */
+void issue_rule(const struct issue *issue, char *ret_text);
+void issue_result(const struct issue *issue, char *ret_text);
+
+void report_text(const struct report *report, FILE *file);
+
+#endif /* COMPLIANCE_REPORT_H */
