@@ -16,7 +16,8 @@ struct derivation {
     const struct mechanism_row *row;
     const struct derivation_row *rule;
     struct object *base;  /* held */
-    struct object *other; /* held: a second key that the parameter names, or NULL */
+    struct object *others[PARAMS_KEYS_MAX]; /* held: further keys that the parameter names */
+    size_t other_count;
     struct make makes[MAKE_MAX];
     size_t lens[MAKE_MAX]; /* of their values; 0: as many bytes as there are */
     size_t count;          /* of keys to make */
@@ -39,7 +40,9 @@ derivation_clear(struct derivation *d)
     }
     writer_clear(&d->value);
     object_unref(d->base);
-    object_unref(d->other);
+    for (size_t i = 0; i < d->other_count; i++) {
+        object_unref(d->others[i]);
+    }
     wipe(d, sizeof *d);
 }
 
@@ -69,25 +72,34 @@ base_take(struct request *r, struct derivation *d)
     return params_check(r->rules, d->row, CKF_DERIVE, &d->base->info, mechanism);
 }
 
-/* A second key has to be one that may derive, too. */
+/* A further key has to be one that may derive, too. */
 static CK_RV
-other_take(struct request *r, struct derivation *d)
+other_check(struct request *r, const struct object *other)
 {
-    uint32_t handle = params_other_key(&d->m.mechanism);
-
-    if (handle == 0) {
-        return CKR_OK;
-    }
-    d->other = request_object(r, handle);
-    if (d->other == NULL || !kind_is_key(d->other->kind)) {
+    if (other == NULL || !kind_is_key(other->kind)) {
         return CKR_KEY_HANDLE_INVALID;
     }
-    if (kind_class(d->other->kind) != CKO_SECRET_KEY) {
+    if (kind_class(other->kind) != CKO_SECRET_KEY) {
         return CKR_KEY_TYPE_INCONSISTENT;
     }
-    return (d->other->info.flags & KEY_FLAG_DERIVE) != 0 && request_key_is_valid(r, d->other)
+    return (other->info.flags & KEY_FLAG_DERIVE) != 0 && request_key_is_valid(r, other)
                ? CKR_OK
                : CKR_KEY_FUNCTION_NOT_PERMITTED;
+}
+
+static CK_RV
+others_take(struct request *r, struct derivation *d)
+{
+    CK_RV rv = CKR_OK;
+
+    for (uint32_t handle; rv == CKR_OK && d->other_count < PARAMS_KEYS_MAX &&
+                          (handle = params_other_key(&d->m.mechanism, d->other_count)) != 0;) {
+        struct object *other = request_object(r, handle);
+
+        d->others[d->other_count++] = other;
+        rv = other_check(r, other);
+    }
+    return rv;
 }
 
 /* The kind of what is derived: of the rule's class, and the type that the template or the rule
@@ -162,11 +174,14 @@ master_fill(struct writer *template)
 static CK_RV
 template_fill(const struct derivation *d, view given, struct writer *template)
 {
-    uint32_t all = d->base->info.flags & (d->other == NULL ? UINT32_MAX : d->other->info.flags);
-    uint32_t any = d->base->info.flags | (d->other == NULL ? 0 : d->other->info.flags);
+    uint32_t all = d->base->info.flags, any = all;
     view more;
     CK_RV rv;
 
+    for (size_t i = 0; i < d->other_count; i++) {
+        all &= d->others[i]->info.flags;
+        any |= d->others[i]->info.flags;
+    }
     given_write(d, given, template);
     if (attributes_find(object_attributes(d->base), CKA_DERIVE_TEMPLATE, &more) &&
         (rv = template_merge(more, template)) != CKR_OK) {
@@ -204,13 +219,15 @@ len_find(const struct derivation *d, view template, view given, size_t *ret_len)
     return CKR_OK;
 }
 
-/* What the key is made of: of a second key it counts where the two are joined. */
+/* What the key is made of: of further keys it counts where they are joined. */
 static void
 history_set(const struct derivation *d, struct make *make)
 {
-    bool joined = d->rule->heritage == HERITAGE_joined && d->other != NULL;
-    uint32_t flags = d->base->info.flags & (joined ? d->other->info.flags : UINT32_MAX);
+    uint32_t flags = d->base->info.flags;
 
+    for (size_t i = 0; d->rule->heritage == HERITAGE_joined && i < d->other_count; i++) {
+        flags &= d->others[i]->info.flags;
+    }
     make->always_sensitive = (flags & KEY_FLAG_ALWAYS_SENSITIVE) != 0;
     make->never_extractable = (flags & KEY_FLAG_NEVER_EXTRACTABLE) != 0;
 }
@@ -365,8 +382,8 @@ value_derive(struct request *r, struct derivation *d)
                                           .count = d->count };
     CK_RV rv = request_key_of(r, d->base, &derivation.base);
 
-    if (rv == CKR_OK && d->other != NULL) {
-        rv = request_key_of(r, d->other, &derivation.other);
+    for (size_t i = 0; rv == CKR_OK && i < d->other_count; i++) {
+        rv = request_key_of(r, d->others[i], &derivation.others[i]);
     }
     if (rv != CKR_OK) {
         return rv;
@@ -444,7 +461,7 @@ handle_DERIVE(struct request *r)
         return CODE_BAD_FRAME;
     }
     note_key(r, d.m.key, d.m.mechanism.type);
-    if ((rv = base_take(r, &d)) != CKR_OK || (rv = other_take(r, &d)) != CKR_OK ||
+    if ((rv = base_take(r, &d)) != CKR_OK || (rv = others_take(r, &d)) != CKR_OK ||
         (rv = keys_add(r, &d)) != CKR_OK) {
         goto out;
     }

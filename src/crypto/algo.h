@@ -61,7 +61,7 @@ void algo_value_adjust(enum object_kind kind, uint8_t *value, size_t len);
 /*
  * Derives for a row with CKF_DERIVE: the bytes of the new key (or keys, one after the other)
  * are appended to out. lens is how many each of count keys wants; 0, for one key alone, when
- * as many as there are. other is a second key that the parameter names, or NULL. Codes: PUBLIC_KEY_INVALID (the peer's point),
+ * as many as there are. others are further keys that the parameter names, or NULL. Codes: PUBLIC_KEY_INVALID (the peer's point),
  * TEMPLATE_INCOMPLETE (a length is needed), TEMPLATE_INCONSISTENT (more than there is).
  */
 #define ALGO_KEYS_MAX 4u
@@ -69,7 +69,7 @@ struct algo_derivation {
     const struct mechanism_row *row;
     const struct mechanism *mechanism;
     const struct algo_key *base;
-    const struct algo_key *other;
+    const struct algo_key *others[PARAMS_KEYS_MAX];
     size_t count;
     size_t lens[ALGO_KEYS_MAX];
 };

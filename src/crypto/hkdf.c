@@ -27,7 +27,7 @@ salt_of(const struct algo_derivation *d)
     case CKF_HKDF_SALT_DATA:
         return params->salt;
     case CKF_HKDF_SALT_KEY:
-        return d->other == NULL ? VIEW_EMPTY : secret_view(d->other->value);
+        return d->others[0] == NULL ? VIEW_EMPTY : secret_view(d->others[0]->value);
     default:
         return VIEW_EMPTY; /* RFC 5869, 2.2: zeros, which an empty HMAC key is, too */
     }

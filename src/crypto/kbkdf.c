@@ -16,6 +16,7 @@ enum mode { COUNTER, FEEDBACK, PIPELINE };
 struct kbkdf {
     enum mode mode;
     const struct params_items *items;
+    const struct algo_derivation *d; /* for the keys among them */
     EVP_MAC_CTX *keyed;   /* knows the key; each use is a copy */
     size_t block_len;     /* of the PRF */
     uint64_t length_bits; /* of what is derived, as the pieces want to have it */
@@ -66,6 +67,18 @@ number_view(uint64_t number, const struct params_item *item, uint8_t room[8])
     return view_of(room, len);
 }
 
+/* The value of the key that this piece is. */
+static view
+item_key(const struct kbkdf *k, const struct params_item *item)
+{
+    size_t place = 0;
+
+    for (uint32_t i = 0; &k->items->item[i] != item; i++) {
+        place += k->items->item[i].type == CK_SP800_108_KEY_HANDLE;
+    }
+    return secret_view(k->d->others[place]->value);
+}
+
 /* What a piece stands for now. variable: the iteration variable and the counter count. */
 static view
 item_view(const struct kbkdf *k, const struct params_item *item, bool variable, uint8_t room[8])
@@ -84,6 +97,8 @@ item_view(const struct kbkdf *k, const struct params_item *item, bool variable, 
         return variable ? number_view(k->counter, item, room) : VIEW_EMPTY;
     case CK_SP800_108_DKM_LENGTH:
         return number_view(k->length_bits, item, room);
+    case CK_SP800_108_KEY_HANDLE:
+        return item_key(k, item);
     default:
         return item->bytes;
     }
@@ -202,7 +217,8 @@ blocks_write(struct kbkdf *k, const struct algo_derivation *d, struct writer *ou
 static CK_RV
 kbkdf_derive(struct rules rules, const struct algo_derivation *d, struct writer *out)
 {
-    struct kbkdf k = { .mode = d->mechanism->shape == PARAMS_feedback ? FEEDBACK : COUNTER };
+    struct kbkdf k = { .mode = d->mechanism->shape == PARAMS_feedback ? FEEDBACK : COUNTER,
+                       .d = d };
     const struct mechanism_row *prf = prf_of(d, &k.items, &k.iv);
     enum object_kind kind = KIND_GENERIC;
     CK_RV rv;
@@ -214,6 +230,11 @@ kbkdf_derive(struct rules rules, const struct algo_derivation *d, struct writer 
     }
     if (d->base->kind != kind) {
         return CKR_KEY_TYPE_INCONSISTENT;
+    }
+    for (size_t i = 0; params_other_key(d->mechanism, i) != 0; i++) {
+        if (i == PARAMS_KEYS_MAX || d->others[i] == NULL) {
+            return CKR_MECHANISM_PARAM_INVALID;
+        }
     }
     if (d->row->type == CKM_SP800_108_DOUBLE_PIPELINE_KDF) {
         k.mode = PIPELINE;

@@ -134,8 +134,8 @@ mix_derive(struct rules rules, const struct algo_derivation *d, struct writer *o
     }
     switch (d->row->type) {
     case CKM_CONCATENATE_BASE_AND_KEY:
-        return d->other == NULL ? CKR_KEY_HANDLE_INVALID
-                                : join(value, secret_view(d->other->value), len, out);
+        return d->others[0] == NULL ? CKR_KEY_HANDLE_INVALID
+                                    : join(value, secret_view(d->others[0]->value), len, out);
     case CKM_CONCATENATE_BASE_AND_DATA:
         return join(value, m->params.data.bytes, len, out);
     case CKM_CONCATENATE_DATA_AND_BASE:

@@ -46,6 +46,18 @@ take_u32(CK_ULONG number, uint32_t *ret_number)
     return true;
 }
 
+static bool
+take_handle(const void *pointer, CK_ULONG len, uint32_t *ret_handle)
+{
+    CK_OBJECT_HANDLE handle;
+
+    if (pointer == NULL || len != sizeof handle) {
+        return false;
+    }
+    memcpy(&handle, pointer, sizeof handle);
+    return take_u32(handle, ret_handle);
+}
+
 /* A number's form, where the application gives one: pointer and length of its structure. */
 static bool
 take_counter(const CK_PRF_DATA_PARAM *from, struct params_item *item)
@@ -91,6 +103,8 @@ take_item_standard(const CK_PRF_DATA_PARAM *from, struct params_item *item)
         return take_length(from, item);
     case CK_SP800_108_BYTE_ARRAY:
         return take_bytes(from->pValue, from->ulValueLen, ITEM_BYTES_MAX, &item->bytes);
+    case CK_SP800_108_KEY_HANDLE:
+        return take_handle(from->pValue, from->ulValueLen, &item->key);
     default:
         return false;
     }
@@ -214,7 +228,7 @@ take_items(const void *array, CK_ULONG count,
 #undef PARAMS_END
 
 /* To and from the wire: bytes with their length, arrays as they are, u32; items as u32 count,
- * then each u32 type, u8 method, u8 width, u8 little endian, bytes. */
+ * then each u32 type, u8 method, u8 width, u8 little endian, bytes; of a key these are its handle. */
 
 static void
 write_items(struct writer *w, const struct params_items *items)
@@ -227,27 +241,47 @@ write_items(struct writer *w, const struct params_items *items)
         write_u8(w, item->method);
         write_u8(w, item->width);
         write_u8(w, item->little_endian ? 1 : 0);
-        write_bytes(w, item->bytes);
+        if (item->type == CK_SP800_108_KEY_HANDLE) {
+            write_u32(w, sizeof item->key);
+            write_u32(w, item->key);
+        } else {
+            write_bytes(w, item->bytes);
+        }
     }
+}
+
+static bool
+read_item(struct reader *r, struct params_item *item)
+{
+    uint8_t little_endian;
+
+    if (!read_u32(r, &item->type) || !read_u8(r, &item->method) || !read_u8(r, &item->width) ||
+        !read_u8(r, &little_endian) || little_endian > 1 ||
+        !read_bytes(r, ITEM_BYTES_MAX, &item->bytes)) {
+        return false;
+    }
+    item->little_endian = little_endian == 1;
+    if (item->type != CK_SP800_108_KEY_HANDLE) {
+        return true;
+    }
+    if (item->bytes.len != sizeof item->key) {
+        return false;
+    }
+    item->key = load_u32(item->bytes.data);
+    item->bytes = VIEW_EMPTY;
+    return true;
 }
 
 static bool
 read_items(struct reader *r, struct params_items *items)
 {
-    uint8_t little_endian;
-
     if (!read_u32(r, &items->count) || items->count > PARAMS_ITEMS_MAX) {
         return false;
     }
     for (uint32_t i = 0; i < items->count; i++) {
-        struct params_item *item = &items->item[i];
-
-        if (!read_u32(r, &item->type) || !read_u8(r, &item->method) ||
-            !read_u8(r, &item->width) || !read_u8(r, &little_endian) || little_endian > 1 ||
-            !read_bytes(r, ITEM_BYTES_MAX, &item->bytes)) {
+        if (!read_item(r, &items->item[i])) {
             return false;
         }
-        item->little_endian = little_endian == 1;
     }
     return true;
 }

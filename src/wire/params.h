@@ -11,7 +11,8 @@
 
 /*
  * A piece of the input of an SP 800-108 PRF, by the standard's numbers (CK_SP800_108_...):
- * bytes as they are, or a number of so many bits. width is 0 where a number has no form.
+ * bytes as they are, a key's value, or a number of so many bits. width is 0 where a number has
+ * no form.
  */
 struct params_item {
     uint32_t type;
@@ -19,6 +20,7 @@ struct params_item {
     uint8_t width;
     bool little_endian;
     view bytes;
+    uint32_t key; /* handle, of CK_SP800_108_KEY_HANDLE; travels in the place of bytes */
 };
 
 #define PARAMS_ITEMS_MAX 16u
@@ -100,8 +102,9 @@ MUST_USE CK_RV params_check(struct rules rules, const struct mechanism_row *row,
                             CK_FLAGS function, const struct key_info *key,
                             const struct mechanism *mechanism);
 
-/* The handle of a second key that the parameter names, 0 for none. */
-uint32_t params_other_key(const struct mechanism *mechanism);
+/* The handles of further keys that the parameter names, by their place in it; 0 behind the last. */
+#define PARAMS_KEYS_MAX 4u
+uint32_t params_other_key(const struct mechanism *mechanism, size_t place);
 
 /* Bytes of the tag of an AEAD or of the MAC of a row with OUT_mac, 0 for everything else. */
 size_t params_tag_len(const struct mechanism *mechanism);

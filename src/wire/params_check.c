@@ -110,7 +110,7 @@ width_fits(const struct params_item *item, unsigned max)
 static bool
 items_fit(bool counts, const struct params_items *items)
 {
-    unsigned iterations = 0, counters = 0, lengths = 0;
+    unsigned iterations = 0, counters = 0, lengths = 0, keys = 0;
 
     for (uint32_t i = 0; i < items->count; i++) {
         const struct params_item *item = &items->item[i];
@@ -133,6 +133,9 @@ items_fit(bool counts, const struct params_items *items)
             break;
         case CK_SP800_108_BYTE_ARRAY:
             fits = item->bytes.len > 0;
+            break;
+        case CK_SP800_108_KEY_HANDLE:
+            fits = item->key != 0 && ++keys <= PARAMS_KEYS_MAX;
             break;
         default:
             break;
@@ -347,15 +350,37 @@ params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS funct
     return fits ? CKR_OK : CKR_MECHANISM_PARAM_INVALID;
 }
 
-uint32_t
-params_other_key(const struct mechanism *mechanism)
+static uint32_t
+items_key(const struct params_items *items, size_t place)
 {
+    for (uint32_t i = 0; i < items->count; i++) {
+        if (items->item[i].type == CK_SP800_108_KEY_HANDLE && place-- == 0) {
+            return items->item[i].key;
+        }
+    }
+    return 0;
+}
+
+uint32_t
+params_other_key(const struct mechanism *mechanism, size_t place)
+{
+    const struct params_hkdf *hkdf = &mechanism->params.hkdf;
+
+    if (mechanism->shape == PARAMS_kbkdf) {
+        return items_key(&mechanism->params.kbkdf.items, place);
+    }
+    if (mechanism->shape == PARAMS_feedback) {
+        return items_key(&mechanism->params.feedback.items, place);
+    }
+    if (place > 0) {
+        return 0;
+    }
     if (mechanism->type == CKM_CONCATENATE_BASE_AND_KEY) {
         return mechanism->params.number.number;
     }
-    return mechanism->shape == PARAMS_hkdf && mechanism->params.hkdf.extract != 0 &&
-                   mechanism->params.hkdf.salt_type == CKF_HKDF_SALT_KEY
-               ? mechanism->params.hkdf.salt_key
+    return mechanism->shape == PARAMS_hkdf && hkdf->extract != 0 &&
+                   hkdf->salt_type == CKF_HKDF_SALT_KEY
+               ? hkdf->salt_key
                : 0;
 }
 

@@ -25,6 +25,9 @@ judge(const struct mechanism *mechanism, size_t i)
     }
     (void)params_wants_iv(rules, functions[i % ARRAY_COUNT(functions)], mechanism);
     (void)params_tag_len(mechanism);
+    for (size_t k = 0; k < PARAMS_ITEMS_MAX + 1; k++) {
+        (void)params_other_key(mechanism, k);
+    }
     return params_check(rules, row, functions[i % ARRAY_COUNT(functions)], i % 2 == 0 ? NULL : &key, mechanism);
 }
 

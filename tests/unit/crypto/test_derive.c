@@ -59,7 +59,7 @@ ec_key(unsigned tool_id, view scalar)
 static CK_RV
 derive(const struct mechanism *m, const struct algo_key *base, size_t len, struct writer *out)
 {
-    const struct algo_derivation d = { mechanism_row(m->type), m, base, NULL, 1, { len } };
+    const struct algo_derivation d = { mechanism_row(m->type), m, base, { NULL }, 1, { len } };
     CK_RV rv;
 
     writer_reset(out);
@@ -387,7 +387,7 @@ bytes_item(view bytes)
 static struct params_item
 number_item(uint32_t type, uint8_t method, uint8_t width, bool little_endian)
 {
-    return (struct params_item){ type, method, width, little_endian, VIEW_EMPTY };
+    return (struct params_item){ type, method, width, little_endian, VIEW_EMPTY, 0 };
 }
 
 static unsigned
@@ -470,9 +470,9 @@ library_kbkdf(const char *mode, view seed, uint8_t *out, size_t len)
 }
 
 static const struct params_item fixed_input[] = {
-    { CK_SP800_108_COUNTER, 0, 32, false, { NULL, 0 } },
-    { CK_SP800_108_BYTE_ARRAY, 0, 0, false, { (const uint8_t *)"label\0context", 13 } },
-    { CK_SP800_108_DKM_LENGTH, CK_SP800_108_DKM_LENGTH_SUM_OF_KEYS, 32, false, { NULL, 0 } },
+    { CK_SP800_108_COUNTER, 0, 32, false, { NULL, 0 }, 0 },
+    { CK_SP800_108_BYTE_ARRAY, 0, 0, false, { (const uint8_t *)"label\0context", 13 }, 0 },
+    { CK_SP800_108_DKM_LENGTH, CK_SP800_108_DKM_LENGTH_SUM_OF_KEYS, 32, false, { NULL, 0 }, 0 },
 };
 
 static void
@@ -551,7 +551,7 @@ each_key_begins_with_a_block_of_its_own(void **state)
     struct params_item items[2] = { number_item(CK_SP800_108_ITERATION_VARIABLE, 0, 8, true),
                                     bytes_item(VIEW_TEXT("label")) };
     struct mechanism m = kbkdf(CKM_SP800_108_COUNTER_KDF, CKM_SHA256_HMAC, items, 2);
-    struct algo_derivation d = { mechanism_row(m.type), &m, key, NULL, 3, { 16, 40, 32 } };
+    struct algo_derivation d = { mechanism_row(m.type), &m, key, { NULL }, 3, { 16, 40, 32 } };
     struct writer out, all;
 
     UNUSED(state);
@@ -578,7 +578,7 @@ a_counter_does_not_wrap(void **state)
     struct algo_key *key = secret_key(KIND_GENERIC, VIEW_TEXT("base key"));
     struct params_item items[1] = { number_item(CK_SP800_108_ITERATION_VARIABLE, 0, 8, false) };
     struct mechanism m = kbkdf(CKM_SP800_108_COUNTER_KDF, CKM_SHA_1_HMAC, items, 1);
-    struct algo_derivation d = { mechanism_row(m.type), &m, key, NULL, 2, { 3072, 2020 } };
+    struct algo_derivation d = { mechanism_row(m.type), &m, key, { NULL }, 2, { 3072, 2020 } };
     struct writer out;
 
     UNUSED(state);
@@ -712,7 +712,7 @@ the_halves_of_hkdf_are_those_of_rfc_5869(void **state)
     struct algo_key *salt_key = secret_key(KIND_GENERIC, hex("000102030405060708090a0b0c"));
     view salt = hex("000102030405060708090a0b0c"), info = hex("f0f1f2f3f4f5f6f7f8f9");
     struct mechanism m = hkdf(HASH_SHA256, true, true, salt, info);
-    struct algo_derivation d = { mechanism_row(CKM_HKDF_DERIVE), &m, ikm, salt_key, 1, { 0 } };
+    struct algo_derivation d = { mechanism_row(CKM_HKDF_DERIVE), &m, ikm, { salt_key }, 1, { 0 } };
     struct writer out;
 
     UNUSED(state);
@@ -804,7 +804,7 @@ keys_are_mixed_as_the_standard_shows(void **state)
     struct algo_key *long_key = secret_key(KIND_GENERIC, hex("329f84a9"));
     struct mechanism m = data_mechanism(CKM_CONCATENATE_BASE_AND_DATA, hex("89abcdef"));
     struct mechanism join = plain_mechanism(CKM_CONCATENATE_BASE_AND_KEY);
-    struct algo_derivation d = { mechanism_row(join.type), &join, key, other, 1, { 8 } };
+    struct algo_derivation d = { mechanism_row(join.type), &join, key, { other }, 1, { 8 } };
     struct writer out;
 
     UNUSED(state);
@@ -835,7 +835,7 @@ keys_are_mixed_as_the_standard_shows(void **state)
     assert_view(writer_view(&out), hex("0123456789abcdef"));
     d.lens[0] = 21;
     assert_int_equal(algo_derive(standard, &d, &out), CKR_TEMPLATE_INCONSISTENT);
-    d.other = NULL;
+    d.others[0] = NULL;
     assert_int_equal(algo_derive(standard, &d, &out), CKR_KEY_HANDLE_INVALID);
     writer_clear(&out);
     algo_key_free(key);

@@ -228,6 +228,119 @@ further_keys_are_all_or_none(void **state)
     }
 }
 
+/* A secret key of known bytes. */
+static CK_OBJECT_HANDLE
+known_key(CK_KEY_TYPE type, CK_BYTE *bytes, CK_ULONG len, CK_BBOOL derives)
+{
+    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    CK_ATTRIBUTE template[] = { ATTR(CKA_CLASS, class), ATTR(CKA_KEY_TYPE, type),
+                                { CKA_VALUE, bytes, len }, ATTR(CKA_DERIVE, derives),
+                                ATTR(CKA_SENSITIVE, no), ATTR(CKA_EXTRACTABLE, yes) };
+    CK_OBJECT_HANDLE key = 0;
+
+    assert_ok(C_CreateObject(fixture.session, template, ARRAY_COUNT(template), &key));
+    return key;
+}
+
+/* The value of a key as a piece is what its bytes are, wherever it stands. */
+static void
+a_key_is_a_piece_as_its_bytes_are(void **state)
+{
+    static const CK_MECHANISM_TYPE modes[] = { CKM_SP800_108_COUNTER_KDF,
+                                               CKM_SP800_108_FEEDBACK_KDF,
+                                               CKM_SP800_108_DOUBLE_PIPELINE_KDF };
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+    CK_ATTRIBUTE template[] = { ATTR(CKA_KEY_TYPE, generic_type), ATTR(CKA_VALUE_LEN, len_32) };
+    CK_BYTE first[24] = "a key of 24 bytes, known", second[5] = "other";
+    CK_OBJECT_HANDLE base = generic_base(), key[2];
+    CK_OBJECT_HANDLE firsts = known_key(CKK_GENERIC_SECRET, first, sizeof first, CK_TRUE);
+    CK_OBJECT_HANDLE seconds = known_key(CKK_GENERIC_SECRET, second, sizeof second, CK_TRUE);
+    CK_PRF_DATA_PARAM keys[] = {
+        { CK_SP800_108_KEY_HANDLE, &seconds, sizeof seconds },
+        { CK_SP800_108_ITERATION_VARIABLE, &counter, sizeof counter },
+        { CK_SP800_108_BYTE_ARRAY, p256, sizeof p256 },
+        { CK_SP800_108_KEY_HANDLE, &firsts, sizeof firsts },
+        { CK_SP800_108_KEY_HANDLE, &seconds, sizeof seconds },
+    };
+    CK_PRF_DATA_PARAM bytes[] = {
+        { CK_SP800_108_BYTE_ARRAY, second, sizeof second },
+        { CK_SP800_108_ITERATION_VARIABLE, &counter, sizeof counter },
+        { CK_SP800_108_BYTE_ARRAY, p256, sizeof p256 },
+        { CK_SP800_108_BYTE_ARRAY, first, sizeof first },
+        { CK_SP800_108_BYTE_ARRAY, second, sizeof second },
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(modes); i++) {
+        CK_BYTE value[2][32];
+
+        for (size_t k = 0; k < 2; k++) {
+            CK_PRF_DATA_PARAM *data = k == 0 ? keys : bytes;
+            CK_SP800_108_KDF_PARAMS kdf = { CKM_SHA256_HMAC, 5, data, 0, NULL };
+            CK_SP800_108_FEEDBACK_KDF_PARAMS feedback = { CKM_SHA256_HMAC, 5, data, 0, NULL, 0,
+                                                          NULL };
+            CK_MECHANISM mechanism = { modes[i], &kdf, sizeof kdf };
+
+            /* Without a counter the variable has no form. */
+            if (modes[i] != CKM_SP800_108_COUNTER_KDF) {
+                data[1].pValue = NULL;
+                data[1].ulValueLen = 0;
+            }
+            if (modes[i] == CKM_SP800_108_FEEDBACK_KDF) {
+                mechanism.pParameter = &feedback;
+                mechanism.ulParameterLen = sizeof feedback;
+            }
+            assert_ok(C_DeriveKey(session, &mechanism, base, template, 2, &key[k]));
+            value_read(key[k], value[k]);
+        }
+        assert_memory_equal(value[0], value[1], 32);
+    }
+}
+
+static void
+a_key_that_is_a_piece_has_to_derive(void **state)
+{
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+    CK_ATTRIBUTE template[] = { ATTR(CKA_KEY_TYPE, generic_type), ATTR(CKA_VALUE_LEN, len_32) };
+    CK_BYTE bytes[16] = "sixteen bytes";
+    CK_OBJECT_HANDLE base = generic_base(), made = 77, public, private, other = 0;
+    CK_PRF_DATA_PARAM data[7] = {
+        { CK_SP800_108_ITERATION_VARIABLE, &counter, sizeof counter },
+        { CK_SP800_108_KEY_HANDLE, &other, sizeof other },
+    };
+    CK_SP800_108_KDF_PARAMS kdf = { CKM_SHA256_HMAC, 2, data, 0, NULL };
+    CK_MECHANISM mechanism = { CKM_SP800_108_COUNTER_KDF, &kdf, sizeof kdf };
+
+    assert_code(C_DeriveKey(session, &mechanism, base, template, 2, &made),
+                CKR_MECHANISM_PARAM_INVALID);
+    other = 0x7ffffff0;
+    assert_code(C_DeriveKey(session, &mechanism, base, template, 2, &made),
+                CKR_KEY_HANDLE_INVALID);
+    other = known_key(CKK_GENERIC_SECRET, bytes, sizeof bytes, CK_FALSE);
+    assert_code(C_DeriveKey(session, &mechanism, base, template, 2, &made),
+                CKR_KEY_FUNCTION_NOT_PERMITTED);
+    make_ec(&public, &private);
+    other = private;
+    assert_code(C_DeriveKey(session, &mechanism, base, template, 2, &made),
+                CKR_KEY_TYPE_INCONSISTENT);
+    other = known_key(CKK_GENERIC_SECRET, bytes, sizeof bytes, CK_TRUE);
+    data[1].ulValueLen--;
+    assert_code(C_DeriveKey(session, &mechanism, base, template, 2, &made),
+                CKR_MECHANISM_PARAM_INVALID);
+    data[1].ulValueLen++;
+    data[1].pValue = NULL;
+    assert_code(C_DeriveKey(session, &mechanism, base, template, 2, &made),
+                CKR_MECHANISM_PARAM_INVALID);
+    for (size_t i = 1; i < ARRAY_COUNT(data); i++) {
+        data[i] = (CK_PRF_DATA_PARAM){ CK_SP800_108_KEY_HANDLE, &other, sizeof other };
+    }
+    kdf.ulNumberOfDataParams = 6; /* five keys */
+    assert_code(C_DeriveKey(session, &mechanism, base, template, 2, &made),
+                CKR_MECHANISM_PARAM_INVALID);
+    assert_int_equal(made, 77);
+    kdf.ulNumberOfDataParams = 5;
+    assert_ok(C_DeriveKey(session, &mechanism, base, template, 2, &made));
+}
+
 /* ---- TLS 1.2 ---- */
 
 static CK_BYTE random_bytes[2][32];
@@ -342,6 +455,8 @@ main(void)
         TEST(a_token_key_wants_a_read_write_session),
         TEST(several_keys_come_of_one_call),
         TEST(further_keys_are_all_or_none),
+        TEST(a_key_is_a_piece_as_its_bytes_are),
+        TEST(a_key_that_is_a_piece_has_to_derive),
         TEST(a_master_secret_tells_its_version_and_its_use),
         TEST(keys_macs_and_ivs_come_of_one_call),
         TEST(tls_keys_are_protected_as_their_master_is),

@@ -252,6 +252,38 @@ the_pieces_of_a_prf_are_taken_in_both_layouts(void **state)
 
 /* ---- over the wire ---- */
 
+/* Type, method, width, little endian, and the handle in the place of the bytes. */
+static void
+a_key_travels_as_its_handle(void **state)
+{
+    static const char golden[] = "ac03000007" "17000000" "51020000" "01000000"
+                                 "05000000" "000000" "04000000" "01000400";
+    CK_OBJECT_HANDLE handle = 0x40001;
+    CK_PRF_DATA_PARAM piece = { CK_SP800_108_KEY_HANDLE, &handle, sizeof handle };
+    CK_SP800_108_KDF_PARAMS params = { CKM_SHA256_HMAC, 1, &piece, 0, NULL };
+    struct mechanism m, read;
+    struct writer w;
+    char text[100];
+
+    UNUSED(state);
+    assert_int_equal(take(CKM_SP800_108_COUNTER_KDF, &params, sizeof params, &m), CKR_OK);
+    assert_int_equal(params_other_key(&m, 0), 0x40001);
+    assert_int_equal(params_other_key(&m, 1), 0);
+    writer_init(&w, 1000);
+    mechanism_write(&w, &m);
+    hex_encode(writer_view(&w), text);
+    assert_string_equal(text, golden);
+
+    struct reader r = reader_of(writer_view(&w));
+
+    assert_true(mechanism_read(&r, &read));
+    assert_int_equal(params_other_key(&read, 0), 0x40001);
+    writer_clear(&w);
+    handle = (CK_OBJECT_HANDLE)1 << 32;
+    assert_int_equal(take(CKM_SP800_108_COUNTER_KDF, &params, sizeof params, &m),
+                     CKR_MECHANISM_PARAM_INVALID);
+}
+
 static void
 every_shape_reads_back_to_the_same_bytes(void **state)
 {
@@ -265,9 +297,10 @@ every_shape_reads_back_to_the_same_bytes(void **state)
         { .type = CKM_SP800_108_COUNTER_KDF,
           .shape = PARAMS_kbkdf,
           .params.kbkdf = { CKM_SHA256_HMAC,
-                            { 2,
-                              { { CK_SP800_108_ITERATION_VARIABLE, 0, 32, true, VIEW_EMPTY },
-                                { CK_SP800_108_BYTE_ARRAY, 0, 0, false, VIEW_TEXT("x") } } } } },
+                            { 3,
+                              { { CK_SP800_108_ITERATION_VARIABLE, 0, 32, true, VIEW_EMPTY, 0 },
+                                { CK_SP800_108_KEY_HANDLE, 0, 0, false, VIEW_EMPTY, 0x40001 },
+                                { CK_SP800_108_BYTE_ARRAY, 0, 0, false, VIEW_TEXT("x"), 0 } } } } },
         { .type = CKM_SP800_108_FEEDBACK_KDF,
           .shape = PARAMS_feedback,
           .params.feedback = { CKM_SHA256_HMAC, { 0 }, VIEW_TEXT("iv") } },
@@ -592,6 +625,7 @@ main(void)
         cmocka_unit_test(an_unaligned_parameter_is_taken),
         cmocka_unit_test(oaep_and_pss_are_taken_field_by_field),
         cmocka_unit_test(the_pieces_of_a_prf_are_taken_in_both_layouts),
+        cmocka_unit_test(a_key_travels_as_its_handle),
         cmocka_unit_test(every_shape_reads_back_to_the_same_bytes),
         cmocka_unit_test(the_wire_form_is_canonical),
         cmocka_unit_test(caps_hold_on_the_wire_too),
