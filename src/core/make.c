@@ -105,6 +105,12 @@ make_unique_id(struct request *request, struct make *make)
     return CKR_OK;
 }
 
+enum hsm_place
+make_place(enum object_kind kind)
+{
+    return kind == KIND_RSA_PRIVATE ? PLACE_SLOW : PLACE_STORE;
+}
+
 CK_RV
 make_finish(struct request *request, struct make *make)
 {
@@ -122,6 +128,10 @@ make_finish(struct request *request, struct make *make)
     if (kind_is_key(make->kind)) {
         rv = algo_key_new(make->kind, writer_view(&make->attributes),
                           writer_view(&make->secrets), &key);
+    }
+    if (rv == CKR_OK && key != NULL &&
+        (make->origin == ORIGIN_CREATE || make->origin == ORIGIN_UNWRAP)) {
+        rv = algo_key_check(key);
     }
     if (rv == CKR_OK) {
         rv = algo_key_made(make->kind, key, writer_view(&make->attributes), &made,

@@ -32,6 +32,9 @@ void make_value(struct make *make, view value);
  * session), USER_NOT_LOGGED_IN (private, and no crypto user). attributes are complete. */
 MUST_USE CK_RV make_allowed(const struct request *request, view attributes);
 
+/* Where an object of this kind that comes from outside is made: primes take long to look at. */
+enum hsm_place make_place(enum object_kind kind);
+
 /* Adds CLASS, type, LOCAL, KEY_GEN_MECHANISM, ALWAYS_SENSITIVE, NEVER_EXTRACTABLE, UNIQUE_ID
  * and what algo_key_made() adds; checks the key material. */
 MUST_USE CK_RV make_finish(struct request *request, struct make *make);

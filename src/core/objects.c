@@ -68,7 +68,7 @@ handle_OBJECT_CREATE(struct request *r)
     if (rv != CKR_OK) {
         return rv;
     }
-    if (!request_may(r, PLACE_STORE)) {
+    if (!request_may(r, make_place(kind))) {
         return CODE_LATER;
     }
     make_init(&make, kind, ORIGIN_CREATE, m.handle);

@@ -310,12 +310,14 @@ material_take(struct request *r, const struct wrapper *wrapper, uint64_t len, vi
 static bool
 unwrap_may(struct request *r, const struct wrapper *wrapper, const struct make *make)
 {
+    const enum hsm_place place = make_place(make->kind);
     bool token = false;
 
     (void)attributes_bool(writer_view(&make->attributes), CKA_TOKEN, &token);
-    return token ? request_may(r, PLACE_STORE)
-                 : request_may_work(r, mechanism_work(wrapper->row, CKF_UNWRAP,
-                                                      &wrapper->object->info));
+    return token || place == PLACE_SLOW
+               ? request_may(r, place)
+               : request_may_work(r, mechanism_work(wrapper->row, CKF_UNWRAP,
+                                                    &wrapper->object->info));
 }
 
 CK_RV

@@ -30,6 +30,12 @@ MUST_USE CK_RV algo_key_new(enum object_kind kind, view attributes, view secrets
 void algo_key_free(struct algo_key *key);
 
 /*
+ * What a key that comes from outside is asked once, as it takes long: are the primes prime and
+ * apart, is the modulus none that is known to be weak? CKR_ATTRIBUTE_VALUE_INVALID.
+ */
+MUST_USE CK_RV algo_key_check(const struct algo_key *key);
+
+/*
  * What an object of this kind has to have and its maker did not give: PUBLIC_KEY_INFO,
  * CHECK_VALUE, MODULUS_BITS, VALUE_LEN, and the like (DEFAULT_made of attributes.def). They
  * are written as attributes to `attributes`; completed secret parts (CRT numbers) to

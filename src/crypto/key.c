@@ -53,6 +53,16 @@ algo_key_new(enum object_kind kind, view attributes, view secrets, struct algo_k
     return CKR_OK;
 }
 
+CK_RV
+algo_key_check(const struct algo_key *key)
+{
+    CK_RV rv = key->kind == KIND_RSA_PUBLIC || key->kind == KIND_RSA_PRIVATE ? rsa_check(key)
+                                                                             : CKR_OK;
+
+    library_forget();
+    return rv;
+}
+
 void
 algo_key_free(struct algo_key *key)
 {

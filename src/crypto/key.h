@@ -39,6 +39,9 @@ extern const struct key_parser aes_parser;
 extern const struct key_parser generic_parser;
 extern const struct key_parser des_parser;
 
+/* Of algo_key_check(), for both halves of a pair. */
+MUST_USE CK_RV rsa_check(const struct algo_key *key);
+
 /* A block of zeros, encrypted with an AES key: the start of a check value, and GCM's H. */
 MUST_USE CK_RV aes_zero_block(const struct algo_key *key, uint8_t out[16]);
 

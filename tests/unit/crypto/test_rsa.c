@@ -508,6 +508,7 @@ broken_crt_part_gives_no_wrong_signature(void **state)
                                          OSSL_PKEY_PARAM_RSA_EXPONENT2,
                                          OSSL_PKEY_PARAM_RSA_COEFFICIENT1 };
     const struct mechanism m = plain_mechanism(CKM_SHA256_RSA_PKCS);
+    const struct mechanism raw = plain_mechanism(CKM_RSA_X_509);
 
     UNUSED(state);
     for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
@@ -527,6 +528,10 @@ broken_crt_part_gives_no_wrong_signature(void **state)
         } else {
             assert_int_equal(out.len, 0);
         }
+        writer_reset(&out);
+        rv = run_once(&raw, CKF_SIGN, key, VIEW_TEXT("data"), VIEW_EMPTY, &out);
+        assert_true(rv != CKR_OK ||
+                    verify(&raw, VIEW_TEXT("data"), writer_view(&out)) == CKR_OK);
         writer_clear(&out);
         algo_key_free(key);
     }
