@@ -96,6 +96,9 @@ handle_FIND(struct request *r)
     found->after = m.after;
     found->max = m.max;
 
+    if (builtin_is_sought(m.template)) {
+        found_scan(found, &hsm->builtin);
+    }
     pthread_rwlock_rdlock(&hsm->lock);
     found_scan(found, &hsm->objects);
     pthread_rwlock_unlock(&hsm->lock);

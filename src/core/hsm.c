@@ -264,6 +264,9 @@ request_object(struct request *request, uint32_t handle)
         object = table_find(&request->context->objects, handle);
         object = object != NULL && request_sees(request, object) ? object_ref(object) : NULL;
         pthread_mutex_unlock(&request->context->lock);
+    } else if (handle_is_builtin(handle)) {
+        object = table_find(&hsm->builtin, handle);
+        object = object != NULL ? object_ref(object) : NULL;
     } else {
         pthread_rwlock_rdlock(&hsm->lock);
         object = table_find(&hsm->objects, handle);

@@ -24,7 +24,8 @@ template_kind(view template, enum object_kind *ret_kind)
     if (!attributes_ulong(template, CKA_CLASS, &class)) {
         return CKR_ATTRIBUTE_VALUE_INVALID;
     }
-    if (class != CKO_DATA) {
+    if (class == CKO_CERTIFICATE || class == CKO_PUBLIC_KEY || class == CKO_PRIVATE_KEY ||
+        class == CKO_SECRET_KEY) {
         type_attribute = class == CKO_CERTIFICATE ? CKA_CERTIFICATE_TYPE : CKA_KEY_TYPE;
         if (!attributes_find(template, type_attribute, &value)) {
             return CKR_TEMPLATE_INCOMPLETE;

@@ -509,6 +509,7 @@ hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
     }
     hsm->ports = *ports;
     table_init(&hsm->objects);
+    table_init(&hsm->builtin);
     hsm->sealer = (struct sealer){ .key = secret_dup(master_key), .entropy = ports->entropy };
     hsm->boot_sealer =
         (struct sealer){ .key = secret_new(HSM_MASTER_KEY_LEN), .entropy = ports->entropy };
@@ -534,6 +535,9 @@ hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
     /* Login numbers of different boots must differ, and the wall clock may have been set back. */
     atomic_init(&hsm->logins, hsm->changes.boot >> 1);
     rv = store_guard(ports->store, &hsm->sealer) ? hsm_load(hsm) : CKR_GENERAL_ERROR;
+    if (rv == CKR_OK) {
+        rv = builtin_fill(&hsm->sealer, hsm->rules, &hsm->builtin);
+    }
     if (rv != CKR_OK) {
         goto fail;
     }
@@ -562,6 +566,7 @@ hsm_close(struct hsm *hsm)
     changes_clear(&hsm->changes);
     keyed_clear(&hsm->keyed);
     table_clear(&hsm->objects);
+    table_clear(&hsm->builtin);
     user_table_clear(&hsm->users);
     secret_free(hsm->sealer.key);
     secret_free(hsm->boot_sealer.key);

@@ -7,6 +7,7 @@
 #define CORE_STATE_H
 
 #include "core/audit.h"
+#include "core/builtin.h"
 #include "core/changes.h"
 #include "core/context.h"
 #include "core/hsm.h"
@@ -38,6 +39,7 @@ struct hsm {
 
     pthread_rwlock_t lock; /* guards objects and users; held only for a look or a change */
     struct table objects;
+    struct table builtin; /* fixed once it is filled: no lock */
     struct user_table users;
 
     struct changes changes;

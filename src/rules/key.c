@@ -8,6 +8,7 @@
 #include <assert.h>
 
 #define TYPE_NONE KEY_TYPE_NONE
+#define TYPE_BUILTIN (KEY_TYPE_NONE - 1)
 
 struct kind_row {
     enum object_kind kind;
@@ -46,7 +47,8 @@ bool
 kind_of(uint64_t class, uint64_t type, enum object_kind *ret_kind)
 {
     for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
-        if (kinds[i].class == class && (kinds[i].type == TYPE_NONE || kinds[i].type == type)) {
+        if (kinds[i].class == class && kinds[i].type != TYPE_BUILTIN &&
+            (kinds[i].type == TYPE_NONE || kinds[i].type == type)) {
             *ret_kind = kinds[i].kind;
             return true;
         }
