@@ -10,17 +10,28 @@
 #define TEMPLATE_MAX 4096u
 #define SESSION_HANDLE_FIRST 0x80000000u
 
-/* The numbers of -t. */
-enum sym_type { SYM_GENERIC = 16, SYM_RC4 = 18, SYM_DES3 = 21, SYM_AES = 31 };
-
 /* clang-format off */
 /*                                    usage attributes, all TRUE; 0 ends a row */
-static const CK_ATTRIBUTE_TYPE usage_aes[]         = { CKA_ENCRYPT, CKA_DECRYPT, CKA_WRAP, CKA_UNWRAP, CKA_DERIVE, 0 };
+static const CK_ATTRIBUTE_TYPE usage_cipher[]      = { CKA_ENCRYPT, CKA_DECRYPT, CKA_WRAP, CKA_UNWRAP, CKA_DERIVE, 0 };
+static const CK_ATTRIBUTE_TYPE usage_rc4[]         = { CKA_ENCRYPT, CKA_DECRYPT, 0 };
 static const CK_ATTRIBUTE_TYPE usage_generic[]     = { CKA_DERIVE, 0 };
 static const CK_ATTRIBUTE_TYPE usage_rsa_public[]  = { CKA_VERIFY, CKA_ENCRYPT, CKA_WRAP, 0 };
 static const CK_ATTRIBUTE_TYPE usage_rsa_private[] = { CKA_SIGN, CKA_DECRYPT, CKA_UNWRAP, 0 };
 static const CK_ATTRIBUTE_TYPE usage_ec_public[]   = { CKA_VERIFY, 0 };
 static const CK_ATTRIBUTE_TYPE usage_ec_private[]  = { CKA_SIGN, CKA_DERIVE, 0 };
+
+/* genSymKey: the numbers of -t. */
+static const struct sym_row {
+    uint32_t type;
+    CK_MECHANISM_TYPE mechanism;
+    const CK_ATTRIBUTE_TYPE *usage;
+    uint32_t size; /* the only one there is; 0: any that the mechanism has */
+} sym_rows[] = {
+    { 16, CKM_GENERIC_SECRET_KEY_GEN, usage_generic, 0  },
+    { 18, CKM_RC4_KEY_GEN,            usage_rc4,     0  },
+    { 21, CKM_DES3_KEY_GEN,           usage_cipher,  24 },
+    { 31, CKM_AES_KEY_GEN,            usage_cipher,  0  },
+};
 /* clang-format on */
 
 /* What every object gets, and what a usage row says. */
@@ -165,16 +176,28 @@ pair_generate(struct util *util, const struct values *values, CK_MECHANISM_TYPE 
     return rv;
 }
 
+static const struct sym_row *
+sym_row(uint32_t type)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(sym_rows); i++) {
+        if (sym_rows[i].type == type) {
+            return &sym_rows[i];
+        }
+    }
+    return NULL;
+}
+
 enum status
 util_gen_sym_key(void *tool, const struct values *values)
 {
     struct util *util = tool;
-    const uint32_t type = values_number(values, "-t", 0);
+    const struct sym_row *row = sym_row(values_number(values, "-t", 0));
+    const uint32_t size = values_number(values, "-s", 0);
     struct writer template;
     uint32_t handle = 0;
     CK_RV rv;
 
-    if (type != SYM_AES && type != SYM_GENERIC && type != SYM_DES3 && type != SYM_RC4) {
+    if (row == NULL) {
         fputs("genSymKey: -t is 16, 18, 21 or 31\n", stderr);
         return STATUS_MISUSED;
     }
@@ -182,16 +205,14 @@ util_gen_sym_key(void *tool, const struct values *values)
         return STATUS_REFUSED;
     }
     writer_init(&template, TEMPLATE_MAX);
-    common_write(&template, values, type == SYM_AES ? usage_aes : usage_generic);
+    common_write(&template, values, row->usage);
     secret_write(&template, util, values);
-    attribute_write_ulong(&template, CKA_VALUE_LEN, values_number(values, "-s", 0));
-    if (type == SYM_AES) {
-        rv = key_generate(util, values, CKM_AES_KEY_GEN, &template, &handle);
-    } else if (type == SYM_GENERIC) {
-        rv = key_generate(util, values, CKM_GENERIC_SECRET_KEY_GEN, &template, &handle);
-    } else {
-        rv = CKR_MECHANISM_INVALID; /* no policy has them yet */
+    if (row->size == 0) {
+        attribute_write_ulong(&template, CKA_VALUE_LEN, size);
     }
+    rv = row->size == 0 || row->size == size
+             ? key_generate(util, values, row->mechanism, &template, &handle)
+             : CKR_KEY_SIZE_RANGE;
     writer_clear(&template);
 
     enum status status = util_returned("Cfm3GenerateSymmetricKey", rv);
