@@ -13,6 +13,7 @@ static const struct algo *const drivers[DRIVER_COUNT] = {
     [DRIVER_digest] = &algo_digest,
     [DRIVER_hmac] = &algo_hmac,
     [DRIVER_cipher] = &algo_cipher,
+    [DRIVER_cbcmac] = &algo_cbcmac,
     [DRIVER_ccm] = &algo_ccm,
     [DRIVER_cmac] = &algo_cmac,
     [DRIVER_gcm_sealed] = &algo_gcm_sealed,

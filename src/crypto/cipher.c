@@ -22,6 +22,13 @@ is_padded(const struct mechanism_row *row)
     return row->out == OUT_pad;
 }
 
+/* Can its context begin again without the key? RC4's state is the key, used up. */
+static bool
+is_kept(const struct mechanism_row *row)
+{
+    return row->key_type != CKK_RC4;
+}
+
 static bool
 encrypts(const struct algo_op *op)
 {
@@ -92,6 +99,9 @@ cipher_prepare(struct ready *ready, const struct algo_op *op, size_t iv_len)
         EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_IVLEN, (int)iv_len, NULL) != 1) {
         return false;
     }
+    if (row->key_type == CKK_RC4 && EVP_CIPHER_CTX_set_key_length(ctx, (int)key.len) != 1) {
+        return false;
+    }
     return EVP_CIPHER_CTX_set_padding(ctx, is_padded(row) && encrypt) == 1 &&
            EVP_CipherInit_ex2(ctx, NULL, key.data, NULL, encrypt, NULL) == 1;
 }
@@ -117,7 +127,7 @@ cipher_ready(struct algo_op *op, size_t iv_len)
         .number = (uint32_t)iv_len,
     };
 
-    op->ready = ready_take(op->call.key, &setup);
+    op->ready = is_kept(row) ? ready_take(op->call.key, &setup) : NULL;
     if (op->ready != NULL) {
         return CKR_OK;
     }
@@ -365,7 +375,7 @@ cipher_final(struct algo_op *op, view signature, struct writer *out)
     CK_RV rv = end(op, out);
 
     UNUSED(signature);
-    if (rv == CKR_OK) {
+    if (rv == CKR_OK && is_kept(op->call.row)) {
         ready_give(op->call.key, op->ready);
         op->ready = NULL;
     }
@@ -373,7 +383,7 @@ cipher_final(struct algo_op *op, view signature, struct writer *out)
 }
 
 const struct algo algo_cipher = {
-    .kinds = 1u << KIND_AES | 1u << KIND_DES,
+    .kinds = 1u << KIND_AES | 1u << KIND_DES | 1u << KIND_RC4,
     .once = refuse_once,
     .start = cipher_start,
     .update = cipher_update,

@@ -30,6 +30,7 @@ struct algo_op {
     EVP_CIPHER_CTX *mac_cipher;  /* of CCM, and what it has come to, and what masks it */
     uint8_t mac[BLOCK_LEN];
     uint8_t mask[BLOCK_LEN];
+    uint8_t mask_filled[BLOCK_LEN]; /* of XCBC, where the last block was filled up */
     struct ready_setup setup;    /* of the signature that the digest will get */
     uint8_t held[BLOCK_LEN];     /* the end of the input, while it may be a tag or padding */
     size_t held_len;
@@ -56,6 +57,7 @@ struct algo {
 extern const struct algo algo_digest;
 extern const struct algo algo_hmac;
 extern const struct algo algo_cipher;
+extern const struct algo algo_cbcmac;
 extern const struct algo algo_ccm;
 extern const struct algo algo_cmac;
 extern const struct algo algo_gcm_sealed;

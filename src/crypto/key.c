@@ -26,6 +26,7 @@ static const struct key_parser *const parsers[KIND_COUNT] = {
     [KIND_AES] = &aes_parser,
     [KIND_GENERIC] = &generic_parser,
     [KIND_DES] = &des_parser,
+    [KIND_RC4] = &generic_parser,
 };
 
 CK_RV

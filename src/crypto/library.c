@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/provider.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -30,9 +31,27 @@ static const char *const names[MODE_COUNT] = {
     [MODE_GCM] = "GCM",
     [MODE_KW] = "WRAP",
     [MODE_KWP] = "WRAP-PAD",
+    [MODE_OFB] = "OFB",
+    [MODE_CFB1] = "CFB1",
+    [MODE_CFB8] = "CFB8",
+    [MODE_CFB128] = "CFB",
     [MODE_DES3_ECB] = "DES-EDE3-ECB",
     [MODE_DES3_CBC] = "DES-EDE3-CBC",
 };
+
+/*
+ * What the library has only for the sake of old data. Its provider has a context of its own: in
+ * the default one, naming a provider would keep the others from being there by themselves.
+ */
+static EVP_CIPHER *
+legacy_fetch(const char *name)
+{
+    OSSL_LIB_CTX *context = OSSL_LIB_CTX_new();
+
+    return context != NULL && OSSL_PROVIDER_load(context, "legacy") != NULL
+               ? EVP_CIPHER_fetch(context, name, NULL)
+               : NULL;
+}
 
 /* { CKM_DES3_CBC, MODE_DES3_CBC } */
 #define CIPHER(name, mode, block, unit, mac) { CKM_##name, MODE_##mode },
@@ -59,8 +78,9 @@ fetch(void)
         }
     }
     for (size_t mode = MODE_AES_COUNT; mode < MODE_COUNT; mode++) {
-        ciphers[mode][0] = EVP_CIPHER_fetch(NULL, names[mode], NULL);
+        ciphers[mode][0] = names[mode] == NULL ? NULL : EVP_CIPHER_fetch(NULL, names[mode], NULL);
     }
+    ciphers[MODE_RC4][0] = legacy_fetch("RC4");
     hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
     cmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_CMAC, NULL);
     hkdf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_HKDF, NULL);

@@ -19,9 +19,14 @@ enum cipher_mode {
     MODE_GCM,
     MODE_KW,
     MODE_KWP,
+    MODE_OFB,
+    MODE_CFB1,
+    MODE_CFB8,
+    MODE_CFB128,
     MODE_AES_COUNT,
     MODE_DES3_ECB = MODE_AES_COUNT,
     MODE_DES3_CBC,
+    MODE_RC4, /* of the legacy provider, where that is installed */
     MODE_COUNT
 };
 

@@ -35,8 +35,12 @@ aes_parse(struct algo_key *key, view attributes, view secrets)
 static CK_RV
 generic_parse(struct algo_key *key, view attributes, view secrets)
 {
+    CK_RV rv = value_parse(key, secrets);
+
     UNUSED(attributes);
-    return value_parse(key, secrets);
+    return rv == CKR_OK && !secret_len_fits(kind_type(key->kind), key->len)
+               ? CKR_ATTRIBUTE_VALUE_INVALID
+               : rv;
 }
 
 static CK_RV
@@ -84,7 +88,7 @@ aes_made(const struct algo_key *key, view given, struct writer *attributes,
     return rv;
 }
 
-/* PKCS #11 v3.1, 6.8.1: the start of the SHA-1 hash of the value. */
+/* PKCS #11 v3.1, 6.8.1: of whatever is no block cipher's key, the start of the SHA-1 hash of the value. */
 static CK_RV
 generic_made(const struct algo_key *key, view given, struct writer *attributes,
              struct writer *secrets)

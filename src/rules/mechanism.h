@@ -29,6 +29,7 @@ enum driver {
     DRIVER_digest,
     DRIVER_hmac,
     DRIVER_cipher,
+    DRIVER_cbcmac,
     DRIVER_ccm,
     DRIVER_cmac,
     DRIVER_gcm_sealed,

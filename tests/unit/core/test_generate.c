@@ -136,6 +136,31 @@ des_keys_have_one_length_and_the_right_parity(void **state)
     }
 }
 
+/* Seed-requirements REQ-119: from one byte to 256. */
+static void
+rc4_keys_have_any_length(void **state)
+{
+    static const uint64_t lens[] = { 1, 5, 16, 255, 256 };
+    struct app *app = &((struct fixture *)*state)->cu1;
+
+    for (size_t i = 0; i < ARRAY_COUNT(lens); i++) {
+        uint32_t key = generate(app, CKM_RC4_KEY_GEN, LIST(ULONG(VALUE_LEN, lens[i]), AES_USES));
+        const struct mechanism rc4 = mechanism_plain(CKM_RC4);
+        uint8_t cipher[5];
+        view out;
+
+        assert_ok(app_encrypt(app, rc4, key, VIEW_TEXT("plain"), &out));
+        memcpy(cipher, out.data, sizeof cipher);
+        assert_ok(app_decrypt(app, rc4, key, view_of(cipher, sizeof cipher), &out));
+        assert_view_equal(out, VIEW_TEXT("plain"));
+    }
+    assert_code(key_code(app, CKM_RC4_KEY_GEN, LIST(ULONG(VALUE_LEN, 0))),
+                CKR_ATTRIBUTE_VALUE_INVALID);
+    assert_code(key_code(app, CKM_RC4_KEY_GEN, LIST(ULONG(VALUE_LEN, 257))),
+                CKR_ATTRIBUTE_VALUE_INVALID);
+    assert_code(key_code(app, CKM_RC4_KEY_GEN, VIEW_EMPTY), CKR_TEMPLATE_INCOMPLETE);
+}
+
 /* PKCS #11 v3.0: a key that is for one HMAC alone. */
 static void
 a_key_for_a_mac_has_its_type(void **state)
@@ -409,6 +434,8 @@ main(void)
         STANDARD(a_generated_key_has_its_length_and_a_value_of_its_own),
         AZURE(the_template_has_to_fit_the_generator),
         STANDARD(des_keys_have_one_length_and_the_right_parity),
+        STANDARD(rc4_keys_have_any_length),
+        AZURE(rc4_keys_have_any_length),
         STANDARD(a_key_for_a_mac_has_its_type),
         AZURE(a_generator_wants_no_parameter_and_its_own_operation),
         STANDARD(rsa_keys_have_the_sizes_of_their_policy),

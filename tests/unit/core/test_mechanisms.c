@@ -16,7 +16,9 @@ struct bench {
     struct pair edwards;
     uint32_t aes;
     uint32_t generic;
-    uint32_t des, des3; /* des: 0 where the policy has none */
+    uint32_t aes16;
+    uint32_t des, des3;
+    uint32_t rc4; /* 0, as des, where the policy has none */
     uint32_t premaster; /* of TLS: 48 bytes */
     uint8_t data[DATA_LEN];
 };
@@ -53,9 +55,11 @@ bench_new(struct fixture *f)
     b->aes = generate(app, CKM_AES_KEY_GEN, LIST(AES_GENERATE, BOOL(DERIVE, true)));
     b->generic = generate(app, CKM_GENERIC_SECRET_KEY_GEN,
                           LIST(AES_GENERATE, BOOL(DERIVE, true)));
-    b->des = mechanism_for(b->rules, CKM_DES_KEY_GEN, CKF_GENERATE) == NULL
-                 ? 0
-                 : generate(app, CKM_DES_KEY_GEN, LIST(AES_USES));
+    b->aes16 = generate(app, CKM_AES_KEY_GEN, LIST(ULONG(VALUE_LEN, 16), AES_USES));
+    if (b->rules.policy != POLICY_FIPS) {
+        b->des = generate(app, CKM_DES_KEY_GEN, LIST(AES_USES));
+        b->rc4 = generate(app, CKM_RC4_KEY_GEN, LIST(AES_GENERATE));
+    }
     b->des3 = generate(app, CKM_DES3_KEY_GEN, LIST(AES_USES));
     b->premaster = generate(app, CKM_GENERIC_SECRET_KEY_GEN,
                             LIST(ULONG(VALUE_LEN, 48), BOOL(DERIVE, true)));
@@ -186,7 +190,11 @@ sample_of(const struct bench *b, const struct mechanism_row *row, CK_FLAGS funct
         sample.backward = b->edwards.private;
         break;
     case CKK_AES:
-        sample.forward = sample.backward = b->aes;
+        sample.forward = sample.backward =
+            row->limit[POLICY_STANDARD].max == 16 ? b->aes16 : b->aes;
+        break;
+    case CKK_RC4:
+        sample.forward = sample.backward = b->rc4;
         break;
     case CKK_DES:
         sample.forward = sample.backward = b->des;
@@ -562,7 +570,8 @@ no_mechanism_takes_another_ones_key(void **state)
             bool forward = function == CKF_ENCRYPT || function == CKF_VERIFY;
 
             if ((mechanism_limit(b->rules, &rows[i])->functions & function) == 0 ||
-                key == (forward ? sample.forward : sample.backward)) {
+                key == (forward ? sample.forward : sample.backward) ||
+                (key == b->aes && rows[i].key_type == CKK_AES)) {
                 continue;
             }
             sample.forward = sample.backward = key;

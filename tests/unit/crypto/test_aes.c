@@ -80,6 +80,24 @@ modes_agree_with_sp_800_38a(void **state)
     }
 }
 
+/* NIST SP 800-38A, F.3.1, F.3.3 and F.3.5: sixteen segments of one bit. */
+static void
+bits_feed_back_as_sp_800_38a_has_it(void **state)
+{
+    static const char *const keys[] = { K128, K192, K256 };
+    static const char *const outs[] = { "68b3", "9359", "9029" };
+
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+        struct algo_key *key = secret_key(KIND_AES, hex(keys[i]));
+        const struct mechanism m = iv_mechanism(CKM_AES_CFB1, hex(IV));
+
+        assert_runs(&m, CKF_ENCRYPT, key, hex("6bc1"), hex(outs[i]));
+        assert_runs(&m, CKF_DECRYPT, key, hex(outs[i]), hex("6bc1"));
+        algo_key_free(key);
+    }
+}
+
 static void
 partial_blocks_are_refused(void **state)
 {
@@ -435,6 +453,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(modes_agree_with_sp_800_38a),
+        cmocka_unit_test(bits_feed_back_as_sp_800_38a_has_it),
         cmocka_unit_test(partial_blocks_are_refused),
         cmocka_unit_test(padding_comes_and_goes_at_every_length),
         cmocka_unit_test(a_padded_block_comes_out_once_something_follows_it),

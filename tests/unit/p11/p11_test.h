@@ -151,16 +151,18 @@ make_aes(void)
     return key;
 }
 
-/* For Triple-DES, which has one length. */
+/* A key for everything, of so many bytes; 0: of the one length there is. */
 static UNUSED_HERE CK_OBJECT_HANDLE
-make_des3(void)
+make_key_of(CK_MECHANISM_TYPE type, CK_ULONG len)
 {
-    CK_MECHANISM mechanism = { CKM_DES3_KEY_GEN, NULL, 0 };
+    CK_MECHANISM mechanism = { type, NULL, 0 };
     CK_ATTRIBUTE template[] = { ATTR(CKA_ENCRYPT, yes), ATTR(CKA_DECRYPT, yes),
-                                ATTR(CKA_SIGN, yes), ATTR(CKA_VERIFY, yes) };
+                                ATTR(CKA_SIGN, yes), ATTR(CKA_VERIFY, yes),
+                                ATTR(CKA_VALUE_LEN, len) };
     CK_OBJECT_HANDLE key = 0;
 
-    assert_ok(C_GenerateKey(fixture.session, &mechanism, template, ARRAY_COUNT(template), &key));
+    assert_ok(C_GenerateKey(fixture.session, &mechanism, template,
+                            ARRAY_COUNT(template) - (len == 0 ? 1 : 0), &key));
     return key;
 }
 

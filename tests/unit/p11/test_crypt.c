@@ -12,7 +12,7 @@
 #define TRIP_MAX 65536u
 
 static struct {
-    CK_OBJECT_HANDLE aes, des3, generic, ec_public, ec_private, rsa_public, rsa_private;
+    CK_OBJECT_HANDLE aes, des3, rc4, generic, ec_public, ec_private, rsa_public, rsa_private;
     CK_OBJECT_HANDLE edwards_public, edwards_private;
 } keys;
 
@@ -45,6 +45,11 @@ static const struct cipher ciphers[] = {
     { { CKM_DES3_ECB, NULL, 0 }, &keys.des3, &keys.des3, true, 8, 0 },
     { { CKM_DES3_CBC, iv, 8 }, &keys.des3, &keys.des3, true, 8, 0 },
     { { CKM_DES3_CBC_PAD, iv, 8 }, &keys.des3, &keys.des3, true, 1, 0 },
+    { { CKM_RC4, NULL, 0 }, &keys.rc4, &keys.rc4, true, 1, 0 },
+    { { CKM_AES_OFB, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0 },
+    { { CKM_AES_CFB8, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0 },
+    { { CKM_AES_CFB128, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0 },
+    { { CKM_AES_CFB1, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0 },
 };
 
 static size_t
@@ -321,7 +326,7 @@ sealed_gcm_takes_no_iv_no_parts_and_nothing_too_long(void **state)
 
 /* ---- signatures and digests ---- */
 
-static CK_MAC_GENERAL_PARAMS short_mac = 9;
+static CK_MAC_GENERAL_PARAMS short_mac = 9, shorter_mac = 7;
 static CK_GCM_PARAMS gmac = { iv, 12, 96, NULL, 0, 104 };
 
 static const struct signer {
@@ -343,6 +348,8 @@ static const struct signer {
     { { CKM_SHA512_HMAC, NULL, 0 }, &keys.generic, &keys.generic, 0, 64 },
     { { CKM_SHA3_256_HMAC_GENERAL, &short_mac, sizeof short_mac }, &keys.generic, &keys.generic, 0,
       9 },
+    { { CKM_DES3_MAC_GENERAL, &shorter_mac, sizeof shorter_mac }, &keys.des3, &keys.des3, 0, 7 },
+    { { CKM_AES_MAC, NULL, 0 }, &keys.aes, &keys.aes, 0, 8 },
     { { CKM_DES3_CMAC, NULL, 0 }, &keys.des3, &keys.des3, 0, 8 },
     { { CKM_AES_CMAC, NULL, 0 }, &keys.aes, &keys.aes, 0, 16 },
     { { CKM_AES_GMAC, &gmac, sizeof gmac }, &keys.aes, &keys.aes, 0, 13 },
@@ -972,7 +979,8 @@ setup_crypt(void **state)
         fill_bytes(plain, LARGE);
     }
     keys.aes = make_aes();
-    keys.des3 = make_des3();
+    keys.des3 = make_key_of(CKM_DES3_KEY_GEN, 0);
+    keys.rc4 = make_key_of(CKM_RC4_KEY_GEN, 16);
     keys.generic = make_generic();
     make_ec(&keys.ec_public, &keys.ec_private);
     make_rsa(&keys.rsa_public, &keys.rsa_private);

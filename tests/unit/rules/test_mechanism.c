@@ -78,7 +78,8 @@ a_mechanism_is_offered_for_its_functions_only(void **state)
 static void
 fips_withholds_and_narrows(void **state)
 {
-    static const CK_MECHANISM_TYPE withheld[] = { CKM_DES_CBC, CKM_DES_CBC_PAD };
+    static const CK_MECHANISM_TYPE withheld[] = { CKM_DES_CBC, CKM_DES_CBC_PAD,
+                                                  CKM_RC4 };
 
     UNUSED(state);
     for (size_t i = 0; i < ARRAY_COUNT(withheld); i++) {
