@@ -17,12 +17,13 @@ static const char usage[] =
     "  --pin PIN           the user's; or --pin-file FILE, whose first line it is\n"
     "  --so-pin PIN        the security officer's; or --so-pin-file FILE\n"
     "  --slot NUMBER       the first with a token, if it is not said\n"
-    "  --areas A,B         of SESS DIG ENC DEC SIG VER RECOV DUAL FIND RAND; all\n"
+    "  --areas A,B         of SESS DIG ENC DEC SIG VER RECOV DUAL FIND RAND ATTR; all\n"
     "  --level LEVEL       quick, full (the default) or deep\n"
     "  --jobs COUNT        worker processes; 1 if the module allows one process alone\n"
     "  --list              prints the ids of the tests and runs none\n"
     "  --run ID            runs one test and tells of each call\n"
     "  --trace ID          prints a C program that makes the calls of a test\n"
+    "  --profile FILE      deviations that the module declares\n"
     "  --report FILE       writes the report there; may be given again\n"
     "\n"
     "The exit status is 0 when the module deviates nowhere, 1 when it does, 2 after an error.\n";
@@ -35,9 +36,11 @@ struct options {
     bool list, selfcheck;
     const char *run, *trace, *report[4];
     size_t report_count;
+    struct profile *profile;
 };
 
 static char pin[256], so_pin[256];
+static struct profile profile;
 
 static bool
 read_line(const char *path, char *ret_line, size_t size)
@@ -102,7 +105,7 @@ parse(int argc, char **argv, struct options *o)
         { "so-pin", 1, NULL, 's' },   { "so-pin-file", 1, NULL, 'S' }, { "slot", 1, NULL, 't' },
         { "areas", 1, NULL, 'a' },    { "level", 1, NULL, 'l' },    { "jobs", 1, NULL, 'j' },
         { "list", 0, NULL, 'L' },     { "run", 1, NULL, 'r' },      { "trace", 1, NULL, 'T' },
-        { "report", 1, NULL, 'o' },   { "selfcheck", 0, NULL, 'c' }, { NULL, 0, NULL, 0 },
+        { "report", 1, NULL, 'o' },   { "profile", 1, NULL, 'f' },     { "selfcheck", 0, NULL, 'c' }, { NULL, 0, NULL, 0 },
     };
     bool good = true;
     int c;
@@ -153,6 +156,10 @@ parse(int argc, char **argv, struct options *o)
         case 'o':
             good = o->report_count < COUNT(o->report);
             o->report[o->report_count++ % COUNT(o->report)] = optarg;
+            break;
+        case 'f':
+            good = profile_read(&profile, optarg);
+            o->profile = &profile;
             break;
         case 'c':
             o->selfcheck = true;
@@ -240,9 +247,9 @@ run_one(const struct options *options, const struct sheet *sheet)
     }
     printf("%s: %s%s%s", verdict_names[r->verdict], code_name(r->seen), r->detail ? ", " : "",
            detail_texts[r->detail]);
-    if (r->cond < COND_COUNT) {
+    if (cond_row((enum cond)r->cond) != NULL) {
         char rule[256];
-        struct issue issue = { .fn = r->fn, .cond = r->cond, .verdict = r->verdict };
+        struct issue issue = { .fn = r->fn, .cond = r->cond, .verdict = r->verdict, .attr = r->attr };
 
         issue_rule(&issue, rule);
         printf(", rule: %s", rule);
@@ -295,7 +302,7 @@ run_suite(const struct options *options, const struct sheet *sheet)
         return 0;
     }
     pool.result = shared_new((suite.count + 1) * sizeof *pool.result);
-    if (pool.result != NULL && pool_run(&pool) && report_make(&report, &pool)) {
+    if (pool.result != NULL && pool_run(&pool) && report_make(&report, &pool, options->profile)) {
         report_text(&report, stdout);
         status = report.deviations > 0 || report.of_verdict[VERDICT_NONE] > 0;
         if (!write_reports(options, &report)) {

@@ -60,6 +60,10 @@ call_has(const struct module *module, enum fn fn)
     case FN_##name:                                                                                \
         return module->list.name != NULL;
 #include "model/functions.def"
+#define OBJECT_FN(tag, name)                                                                       \
+    case FN_##name:                                                                                \
+        return module->list.name != NULL;
+#include "model/objects.def"
     default:
         return false;
     }
@@ -95,12 +99,14 @@ call(const struct module *module, enum fn fn, struct bag *b)
         rv = module->list.name roles;                                                              \
         break;
 #include "model/functions.def"
-    case FN_COUNT:
+    default:
         break;
     }
     trace_after(fn, b, rv);
     return rv;
 }
+
+/* ---- objects ---- */
 
 CK_RV
 call_create(const struct module *module, CK_SESSION_HANDLE session, CK_ATTRIBUTE *attrs,
@@ -108,17 +114,92 @@ call_create(const struct module *module, CK_SESSION_HANDLE session, CK_ATTRIBUTE
 {
     CK_RV rv;
 
-    trace_create(session, attrs, count);
+    trace("rv = p11->C_CreateObject(%s, %a, &%n);", session, attrs, count);
     rv = module->list.C_CreateObject(session, attrs, count, ret_object);
-    trace_created(*ret_object, rv);
+    trace_seen("C_CreateObject", rv);
+    trace_born(*ret_object, rv);
     return rv;
 }
 
 CK_RV
 call_destroy(const struct module *module, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
 {
-    CK_RV rv = module->list.C_DestroyObject(session, object);
+    CK_RV rv;
 
-    trace_destroyed(session, object, rv);
+    trace("rv = p11->C_DestroyObject(%s, %o);", session, object);
+    rv = module->list.C_DestroyObject(session, object);
+    trace_seen("C_DestroyObject", rv);
+    return rv;
+}
+
+CK_RV
+call_generate(const struct module *module, CK_SESSION_HANDLE session, CK_MECHANISM *mech,
+              CK_ATTRIBUTE *attrs, CK_ULONG count, CK_OBJECT_HANDLE *ret_key)
+{
+    CK_RV rv;
+
+    trace("rv = p11->C_GenerateKey(%s, &(CK_MECHANISM){ %u, NULL, 0 }, %a, &%n);", session,
+          mech->mechanism, attrs, count);
+    rv = module->list.C_GenerateKey(session, mech, attrs, count, ret_key);
+    trace_seen("C_GenerateKey", rv);
+    trace_born(*ret_key, rv);
+    return rv;
+}
+
+CK_RV
+call_generate_pair(const struct module *module, CK_SESSION_HANDLE session, CK_MECHANISM *mech,
+                   CK_ATTRIBUTE *public_attrs, CK_ULONG public_count, CK_ATTRIBUTE *private_attrs,
+                   CK_ULONG private_count, CK_OBJECT_HANDLE *ret_public,
+                   CK_OBJECT_HANDLE *ret_private)
+{
+    CK_RV rv;
+
+    trace("rv = p11->C_GenerateKeyPair(%s, &(CK_MECHANISM){ %u, NULL, 0 }, %a, %a, &%n, &%n);",
+          session, mech->mechanism, public_attrs, public_count, private_attrs, private_count);
+    rv = module->list.C_GenerateKeyPair(session, mech, public_attrs, public_count, private_attrs,
+                                        private_count, ret_public, ret_private);
+    trace_seen("C_GenerateKeyPair", rv);
+    trace_born(*ret_public, rv);
+    trace_born(*ret_private, rv);
+    return rv;
+}
+
+CK_RV
+call_copy(const struct module *module, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+          CK_ATTRIBUTE *attrs, CK_ULONG count, CK_OBJECT_HANDLE *ret_object)
+{
+    CK_RV rv;
+
+    trace("rv = p11->C_CopyObject(%s, %o, %a, &%n);", session, object, attrs, count);
+    rv = module->list.C_CopyObject(session, object, attrs, count, ret_object);
+    trace_seen("C_CopyObject", rv);
+    trace_born(*ret_object, rv);
+    return rv;
+}
+
+CK_RV
+call_set(const struct module *module, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+         CK_ATTRIBUTE *attrs, CK_ULONG count)
+{
+    CK_RV rv;
+
+    trace("rv = p11->C_SetAttributeValue(%s, %o, %a);", session, object, attrs, count);
+    rv = module->list.C_SetAttributeValue(session, object, attrs, count);
+    trace_seen("C_SetAttributeValue", rv);
+    return rv;
+}
+
+CK_RV
+call_get(const struct module *module, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+         CK_ATTRIBUTE_TYPE type, void *value, CK_ULONG *len)
+{
+    CK_ATTRIBUTE attr = { type, value, *len };
+    CK_RV rv;
+
+    trace("rv = p11->C_GetAttributeValue(%s, %o, &(CK_ATTRIBUTE){ %u, %b, %u }, 1);", session,
+          object, type, value, attr.ulValueLen);
+    rv = module->list.C_GetAttributeValue(session, object, &attr, 1);
+    trace_seen("C_GetAttributeValue", rv);
+    *len = attr.ulValueLen;
     return rv;
 }

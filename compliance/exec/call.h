@@ -49,6 +49,20 @@ CK_RV call_create(const struct module *module, CK_SESSION_HANDLE session, CK_ATT
                   CK_ULONG count, CK_OBJECT_HANDLE *ret_object);
 CK_RV call_destroy(const struct module *module, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object);
 
+CK_RV call_generate(const struct module *module, CK_SESSION_HANDLE session, CK_MECHANISM *mech,
+                    CK_ATTRIBUTE *attrs, CK_ULONG count, CK_OBJECT_HANDLE *ret_key);
+CK_RV call_generate_pair(const struct module *module, CK_SESSION_HANDLE session, CK_MECHANISM *mech,
+                         CK_ATTRIBUTE *public_attrs, CK_ULONG public_count,
+                         CK_ATTRIBUTE *private_attrs, CK_ULONG private_count,
+                         CK_OBJECT_HANDLE *ret_public, CK_OBJECT_HANDLE *ret_private);
+CK_RV call_copy(const struct module *module, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+                CK_ATTRIBUTE *attrs, CK_ULONG count, CK_OBJECT_HANDLE *ret_object);
+CK_RV call_set(const struct module *module, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+               CK_ATTRIBUTE *attrs, CK_ULONG count);
+/* One attribute; *len is the room, and then what the module wrote there. */
+CK_RV call_get(const struct module *module, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+               CK_ATTRIBUTE_TYPE type, void *value, CK_ULONG *len);
+
 /* Writes the calls from now on as statements of a C program; NULL ends that. */
 void trace_to(FILE *file);
 void trace_note(const char *format, ...) __attribute__((format(printf, 1, 2)));

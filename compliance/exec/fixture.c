@@ -3,7 +3,6 @@
  * Sessions, login and keys for tests.
  */
 #include "exec/fixture.h"
-#include "ref/ref.h"
 
 #include <string.h>
 
@@ -99,18 +98,13 @@ fixture_ready(struct fixture *fixture, enum base base)
         (open_session(fixture, &fixture->home) != CKR_OK || !login(fixture))) {
         return false;
     }
-    return open_session(fixture, &fixture->session[0]) == CKR_OK;
+    return base == BASE_OBJECTS || open_session(fixture, &fixture->session[0]) == CKR_OK;
 }
 
 /* ---- keys ---- */
 
-struct template {
-    CK_ATTRIBUTE attr[24];
-    CK_ULONG count;
-};
-
-static void
-put(struct template *t, CK_ATTRIBUTE_TYPE type, const void *value, size_t len)
+void
+template_put(struct template *t, CK_ATTRIBUTE_TYPE type, const void *value, size_t len)
 {
     t->attr[t->count++] = (CK_ATTRIBUTE){ type, (void *)(uintptr_t)value, len };
 }
@@ -119,7 +113,7 @@ static void
 put_usage(struct template *t, const CK_ATTRIBUTE_TYPE *types, size_t count, bool able)
 {
     for (size_t i = 0; i < count; i++) {
-        put(t, types[i], able ? &yes : &no, sizeof yes);
+        template_put(t, types[i], able ? &yes : &no, sizeof yes);
     }
 }
 
@@ -139,7 +133,7 @@ put_rsa(struct template *t, const struct ref_key *ref, enum half half)
     };
 
     for (size_t i = 0; i < (half == HALF_PUBLIC ? 2 : COUNT(types)); i++) {
-        put(t, types[i], ref->part[i], ref->part_len[i]);
+        template_put(t, types[i], ref->part[i], ref->part_len[i]);
     }
 }
 
@@ -150,64 +144,71 @@ put_ec(struct template *t, enum key key, struct ref_key *ref, enum half half)
     static const uint8_t p384[] = { 6, 5, 0x2b, 0x81, 4, 0, 0x22 };
 
     if (keys[key].bytes == 32) {
-        put(t, CKA_EC_PARAMS, p256, sizeof p256);
+        template_put(t, CKA_EC_PARAMS, p256, sizeof p256);
     } else {
-        put(t, CKA_EC_PARAMS, p384, sizeof p384);
+        template_put(t, CKA_EC_PARAMS, p384, sizeof p384);
     }
     if (half == HALF_PRIVATE) {
-        put(t, CKA_VALUE, ref->value, ref->value_len);
+        template_put(t, CKA_VALUE, ref->value, ref->value_len);
     } else {
         /* An OCTET STRING around the point. */
         ref->part[1][0] = 0x04;
         ref->part[1][1] = (uint8_t)ref->part_len[0];
         memcpy(&ref->part[1][2], ref->part[0], ref->part_len[0]);
-        put(t, CKA_EC_POINT, ref->part[1], ref->part_len[0] + 2);
+        template_put(t, CKA_EC_POINT, ref->part[1], ref->part_len[0] + 2);
     }
+}
+
+bool
+template_key(struct template *t, enum key key, enum half half, bool able)
+{
+    bool pair = keys[key].family == FAMILY_RSA || keys[key].family == FAMILY_EC;
+
+    t->count = 0;
+    t->class = half == HALF_PUBLIC ? CKO_PUBLIC_KEY : pair ? CKO_PRIVATE_KEY : CKO_SECRET_KEY;
+    t->type = keys[key].type;
+    if (!ref_key(key, &t->ref)) {
+        return false;
+    }
+    template_put(t, CKA_CLASS, &t->class, sizeof t->class);
+    template_put(t, CKA_KEY_TYPE, &t->type, sizeof t->type);
+    template_put(t, CKA_TOKEN, &no, sizeof no);
+    switch (keys[key].family) {
+    case FAMILY_RSA:
+        put_rsa(t, &t->ref, half);
+        put_usage(t, half == HALF_PUBLIC ? usage_rsa_public : usage_rsa_private, 2, able);
+        break;
+    case FAMILY_EC:
+        put_ec(t, key, &t->ref, half);
+        put_usage(t, half == HALF_PUBLIC ? usage_ec_public : usage_ec_private, 1, able);
+        break;
+    case FAMILY_GENERIC:
+        template_put(t, CKA_VALUE, t->ref.value, t->ref.value_len);
+        put_usage(t, usage_signing, COUNT(usage_signing), able);
+        break;
+    default:
+        template_put(t, CKA_VALUE, t->ref.value, t->ref.value_len);
+        put_usage(t, usage_secret, COUNT(usage_secret), able);
+        break;
+    }
+    return true;
 }
 
 static CK_RV
 create_key(struct fixture *fixture, enum key key, enum half half, bool able,
            CK_OBJECT_HANDLE *ret_key)
 {
-    struct template t = { .count = 0 };
-    struct ref_key ref;
-    CK_OBJECT_CLASS class = half == HALF_PUBLIC               ? CKO_PUBLIC_KEY
-                            : keys[key].family == FAMILY_RSA ||
-                                    keys[key].family == FAMILY_EC ? CKO_PRIVATE_KEY
-                                                                  : CKO_SECRET_KEY;
-    CK_KEY_TYPE type = keys[key].type;
+    struct template t, with;
+    CK_RV rv;
 
-    if (!ref_key(key, &ref)) {
+    if (!template_key(&t, key, half, able)) {
         return CKR_GENERAL_ERROR;
-    }
-    put(&t, CKA_CLASS, &class, sizeof class);
-    put(&t, CKA_KEY_TYPE, &type, sizeof type);
-    put(&t, CKA_TOKEN, &no, sizeof no);
-    switch (keys[key].family) {
-    case FAMILY_RSA:
-        put_rsa(&t, &ref, half);
-        put_usage(&t, half == HALF_PUBLIC ? usage_rsa_public : usage_rsa_private, 2, able);
-        break;
-    case FAMILY_EC:
-        put_ec(&t, key, &ref, half);
-        put_usage(&t, half == HALF_PUBLIC ? usage_ec_public : usage_ec_private, 1, able);
-        break;
-    case FAMILY_GENERIC:
-        put(&t, CKA_VALUE, ref.value, ref.value_len);
-        put_usage(&t, usage_signing, COUNT(usage_signing), able);
-        break;
-    default:
-        put(&t, CKA_VALUE, ref.value, ref.value_len);
-        put_usage(&t, usage_secret, COUNT(usage_secret), able);
-        break;
     }
     if (keys[key].family == FAMILY_RSA && fixture->module->list.C_SignRecover != NULL) {
         /* Where the attribute is not to be set there is nothing to recover either. */
-        struct template with = t;
-        CK_RV rv;
-
-        put(&with, half == HALF_PUBLIC ? CKA_VERIFY_RECOVER : CKA_SIGN_RECOVER, able ? &yes : &no,
-            sizeof yes);
+        with = t;
+        template_put(&with, half == HALF_PUBLIC ? CKA_VERIFY_RECOVER : CKA_SIGN_RECOVER,
+                     able ? &yes : &no, sizeof yes);
         rv = call_create(fixture->module, fixture->home, with.attr, with.count, ret_key);
         if (rv == CKR_OK) {
             return rv;

@@ -8,6 +8,7 @@
 
 #include "exec/call.h"
 #include "gen/test.h"
+#include "ref/ref.h"
 
 enum half { HALF_PUBLIC, HALF_PRIVATE, HALF_COUNT };    /* secret keys are HALF_PRIVATE */
 
@@ -26,6 +27,18 @@ bool fixture_ready(struct fixture *fixture, enum base base);
 /* Before the first use, and after anything unexpected: from nothing. */
 bool fixture_restart(struct fixture *fixture);
 void fixture_end(struct fixture *fixture);
+
+/* What C_CreateObject wants for a key of the suite. The values live in the structure. */
+struct template {
+    CK_ATTRIBUTE attr[28];
+    CK_ULONG count;
+    CK_OBJECT_CLASS class;
+    CK_KEY_TYPE type;
+    struct ref_key ref;
+};
+
+bool template_key(struct template *template, enum key key, enum half half, bool able);
+void template_put(struct template *template, CK_ATTRIBUTE_TYPE type, const void *value, size_t len);
 
 /* Handles; CK_INVALID_HANDLE when the module does not take such a key. */
 CK_OBJECT_HANDLE fixture_key(struct fixture *fixture, enum key key, enum half half, bool able);

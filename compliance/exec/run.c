@@ -2,7 +2,7 @@
  *
  * Runs a test: call by call, with all states that the model thinks possible.
  */
-#include "exec/run.h"
+#include "exec/attr.h"
 
 #include <string.h>
 
@@ -32,6 +32,11 @@ const char *const detail_texts[DETAIL_COUNT] = {
     [DETAIL_TOLD] = "a length that does not suffice",
     [DETAIL_SESSION] = "another state from C_GetSessionInfo",
     [DETAIL_BEFORE] = "bytes written before the buffer",
+    [DETAIL_STORED] = "another value than was given",
+    [DETAIL_USUAL] = "another value than the default",
+    [DETAIL_CHANGED] = "a value changed that should not",
+    [DETAIL_COMPUTED] = "wrong values of what the token computes",
+    [DETAIL_UNAVAILABLE] = "a length that is not CK_UNAVAILABLE_INFORMATION",
 };
 
 bool
@@ -255,6 +260,10 @@ runner_run(struct runner *runner, const struct test *test, struct result *ret_re
         return;
     }
     runner->dirty = false;
+    if (areas[test->area].base == BASE_OBJECTS) {
+        attr_run(runner, test, ret_result);
+        return;
+    }
     states.state[0] = base_state(areas[test->area].base);
     for (size_t i = 0; i < test->count; i++) {
         trace_note("%s", i < test->setup ? "on the way" : "under test");

@@ -34,11 +34,17 @@ enum detail {
     DETAIL_TOLD,        /* the length that was told does not suffice */
     DETAIL_SESSION,     /* C_GetSessionInfo tells another state */
     DETAIL_BEFORE,      /* bytes before the buffer were changed */
+    DETAIL_STORED,      /* an attribute has another value than was given */
+    DETAIL_USUAL,       /* an attribute has another value than its default */
+    DETAIL_CHANGED,     /* an attribute changed that should not */
+    DETAIL_COMPUTED,    /* attributes that the token computes are wrong */
+    DETAIL_UNAVAILABLE, /* ulValueLen is not CK_UNAVAILABLE_INFORMATION */
     DETAIL_COUNT
 };
 
 struct result {
     uint8_t verdict, advisory, step, fn, cond, class, detail;
+    uint8_t attr;       /* a value of ROLE_ATTR, or 0 */
     uint32_t seen;
     uint32_t want;      /* of several right codes the first */
 };

@@ -3,6 +3,7 @@
  * Finds out what a module has.
  */
 #include "exec/sheet.h"
+#include "exec/attr.h"
 
 #include <string.h>
 
@@ -78,6 +79,35 @@ find_others(struct sheet *sheet)
     }
 }
 
+static bool
+is_object_there(const struct module *module, enum fn fn)
+{
+    CK_OBJECT_CLASS class = CKO_DATA;
+    CK_ATTRIBUTE attr = { CKA_CLASS, &class, sizeof class };
+    CK_MECHANISM mech = { CKM_AES_KEY_GEN, NULL, 0 };
+    CK_OBJECT_HANDLE first, second;
+    CK_RV rv;
+
+    switch (fn) {
+    case FN_C_CreateObject:
+        rv = call_create(module, CK_INVALID_HANDLE, &attr, 1, &first);
+        break;
+    case FN_C_GenerateKey:
+        rv = call_generate(module, CK_INVALID_HANDLE, &mech, &attr, 1, &first);
+        break;
+    case FN_C_GenerateKeyPair:
+        rv = call_generate_pair(module, CK_INVALID_HANDLE, &mech, &attr, 1, &attr, 1, &first, &second);
+        break;
+    case FN_C_CopyObject:
+        rv = call_copy(module, CK_INVALID_HANDLE, 1, &attr, 1, &first);
+        break;
+    default:
+        rv = call_set(module, CK_INVALID_HANDLE, 1, &attr, 1);
+        break;
+    }
+    return rv != CKR_FUNCTION_NOT_SUPPORTED;
+}
+
 /* A function without a body says so whatever it is asked. */
 static bool
 is_there(const struct module *module, enum fn fn)
@@ -89,6 +119,9 @@ is_there(const struct module *module, enum fn fn)
 
     if (!call_has(module, fn)) {
         return false;
+    }
+    if (functions[fn].part == PART_OBJECT) {
+        return is_object_there(module, fn);
     }
     if (!has_role(fn, ROLE_SESSION)) {
         return true;
@@ -143,6 +176,9 @@ sheet_fill(const struct target *target, struct sheet *sheet)
         sheet->world.has_key[k] =
             fixture_key(&fixture, (enum key)k, HALF_PRIVATE, true) != CK_INVALID_HANDLE &&
             (!pair || fixture_key(&fixture, (enum key)k, HALF_PUBLIC, true) != CK_INVALID_HANDLE);
+    }
+    for (int kind = 0; kind < OBJECT_COUNT; kind++) {
+        sheet->world.has_object[kind] = attr_takes(&fixture, (enum object_kind)kind);
     }
     fixture_end(&fixture);
     sheet->good = true;

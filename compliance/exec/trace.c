@@ -235,50 +235,69 @@ trace_after(enum fn fn, const struct bag *b, CK_RV rv)
         sessions[session_count % HANDLES] = rv == CKR_OK ? *(CK_SESSION_HANDLE *)b->info : 0;
         session_count += rv == CKR_OK && session_count + 1 < HANDLES;
     }
-    fprintf(out, "    seen(\"%s\", rv, 0x%lxUL);    /* %s */\n", functions[fn].name, rv,
-            code_name(rv));
-    fflush(out);
+    trace_seen(functions[fn].name, rv);
 }
 
 void
-trace_create(CK_SESSION_HANDLE session, const CK_ATTRIBUTE *attrs, CK_ULONG count)
+trace(const char *format, ...)
 {
+    size_t fresh = object_count;
+    va_list list;
+
     if (out == NULL) {
         return;
     }
-    fputs("    rv = p11->C_CreateObject(", out);
-    put_session(session);
-    fputs(", ", out);
-    put_attrs(attrs, count);
-    fprintf(out, ", &o[%zu]);\n", object_count);
+    va_start(list, format);
+    fputs("    ", out);
+    for (const char *c = format; *c != '\0'; c++) {
+        if (*c != '%') {
+            fputc(*c, out);
+            continue;
+        }
+        switch (*++c) {
+        case 's':
+            put_session(va_arg(list, CK_ULONG));
+            break;
+        case 'o':
+            put_object(va_arg(list, CK_ULONG));
+            break;
+        case 'n':
+            fprintf(out, "o[%zu]", fresh++);
+            break;
+        case 'a': {
+            const CK_ATTRIBUTE *attrs = va_arg(list, const CK_ATTRIBUTE *);
+
+            put_attrs(attrs, va_arg(list, CK_ULONG));
+            break;
+        }
+        case 'u':
+            fprintf(out, "0x%lx", va_arg(list, CK_ULONG));
+            break;
+        default:
+            fputs(va_arg(list, void *) != NULL ? "buffer" : "NULL", out);
+            break;
+        }
+    }
+    fputc('\n', out);
     fflush(out);
+    va_end(list);
 }
 
 void
-trace_created(CK_OBJECT_HANDLE object, CK_RV rv)
+trace_seen(const char *name, CK_RV rv)
 {
-    if (out == NULL) {
-        return;
+    if (out != NULL) {
+        fprintf(out, "    seen(\"%s\", rv, 0x%lxUL);    /* %s */\n", name, rv, code_name(rv));
+        fflush(out);
     }
-    if (rv == CKR_OK && object_count + 1 < HANDLES) {
+}
+
+void
+trace_born(CK_OBJECT_HANDLE object, CK_RV rv)
+{
+    if (out != NULL && rv == CKR_OK && object_count + 2 < HANDLES) {
         objects[object_count++] = object;
     }
-    fprintf(out, "    seen(\"C_CreateObject\", rv, 0x%lxUL);    /* %s */\n", rv, code_name(rv));
-    fflush(out);
-}
-
-void
-trace_destroyed(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_RV rv)
-{
-    if (out == NULL) {
-        return;
-    }
-    fputs("    rv = p11->C_DestroyObject(", out);
-    put_session(session);
-    fputs(", ", out);
-    put_object(object);
-    fprintf(out, ");\n    seen(\"C_DestroyObject\", rv, 0x%lxUL);    /* %s */\n", rv, code_name(rv));
-    fflush(out);
 }
 
 void

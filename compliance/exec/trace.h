@@ -10,9 +10,12 @@
 
 void trace_before(enum fn fn, const struct bag *bag);
 void trace_after(enum fn fn, const struct bag *bag, CK_RV rv);
-void trace_create(CK_SESSION_HANDLE session, const CK_ATTRIBUTE *attrs, CK_ULONG count);
-void trace_created(CK_OBJECT_HANDLE object, CK_RV rv);
-void trace_destroyed(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_RV rv);
+
+/* A statement. In format %s is a session, %o an object, %n the variable of a new object, %a
+ * attributes and their count, %u a number, %b a buffer or NULL; all arguments are words. */
+void trace(const char *format, ...);
+void trace_seen(const char *name, CK_RV rv);
+void trace_born(CK_OBJECT_HANDLE object, CK_RV rv);
 
 /* What stands before and after the statements. A module's crash may come in between. */
 void trace_begin(FILE *file, const char *id);

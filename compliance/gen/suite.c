@@ -195,12 +195,13 @@ write_two(struct explorer *x, const struct place *from, const struct step *step)
     }
 }
 
-/* Mechanisms whose calls are tried two after each other: one for each way to behave. */
+/* Mechanisms that stand for others: one for each way to behave. */
 static bool
 is_representative(enum mech mech)
 {
     static const enum mech chosen[] = { MECH_AES_CBC_PAD, MECH_AES_GCM, MECH_AES_CTR, MECH_SHA256,
-                                        MECH_SHA256_HMAC, MECH_ECDSA, MECH_ECDSA_SHA256 };
+                                        MECH_SHA256_HMAC, MECH_ECDSA, MECH_ECDSA_SHA256,
+                                        MECH_RSA_PKCS, MECH_RSA_PKCS_OAEP };
 
     for (size_t i = 0; i < COUNT(chosen); i++) {
         if (chosen[i] == mech) {
@@ -210,13 +211,20 @@ is_representative(enum mech mech)
     return false;
 }
 
+/* And those whose calls are tried two after each other. */
+static bool
+is_tried_twice(enum mech mech)
+{
+    return mech == MECH_AES_CBC_PAD || mech == MECH_SHA256 || mech == MECH_SHA256_HMAC;
+}
+
 static void
 write_object(struct explorer *x, bool first_key)
 {
     enum kind kind = areas[x->area].kind;
     bool crypto = kind < KINDS && kind != KIND_FND;
     bool two = x->depth != DEPTH_QUICK &&
-               (!crypto || (first_key && is_representative((enum mech)x->object.mech[kind])));
+               (!crypto || (first_key && is_tried_twice((enum mech)x->object.mech[kind])));
 
     if (x->area == AREA_DUAL || x->area == AREA_SESS) {
         two = x->depth == DEPTH_DEEP;
@@ -225,9 +233,11 @@ write_object(struct explorer *x, bool first_key)
     for (size_t i = 0; i < x->place_count; i++) {
         for (size_t f = 0; f < x->fn_count; f++) {
             enum fn fn = (enum fn)x->fn[f];
-            size_t most = x->depth != DEPTH_QUICK || functions[fn].part == PART_INIT ? 2 : 1;
+            bool pairs = x->depth != DEPTH_QUICK ||
+                         (functions[fn].part == PART_INIT &&
+                          (!crypto || is_representative((enum mech)x->object.mech[kind])));
 
-            calls(x, &x->place[i], fn, x->area == AREA_DUAL ? 1 : most, write_test);
+            calls(x, &x->place[i], fn, x->area == AREA_DUAL || !pairs ? 1 : 2, write_test);
             if (two) {
                 calls(x, &x->place[i], fn, 1, write_two);
             }
@@ -256,6 +266,36 @@ add_functions(struct explorer *x, const char *tags)
     return x->fn_count > 0;
 }
 
+/* Every attribute of every kind of object in every form. */
+static void
+write_attributes(struct explorer *x)
+{
+    static const struct place nowhere;
+
+    for (size_t f = 0; f < x->fn_count; f++) {
+        for (int kind = 0; kind < OBJECT_COUNT; kind++) {
+            bool slow = x->fn[f] == FN_C_GenerateKeyPair &&
+                        (kind == OBJECT_RSAPUB || kind == OBJECT_RSAPRI);
+
+            if (!x->world->has_object[kind] || (slow && x->depth == DEPTH_QUICK)) {
+                continue;
+            }
+            for (int a = 0; a < ATTRIBUTES; a++) {
+                for (int form = V_FORM_USUAL; form < V_COUNT; form++) {
+                    struct step step = { x->fn[f],
+                                         { (uint8_t)(V_KIND_DATA + kind), (uint8_t)(ATTR_BASE + a),
+                                           (uint8_t)form } };
+
+                    if (object_wanted((enum fn)x->fn[f], (enum object_kind)kind, &attributes[a],
+                                      (enum value)form)) {
+                        write_test(x, &nowhere, &step);
+                    }
+                }
+            }
+        }
+    }
+}
+
 static void
 write_area(struct explorer *x)
 {
@@ -266,6 +306,11 @@ write_area(struct explorer *x)
     enum kind kind = areas[x->area].kind;
 
     if (!add_functions(x, areas[x->area].functions)) {
+        return;
+    }
+    if (areas[x->area].base == BASE_OBJECTS) {
+        x->object = object_make(x->world, kind, MECH_COUNT, KEY_COUNT);
+        write_attributes(x);
         return;
     }
     if (kind == KIND_NONE || kind == KIND_FND) {

@@ -167,7 +167,7 @@ base_state(enum base base)
 {
     struct mstate state = { .ready = 1 };
 
-    if (base == BASE_LOGIN) {
+    if (base != BASE_LIBRARY) {
         state.home = 1;
         state.login = LOGIN_USER;
         state.session[0] = (struct m_session){ .open = 1, .rw = 1 };

@@ -21,7 +21,7 @@ enum area {
 };
 
 /* Where a test of an area begins. */
-enum base { BASE_LIBRARY, BASE_LOGIN };
+enum base { BASE_LIBRARY, BASE_LOGIN, BASE_OBJECTS };
 
 struct area_row {
     const char *tag;

@@ -39,6 +39,9 @@ enum role {
     ROLE_FIND,
     ROLE_MAX,
     ROLE_CANCEL,
+    ROLE_KIND,
+    ROLE_ATTR,
+    ROLE_FORM,
     ROLE_COUNT
 };
 
@@ -73,12 +76,15 @@ enum part {
     PART_UPDATE,
     PART_FINAL,
     PART_RANDOM,
-    PART_LEGACY
+    PART_LEGACY,
+    PART_OBJECT
 };
 
 enum fn {
 #define FN(tag, name, kind, part, roles) FN_##name,
 #include "model/functions.def"
+#define OBJECT_FN(tag, name) FN_##name,
+#include "model/objects.def"
     FN_COUNT
 };
 
@@ -147,8 +153,15 @@ enum cond {
 #define NEEDS(name, other)
 #include "model/conditions.def"
     COND_COUNT,
-    COND_NOTHING = COND_COUNT    /* the call is right */
+    COND_NOTHING = COND_COUNT,   /* the call is right */
+#define RULE(name, class, section, text) RULE_##name,
+#define RULE_ANSWER(name, code, level)
+#include "model/rules.def"
+    RULE_END,
+    RULE_FIRST = COND_NOTHING + 1
 };
+
+#define RULES (RULE_END - RULE_FIRST)
 
 struct cond_row {
     const char *name;
@@ -157,6 +170,28 @@ struct cond_row {
     const char *section;
     const char *rule;
 };
+
+enum attr_form { ATTR_BOOL, ATTR_ULONG, ATTR_BYTES, ATTR_DATE };
+
+struct attribute_row {
+    const char *name;           /* with CKA_ */
+    CK_ATTRIBUTE_TYPE type;
+    enum attr_form form;
+    const char *create, *generate;
+    char usual, set;
+    bool secret;
+};
+
+/* Kinds of objects, numbered as the columns of attributes.def. */
+enum object_kind {
+#define KIND(name, tag, class, key, half) OBJECT_##name,
+#include "model/kinds.def"
+    OBJECT_COUNT
+};
+
+/* Attributes, numbered as their values: attribute of V_ATTR_x is attributes[V_ATTR_x - ATTR_BASE]. */
+#define ATTR_BASE (V_ATTR_NOTHING + 1)
+#define ATTRIBUTES (V_FORM_USUAL - ATTR_BASE)
 
 struct answer_row {
     enum cond cond;
@@ -171,7 +206,20 @@ extern const struct key_row keys[KEY_COUNT];
 extern const struct cond_row conditions[COND_COUNT];
 extern const struct answer_row answers[];
 extern const size_t answers_count;
+extern const struct attribute_row attributes[ATTRIBUTES];
 extern const char *const class_names[CLASS_COUNT];
+
+/* The row of a condition or a rule; NULL for COND_NOTHING. */
+const struct cond_row *cond_row(enum cond cond);
+const char *cond_name(enum cond cond);
+
+/* What a call of a function on objects may answer. */
+enum cond object_rule(enum fn fn, enum object_kind kind, const struct attribute_row *attribute,
+                      enum value form);
+
+/* Whether there is a test of such a call. */
+bool object_wanted(enum fn fn, enum object_kind kind, const struct attribute_row *attribute,
+                   enum value form);
 
 /* The conditions that must hold before this one can be asked, as bits. */
 uint64_t cond_needs(enum cond cond);
@@ -231,6 +279,7 @@ struct world {
     CK_FLAGS token_flags;
     bool has_fn[FN_COUNT];
     bool has_key[KEY_COUNT];
+    bool has_object[OBJECT_COUNT];
     bool private_keys, private_public_keys;
     bool so;                                    /* there is a PIN for the security officer */
     CK_FLAGS mech_flags[MECH_COUNT];

@@ -386,6 +386,11 @@ step_enabled(const struct world *world, const struct object *object, const struc
                 return false;
             }
             break;
+        case V_SIG_FLIPPED:
+            if (fn->kind == KIND_VFR && work.mech->signer == SIGNER_RSA0) {
+                return false;       /* without padding every signature is one of something */
+            }
+            break;
         case V_IN_FLIPPED:
             if (fn->kind != KIND_DEC && fn->kind != KIND_VER) {
                 return false;

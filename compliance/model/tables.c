@@ -35,6 +35,9 @@ const struct value_row values[V_COUNT] = {
 const struct fn_row functions[FN_COUNT] = {
 #define FN(tag, name, kind, part, roles) [FN_##name] = { #tag, #name, KIND_##kind, PART_##part, LIST roles },
 #include "model/functions.def"
+#define OBJECT_FN(tag, name)                                                                       \
+    [FN_##name] = { #tag, #name, KIND_NONE, PART_OBJECT, { ROLE_KIND, ROLE_ATTR, ROLE_FORM } },
+#include "model/objects.def"
 };
 
 #undef INITARGS
@@ -75,11 +78,44 @@ const struct cond_row conditions[COND_COUNT] = {
 #include "model/conditions.def"
 };
 
+static const struct cond_row rules[RULES] = {
+#define RULE(name, class, section, text)                                                           \
+    [RULE_##name - RULE_FIRST] = { #name, AFTER_KEEP, CLASS_##class, section, text },
+#define RULE_ANSWER(name, code, level)
+#include "model/rules.def"
+};
+
+const struct attribute_row attributes[ATTRIBUTES] = {
+#define ATTRIBUTE(name, form, create, generate, usual, set, secret)                                \
+    [V_ATTR_##name - ATTR_BASE] = { "CKA_" #name, CKA_##name, ATTR_##form, create,                 \
+                                    generate,     usual,      set,         secret },
+#include "model/attributes.def"
+};
+
+const struct cond_row *
+cond_row(enum cond cond)
+{
+    return cond < COND_COUNT                         ? &conditions[cond]
+           : cond >= RULE_FIRST && cond < RULE_END ? &rules[cond - RULE_FIRST]
+                                                     : NULL;
+}
+
+const char *
+cond_name(enum cond cond)
+{
+    const struct cond_row *row = cond_row(cond);
+
+    return row != NULL ? row->name : "NOTHING";
+}
+
 const struct answer_row answers[] = {
 #define COND(name, after, class, section, rule)
 #define ANSWER(name, code, level) { COND_##name, code, LEVEL_##level },
 #define NEEDS(name, other)
 #include "model/conditions.def"
+#define RULE(name, class, section, text)
+#define RULE_ANSWER(name, code, level) { RULE_##name, code, LEVEL_##level },
+#include "model/rules.def"
 };
 const size_t answers_count = COUNT(answers);
 

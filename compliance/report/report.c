@@ -11,7 +11,7 @@ static bool
 is_same(const struct issue *issue, const struct result *result, uint8_t area)
 {
     return issue->area == area && issue->fn == result->fn && issue->cond == result->cond &&
-           issue->detail == result->detail && issue->verdict == result->verdict &&
+           issue->detail == result->detail && issue->attr == result->attr && issue->verdict == result->verdict &&
            issue->seen == result->seen;
 }
 
@@ -32,6 +32,9 @@ compare(const void *a, const void *b)
     if (x->verdict != y->verdict) {
         return x->verdict < y->verdict ? -1 : 1;
     }
+    if (x->attr != y->attr) {
+        return x->attr < y->attr ? -1 : 1;
+    }
     return x->seen != y->seen ? (x->seen < y->seen ? -1 : 1) : (int)x->detail - (int)y->detail;
 }
 
@@ -40,14 +43,23 @@ count_result(struct report *report, size_t at)
 {
     const struct test *test = &report->pool->suite->test[at];
     const struct result *result = &report->pool->result[at];
+    struct deviation *documented = NULL;
+    enum verdict verdict = result->verdict;
     struct issue *grown;
 
-    report->of_verdict[result->verdict]++;
-    report->of_area[test->area][result->verdict]++;
+    if (verdict >= VERDICT_CODE && report->profile != NULL) {
+        documented = profile_find(report->profile, result);
+    }
+    if (documented != NULL) {
+        documented->used++;
+        verdict = VERDICT_DOCUMENTED;
+    }
+    report->of_verdict[verdict]++;
+    report->of_area[test->area][verdict]++;
     if (result->verdict < VERDICT_CODE) {
         return true;
     }
-    report->deviations++;
+    report->deviations += documented == NULL;
     for (size_t i = 0; i < report->issue_count; i++) {
         struct issue *issue = &report->issue[i];
 
@@ -70,20 +82,23 @@ count_result(struct report *report, size_t at)
         .cond = result->cond,
         .class = result->class,
         .detail = result->detail,
+        .attr = result->attr,
         .verdict = result->verdict,
         .seen = result->seen,
         .want = result->want,
         .count = 1,
+        .documented = documented,
         .first = at,
     };
     return true;
 }
 
 bool
-report_make(struct report *report, const struct pool *pool)
+report_make(struct report *report, const struct pool *pool, struct profile *profile)
 {
     memset(report, 0, sizeof *report);
     report->pool = pool;
+    report->profile = profile;
     for (size_t i = 0; i < pool->suite->count; i++) {
         if (!count_result(report, i)) {
             return false;
@@ -131,7 +146,10 @@ issue_rule(const struct issue *issue, char *ret_text)
 {
     const char *name = functions[issue->fn].name;
 
-    if (issue->detail == DETAIL_SESSION) {
+    if (issue->attr != V_NONE && issue->verdict == VERDICT_OUTPUT) {
+        snprintf(ret_text, 256, "After %s the values of attributes shall be those of the text (%s).",
+                 name, values[issue->attr].meaning);
+    } else if (issue->detail == DETAIL_SESSION) {
         fill_in("After %s the state of every session follows from the login and from how it was opened.",
                 name, ret_text);
     } else if (issue->verdict == VERDICT_OUTPUT) {
@@ -142,7 +160,12 @@ issue_rule(const struct issue *issue, char *ret_text)
     } else if (issue->cond == COND_NOTHING) {
         fill_in("%s shall succeed when nothing is wrong with the call.", name, ret_text);
     } else {
-        fill_in(conditions[issue->cond].rule, name, ret_text);
+        fill_in(cond_row((enum cond)issue->cond)->rule, name, ret_text);
+        if (issue->attr != V_NONE) {
+            size_t len = strlen(ret_text);
+
+            snprintf(ret_text + len, 256 - len, " (%s)", values[issue->attr].meaning);
+        }
     }
 }
 

@@ -6,28 +6,31 @@
 #define COMPLIANCE_REPORT_H
 
 #include "exec/pool.h"
+#include "report/profile.h"
 
 #include <stdio.h>
 
 /* Failing tests with one cause: function, rule and answer are the same. */
 struct issue {
-    uint8_t area, fn, cond, class, detail, verdict;
+    uint8_t area, fn, cond, class, detail, verdict, attr;
     uint32_t seen, want;
     size_t count;           /* tests */
     size_t first;           /* the shortest of them */
     size_t number;          /* in its area, from 1 */
+    const struct deviation *documented;
 };
 
 struct report {
     const struct pool *pool;
+    struct profile *profile;        /* NULL when none was named */
     struct issue *issue;
     size_t issue_count;
     size_t of_verdict[VERDICT_COUNT];
     size_t of_area[AREA_COUNT][VERDICT_COUNT];
-    size_t deviations;
+    size_t deviations;              /* failing tests that no profile names */
 };
 
-bool report_make(struct report *report, const struct pool *pool);
+bool report_make(struct report *report, const struct pool *pool, struct profile *profile);
 void report_clear(struct report *report);
 
 /* "SIGN-1"; text of at least 24 bytes. */

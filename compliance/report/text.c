@@ -8,7 +8,8 @@ static void
 put_issue(const struct report *report, const struct issue *issue, FILE *file)
 {
     char name[24], text[256], id[ID_MAX];
-    const char *section = issue->cond < COND_COUNT ? conditions[issue->cond].section : "5";
+    const struct cond_row *row = cond_row((enum cond)issue->cond);
+    const char *section = row != NULL ? row->section : "5";
 
     issue_name(issue, name);
     issue_rule(issue, text);
@@ -18,7 +19,12 @@ put_issue(const struct report *report, const struct issue *issue, FILE *file)
     issue_result(issue, text);
     fprintf(file, "Result          %s\n", text);
     fprintf(file, "Classification  %s\n", class_names[issue->class]);
-    fprintf(file, "Tests           %zu, first %s\n\n", issue->count, id);
+    fprintf(file, "Tests           %zu, first %s\n", issue->count, id);
+    if (issue->documented != NULL) {
+        fprintf(file, "Documented      %s: %s\n", issue->documented->name, issue->documented->doc);
+        fprintf(file, "Impact          %s\n", issue->documented->impact);
+    }
+    fputc('\n', file);
 }
 
 static size_t
@@ -52,6 +58,12 @@ report_text(const struct report *report, FILE *file)
     for (int c = 0; c < CLASS_COUNT; c++) {
         if (of_class[c] > 0) {
             fprintf(file, "  %-28s %zu\n", class_names[c], of_class[c]);
+        }
+    }
+    for (size_t i = 0; report->profile != NULL && i < report->profile->count; i++) {
+        if (report->profile->deviation[i].used == 0) {
+            fprintf(file, "Stale          %s: nothing that was tested deviates so\n",
+                    report->profile->deviation[i].name);
         }
     }
     for (int area = 0, i = 0; area < AREA_COUNT; area++) {
