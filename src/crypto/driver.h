@@ -65,6 +65,7 @@ extern const struct algo algo_gmac;
 extern const struct algo algo_kw;
 extern const struct algo algo_tkw;
 extern const struct algo algo_rsa;
+extern const struct algo algo_rsa_aes;
 extern const struct algo algo_ec;
 extern const struct algo algo_eddsa;
 extern const struct algo algo_secret;

@@ -115,7 +115,7 @@ library_mode(const struct mechanism_row *row)
             return modes[i].mode;
         }
     }
-    assert(!"a cipher has a row of ciphers.def");
+    assert(false); /* a cipher has a row of ciphers.def */
     return MODE_ECB;
 }
 

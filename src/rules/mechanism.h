@@ -17,7 +17,7 @@ enum params_shape { PARAMS_none, PARAMS_iv, PARAMS_ctr, PARAMS_gcm, PARAMS_oaep,
                     PARAMS_ecdh, PARAMS_kbkdf, PARAMS_feedback, PARAMS_hkdf, PARAMS_pbkd2,
                     PARAMS_data, PARAMS_cbc_data, PARAMS_number, PARAMS_tls_master,
                     PARAMS_tls_extended, PARAMS_tls_keys, PARAMS_tls_kdf,
-                    PARAMS_ccm, PARAMS_wrap_iv, PARAMS_eddsa };
+                    PARAMS_ccm, PARAMS_wrap_iv, PARAMS_eddsa, PARAMS_rsa_aes };
 
 enum key_unit { UNIT_BITS, UNIT_BYTES };
 enum mechanism_out { OUT_none, OUT_same, OUT_pad, OUT_tag, OUT_modulus, OUT_curve, OUT_hash,
@@ -37,6 +37,7 @@ enum driver {
     DRIVER_kw,
     DRIVER_tkw,
     DRIVER_rsa,
+    DRIVER_rsa_aes,
     DRIVER_ec,
     DRIVER_eddsa,
     DRIVER_secret,

@@ -207,6 +207,9 @@ take_items(const void *array, CK_ULONG count,
                   length, &p->field)
 #define PARAM_U32(field, member) && take_u32(c.member, &p->field)
 #define PARAM_GIVEN(field, member) && take_u32(c.member != NULL, &p->field)
+#define PARAM_INNER(field, pointer, shape)                                             \
+    && take_##shape(&(CK_MECHANISM){ .pParameter = c.pointer,                          \
+                                     .ulParameterLen = sizeof *c.pointer }, &p->field)
 #define PARAM_THERE(field) && take_u32(1, &p->field)
 #define PARAMS_ABSENT(shape)
 #define PARAM_ITEMS(field, array, count, layout) \
@@ -223,6 +226,7 @@ take_items(const void *array, CK_ULONG count,
 #undef PARAM_U32
 #undef PARAM_ITEMS
 #undef PARAM_GIVEN
+#undef PARAM_INNER
 #undef PARAM_THERE
 #undef PARAMS_ABSENT
 #undef PARAMS_END
@@ -307,6 +311,7 @@ read_items(struct reader *r, struct params_items *items)
 #define PARAM_ARRAY(field, member, length) write_raw(w, view_slice(p->field, 0, length));
 #define PARAM_U32(field, member) write_u32(w, p->field);
 #define PARAM_GIVEN(field, member) write_u32(w, p->field);
+#define PARAM_INNER(field, pointer, shape) write_##shape(w, &p->field);
 #define PARAM_THERE(field) write_u32(w, p->field);
 #define PARAMS_ABSENT(shape)
 #define PARAM_ITEMS(field, array, count, layout) write_items(w, &p->field);
@@ -319,6 +324,7 @@ read_items(struct reader *r, struct params_items *items)
 #undef PARAM_U32
 #undef PARAM_ITEMS
 #undef PARAM_GIVEN
+#undef PARAM_INNER
 #undef PARAM_THERE
 #undef PARAMS_ABSENT
 #undef PARAMS_END
@@ -343,6 +349,7 @@ read_items(struct reader *r, struct params_items *items)
 #define PARAM_ARRAY(field, member, length) && read_raw(r, length, &p->field)
 #define PARAM_U32(field, member) && read_u32(r, &p->field)
 #define PARAM_GIVEN(field, member) && read_u32(r, &p->field) && p->field <= 1
+#define PARAM_INNER(field, pointer, shape) && read_##shape(r, &p->field)
 #define PARAM_THERE(field) && read_u32(r, &p->field) && p->field <= 1
 #define PARAMS_ABSENT(shape)
 #define PARAM_ITEMS(field, array, count, layout) && read_items(r, &p->field)
@@ -357,6 +364,7 @@ read_items(struct reader *r, struct params_items *items)
 #undef PARAM_U32
 #undef PARAM_ITEMS
 #undef PARAM_GIVEN
+#undef PARAM_INNER
 #undef PARAM_THERE
 #undef PARAMS_ABSENT
 #undef PARAMS_END
@@ -365,6 +373,7 @@ read_items(struct reader *r, struct params_items *items)
 #define PARAM_ARRAY(field, member, length)
 #define PARAM_U32(field, member)
 #define PARAM_GIVEN(field, member)
+#define PARAM_INNER(field, pointer, shape)
 #define PARAM_THERE(field)
 #define PARAM_ITEMS(field, array, count, layout)
 #define PARAMS_END(shape)

@@ -38,6 +38,7 @@ struct params_items {
 #define PARAM_ARRAY(field, member, length) view field; /* exactly length bytes */
 #define PARAM_U32(field, member) uint32_t field;
 #define PARAM_GIVEN(field, member) uint32_t field;
+#define PARAM_INNER(field, pointer, shape) struct params_##shape field;
 #define PARAM_THERE(field) uint32_t field;
 #define PARAMS_ABSENT(shape)
 #define PARAM_ITEMS(field, array, count, layout) struct params_items field;
@@ -52,6 +53,7 @@ struct params_items {
 #undef PARAM_U32
 #undef PARAM_ITEMS
 #undef PARAM_GIVEN
+#undef PARAM_INNER
 #undef PARAM_THERE
 #undef PARAMS_ABSENT
 #undef PARAMS_END
@@ -81,6 +83,7 @@ struct mechanism {
         struct params_tls_keys tls_keys;
         struct params_tls_kdf tls_kdf;
         struct params_wrap_iv wrap_iv;
+        struct params_rsa_aes rsa_aes;
         struct params_eddsa eddsa;
     } params;
 };

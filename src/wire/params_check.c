@@ -89,6 +89,19 @@ oaep_fits(struct rules rules, const struct key_info *key, const struct params_oa
     return key == NULL || (key->bits + 7) / 8 >= 2 * hash_row(hash)->length + 2;
 }
 
+/* The temporary AES key has to fit, too. PKCS #11 v3.1, 6.1.21. */
+static bool
+rsa_aes_fits(struct rules rules, const struct key_info *key, const struct params_rsa_aes *both)
+{
+    if ((both->aes_bits != 128 && both->aes_bits != 192 && both->aes_bits != 256) ||
+        !oaep_fits(rules, key, &both->oaep)) {
+        return false;
+    }
+    return key == NULL || (key->bits + 7) / 8 >=
+                              2 * hash_row(padding_hash(rules, both->oaep.hash))->length + 2 +
+                                  both->aes_bits / 8;
+}
+
 /* PKCS #11 v3.1, 6.3.17: without a derivation function there is nothing to share. */
 static bool
 ecdh_fits(struct rules rules, const struct params_ecdh *ecdh)
@@ -293,6 +306,9 @@ params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS funct
         break;
     case PARAMS_oaep:
         fits = oaep_fits(rules, key, &mechanism->params.oaep);
+        break;
+    case PARAMS_rsa_aes:
+        fits = rsa_aes_fits(rules, key, &mechanism->params.rsa_aes);
         break;
     case PARAMS_tls_master:
         fits = padding_hash(rules, mechanism->params.tls_master.hash) != HASH_NONE &&

@@ -262,6 +262,12 @@ take_mech(struct play *p)
         m.params.oaep.source = take(p) & 1;
         m.params.oaep.label = take_view(p, 32);
         break;
+    case PARAMS_rsa_aes:
+        m.params.rsa_aes = (struct params_rsa_aes){
+            (take(p) & 1) != 0 ? 256 : take(p),
+            { (uint32_t)hash_row(HASH_SHA256)->mechanism, take(p), take(p) & 1, take_view(p, 32) }
+        };
+        break;
     case PARAMS_hkdf:
         m.params.hkdf = (struct params_hkdf){ take(p) & 1, take(p) & 1, CKM_SHA256, take(p) & 7,
                                               take_view(p, 16), take_number(p),

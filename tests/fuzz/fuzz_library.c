@@ -98,6 +98,7 @@ some_mechanism(CK_FLAGS function, CK_MECHANISM *ret_mechanism)
     static CK_AES_CTR_PARAMS ctr;
     static CK_RSA_PKCS_PSS_PARAMS pss;
     static CK_RSA_PKCS_OAEP_PARAMS oaep;
+    static CK_RSA_AES_KEY_WRAP_PARAMS rsa_aes;
     static CK_ECDH1_DERIVE_PARAMS ecdh;
     static CK_EDDSA_PARAMS eddsa;
     size_t count;
@@ -141,6 +142,13 @@ some_mechanism(CK_FLAGS function, CK_MECHANISM *ret_mechanism)
                                           0 };
         ret_mechanism->pParameter = &oaep;
         ret_mechanism->ulParameterLen = sizeof oaep;
+        break;
+    case PARAMS_rsa_aes:
+        oaep = (CK_RSA_PKCS_OAEP_PARAMS){ CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, NULL,
+                                          0 };
+        rsa_aes = (CK_RSA_AES_KEY_WRAP_PARAMS){ 256, (liar_u8() & 7) == 0 ? NULL : &oaep };
+        ret_mechanism->pParameter = &rsa_aes;
+        ret_mechanism->ulParameterLen = sizeof rsa_aes;
         break;
     case PARAMS_ecdh:
         ecdh = (CK_ECDH1_DERIVE_PARAMS){ CKD_NULL, 0, NULL, sizeof play.iv, play.iv };

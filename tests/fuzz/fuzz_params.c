@@ -129,6 +129,30 @@ from_array(const struct mechanism_row *row, view bytes)
     }
 }
 
+/* The structure of OAEP inside another, or no pointer to it; its label is the rest of the input. */
+static void
+from_inner(const struct mechanism_row *row, view bytes)
+{
+    CK_RSA_PKCS_OAEP_PARAMS inner;
+    CK_RSA_AES_KEY_WRAP_PARAMS outer;
+    CK_MECHANISM mechanism = { row->type, &outer, sizeof outer };
+    struct mechanism taken;
+
+    if (bytes.len < sizeof inner + sizeof outer) {
+        return;
+    }
+    memcpy(&outer, bytes.data, sizeof outer);
+    memcpy(&inner, bytes.data + sizeof outer, sizeof inner);
+    bytes = view_slice(bytes, sizeof outer + sizeof inner, bytes.len);
+    pointer_set((uint8_t *)&inner, offsetof(CK_RSA_PKCS_OAEP_PARAMS, pSourceData),
+                offsetof(CK_RSA_PKCS_OAEP_PARAMS, ulSourceDataLen), bytes);
+    outer.pOAEPParams = outer.pOAEPParams == NULL ? NULL : &inner;
+    if (params_take(row, &mechanism, &taken) == CKR_OK) {
+        HOLDS(outer.pOAEPParams != NULL);
+        taken_check(&taken);
+    }
+}
+
 /* Structures with pointers: length, and where pointers and their lengths are. */
 #define AT(type, pointer, length) { offsetof(type, pointer), offsetof(type, length) }
 static const struct {
@@ -188,6 +212,10 @@ from_application(const struct mechanism_row *row, view bytes)
 
     if (row->params == PARAMS_kbkdf || row->params == PARAMS_feedback) {
         from_array(row, bytes);
+        return;
+    }
+    if (row->params == PARAMS_rsa_aes) {
+        from_inner(row, bytes);
         return;
     }
     for (size_t i = 0; i < ARRAY_COUNT(structures); i++) {

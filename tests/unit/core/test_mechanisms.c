@@ -109,6 +109,10 @@ sample_mechanism(const struct bench *b, const struct mechanism_row *row, CK_FLAG
         m.params.oaep.mgf = CKG_MGF1_SHA256;
         m.params.oaep.source = CKZ_DATA_SPECIFIED;
         break;
+    case PARAMS_rsa_aes:
+        m.params.rsa_aes = (struct params_rsa_aes){ 256, { CKM_SHA256, CKG_MGF1_SHA256,
+                                                           CKZ_DATA_SPECIFIED, VIEW_EMPTY } };
+        break;
     case PARAMS_pss:
         m.params.pss.hash = (uint32_t)hash->mechanism;
         m.params.pss.mgf = (uint32_t)hash->mgf;

@@ -31,6 +31,9 @@ mechanism_of(CK_MECHANISM_TYPE type)
         m.params.oaep.hash = CKM_SHA256;
         m.params.oaep.mgf = CKG_MGF1_SHA256;
         m.params.oaep.source = CKZ_DATA_SPECIFIED;
+    } else if (m.shape == PARAMS_rsa_aes) {
+        m.params.rsa_aes = (struct params_rsa_aes){ 192, { CKM_SHA256, CKG_MGF1_SHA256,
+                                                           CKZ_DATA_SPECIFIED, VIEW_EMPTY } };
     }
     return m;
 }

@@ -194,6 +194,60 @@ oaep_and_pss_are_taken_field_by_field(void **state)
     assert_int_equal(m.params.pss.salt_len, 20);
 }
 
+static void
+a_structure_inside_another_is_taken_along(void **state)
+{
+    CK_RSA_PKCS_OAEP_PARAMS o = { CKM_SHA256, CKG_MGF1_SHA384, CKZ_DATA_SPECIFIED, aad, 3 };
+    CK_RSA_AES_KEY_WRAP_PARAMS p = { 192, &o };
+    const struct key_info small = { .bits = 1024 }, large = { .bits = 2048 };
+    uint8_t memory[sizeof o + 1];
+    struct mechanism m, read;
+    struct reader r;
+    struct writer w;
+
+    UNUSED(state);
+    assert_int_equal(take(CKM_RSA_AES_KEY_WRAP, &p, sizeof p, &m), CKR_OK);
+    assert_int_equal(m.params.rsa_aes.aes_bits, 192);
+    assert_int_equal(m.params.rsa_aes.oaep.hash, CKM_SHA256);
+    assert_int_equal(m.params.rsa_aes.oaep.mgf, CKG_MGF1_SHA384);
+    assert_ptr_equal(m.params.rsa_aes.oaep.label.data, aad);
+    writer_init(&w, 1000);
+    mechanism_write(&w, &m);
+    assert_true(view_equal(writer_view(&w),
+                           VIEW_TEXT("\x54\x10\0\0" "\x15" "\x17\0\0\0" "\xc0\0\0\0"
+                                     "\x50\x02\0\0" "\x03\0\0\0" "\x01\0\0\0"
+                                     "\x03\0\0\0" "aad")));
+    r = reader_of(writer_view(&w));
+    assert_true(mechanism_read(&r, &read));
+    assert_int_equal(read.params.rsa_aes.aes_bits, 192);
+    assert_int_equal(read.params.rsa_aes.oaep.label.len, 3);
+    writer_clear(&w);
+    assert_int_equal(check(azure, CKF_ENCRYPT, &large, &m), CKR_OK);
+    /* SHA-256 leaves 62 bytes of 1,024 bits, SHA-384 30, SHA-512 none. */
+    assert_int_equal(check(azure, CKF_ENCRYPT, &small, &m), CKR_OK);
+    m.params.rsa_aes.oaep.hash = CKM_SHA384;
+    assert_int_equal(check(azure, CKF_ENCRYPT, &small, &m), CKR_OK);
+    m.params.rsa_aes.aes_bits = 256;
+    assert_int_equal(check(azure, CKF_ENCRYPT, &small, &m), CKR_MECHANISM_PARAM_INVALID);
+    m.params.rsa_aes.aes_bits = 255;
+    assert_int_equal(check(azure, CKF_ENCRYPT, &large, &m), CKR_MECHANISM_PARAM_INVALID);
+    m.params.rsa_aes.aes_bits = 128;
+    m.params.rsa_aes.oaep.mgf = 0;
+    assert_int_equal(check(azure, CKF_ENCRYPT, &large, &m), CKR_MECHANISM_PARAM_INVALID);
+
+    memcpy(memory + 1, &o, sizeof o); /* nobody promised that it is aligned */
+    p.pOAEPParams = (CK_RSA_PKCS_OAEP_PARAMS *)(void *)(memory + 1);
+    assert_int_equal(take(CKM_RSA_AES_KEY_WRAP, &p, sizeof p, &m), CKR_OK);
+    p.pOAEPParams = NULL;
+    assert_int_equal(take(CKM_RSA_AES_KEY_WRAP, &p, sizeof p, &m), CKR_MECHANISM_PARAM_INVALID);
+    p.pOAEPParams = &o;
+    o.pSourceData = NULL;
+    assert_int_equal(take(CKM_RSA_AES_KEY_WRAP, &p, sizeof p, &m), CKR_MECHANISM_PARAM_INVALID);
+    assert_int_equal(take(CKM_RSA_AES_KEY_WRAP, &p, sizeof p - 1, &m),
+                     CKR_MECHANISM_PARAM_INVALID);
+    assert_int_equal(take(CKM_RSA_AES_KEY_WRAP, NULL, 0, &m), CKR_MECHANISM_PARAM_INVALID);
+}
+
 /* The vendor's structures, and the standard's for the same input. */
 static void
 the_pieces_of_a_prf_are_taken_in_both_layouts(void **state)
@@ -624,6 +678,7 @@ main(void)
         cmocka_unit_test(pointers_and_lengths_inside_have_to_agree),
         cmocka_unit_test(an_unaligned_parameter_is_taken),
         cmocka_unit_test(oaep_and_pss_are_taken_field_by_field),
+        cmocka_unit_test(a_structure_inside_another_is_taken_along),
         cmocka_unit_test(the_pieces_of_a_prf_are_taken_in_both_layouts),
         cmocka_unit_test(a_key_travels_as_its_handle),
         cmocka_unit_test(every_shape_reads_back_to_the_same_bytes),
