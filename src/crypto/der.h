@@ -13,6 +13,8 @@
 #define DER_OID 0x06u
 #define DER_PRINTABLE_STRING 0x13u
 #define DER_SEQUENCE 0x30u
+#define DER_ATTRIBUTES 0xa0u /* RFC 5958, 2 */
+#define DER_PUBLIC_KEY 0x81u
 
 /* The contents of the next element, when it has that tag. */
 MUST_USE bool der_read(struct reader *r, uint8_t tag, view *ret_contents);

@@ -8,7 +8,7 @@
 #include "crypto/library.h"
 #include "crypto/digest.h"
 
-#define AGREED_MAX 66u /* P-521 */
+#define AGREED_MAX 66u /* P-521; X448 has 56 */
 
 /* One block of the derivation function. ANSI X9.63, 3.6.1; NIST SP 800-56C rev. 2, 4.1. */
 static bool
@@ -68,13 +68,17 @@ derive_agreed(const struct kdf_row *kdf, view value, view shared, size_t len, st
 static CK_RV
 peer_parse(const struct algo_key *base, view point, struct algo_key **ret_peer)
 {
+    enum object_kind kind;
     struct writer w;
     CK_RV rv;
 
+    if (!kind_of(CKO_PUBLIC_KEY, base->curve->key_type, &kind)) {
+        return CKR_KEY_TYPE_INCONSISTENT;
+    }
     writer_init(&w, ATTRIBUTES_BYTES_MAX);
     attribute_write(&w, CKA_EC_PARAMS, view_of(base->curve->oid, base->curve->oid_len));
     attribute_write(&w, CKA_EC_POINT, point);
-    rv = writer_ok(&w) ? algo_key_new(KIND_EC_PUBLIC, writer_view(&w), VIEW_EMPTY, ret_peer)
+    rv = writer_ok(&w) ? algo_key_new(kind, writer_view(&w), VIEW_EMPTY, ret_peer)
                        : CKR_DEVICE_MEMORY;
     writer_clear(&w);
     /* PKCS #11 v3.1, 5.1.6: the code for a peer's key that is none. */
@@ -91,9 +95,12 @@ agree(const struct algo_key *base, const struct algo_key *peer, uint8_t value[AG
     CK_RV rv = CKR_OK;
 
     if (ctx == NULL || EVP_PKEY_derive_init(ctx) != 1 ||
-        EVP_PKEY_derive_set_peer_ex(ctx, peer->pkey, 0) != 1 ||
-        EVP_PKEY_derive(ctx, value, &len) != 1) {
+        EVP_PKEY_derive_set_peer_ex(ctx, peer->pkey, 0) != 1) {
         rv = library_failed("agree on a key");
+    } else if (EVP_PKEY_derive(ctx, value, &len) != 1) {
+        /* RFC 7748, 6: all zeros, of a point of small order, whoever's key it meets. */
+        rv = base->kind == KIND_MONTGOMERY_PRIVATE ? CKR_PUBLIC_KEY_INVALID
+                                                   : library_failed("agree on a key");
     }
     *ret_len = len;
     EVP_PKEY_CTX_free(ctx);
@@ -122,4 +129,5 @@ ecdh_derive(struct rules rules, const struct algo_derivation *d, struct writer *
     return rv;
 }
 
-const struct deriver ecdh_deriver = { 1u << KIND_EC_PRIVATE, ecdh_derive };
+const struct deriver ecdh_deriver = { 1u << KIND_EC_PRIVATE | 1u << KIND_MONTGOMERY_PRIVATE,
+                                      ecdh_derive };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Keys that are strings of bytes, little-endian, as RFC 8032 has them: parsed, completed,
+ * Keys that are strings of bytes, little-endian, as RFC 8032 and RFC 7748 have them: parsed, completed,
  * generated. A point is checked to be one, which the library leaves to the first use.
  */
 #include "crypto/edwards.h"

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The library encodes and decodes; what it read is written as attributes and parsed like any
- * imported key, which checks it.
+ * The library encodes and decodes, and we where it does not know enough; what was read is
+ * written as attributes and parsed like any imported key, which checks it.
  */
 #include "crypto/pkcs8.h"
 
+#include "crypto/der.h"
 #include "crypto/library.h"
 
 #include <openssl/core_names.h>
@@ -37,6 +38,17 @@ algo_key_encode(const struct algo_key *key, struct writer *out)
     PKCS8_PRIV_KEY_INFO_free(info);
     library_forget();
     return rv;
+}
+
+static bool
+is_zero(view v)
+{
+    for (size_t i = 0; i < v.len; i++) {
+        if (v.data[i] != 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static CK_RV
@@ -100,9 +112,83 @@ static const struct {
     { KIND_EC_PRIVATE, EVP_PKEY_EC, ec_read },
 };
 
-CK_RV
-algo_key_decode(enum object_kind kind, view der, bool zero_padded, struct writer *attributes,
-                struct writer *secrets)
+/*
+ * RFC 8410, 7, by hand: our library knows version 1 alone, and others write the public key, too,
+ * which makes it version 2. SEQUENCE { version, { algorithm }, OCTET STRING { OCTET STRING },
+ * attributes [0], public key [1] }.
+ */
+static bool
+okp_split(view der, bool zero_padded, view *ret_oid, view *ret_key, view *ret_public)
+{
+    struct reader outer = reader_of(der), r, inner;
+    view contents, version, algorithm, wrapped, none;
+
+    if (!der_read(&outer, DER_SEQUENCE, &contents) ||
+        !(reader_done(&outer) || (zero_padded && is_zero(view_of(outer.next, outer.left))))) {
+        return false;
+    }
+    r = reader_of(contents);
+    if (!der_read(&r, DER_INTEGER, &version) || version.len != 1 || version.data[0] > 1 ||
+        !der_read(&r, DER_SEQUENCE, &algorithm) || !der_read(&r, DER_OCTET_STRING, &wrapped)) {
+        return false;
+    }
+    inner = reader_of(wrapped);
+    if (!der_read(&inner, DER_OCTET_STRING, ret_key) || !reader_done(&inner)) {
+        return false;
+    }
+    *ret_oid = algorithm;
+    *ret_public = VIEW_EMPTY;
+    inner = r;
+    if (der_read(&inner, DER_ATTRIBUTES, &none)) {
+        r = inner;
+    }
+    inner = r;
+    if (version.data[0] == 1 && der_read(&inner, DER_PUBLIC_KEY, ret_public)) {
+        r = inner;
+    }
+    return reader_done(&r);
+}
+
+/* A public key beside the private one has to be its own. */
+static bool
+public_fits(const struct curve_row *curve, view key, view public)
+{
+    EVP_PKEY *pkey;
+    uint8_t bytes[1 + 57] = { 0 }; /* of a BIT STRING; Ed448 */
+    size_t len = sizeof bytes - 1;
+    bool fits;
+
+    if (public.len == 0) {
+        return true;
+    }
+    pkey = EVP_PKEY_new_raw_private_key_ex(NULL, curve->name, NULL, key.data, key.len);
+    fits = pkey != NULL && EVP_PKEY_get_raw_public_key(pkey, bytes + 1, &len) == 1 &&
+           view_equal(public, view_of(bytes, 1 + len));
+    EVP_PKEY_free(pkey);
+    return fits;
+}
+
+static CK_RV
+okp_decode(view der, bool zero_padded, struct writer *attributes, struct writer *secrets)
+{
+    const struct curve_row *curve;
+    view oid, key, public;
+
+    if (!okp_split(der, zero_padded, &oid, &key, &public)) {
+        return CKR_WRAPPED_KEY_INVALID;
+    }
+    curve = curve_by_params(oid);
+    if (curve == NULL || curve->key_type == CKK_EC || key.len != curve_len(curve) || !public_fits(curve, key, public)) {
+        return CKR_WRAPPED_KEY_INVALID;
+    }
+    attribute_write(attributes, CKA_EC_PARAMS, oid);
+    attribute_write(secrets, CKA_VALUE, key);
+    return CKR_OK;
+}
+
+static CK_RV
+library_decode(enum object_kind kind, view der, bool zero_padded, struct writer *attributes,
+               struct writer *secrets)
 {
     const unsigned char *at = der.data;
     PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, (long)der.len);
@@ -112,8 +198,8 @@ algo_key_decode(enum object_kind kind, view der, bool zero_padded, struct writer
     if (pkey != NULL) {
         size_t used = (size_t)(at - der.data);
 
-        while (zero_padded && used < der.len && der.data[used] == 0) {
-            used++;
+        if (zero_padded && is_zero(view_slice(der, used, der.len))) {
+            used = der.len;
         }
         for (size_t i = 0; i < ARRAY_COUNT(readers) && used == der.len; i++) {
             if (readers[i].kind == kind && EVP_PKEY_get_base_id(pkey) == readers[i].library_id) {
@@ -123,6 +209,17 @@ algo_key_decode(enum object_kind kind, view der, bool zero_padded, struct writer
     }
     EVP_PKEY_free(pkey);
     PKCS8_PRIV_KEY_INFO_free(info);
+    return rv;
+}
+
+CK_RV
+algo_key_decode(enum object_kind kind, view der, bool zero_padded, struct writer *attributes,
+                struct writer *secrets)
+{
+    const bool okp = kind == KIND_EDWARDS_PRIVATE || kind == KIND_MONTGOMERY_PRIVATE;
+    CK_RV rv = okp ? okp_decode(der, zero_padded, attributes, secrets)
+                   : library_decode(kind, der, zero_padded, attributes, secrets);
+
     library_forget();
     return rv;
 }

@@ -101,6 +101,7 @@ view_check(view actual, view expected, const char *file, int line)
 #define P256_OID "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"
 #define P384_OID "\x06\x05\x2b\x81\x04\x00\x22"
 #define P521_OID "\x06\x05\x2b\x81\x04\x00\x23"
+#define X25519_OID "\x06\x03\x2b\x65\x6e"
 #define ED25519_NAME "\x13\x0c" "edwards25519"
 #define ED25519_OID "\x06\x03\x2b\x65\x70"
 /* The generator of P-256, which is as good a point as any. */

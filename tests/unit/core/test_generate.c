@@ -279,8 +279,16 @@ curves_are_those_of_the_policy(void **state)
         { "secp256k1", STANDARD | AZURE | FIPS },
         { "secp384r1", STANDARD | AZURE | FIPS },
         { "secp521r1", STANDARD | AZURE | FIPS },
+        { "brainpoolP192r1", STANDARD },
+        { "brainpoolP224r1", STANDARD },
+        { "brainpoolP256r1", STANDARD },
+        { "brainpoolP320r1", STANDARD },
+        { "brainpoolP384r1", STANDARD },
+        { "brainpoolP512r1", STANDARD },
         { "ED25519", AZURE | FIPS },
         { "ED448", 0 },
+        { "X25519", AZURE | FIPS },
+        { "X448", 0 },
     };
     struct fixture *f = *state;
     size_t count;
@@ -320,25 +328,34 @@ an_ec_pair_is_one_key_in_two_halves(void **state)
 
 /* PKCS #11 v3.1, 6.3.8: a mechanism for each kind of curve, where the policy has not one for all. */
 static void
-an_edwards_pair_is_one_key_in_two_halves(void **state)
+assert_makes(struct fixture *f, CK_MECHANISM_TYPE type, CK_KEY_TYPE key_type, view params,
+             size_t point_len)
 {
-    struct fixture *f = *state;
     bool standard = f->hsm.policy == POLICY_STANDARD;
-    CK_MECHANISM_TYPE type = standard ? CKM_EC_EDWARDS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN;
-    struct pair pair = generate_pair(&f->cu1, type, LIST(BYTES(EC_PARAMS, ED25519_NAME)),
-                                     LIST(ULONG(KEY_TYPE, CKK_EC_EDWARDS)));
+    CK_MECHANISM_TYPE used = standard ? type : CKM_EC_KEY_PAIR_GEN;
+    view public_template = LIST(VIEW(CKA_EC_PARAMS, params));
+    struct pair pair = generate_pair(&f->cu1, used, public_template,
+                                     LIST(ULONG(KEY_TYPE, key_type)));
 
-    assert_view_equal(get(&f->cu1, pair.public, CKA_EC_PARAMS), VIEW_TEXT(ED25519_NAME));
-    assert_view_equal(get(&f->cu1, pair.private, CKA_EC_PARAMS), VIEW_TEXT(ED25519_NAME));
-    assert_int_equal(get_ulong(&f->cu1, pair.public, CKA_KEY_TYPE), CKK_EC_EDWARDS);
-    assert_int_equal(get_ulong(&f->cu1, pair.private, CKA_KEY_TYPE), CKK_EC_EDWARDS);
-    assert_int_equal(get_ulong(&f->cu1, pair.private, CKA_KEY_GEN_MECHANISM), type);
-    assert_int_equal(get(&f->cu1, pair.public, CKA_EC_POINT).len, 34);
+    assert_view_equal(get(&f->cu1, pair.public, CKA_EC_PARAMS), params);
+    assert_view_equal(get(&f->cu1, pair.private, CKA_EC_PARAMS), params);
+    assert_int_equal(get_ulong(&f->cu1, pair.public, CKA_KEY_TYPE), key_type);
+    assert_int_equal(get_ulong(&f->cu1, pair.private, CKA_KEY_TYPE), key_type);
+    assert_int_equal(get_ulong(&f->cu1, pair.private, CKA_KEY_GEN_MECHANISM), used);
+    assert_int_equal(get(&f->cu1, pair.public, CKA_EC_POINT).len, point_len);
     assert_int_equal(get_status(&f->cu1, pair.private, CKA_EC_POINT), ATTRIBUTE_UNKNOWN);
-    assert_code(pair_code(&f->cu1, type, LIST(BYTES(EC_PARAMS, ED25519_OID)),
-                          LIST(ULONG(KEY_TYPE, CKK_EC))), CKR_TEMPLATE_INCONSISTENT);
-    assert_code(pair_code(&f->cu1, CKM_EC_EDWARDS_KEY_PAIR_GEN, LIST(BYTES(EC_PARAMS, P256_OID)),
-                          VIEW_EMPTY), standard ? CKR_CURVE_NOT_SUPPORTED : CKR_MECHANISM_INVALID);
+    assert_code(pair_code(&f->cu1, used, public_template, LIST(ULONG(KEY_TYPE, CKK_EC))),
+                CKR_TEMPLATE_INCONSISTENT);
+    assert_code(pair_code(&f->cu1, type, LIST(BYTES(EC_PARAMS, P256_OID)), VIEW_EMPTY),
+                standard ? CKR_CURVE_NOT_SUPPORTED : CKR_MECHANISM_INVALID);
+}
+
+static void
+each_kind_of_curve_has_its_keys(void **state)
+{
+    assert_makes(*state, CKM_EC_EDWARDS_KEY_PAIR_GEN, CKK_EC_EDWARDS, VIEW_TEXT(ED25519_NAME), 34);
+    assert_makes(*state, CKM_EC_MONTGOMERY_KEY_PAIR_GEN, CKK_EC_MONTGOMERY, VIEW_TEXT(X25519_OID),
+                 34);
 }
 
 /* ---- pairs ---- */
@@ -447,9 +464,9 @@ main(void)
         AZURE(curves_are_those_of_the_policy),
         FIPS(curves_are_those_of_the_policy),
         AZURE(an_ec_pair_is_one_key_in_two_halves),
-        STANDARD(an_edwards_pair_is_one_key_in_two_halves),
-        AZURE(an_edwards_pair_is_one_key_in_two_halves),
-        FIPS(an_edwards_pair_is_one_key_in_two_halves),
+        STANDARD(each_kind_of_curve_has_its_keys),
+        AZURE(each_kind_of_curve_has_its_keys),
+        FIPS(each_kind_of_curve_has_its_keys),
         AZURE(both_templates_have_to_be_good),
         AZURE(a_pair_may_be_half_stored),
         AZURE(a_stored_pair_is_one_transaction),

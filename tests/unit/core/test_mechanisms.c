@@ -392,7 +392,9 @@ try_generation(struct bench *b, const struct mechanism_row *row)
 {
     view template = row->key_type == CKK_EC ? LIST(BYTES(EC_PARAMS, P256_OID))
                     : row->key_type == CKK_EC_EDWARDS ? LIST(BYTES(EC_PARAMS, ED25519_OID))
-                                                      : LIST(ULONG(MODULUS_BITS, 2048));
+                    : row->key_type == CKK_EC_MONTGOMERY
+                        ? LIST(BYTES(EC_PARAMS, X25519_OID))
+                        : LIST(ULONG(MODULUS_BITS, 2048));
 
     if ((mechanism_limit(b->rules, row)->functions & CKF_GENERATE) != 0) {
         const bool fixed = secret_len_fixed(row->key_type) != 0;

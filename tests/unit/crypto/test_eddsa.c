@@ -392,7 +392,8 @@ curves_of_another_form_are_refused(void **state)
         CK_RV rv;
     } others[] = {
         { "06082a8648ce3d030107", CKR_CURVE_NOT_SUPPORTED },   /* P-256 */
-        { "06032b656f", CKR_CURVE_NOT_SUPPORTED },             /* X448, or none that we have */
+        { "06032b656f", CKR_CURVE_NOT_SUPPORTED },             /* X448 */
+        { "06032b6572", CKR_CURVE_NOT_SUPPORTED },             /* none that we have */
         { "130c656477617264733235353138", CKR_CURVE_NOT_SUPPORTED },
         { "130c65647761726473323535", CKR_DOMAIN_PARAMS_INVALID },
         { "1300", CKR_DOMAIN_PARAMS_INVALID },
@@ -417,6 +418,124 @@ curves_of_another_form_are_refused(void **state)
     }
     assert_int_equal(parse(KIND_EC_PUBLIC, public_list(oid_of(28), hex(vectors[0].public)),
                            VIEW_EMPTY), CKR_CURVE_NOT_SUPPORTED);
+}
+
+/* RFC 8410, 10.3, without and with the public key; the same with things wrong. */
+#define SEED "d4ee72dbf913584ad5b6d8f1f769f8ad3afe7c28cbf1d4fbe097a88f44755842"
+#define ITS_PUBLIC "19bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1"
+#define ATTRIBUTES "a01f301d060a2a864886f70d01090914310f0c0d437572646c6520436861697273"
+
+static const struct {
+    const char *der;
+    bool padded;
+    CK_RV rv;
+} encoded[] = {
+    { "302e020100300506032b657004220420" SEED, false, CKR_OK },
+    { "3072020101300506032b657004220420" SEED ATTRIBUTES "812100" ITS_PUBLIC, false, CKR_OK },
+    { "3051020101300506032b657004220420" SEED "812100" ITS_PUBLIC, false, CKR_OK },
+    { "304f020100300506032b657004220420" SEED ATTRIBUTES, false, CKR_OK },
+    { "302e020100300506032b657004220420" SEED "0000", true, CKR_OK },
+    { "302e020100300506032b657004220420" SEED "0001", true, CKR_WRAPPED_KEY_INVALID },
+    { "302e020100300506032b657004220420" SEED "0000", false, CKR_WRAPPED_KEY_INVALID },
+    { "3051020101300506032b657004220420" SEED "812100" SEED, false, CKR_WRAPPED_KEY_INVALID },
+    { "3051020100300506032b657004220420" SEED "812100" ITS_PUBLIC, false,
+      CKR_WRAPPED_KEY_INVALID },
+    { "302e020102300506032b657004220420" SEED, false, CKR_WRAPPED_KEY_INVALID },
+    { "302e020100300506032b657104220420" SEED, false, CKR_WRAPPED_KEY_INVALID },
+    { "302e020100300506032b657204220420" SEED, false, CKR_WRAPPED_KEY_INVALID },
+    { "302c020100300506032b657004200420" SEED, false, CKR_WRAPPED_KEY_INVALID },
+    { "302c020100300506032b65700420" SEED, false, CKR_WRAPPED_KEY_INVALID },
+    { "3030020100300706032b6570050004220420" SEED, false, CKR_WRAPPED_KEY_INVALID },
+    { "", false, CKR_WRAPPED_KEY_INVALID },
+};
+
+static void
+private_keys_are_decoded(void **state)
+{
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(encoded); i++) {
+        struct writer attributes, secrets;
+
+        writer_init(&attributes, 1000);
+        writer_init(&secrets, 1000);
+        assert_int_equal(algo_key_decode(KIND_EDWARDS_PRIVATE, hex(encoded[i].der),
+                                         encoded[i].padded, &attributes, &secrets),
+                         encoded[i].rv);
+        if (encoded[i].rv == CKR_OK) {
+            assert_view(list_value(writer_view(&attributes), CKA_EC_PARAMS), oid_of(28));
+            assert_view(list_value(writer_view(&secrets), CKA_VALUE), hex(SEED));
+        }
+        writer_clear(&attributes);
+        writer_clear(&secrets);
+    }
+}
+
+/* Each cut of a good one is none, and each byte that is another says another key or nothing. */
+static void
+damaged_private_keys_are_refused(void **state)
+{
+    uint8_t der[200];
+    view good = hex(encoded[1].der);
+
+    UNUSED(state);
+    for (size_t i = 0; i < good.len; i++) {
+        struct writer attributes, secrets;
+        CK_RV rv;
+
+        writer_init(&attributes, 1000);
+        writer_init(&secrets, 1000);
+        assert_int_equal(algo_key_decode(KIND_EDWARDS_PRIVATE, view_slice(good, 0, i), false,
+                                         &attributes, &secrets), CKR_WRAPPED_KEY_INVALID);
+        memcpy(der, good.data, good.len);
+        der[i] ^= 1;
+        rv = algo_key_decode(KIND_EDWARDS_PRIVATE, view_of(der, good.len), false, &attributes,
+                             &secrets);
+        /* Attributes are nobody's business. */
+        assert_true(rv == CKR_WRAPPED_KEY_INVALID || (i >= 50 && i < 81));
+        writer_clear(&attributes);
+        writer_clear(&secrets);
+    }
+}
+
+static void
+encoded_keys_come_back(void **state)
+{
+    static const struct {
+        CK_MECHANISM_TYPE type;
+        unsigned tool_id;
+        enum object_kind kind;
+    } keys[] = {
+        { CKM_EC_EDWARDS_KEY_PAIR_GEN, 28, KIND_EDWARDS_PRIVATE },
+        { CKM_EC_EDWARDS_KEY_PAIR_GEN, 29, KIND_EDWARDS_PRIVATE },
+        { CKM_EC_MONTGOMERY_KEY_PAIR_GEN, 26, KIND_MONTGOMERY_PRIVATE },
+        { CKM_EC_MONTGOMERY_KEY_PAIR_GEN, 27, KIND_MONTGOMERY_PRIVATE },
+        { CKM_EC_KEY_PAIR_GEN, 21, KIND_EC_PRIVATE },
+        { CKM_EC_KEY_PAIR_GEN, 16, KIND_EC_PRIVATE },
+    };
+
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+        struct writer der, attributes, secrets;
+        struct pair pair;
+
+        writer_init(&der, 1000);
+        writer_init(&attributes, 1000);
+        writer_init(&secrets, 1000);
+        assert_int_equal(pair_generate(standard, keys[i].type,
+                                       public_list(oid_of(keys[i].tool_id), VIEW_EMPTY), &pair),
+                         CKR_OK);
+        assert_int_equal(algo_key_new(keys[i].kind, writer_view(&pair.private_part),
+                                      writer_view(&pair.secrets), &pair.private), CKR_OK);
+        assert_int_equal(algo_key_encode(pair.private, &der), CKR_OK);
+        assert_int_equal(algo_key_decode(keys[i].kind, writer_view(&der), false, &attributes,
+                                         &secrets), CKR_OK);
+        assert_view(writer_view(&attributes), writer_view(&pair.private_part));
+        assert_view(writer_view(&secrets), writer_view(&pair.secrets));
+        writer_clear(&der);
+        writer_clear(&attributes);
+        writer_clear(&secrets);
+        pair_clear(&pair);
+    }
 }
 
 static void
@@ -517,6 +636,9 @@ main(void)
         cmocka_unit_test(half_of_all_numbers_are_points),
         cmocka_unit_test(private_keys_have_the_length_of_their_curve),
         cmocka_unit_test(curves_of_another_form_are_refused),
+        cmocka_unit_test(private_keys_are_decoded),
+        cmocka_unit_test(damaged_private_keys_are_refused),
+        cmocka_unit_test(encoded_keys_come_back),
         cmocka_unit_test(a_message_has_an_end),
         cmocka_unit_test(parameters_choose_the_scheme),
         cmocka_unit_test(structures_that_are_none_are_refused),

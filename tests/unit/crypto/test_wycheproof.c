@@ -383,7 +383,9 @@ run_ecdsa(const json_t *group, struct count *count, enum hash hash)
         unsigned tool_id;
     } curves[] = {
         { "secp224r1", 13 }, { "secp256r1", 2 }, { "secp256k1", 16 },
-        { "secp384r1", 14 }, { "secp521r1", 15 },
+        { "secp384r1", 14 }, { "secp521r1", 15 }, { "brainpoolP224r1", 20 },
+        { "brainpoolP256r1", 21 }, { "brainpoolP320r1", 22 }, { "brainpoolP384r1", 23 },
+        { "brainpoolP512r1", 24 }, { "secp192r1", 1 },
     };
     const json_t *public = json_object_get(group, "publicKey");
     const struct mechanism m = plain_mechanism(mechanism_with(DRIVER_ec, hash, PARAMS_none));

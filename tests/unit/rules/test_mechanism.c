@@ -205,7 +205,7 @@ curves_are_found_by_both_names(void **state)
     const struct curve_row *rows = curve_rows(&count);
 
     UNUSED(state);
-    assert_int_equal(count, 8);
+    assert_int_equal(count, 16);
     for (size_t i = 0; i < count; i++) {
         assert_ptr_equal(curve_by_params(view_of(rows[i].oid, rows[i].oid_len)), &rows[i]);
         assert_ptr_equal(curve_by_tool_id(rows[i].tool_id), &rows[i]);
@@ -218,6 +218,8 @@ curves_are_found_by_both_names(void **state)
     assert_ptr_equal(curve_by_params(VIEW_TEXT("\x13\x0a" "edwards448")), curve_by_tool_id(29));
     assert_ptr_equal(curve_by_params(VIEW_TEXT("\x06\x09\x2b\x06\x01\x04\x01\xda\x47\x0f\x01")),
                      curve_by_tool_id(28));
+    assert_ptr_equal(curve_by_params(VIEW_TEXT("\x13\x0a" "curve25519")), curve_by_tool_id(26));
+    assert_ptr_equal(curve_by_params(VIEW_TEXT("\x13\x08" "curve448")), curve_by_tool_id(27));
     assert_null(curve_by_params(VIEW_EMPTY));
     assert_null(curve_by_params(VIEW_TEXT("edwards25519")));
     assert_null(curve_by_params(VIEW_TEXT("\x06\x03\x2b\x65\x00")));
@@ -256,6 +258,8 @@ edwards_signatures_follow_from_the_curve(void **state)
     assert_int_equal(curve_len(curve_by_tool_id(28)), 32);
     assert_int_equal(curve_len(curve_by_tool_id(29)), 57);
     assert_int_equal(curve_len(curve_by_tool_id(15)), 66);
+    assert_int_equal(curve_len(curve_by_tool_id(26)), 32);
+    assert_int_equal(curve_len(curve_by_tool_id(27)), 56);
     assert_int_equal(mechanism_output_len(row, CKF_SIGN, &ed25519, 0, 1000, &exact), 64);
     assert_true(exact);
     assert_int_equal(mechanism_output_len(row, CKF_SIGN, &ed448, 0, 0, &exact), 114);
