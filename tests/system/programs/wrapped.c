@@ -8,13 +8,15 @@
  *   wrapped MODULE MECHANISM KEK unwrap IN OUT           an AES key: OUT is a block of zeros under it
  *   wrapped MODULE MECHANISM KEK unwrap-rsa IN SIGNATURE
  *
- * KEK and VALUE in hexadecimal. The signature is CKM_SHA256_RSA_PKCS over "message".
+ * KEK and VALUE in hexadecimal; an RSA KEK is MODULUS:PRIVATE-EXPONENT, with 65537. The signature is CKM_SHA256_RSA_PKCS over "message".
  */
 #include "p11.h"
 
 #define MESSAGE "message"
 
 static CK_BYTE iv[16];
+static CK_RSA_PKCS_OAEP_PARAMS oaep = { CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, NULL, 0 };
+static CK_RSA_AES_KEY_WRAP_PARAMS rsa_aes = { 256, &oaep };
 
 static const struct {
     const char *name;
@@ -25,6 +27,9 @@ static const struct {
     { "NO_PAD", { CKM_CLOUDHSM_AES_KEY_WRAP_NO_PAD, NULL, 0 } },
     { "ZERO_PAD", { CKM_CLOUDHSM_AES_KEY_WRAP_ZERO_PAD, NULL, 0 } },
     { "AES_CBC_PAD", { CKM_AES_CBC_PAD, iv, sizeof iv } },
+    { "RSA_AES_KEY_WRAP", { CKM_RSA_AES_KEY_WRAP, &rsa_aes, sizeof rsa_aes } },
+    { "RSA_PKCS_OAEP", { CKM_RSA_PKCS_OAEP, &oaep, sizeof oaep } },
+    { "RSA_PKCS", { CKM_RSA_PKCS, NULL, 0 } },
 };
 
 static CK_SESSION_HANDLE session;
@@ -60,6 +65,40 @@ import(const char *value)
 
     MUST(p11->C_CreateObject(session, template, COUNT(template), &key));
     return key;
+}
+
+/* The half of the pair that wraps, or the one that unwraps. */
+static CK_OBJECT_HANDLE
+import_rsa(const char *modulus, const char *exponent, bool wraps)
+{
+    CK_OBJECT_CLASS class = wraps ? CKO_PUBLIC_KEY : CKO_PRIVATE_KEY;
+    CK_KEY_TYPE type = CKK_RSA;
+    CK_BYTE n[512], d[512], e[] = { 1, 0, 1 };
+    CK_ULONG n_len = from_hex(modulus, n, sizeof n), d_len = from_hex(exponent, d, sizeof d);
+    CK_OBJECT_HANDLE key;
+    CK_ATTRIBUTE template[] = {
+        ATTR(CKA_CLASS, class),
+        ATTR(CKA_KEY_TYPE, type),
+        ATTR_BYTES(CKA_MODULUS, n, n_len),
+        ATTR_BYTES(CKA_PUBLIC_EXPONENT, e, sizeof e),
+        { wraps ? CKA_WRAP : CKA_UNWRAP, &yes, sizeof yes },
+        ATTR_BYTES(CKA_PRIVATE_EXPONENT, d, d_len),
+    };
+
+    MUST(p11->C_CreateObject(session, template, COUNT(template) - (wraps ? 1 : 0), &key));
+    return key;
+}
+
+static CK_OBJECT_HANDLE
+import_kek(char *text, bool wraps)
+{
+    char *exponent = strchr(text, ':');
+
+    if (exponent == NULL) {
+        return import(text);
+    }
+    *exponent = '\0';
+    return import_rsa(text, exponent + 1, wraps);
 }
 
 static void
@@ -171,7 +210,7 @@ main(int argc, char **argv)
         }
     }
     session = p11_start(argv[1], PIN);
-    kek = import(argv[3]);
+    kek = import_kek(argv[3], strncmp(what, "wrap", 4) == 0);
     if (strcmp(what, "wrap") == 0) {
         wrap(&mechanism, kek, import(argv[5]), argv[6]);
     } else if (strcmp(what, "wrap-rsa") == 0) {
