@@ -213,34 +213,10 @@ is_true(const struct attr_run *r, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE typ
 
 /* ---- judging ---- */
 
-/* Looks the code up among the answers of the rule. False when it is none. */
 static bool
 judge(struct attr_run *r, CK_RV rv)
 {
-    struct result *result = r->result;
-    const struct cond_row *row = cond_row(r->rule);
-
-    result->seen = (uint32_t)rv;
-    result->want = CKR_OK;
-    result->cond = (uint8_t)r->rule;
-    if (row == NULL && rv == CKR_OK) {
-        return true;
-    }
-    for (size_t i = answers_count; row != NULL && i-- > 0;) {
-        if (answers[i].cond == r->rule && answers[i].level == LEVEL_STRICT) {
-            result->want = (uint32_t)answers[i].code;
-        }
-        if (answers[i].cond == r->rule && answers[i].code == rv) {
-            result->advisory |= answers[i].level != LEVEL_STRICT;
-            return true;
-        }
-    }
-    result->verdict = rv == CKR_OK                ? VERDICT_ACCEPTED
-                      : result->want == CKR_OK ? VERDICT_REFUSED
-                                                  : VERDICT_CODE;
-    result->class = rv == CKR_OK || result->want == CKR_OK ? (uint8_t)(row != NULL ? row->class : CLASS_ARGS)
-                                                           : CLASS_CODES;
-    return false;
+    return result_judge(r->result, r->rule, rv);
 }
 
 static void

@@ -63,6 +63,9 @@ call_has(const struct module *module, enum fn fn)
 #define OBJECT_FN(tag, name)                                                                       \
     case FN_##name:                                                                                \
         return module->list.name != NULL;
+#define KEYM_FN(tag, name)                                                                         \
+    case FN_##name:                                                                                \
+        return module->list.name != NULL;
 #include "model/objects.def"
     default:
         return false;
@@ -201,5 +204,46 @@ call_get(const struct module *module, CK_SESSION_HANDLE session, CK_OBJECT_HANDL
     rv = module->list.C_GetAttributeValue(session, object, &attr, 1);
     trace_seen("C_GetAttributeValue", rv);
     *len = attr.ulValueLen;
+    return rv;
+}
+
+CK_RV
+call_wrap(const struct module *module, CK_SESSION_HANDLE session, CK_MECHANISM *mech,
+          CK_OBJECT_HANDLE wrapper, CK_OBJECT_HANDLE key, CK_BYTE *out, CK_ULONG *len)
+{
+    CK_RV rv;
+
+    trace("len = %u;", len != NULL ? *len : 0UL);
+    trace("rv = p11->C_WrapKey(%s, %m, %o, %o, %b, %l);", session, mech, wrapper, key, out, len);
+    rv = module->list.C_WrapKey(session, mech, wrapper, key, out, len);
+    trace_seen("C_WrapKey", rv);
+    return rv;
+}
+
+CK_RV
+call_unwrap(const struct module *module, CK_SESSION_HANDLE session, CK_MECHANISM *mech,
+            CK_OBJECT_HANDLE wrapper, CK_BYTE *in, CK_ULONG len, CK_ATTRIBUTE *attrs, CK_ULONG count,
+            CK_OBJECT_HANDLE *ret_key)
+{
+    CK_RV rv;
+
+    trace("rv = p11->C_UnwrapKey(%s, %m, %o, %i, %a, &%n);", session, mech, wrapper, in, len, attrs,
+          count);
+    rv = module->list.C_UnwrapKey(session, mech, wrapper, in, len, attrs, count, ret_key);
+    trace_seen("C_UnwrapKey", rv);
+    trace_born(*ret_key, rv);
+    return rv;
+}
+
+CK_RV
+call_derive(const struct module *module, CK_SESSION_HANDLE session, CK_MECHANISM *mech,
+            CK_OBJECT_HANDLE base, CK_ATTRIBUTE *attrs, CK_ULONG count, CK_OBJECT_HANDLE *ret_key)
+{
+    CK_RV rv;
+
+    trace("rv = p11->C_DeriveKey(%s, %m, %o, %a, &%n);", session, mech, base, attrs, count);
+    rv = module->list.C_DeriveKey(session, mech, base, attrs, count, ret_key);
+    trace_seen("C_DeriveKey", rv);
+    trace_born(*ret_key, rv);
     return rv;
 }

@@ -63,6 +63,15 @@ CK_RV call_set(const struct module *module, CK_SESSION_HANDLE session, CK_OBJECT
 CK_RV call_get(const struct module *module, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
                CK_ATTRIBUTE_TYPE type, void *value, CK_ULONG *len);
 
+CK_RV call_wrap(const struct module *module, CK_SESSION_HANDLE session, CK_MECHANISM *mech,
+                CK_OBJECT_HANDLE wrapper, CK_OBJECT_HANDLE key, CK_BYTE *out, CK_ULONG *len);
+CK_RV call_unwrap(const struct module *module, CK_SESSION_HANDLE session, CK_MECHANISM *mech,
+                  CK_OBJECT_HANDLE wrapper, CK_BYTE *in, CK_ULONG len, CK_ATTRIBUTE *attrs,
+                  CK_ULONG count, CK_OBJECT_HANDLE *ret_key);
+CK_RV call_derive(const struct module *module, CK_SESSION_HANDLE session, CK_MECHANISM *mech,
+                  CK_OBJECT_HANDLE base, CK_ATTRIBUTE *attrs, CK_ULONG count,
+                  CK_OBJECT_HANDLE *ret_key);
+
 /* Writes the calls from now on as statements of a C program; NULL ends that. */
 void trace_to(FILE *file);
 void trace_note(const char *format, ...) __attribute__((format(printf, 1, 2)));

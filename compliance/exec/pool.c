@@ -16,7 +16,6 @@
 
 #define JOBS_MAX 16
 #define BLOCK 32
-#define HANG_MS 20000
 #define DONE 23             /* exit status of a worker that found nothing more to do */
 
 struct worker {
@@ -181,7 +180,7 @@ pool_run(struct pool *pool)
         nanosleep(&pause, NULL);
         for (size_t i = 0; i < jobs; i++) {
             struct worker *worker = &board->worker[i];
-            bool hangs = pids[i] > 0 && now_ms() - worker->since > HANG_MS;
+            bool hangs = pids[i] > 0 && now_ms() - worker->since > 1000LL * pool->patience;
             int status = 0;
 
             if (hangs) {

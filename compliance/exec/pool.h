@@ -14,6 +14,7 @@ struct pool {
     const struct suite *suite;
     struct result *result;      /* one for each test, shared with the workers */
     size_t jobs;
+    unsigned patience;          /* seconds that a test may take */
     bool progress;              /* a line on the terminal */
 };
 

@@ -3,6 +3,7 @@
  * Runs a test: call by call, with all states that the model thinks possible.
  */
 #include "exec/attr.h"
+#include "exec/keym.h"
 
 #include <string.h>
 
@@ -152,6 +153,35 @@ deviates(struct result *result, const struct expect *expect, CK_RV rv)
     }
 }
 
+bool
+result_judge(struct result *result, enum cond rule, CK_RV rv)
+{
+    const struct cond_row *row = cond_row(rule);
+
+    result->seen = (uint32_t)rv;
+    result->want = CKR_OK;
+    result->cond = (uint8_t)rule;
+    if (row == NULL && rv == CKR_OK) {
+        return true;
+    }
+    for (size_t i = answers_count; row != NULL && i-- > 0;) {
+        if (answers[i].cond == rule && answers[i].level == LEVEL_STRICT) {
+            result->want = (uint32_t)answers[i].code;
+        }
+        if (answers[i].cond == rule && answers[i].code == rv) {
+            result->advisory |= answers[i].level != LEVEL_STRICT;
+            return true;
+        }
+    }
+    result->verdict = rv == CKR_OK             ? VERDICT_ACCEPTED
+                      : result->want == CKR_OK ? VERDICT_REFUSED
+                                               : VERDICT_CODE;
+    result->class = (uint8_t)(result->verdict == VERDICT_CODE ? CLASS_CODES
+                              : row != NULL                   ? row->class
+                                                              : CLASS_ARGS);
+    return false;
+}
+
 struct states {
     struct mstate state[STATES_MAX];
     size_t count;
@@ -261,7 +291,8 @@ runner_run(struct runner *runner, const struct test *test, struct result *ret_re
     }
     runner->dirty = false;
     if (areas[test->area].base == BASE_OBJECTS) {
-        attr_run(runner, test, ret_result);
+        (functions[test->step[0].fn].part == PART_KEYM ? keym_run : attr_run)(runner, test,
+                                                                              ret_result);
         return;
     }
     states.state[0] = base_state(areas[test->area].base);

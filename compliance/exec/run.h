@@ -73,6 +73,10 @@ void runner_run(struct runner *runner, const struct test *test, struct result *r
 
 /* ---- what the parts of a run share ---- */
 
+/* Looks a code up among the answers of a rule; without a rule CKR_OK alone is right. False, with
+ * the verdict, when it is none of them. */
+bool result_judge(struct result *result, enum cond rule, CK_RV rv);
+
 /* Turns a step into arguments; false when the module lacks a key for it. */
 bool bind_step(struct runner *runner, const struct test *test, const struct mstate *state,
                const struct step *step, struct bag *ret_bag);

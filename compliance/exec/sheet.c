@@ -47,6 +47,11 @@ find_mechanisms(const struct module *module, struct sheet *sheet)
 
         (void)module->list.C_GetMechanismInfo(sheet->slot, sheet->mech[i], &info);
         sheet->flags[i] = info.flags;
+        for (int way = 0; way < WAYS; way++) {
+            if (ways[way].number == sheet->mech[i]) {
+                sheet->world.way_flags[way] = info.flags;
+            }
+        }
         for (int m = 0; m < MECH_COUNT; m++) {
             if (mechanisms[m].number == sheet->mech[i]) {
                 sheet->world.mech_flags[m] = info.flags;
@@ -86,6 +91,7 @@ is_object_there(const struct module *module, enum fn fn)
     CK_ATTRIBUTE attr = { CKA_CLASS, &class, sizeof class };
     CK_MECHANISM mech = { CKM_AES_KEY_GEN, NULL, 0 };
     CK_OBJECT_HANDLE first, second;
+    CK_ULONG len = 0;
     CK_RV rv;
 
     switch (fn) {
@@ -100,6 +106,15 @@ is_object_there(const struct module *module, enum fn fn)
         break;
     case FN_C_CopyObject:
         rv = call_copy(module, CK_INVALID_HANDLE, 1, &attr, 1, &first);
+        break;
+    case FN_C_WrapKey:
+        rv = call_wrap(module, CK_INVALID_HANDLE, &mech, 1, 1, NULL, &len);
+        break;
+    case FN_C_UnwrapKey:
+        rv = call_unwrap(module, CK_INVALID_HANDLE, &mech, 1, (CK_BYTE *)&class, 8, &attr, 1, &first);
+        break;
+    case FN_C_DeriveKey:
+        rv = call_derive(module, CK_INVALID_HANDLE, &mech, 1, &attr, 1, &first);
         break;
     default:
         rv = call_set(module, CK_INVALID_HANDLE, 1, &attr, 1);
@@ -120,7 +135,7 @@ is_there(const struct module *module, enum fn fn)
     if (!call_has(module, fn)) {
         return false;
     }
-    if (functions[fn].part == PART_OBJECT) {
+    if (functions[fn].part == PART_OBJECT || functions[fn].part == PART_KEYM) {
         return is_object_there(module, fn);
     }
     if (!has_role(fn, ROLE_SESSION)) {
@@ -139,12 +154,30 @@ is_there(const struct module *module, enum fn fn)
 }
 
 void
+sheet_try(const struct target *target, struct sheet *sheet)
+{
+    struct module module;
+    struct fixture fixture = { .module = &module };
+
+    if (!module_open(&module, target->module) || !fixture_restart(&fixture)) {
+        sheet->tried = FN_COUNT;
+        return;
+    }
+    while (sheet->tried < FN_COUNT) {
+        enum fn fn = (enum fn)sheet->tried++;
+
+        sheet->world.has_fn[fn] = true;     /* also if it is the last thing that happens */
+        sheet->world.has_fn[fn] = is_there(&module, fn);
+    }
+    fixture_end(&fixture);
+}
+
+void
 sheet_fill(const struct target *target, struct sheet *sheet)
 {
     struct module module;
     struct fixture fixture = { .module = &module, .pin = target->pin, .so_pin = target->so_pin };
 
-    memset(sheet, 0, sizeof *sheet);
     if (!module_open(&module, target->module)) {
         snprintf(sheet->problem, sizeof sheet->problem, "the module cannot be loaded");
         return;
@@ -162,9 +195,6 @@ sheet_fill(const struct target *target, struct sheet *sheet)
     }
     find_mechanisms(&module, sheet);
     find_others(sheet);
-    for (int fn = 0; fn < FN_COUNT; fn++) {
-        sheet->world.has_fn[fn] = is_there(&module, (enum fn)fn);
-    }
     fixture.slot = sheet->slot;
     if (!fixture_ready(&fixture, BASE_LOGIN)) {
         snprintf(sheet->problem, sizeof sheet->problem, "no session with a login: is the PIN right?");

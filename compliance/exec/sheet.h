@@ -11,6 +11,7 @@
 
 struct sheet {
     bool good;
+    int tried;                      /* functions that were tried */
     char problem[128];
     struct world world;
     CK_SLOT_ID slot;
@@ -29,7 +30,11 @@ struct target {
     CK_SLOT_ID slot;
 };
 
-/* Fills ret_sheet, with good false and a problem when the module does not even begin to work. */
+/* Tries which functions there are, from sheet->tried on, which was 0 at first. Some module may not
+ * survive it: then it is to be called again, until all were tried. */
+void sheet_try(const struct target *target, struct sheet *sheet);
+
+/* Fills the rest of ret_sheet, with good false and a problem when the module does not even begin to work. */
 void sheet_fill(const struct target *target, struct sheet *ret_sheet);
 
 void sheet_print(const struct sheet *sheet, FILE *file);

@@ -117,6 +117,26 @@ put_attrs(const CK_ATTRIBUTE *attrs, CK_ULONG count)
     fprintf(out, "%s, %lu", count == 0 ? " { 0, NULL, 0 } }" : " }", count);
 }
 
+/* A mechanism whose parameter is told by its number. */
+static void
+put_mech(const CK_MECHANISM *mech)
+{
+    struct bag b = { .mech = (CK_MECHANISM *)(uintptr_t)mech };
+
+    fprintf(out, "&(CK_MECHANISM){ 0x%lx, ", mech->mechanism);
+    if (mech->mechanism == CKM_ECDH1_DERIVE && mech->ulParameterLen == sizeof(CK_ECDH1_DERIVE_PARAMS)) {
+        const CK_ECDH1_DERIVE_PARAMS *p = mech->pParameter;
+
+        fprintf(out, "&(CK_ECDH1_DERIVE_PARAMS){ %lu, 0, NULL, %lu, ", p->kdf, p->ulPublicDataLen);
+        put_bytes(p->pPublicData, p->ulPublicDataLen);
+        fputs(" }", out);
+    } else {
+        b.param = mech->mechanism == CKM_RSA_PKCS_OAEP ? PARAM_OAEP : PARAM_NONE;
+        put_param(&b);
+    }
+    fprintf(out, ", %lu }", mech->ulParameterLen);
+}
+
 static void
 put_role(enum role role, enum fn fn, const struct bag *b)
 {
@@ -272,6 +292,20 @@ trace(const char *format, ...)
         }
         case 'u':
             fprintf(out, "0x%lx", va_arg(list, CK_ULONG));
+            break;
+        case 'm':
+            put_mech(va_arg(list, const CK_MECHANISM *));
+            break;
+        case 'i': {
+            const CK_BYTE *bytes = va_arg(list, const CK_BYTE *);
+            CK_ULONG len = va_arg(list, CK_ULONG);
+
+            put_bytes(bytes, len);
+            fprintf(out, ", %lu", len);
+            break;
+        }
+        case 'l':
+            fputs(va_arg(list, void *) != NULL ? "&len" : "NULL", out);
             break;
         default:
             fputs(va_arg(list, void *) != NULL ? "buffer" : "NULL", out);

@@ -281,13 +281,39 @@ write_attributes(struct explorer *x)
                 continue;
             }
             for (int a = 0; a < ATTRIBUTES; a++) {
-                for (int form = V_FORM_USUAL; form < V_COUNT; form++) {
+                for (int form = V_FORM_USUAL; form < V_WAY_KW; form++) {
                     struct step step = { x->fn[f],
                                          { (uint8_t)(V_KIND_DATA + kind), (uint8_t)(ATTR_BASE + a),
                                            (uint8_t)form } };
 
                     if (object_wanted((enum fn)x->fn[f], (enum object_kind)kind, &attributes[a],
                                       (enum value)form)) {
+                        write_test(x, &nowhere, &step);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* Every way to wrap, unwrap and derive with one thing wrong. */
+static void
+write_keys(struct explorer *x)
+{
+    static const struct place nowhere;
+
+    for (size_t f = 0; f < x->fn_count; f++) {
+        enum fn fn = (enum fn)x->fn[f];
+        CK_FLAGS flag = fn == FN_C_WrapKey ? CKF_WRAP : fn == FN_C_UnwrapKey ? CKF_UNWRAP : CKF_DERIVE;
+
+        for (int way = V_WAY_KW; way < V_TARGET_AES; way++) {
+            for (int target = V_TARGET_AES; target < V_FAULT_NONE; target++) {
+                for (int fault = V_FAULT_NONE; fault < V_COUNT; fault++) {
+                    struct step step = { x->fn[f],
+                                         { (uint8_t)way, (uint8_t)target, (uint8_t)fault } };
+
+                    if ((x->world->way_flags[way - V_WAY_KW] & flag) &&
+                        keym_wanted(fn, (enum value)way, (enum value)target, (enum value)fault)) {
                         write_test(x, &nowhere, &step);
                     }
                 }
@@ -310,7 +336,11 @@ write_area(struct explorer *x)
     }
     if (areas[x->area].base == BASE_OBJECTS) {
         x->object = object_make(x->world, kind, MECH_COUNT, KEY_COUNT);
-        write_attributes(x);
+        if (x->area == AREA_ATTR) {
+            write_attributes(x);
+        } else {
+            write_keys(x);
+        }
         return;
     }
     if (kind == KIND_NONE || kind == KIND_FND) {
@@ -366,4 +396,22 @@ suite_clear(struct suite *suite)
 {
     free(suite->test);
     memset(suite, 0, sizeof *suite);
+}
+
+void
+suite_keep(struct suite *suite, const char *start)
+{
+    size_t count = 0;
+
+    memset(suite->of_area, 0, sizeof suite->of_area);
+    for (size_t i = 0; i < suite->count; i++) {
+        char id[ID_MAX];
+
+        test_print(&suite->test[i], id);
+        if (strncmp(id, start, strlen(start)) == 0) {
+            suite->test[count] = suite->test[i];
+            suite->of_area[suite->test[count++].area]++;
+        }
+    }
+    suite->count = count;
 }

@@ -64,6 +64,8 @@ struct suite {
 
 /* Writes all tests of the areas (bits) down; false when memory is short. */
 bool suite_make(struct suite *suite, const struct world *world, uint32_t wanted, enum depth depth);
+/* Leaves the tests whose id begins so. */
+void suite_keep(struct suite *suite, const char *start);
 void suite_clear(struct suite *suite);
 
 #endif /* COMPLIANCE_TEST_H */

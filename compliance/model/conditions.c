@@ -171,7 +171,7 @@ VIOLATED(LEGACY)
 VIOLATED(ACTIVE)
 {
     return l->part == PART_INIT && l->op != NULL && l->op->phase != PHASE_IDLE &&
-           !(cancels(l) && is_cancel_version(l));
+           !cancels(l);
 }
 
 static bool

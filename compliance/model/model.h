@@ -42,6 +42,9 @@ enum role {
     ROLE_KIND,
     ROLE_ATTR,
     ROLE_FORM,
+    ROLE_WAY,
+    ROLE_TARGET,
+    ROLE_FAULT,
     ROLE_COUNT
 };
 
@@ -77,13 +80,15 @@ enum part {
     PART_FINAL,
     PART_RANDOM,
     PART_LEGACY,
-    PART_OBJECT
+    PART_OBJECT,
+    PART_KEYM
 };
 
 enum fn {
 #define FN(tag, name, kind, part, roles) FN_##name,
 #include "model/functions.def"
 #define OBJECT_FN(tag, name) FN_##name,
+#define KEYM_FN(tag, name) FN_##name,
 #include "model/objects.def"
     FN_COUNT
 };
@@ -193,6 +198,16 @@ enum object_kind {
 #define ATTR_BASE (V_ATTR_NOTHING + 1)
 #define ATTRIBUTES (V_FORM_USUAL - ATTR_BASE)
 
+/* Ways to wrap and derive: that of V_WAY_x is ways[V_WAY_x - V_WAY_KW]. */
+#define WAYS (V_TARGET_AES - V_WAY_KW)
+
+struct way_row {
+    CK_MECHANISM_TYPE number;
+    enum key key;
+    enum param param;
+    const char *cipher;
+};
+
 struct answer_row {
     enum cond cond;
     CK_RV code;
@@ -207,6 +222,7 @@ extern const struct cond_row conditions[COND_COUNT];
 extern const struct answer_row answers[];
 extern const size_t answers_count;
 extern const struct attribute_row attributes[ATTRIBUTES];
+extern const struct way_row ways[WAYS];
 extern const char *const class_names[CLASS_COUNT];
 
 /* The row of a condition or a rule; NULL for COND_NOTHING. */
@@ -220,6 +236,10 @@ enum cond object_rule(enum fn fn, enum object_kind kind, const struct attribute_
 /* Whether there is a test of such a call. */
 bool object_wanted(enum fn fn, enum object_kind kind, const struct attribute_row *attribute,
                    enum value form);
+
+/* The same for a key that is wrapped, unwrapped or derived. */
+enum cond keym_rule(enum fn fn, enum value way, enum value target, enum value fault);
+bool keym_wanted(enum fn fn, enum value way, enum value target, enum value fault);
 
 /* The conditions that must hold before this one can be asked, as bits. */
 uint64_t cond_needs(enum cond cond);
@@ -280,6 +300,7 @@ struct world {
     bool has_fn[FN_COUNT];
     bool has_key[KEY_COUNT];
     bool has_object[OBJECT_COUNT];
+    CK_FLAGS way_flags[WAYS];
     bool private_keys, private_public_keys;
     bool so;                                    /* there is a PIN for the security officer */
     CK_FLAGS mech_flags[MECH_COUNT];

@@ -37,6 +37,8 @@ const struct fn_row functions[FN_COUNT] = {
 #include "model/functions.def"
 #define OBJECT_FN(tag, name)                                                                       \
     [FN_##name] = { #tag, #name, KIND_NONE, PART_OBJECT, { ROLE_KIND, ROLE_ATTR, ROLE_FORM } },
+#define KEYM_FN(tag, name)                                                                         \
+    [FN_##name] = { #tag, #name, KIND_NONE, PART_KEYM, { ROLE_WAY, ROLE_TARGET, ROLE_FAULT } },
 #include "model/objects.def"
 };
 

@@ -409,3 +409,82 @@ ref_plain(const struct work *work, const uint8_t *in, size_t len, uint8_t *ret_o
     }
     return cipher_run(work, false, in, len, false, false, ret_out, ret_len);
 }
+
+/* ---- keys that travel ---- */
+
+bool
+ref_secret(enum key key, uint8_t ret_value[64], size_t *ret_len)
+{
+    secret_value(key, ret_value);
+    *ret_len = keys[key].bytes;
+    return *ret_len <= 64;
+}
+
+bool
+ref_wrap(const char *name, const uint8_t *value, size_t len, uint8_t *ret_out, size_t *ret_len)
+{
+    EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, name, NULL);
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    uint8_t key[64];
+    int part = 0, more = 0;
+    bool cbc = strstr(name, "CBC") != NULL, good;
+
+    secret_value(KEY_AES32, key);
+    if (ctx != NULL) {
+        EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+    }
+    good = cipher != NULL && ctx != NULL &&
+           EVP_EncryptInit_ex(ctx, cipher, NULL, key, cbc ? ref_iv : NULL) == 1 &&
+           EVP_EncryptUpdate(ctx, ret_out, &part, value, (int)len) == 1 &&
+           EVP_EncryptFinal_ex(ctx, ret_out + part, &more) == 1;
+    *ret_len = (size_t)(part + more);
+    EVP_CIPHER_CTX_free(ctx);
+    EVP_CIPHER_free(cipher);
+    return good;
+}
+
+static const struct work sealing[2] = {
+    { &mechanisms[MECH_RSA_PKCS], &keys[KEY_RSA2048], KIND_ENC },
+    { &mechanisms[MECH_RSA_PKCS_OAEP], &keys[KEY_RSA2048], KIND_ENC },
+};
+
+bool
+ref_seal(bool oaep, const uint8_t *value, size_t len, uint8_t *ret_out, size_t *ret_len)
+{
+    return pair_crypt(&sealing[oaep], true, value, len, ret_out, ret_len);
+}
+
+bool
+ref_unseal(bool oaep, const uint8_t *in, size_t len, uint8_t *ret_out, size_t *ret_len)
+{
+    return pair_crypt(&sealing[oaep], false, in, len, ret_out, ret_len);
+}
+
+bool
+ref_block(const uint8_t key[16], const uint8_t in[16], uint8_t ret_out[16])
+{
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    uint8_t out[32];
+    int len = 0;
+    bool good = ctx != NULL && EVP_EncryptInit_ex(ctx, EVP_aes_128_ecb(), NULL, key, NULL) == 1 &&
+                EVP_EncryptUpdate(ctx, out, &len, in, 16) == 1 && len == 16;
+
+    if (good) {
+        memcpy(ret_out, out, 16);
+    }
+    EVP_CIPHER_CTX_free(ctx);
+    return good;
+}
+
+bool
+ref_ecdh(enum key key, uint8_t ret_secret[64])
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(pair(key), NULL);
+    size_t len = 64;
+    bool good = ctx != NULL && EVP_PKEY_derive_init(ctx) == 1 &&
+                EVP_PKEY_derive_set_peer(ctx, pair(key)) == 1 &&
+                EVP_PKEY_derive(ctx, ret_secret, &len) == 1;
+
+    EVP_PKEY_CTX_free(ctx);
+    return good;
+}

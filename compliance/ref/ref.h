@@ -44,4 +44,20 @@ bool ref_check(const struct work *work, const uint8_t *in, size_t len, const uin
 bool ref_plain(const struct work *work, const uint8_t *in, size_t len, uint8_t *ret_out,
                size_t *ret_len);
 
+/* ---- keys that travel ---- */
+
+bool ref_secret(enum key key, uint8_t ret_value[64], size_t *ret_len);
+
+/* Under KEY_AES32, by libcrypto's name of the cipher; under KEY_RSA2048. */
+bool ref_wrap(const char *cipher, const uint8_t *value, size_t len, uint8_t *ret_out,
+              size_t *ret_len);
+bool ref_seal(bool oaep, const uint8_t *value, size_t len, uint8_t *ret_out, size_t *ret_len);
+bool ref_unseal(bool oaep, const uint8_t *in, size_t len, uint8_t *ret_out, size_t *ret_len);
+
+/* A block under an AES key of 16 bytes. */
+bool ref_block(const uint8_t key[16], const uint8_t in[16], uint8_t ret_out[16]);
+
+/* What a pair of the suite agrees on with itself. */
+bool ref_ecdh(enum key key, uint8_t ret_secret[64]);
+
 #endif /* COMPLIANCE_REF_H */

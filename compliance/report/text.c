@@ -20,6 +20,10 @@ put_issue(const struct report *report, const struct issue *issue, FILE *file)
     fprintf(file, "Result          %s\n", text);
     fprintf(file, "Classification  %s\n", class_names[issue->class]);
     fprintf(file, "Tests           %zu, first %s\n", issue->count, id);
+    fprintf(file, "Signature       fn=%s cond=%s seen=%s%s%s\n", functions[issue->fn].name,
+            cond_name((enum cond)issue->cond), code_name(issue->seen),
+            issue->attr != V_NONE ? " attr=" : "",
+            issue->attr != V_NONE ? values[issue->attr].meaning : "");
     if (issue->documented != NULL) {
         fprintf(file, "Documented      %s: %s\n", issue->documented->name, issue->documented->doc);
         fprintf(file, "Impact          %s\n", issue->documented->impact);
