@@ -2,6 +2,7 @@
  *
  * p11comply: how far a PKCS #11 module keeps to the standard.
  */
+#include "exec/minimise.h"
 #include "exec/trace.h"
 #include "report/report.h"
 
@@ -24,9 +25,12 @@ static const char usage[] =
     "  --patience SECONDS  how long a test may take; 20\n"
     "  --list              prints the ids of the tests and runs none\n"
     "  --run ID            runs one test and tells of each call\n"
+    "  --minimise ID       prints the shortest test that fails as this one does\n"
     "  --trace ID          prints a C program that makes the calls of a test\n"
     "  --profile FILE      deviations that the module declares\n"
-    "  --report FILE       writes the report there; may be given again\n"
+    "  --report FILE       writes the report there, as its ending .txt, .json or .html\n"
+    "                      says; may be given again\n"
+    "  --baseline FILE     compares with an older report.json\n"
     "\n"
     "The exit status is 0 when the module deviates nowhere, 1 when it does, 2 after an error.\n";
 
@@ -37,7 +41,7 @@ struct options {
     size_t jobs;
     unsigned patience;
     bool list, selfcheck;
-    const char *run, *trace, *only, *report[4];
+    const char *run, *trace, *minimise, *only, *baseline, *report[4];
     size_t report_count;
     struct profile *profile;
 };
@@ -107,7 +111,7 @@ parse(int argc, char **argv, struct options *o)
         { "module", 1, NULL, 'm' },   { "pin", 1, NULL, 'p' },      { "pin-file", 1, NULL, 'P' },
         { "so-pin", 1, NULL, 's' },   { "so-pin-file", 1, NULL, 'S' }, { "slot", 1, NULL, 't' },
         { "areas", 1, NULL, 'a' },    { "level", 1, NULL, 'l' },    { "jobs", 1, NULL, 'j' },
-        { "list", 0, NULL, 'L' },     { "only", 1, NULL, 'y' }, { "patience", 1, NULL, 'w' },     { "run", 1, NULL, 'r' },      { "trace", 1, NULL, 'T' },
+        { "list", 0, NULL, 'L' },     { "only", 1, NULL, 'y' }, { "baseline", 1, NULL, 'b' }, { "patience", 1, NULL, 'w' },     { "run", 1, NULL, 'r' },      { "trace", 1, NULL, 'T' }, { "minimise", 1, NULL, 'z' },
         { "report", 1, NULL, 'o' },   { "profile", 1, NULL, 'f' },     { "selfcheck", 0, NULL, 'c' }, { NULL, 0, NULL, 0 },
     };
     bool good = true;
@@ -153,11 +157,17 @@ parse(int argc, char **argv, struct options *o)
         case 'w':
             o->patience = (unsigned)strtoul(optarg, NULL, 10);
             break;
+        case 'b':
+            o->baseline = optarg;
+            break;
         case 'y':
             o->only = optarg;
             break;
         case 'r':
             o->run = optarg;
+            break;
+        case 'z':
+            o->minimise = optarg;
             break;
         case 'T':
             o->trace = optarg;
@@ -206,7 +216,7 @@ fill_sheet(void *context)
 struct single {
     const struct options *options;
     const struct sheet *sheet;
-    const struct test *test;
+    struct test *test;          /* shared: minimising changes it */
     struct result *result;
 };
 
@@ -226,7 +236,11 @@ run_single(void *context)
     }
     if (runner_init(&runner, &module, &single->sheet->world, single->sheet->slot, target->pin,
                     target->so_pin)) {
-        runner_run(&runner, single->test, single->result);
+        if (single->options->minimise != NULL) {
+            minimise(&runner, single->test, single->result);
+        } else {
+            runner_run(&runner, single->test, single->result);
+        }
         trace_to(NULL);
         runner_clear(&runner);
     }
@@ -235,14 +249,17 @@ run_single(void *context)
 static int
 run_one(const struct options *options, const struct sheet *sheet)
 {
-    const char *id = options->run != NULL ? options->run : options->trace;
-    struct test test;
-    struct single single = { options, sheet, &test, shared_new(sizeof(struct result)) };
+    const char *id = options->run != NULL        ? options->run
+                     : options->minimise != NULL ? options->minimise
+                                                 : options->trace;
+    struct single single = { options, sheet, shared_new(sizeof(struct test)),
+                             shared_new(sizeof(struct result)) };
     const struct result *r = single.result;
     char text[64];
     bool alive;
 
-    if (single.result == NULL || !test_parse(&sheet->world, id, &test)) {
+    if (single.result == NULL || single.test == NULL ||
+        !test_parse(&sheet->world, id, single.test)) {
         fprintf(stderr, "p11comply: %s is no id of a test\n", id);
         return 2;
     }
@@ -254,9 +271,15 @@ run_one(const struct options *options, const struct sheet *sheet)
         trace_end(stdout);
         return 0;
     }
-    for (size_t i = 0; i <= r->step && i < test.count; i++) {
-        step_print(&test.step[i], text, sizeof text);
-        printf("%-20s %s\n", text, functions[test.step[i].fn].name);
+    if (options->minimise != NULL) {
+        char shortest[ID_MAX];
+
+        test_print(single.test, shortest);
+        puts(shortest);
+    }
+    for (size_t i = 0; i <= r->step && i < single.test->count; i++) {
+        step_print(&single.test->step[i], text, sizeof text);
+        printf("%-20s %s\n", text, functions[single.test->step[i].fn].name);
     }
     if (!alive) {
         printf("the process died in the last of these calls\n");
@@ -266,7 +289,7 @@ run_one(const struct options *options, const struct sheet *sheet)
            detail_texts[r->detail]);
     if (cond_row((enum cond)r->cond) != NULL) {
         char rule[256];
-        struct issue issue = { .fn = r->fn, .cond = r->cond, .verdict = r->verdict, .attr = r->attr };
+        struct issue issue = { .fn = r->fn, .cond = r->cond, .verdict = r->verdict };
 
         issue_rule(&issue, rule);
         printf(", rule: %s", rule);
@@ -291,7 +314,13 @@ write_reports(const struct options *options, const struct report *report)
             good = false;
             continue;
         }
-        report_text(report, file);
+        const char *end = strrchr(options->report[i], '.');
+
+        if (end != NULL && strcmp(end, ".json") == 0) {
+            report_json(report, file);
+        } else {
+            report_write(report, file, end != NULL && strcmp(end, ".html") == 0);
+        }
         good = fclose(file) == 0 && good;
     }
     return good;
@@ -330,9 +359,11 @@ run_suite(const struct options *options, const struct sheet *sheet)
     }
     pool.result = shared_new((suite.count + 1) * sizeof *pool.result);
     if (pool.result != NULL && pool_run(&pool) && report_make(&report, &pool, options->profile)) {
-        report_text(&report, stdout);
+        report_write(&report, stdout, false);
         status = report.deviations > 0 || report.of_verdict[VERDICT_NONE] > 0;
-        if (!write_reports(options, &report)) {
+        if (!write_reports(options, &report) ||
+            (options->baseline != NULL &&
+             !report_compare(&report, options->baseline, stdout))) {
             status = 2;
         }
         report_clear(&report);
@@ -370,7 +401,7 @@ main(int argc, char **argv)
                                                                      : "the module died at once");
         return 2;
     }
-    if (options.run != NULL || options.trace != NULL) {
+    if (options.run != NULL || options.trace != NULL || options.minimise != NULL) {
         return run_one(&options, fill.sheet);
     }
     return run_suite(&options, fill.sheet);

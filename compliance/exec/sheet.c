@@ -215,29 +215,36 @@ sheet_fill(const struct target *target, struct sheet *sheet)
 }
 
 void
-sheet_print(const struct sheet *sheet, FILE *file)
+sheet_write(struct doc *doc, const struct sheet *sheet)
 {
-    size_t tested = 0;
+    char absent[1024] = "", made[256] = "", mechs[2048] = "";
+    size_t len = 0, tested = 0;
 
-    fprintf(file, "Library        %.32s %u.%u, Cryptoki %u.%u\n", sheet->info.libraryDescription,
-            sheet->info.libraryVersion.major, sheet->info.libraryVersion.minor,
-            sheet->info.cryptokiVersion.major, sheet->info.cryptokiVersion.minor);
-    fprintf(file, "Interface      %u.%u\n", sheet->interface.major, sheet->interface.minor);
-    fprintf(file, "Token          %.32s, flags 0x%lx\n", sheet->token.label, sheet->token.flags);
-    fputs("Absent         ", file);
-    for (int fn = 0; fn < FN_COUNT; fn++) {
+    for (int fn = 0; fn < FN_COUNT && len < sizeof absent; fn++) {
         if (!sheet->world.has_fn[fn]) {
-            fprintf(file, "%s ", functions[fn].name);
+            len += (size_t)snprintf(absent + len, sizeof absent - len, "%s ", functions[fn].name);
         }
     }
-    fputs("\nKeys           ", file);
-    for (int k = 0; k < KEY_COUNT; k++) {
+    len = 0;
+    for (int k = 0; k < KEY_COUNT && len < sizeof made; k++) {
         if (sheet->world.has_key[k]) {
-            fprintf(file, "%s ", keys[k].tag);
+            len += (size_t)snprintf(made + len, sizeof made - len, "%s ", keys[k].tag);
         }
     }
-    for (int m = 0; m < MECH_COUNT; m++) {
-        tested += sheet->world.mech_flags[m] != 0;
+    len = 0;
+    for (int m = 0; m < MECH_COUNT && len < sizeof mechs; m++) {
+        if (sheet->world.mech_flags[m] != 0) {
+            len += (size_t)snprintf(mechs + len, sizeof mechs - len, "%s ", mechanisms[m].tag);
+            tested++;
+        }
     }
-    fprintf(file, "\nMechanisms     %lu, of which the model knows %zu\n", sheet->mech_count, tested);
+    doc_card(doc);
+    doc_row(doc, "Library", "%.32s", sheet->info.libraryDescription);
+    doc_row(doc, "Cryptoki", "%u.%u, interface %u.%u", sheet->info.cryptokiVersion.major,
+            sheet->info.cryptokiVersion.minor, sheet->interface.major, sheet->interface.minor);
+    doc_row(doc, "Token flags", "0x%lx", sheet->token.flags);
+    doc_row(doc, "Absent", "%s", absent[0] != '\0' ? absent : "no function of the model");
+    doc_row(doc, "Keys", "%s", made);
+    doc_row(doc, "Mechanisms", "%lu, tested %zu: %s", sheet->mech_count, tested, mechs);
+    doc_card_end(doc);
 }

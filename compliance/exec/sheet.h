@@ -6,6 +6,7 @@
 #define COMPLIANCE_SHEET_H
 
 #include "exec/fixture.h"
+#include "report/doc.h"
 
 #define SHEET_MECHANISMS 512
 
@@ -37,6 +38,7 @@ void sheet_try(const struct target *target, struct sheet *sheet);
 /* Fills the rest of ret_sheet, with good false and a problem when the module does not even begin to work. */
 void sheet_fill(const struct target *target, struct sheet *ret_sheet);
 
-void sheet_print(const struct sheet *sheet, FILE *file);
+/* As a chapter of a report. */
+void sheet_write(struct doc *doc, const struct sheet *sheet);
 
 #endif /* COMPLIANCE_SHEET_H */

@@ -245,22 +245,30 @@ write_object(struct explorer *x, bool first_key)
     }
 }
 
+bool
+area_has(const struct area_row *area, enum fn fn)
+{
+    const char *tag = functions[fn].tag, *at = area->functions;
+    size_t len = strlen(tag);
+
+    for (; *at != '\0'; at += strspn(at, " ")) {
+        size_t word = strcspn(at, " ");
+
+        if (word == len && strncmp(at, tag, len) == 0) {
+            return true;
+        }
+        at += word;
+    }
+    return false;
+}
+
 static bool
-add_functions(struct explorer *x, const char *tags)
+add_functions(struct explorer *x)
 {
     x->fn_count = 0;
     for (int fn = 0; fn < FN_COUNT; fn++) {
-        const char *found = tags;
-        size_t len = strlen(functions[fn].tag);
-
-        while ((found = strstr(found, functions[fn].tag)) != NULL) {
-            if ((found == tags || found[-1] == ' ') && (found[len] == ' ' || found[len] == '\0')) {
-                if (x->world->has_fn[fn]) {
-                    x->fn[x->fn_count++] = (uint8_t)fn;
-                }
-                break;
-            }
-            found += len;
+        if (area_has(&areas[x->area], (enum fn)fn) && x->world->has_fn[fn]) {
+            x->fn[x->fn_count++] = (uint8_t)fn;
         }
     }
     return x->fn_count > 0;
@@ -331,7 +339,7 @@ write_area(struct explorer *x)
     };
     enum kind kind = areas[x->area].kind;
 
-    if (!add_functions(x, areas[x->area].functions)) {
+    if (!add_functions(x)) {
         return;
     }
     if (areas[x->area].base == BASE_OBJECTS) {

@@ -24,8 +24,9 @@ making_rule(char letter, const struct attribute_row *attribute, enum value form)
         return RULE_FORBIDDEN;
     }
     switch (form) {
-    case V_FORM_SIZE:
     case V_FORM_TWO:
+        return RULE_NONZERO;
+    case V_FORM_SIZE:
     case V_FORM_NULL:
         return RULE_VALUE;
     case V_FORM_TWICE:
@@ -55,8 +56,9 @@ changing_rule(enum object_kind kind, char letter, const struct attribute_row *at
         return RULE_FOREIGN;
     }
     switch (form) {
-    case V_FORM_SIZE:
     case V_FORM_TWO:
+        return RULE_NONZERO;
+    case V_FORM_SIZE:
     case V_FORM_NULL:
         return RULE_VALUE;
     default:

@@ -12,12 +12,13 @@
 
 /* Failing tests with one cause: function, rule and answer are the same. */
 struct issue {
-    uint8_t area, fn, cond, class, detail, verdict, attr;
+    uint8_t area, fn, cond, class, detail, verdict;
     uint32_t seen, want;
     size_t count;           /* tests */
     size_t first;           /* the shortest of them */
     size_t number;          /* in its area, from 1 */
     const struct deviation *documented;
+    uint64_t attrs;         /* of area ATTR: those that it is about */
 };
 
 struct report {
@@ -27,6 +28,7 @@ struct report {
     size_t issue_count;
     size_t of_verdict[VERDICT_COUNT];
     size_t of_area[AREA_COUNT][VERDICT_COUNT];
+    size_t covered, reachable;      /* combinations of state, call and rule */
     size_t deviations;              /* failing tests that no profile names */
 };
 
@@ -39,6 +41,12 @@ void issue_name(const struct issue *issue, char *ret_name);
 void issue_rule(const struct issue *issue, char *ret_text);
 void issue_result(const struct issue *issue, char *ret_text);
 
-void report_text(const struct report *report, FILE *file);
+/* As text, or as one page of HTML. */
+void report_write(const struct report *report, FILE *file, bool html);
+void report_json(const struct report *report, FILE *file);
+
+/* Tells what is new and what is gone since a report that report_json wrote. False when it cannot be
+ * read. */
+bool report_compare(const struct report *report, const char *path, FILE *out);
 
 #endif /* COMPLIANCE_REPORT_H */

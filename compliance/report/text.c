@@ -1,35 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The report as text.
+ * The report as a document: summary, methodology, results by area with a card for each issue.
  */
+#include "report/doc.h"
 #include "report/report.h"
 
-static void
-put_issue(const struct report *report, const struct issue *issue, FILE *file)
-{
-    char name[24], text[256], id[ID_MAX];
-    const struct cond_row *row = cond_row((enum cond)issue->cond);
-    const char *section = row != NULL ? row->section : "5";
+#include <string.h>
 
-    issue_name(issue, name);
-    issue_rule(issue, text);
-    test_print(&report->pool->suite->test[issue->first], id);
-    fprintf(file, "Issue ID        %s\n", name);
-    fprintf(file, "PKCS#11 Rule    %s (v3.1, %s)\n", text, section);
-    issue_result(issue, text);
-    fprintf(file, "Result          %s\n", text);
-    fprintf(file, "Classification  %s\n", class_names[issue->class]);
-    fprintf(file, "Tests           %zu, first %s\n", issue->count, id);
-    fprintf(file, "Signature       fn=%s cond=%s seen=%s%s%s\n", functions[issue->fn].name,
-            cond_name((enum cond)issue->cond), code_name(issue->seen),
-            issue->attr != V_NONE ? " attr=" : "",
-            issue->attr != V_NONE ? values[issue->attr].meaning : "");
-    if (issue->documented != NULL) {
-        fprintf(file, "Documented      %s: %s\n", issue->documented->name, issue->documented->doc);
-        fprintf(file, "Impact          %s\n", issue->documented->impact);
-    }
-    fputc('\n', file);
-}
+static const char *const impacts[CLASS_COUNT] = {
+    [CLASS_CODES] = "Applications that look at the code are misled; they have to take both.",
+    [CLASS_STATE] = "An application that makes calls in a wrong order is not told, and may get wrong results.",
+    [CLASS_INIT] = "A wrong argument is found late or never; applications have to check it themselves.",
+    [CLASS_ARGS] = "What the standard lets an application do does not work here.",
+    [CLASS_KEYATTR] = "An attribute does not do what an application relies on.",
+    [CLASS_RESTRICT] = "Keys can be used for what they are not for.",
+    [CLASS_OUTPUT] = "Results differ from those of other libraries, or data are lost.",
+    [CLASS_ROBUST] = "A mistake of the application ends its process or spoils its memory.",
+    [CLASS_SECURITY] = "What was to be protected is not.",
+};
 
 static size_t
 area_total(const struct report *report, int area)
@@ -42,43 +30,151 @@ area_total(const struct report *report, int area)
     return total;
 }
 
-void
-report_text(const struct report *report, FILE *file)
+static void
+put_issue(struct doc *doc, const struct report *report, const struct issue *issue)
 {
-    size_t of_class[CLASS_COUNT] = { 0 };
+    char name[24], rule[256], result[256], id[ID_MAX], attrs[1024] = "";
+    const struct cond_row *row = cond_row((enum cond)issue->cond);
+    size_t len = 0;
 
-    fprintf(file, "PKCS#11 Compliance Report\n=========================\n\n");
-    sheet_print(report->pool->sheet, file);
-    fprintf(file, "\nTests          %zu\n", report->pool->suite->count);
-    for (int v = 0; v < VERDICT_COUNT; v++) {
-        if (report->of_verdict[v] > 0) {
-            fprintf(file, "  %-18s %zu\n", verdict_names[v], report->of_verdict[v]);
+    issue_name(issue, name);
+    issue_rule(issue, rule);
+    issue_result(issue, result);
+    test_print(&report->pool->suite->test[issue->first], id);
+    doc_card(doc);
+    doc_row(doc, "Issue ID", "%s", name);
+    doc_row(doc, "PKCS#11 Rule", "%s (v3.1, section %s)", rule, row != NULL ? row->section : "5");
+    doc_row(doc, "Result", "%s", result);
+    for (int a = 0; a < ATTRIBUTES; a++) {
+        if ((issue->attrs >> a & 1) && len < sizeof attrs) {
+            len += (size_t)snprintf(attrs + len, sizeof attrs - len, "%s%s", len > 0 ? ", " : "",
+                                    attributes[a].name);
         }
     }
+    if (len > 0) {
+        doc_row(doc, "Attributes", "%s", attrs);
+    }
+    doc_row(doc, "Classification", "%s", class_names[issue->class]);
+    doc_row(doc, "Impact", "%s",
+            issue->documented != NULL && issue->documented->impact[0] != '\0'
+                ? issue->documented->impact
+                : (impacts[issue->class] != NULL ? impacts[issue->class] : "-"));
+    if (issue->documented != NULL) {
+        doc_row(doc, "Documented", "%s: %s", issue->documented->name, issue->documented->doc);
+    }
+    doc_row(doc, "Tests", "%zu; p11comply --trace '%s' prints the first as a program", issue->count, id);
+    doc_row(doc, "Signature", "fn=%s cond=%s seen=%s", functions[issue->fn].name,
+            cond_name((enum cond)issue->cond), code_name(issue->seen));
+    doc_card_end(doc);
+}
+
+static void
+put_summary(struct doc *doc, const struct report *report)
+{
+    size_t of_class[CLASS_COUNT] = { 0 }, documented = 0;
+    const struct sheet *sheet = report->pool->sheet;
+
     for (size_t i = 0; i < report->issue_count; i++) {
         of_class[report->issue[i].class]++;
+        documented += report->issue[i].documented != NULL;
     }
-    fprintf(file, "Issues         %zu\n", report->issue_count);
+    doc_heading(doc, 2, "Executive Summary");
+    doc_text(doc,
+             "The library, version %u.%u, was tested with %zu generated tests of %d areas. %zu issues were found, of which "
+             "the module's profile documents %zu.",
+             sheet->info.libraryVersion.major, sheet->info.libraryVersion.minor, report->pool->suite->count, AREA_COUNT,
+             report->issue_count, documented);
+    doc_card(doc);
+    doc_row(doc, "Tests", "%zu", report->pool->suite->count);
+    for (int v = 0; v < VERDICT_COUNT; v++) {
+        if (report->of_verdict[v] > 0) {
+            doc_row(doc, verdict_names[v], "%zu", report->of_verdict[v]);
+        }
+    }
+    doc_row(doc, "Model", "%zu of %zu reachable combinations of state, call and rule", report->covered,
+            report->reachable);
+    doc_row(doc, "Issues", "%zu", report->issue_count);
     for (int c = 0; c < CLASS_COUNT; c++) {
         if (of_class[c] > 0) {
-            fprintf(file, "  %-28s %zu\n", class_names[c], of_class[c]);
+            doc_row(doc, class_names[c], "%zu", of_class[c]);
         }
     }
     for (size_t i = 0; report->profile != NULL && i < report->profile->count; i++) {
         if (report->profile->deviation[i].used == 0) {
-            fprintf(file, "Stale          %s: nothing that was tested deviates so\n",
+            doc_row(doc, "Stale", "%s: nothing that was tested deviates so",
                     report->profile->deviation[i].name);
         }
     }
-    for (int area = 0, i = 0; area < AREA_COUNT; area++) {
+    doc_card_end(doc);
+}
+
+static void
+put_method(struct doc *doc)
+{
+    doc_heading(doc, 2, "Understanding the Methodology");
+    doc_text(doc,
+             "The suite holds a model of PKCS #11 as tables: functions, what their arguments may be, the "
+             "conditions that the standard names with their return codes and their order, mechanisms, and "
+             "attributes. From the model it derives the states that calls lead to, and in each of them "
+             "tries every call with one argument wrong and with two. What is right follows from the model "
+             "for any sequence of calls; results of mechanisms are compared with another implementation.");
+    doc_text(doc,
+             "ADVISORY counts answers that are not the ones the text names but that it leaves open. "
+             "BLOCKED counts tests whose way to the state under test failed already; the failure itself is "
+             "told once. An issue gathers all tests with the same function, rule and answer.");
+    doc_heading(doc, 2, "Advantages and Limitations");
+    doc_text(doc,
+             "A model finds combinations that nobody would write down, and each report can be made again "
+             "by a program of a few calls. But tests show deviations and not their absence: data are "
+             "examples, and what a client cannot bring about, such as a token that breaks, is not tested.");
+}
+
+void
+report_write(const struct report *report, FILE *file, bool html)
+{
+    struct doc doc = { file, html };
+    const struct sheet *sheet = report->pool->sheet;
+    char title[128];
+    size_t i = 0;
+    int end = 32;
+
+    while (end > 0 && sheet->info.libraryDescription[end - 1] == ' ') {
+        end--;
+    }
+    snprintf(title, sizeof title, "PKCS#11 Compliance Report: %.*s %u.%u", end,
+             (const char *)sheet->info.libraryDescription, sheet->info.libraryVersion.major,
+             sheet->info.libraryVersion.minor);
+    doc_begin(&doc, title);
+    put_summary(&doc, report);
+    put_method(&doc);
+    doc_heading(&doc, 2, "Coverage");
+    sheet_write(&doc, sheet);
+    doc_heading(&doc, 2, "Details of Results");
+    for (int area = 0; area < AREA_COUNT; area++) {
+        char names[1024] = "";
+        size_t len = 0, issues = 0;
+
         if (area_total(report, area) == 0) {
             continue;
         }
-        fprintf(file, "\n%s\n", areas[area].title);
-        fprintf(file, "%zu tests, %zu blocked, %zu skipped.\n\n", area_total(report, area),
-                report->of_area[area][VERDICT_BLOCKED], report->of_area[area][VERDICT_SKIPPED]);
-        for (; (size_t)i < report->issue_count && report->issue[i].area == area; i++) {
-            put_issue(report, &report->issue[i], file);
+        for (int fn = 0; fn < FN_COUNT; fn++) {
+            if (area_has(&areas[area], (enum fn)fn) && sheet->world.has_fn[fn] && len < sizeof names) {
+                len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", len > 0 ? ", " : "",
+                                        functions[fn].name);
+            }
+        }
+        for (size_t k = 0; k < report->issue_count; k++) {
+            issues += report->issue[k].area == area;
+        }
+        doc_heading(&doc, 3, areas[area].title);
+        doc_text(&doc, "%zu tests (%zu blocked, %zu skipped) of %s. %s", area_total(report, area),
+                 report->of_area[area][VERDICT_BLOCKED], report->of_area[area][VERDICT_SKIPPED], names,
+                 issues == 0 ? "No issues." : "");
+        for (; i < report->issue_count && report->issue[i].area == area; i++) {
+            put_issue(&doc, report, &report->issue[i]);
         }
     }
+    doc_heading(&doc, 2, "Document Revisions");
+    doc_text(&doc, "Made by p11comply, model 1. A module's later reports replace this one.");
+    doc_end(&doc);
 }
