@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define FEED_MAX ((size_t)1 << 30) /* the library counts in int */
+#define CHACHA_BLOCK_LEN 64u
 #define MODE_PADDED 0x100u         /* in ready_setup.mode */
 
 /* ---- what the row says ---- */
@@ -35,9 +36,19 @@ encrypts(const struct algo_op *op)
     return op->call.function == CKF_ENCRYPT;
 }
 
-static view
-iv_of(const struct mechanism *mechanism)
+static bool
+is_aead(const struct mechanism_row *row)
 {
+    return row->out == OUT_tag;
+}
+
+/* The IV as the library takes it; one that is put together comes to room. ChaCha20's is the
+ * counter, low byte first, and the nonce. */
+static view
+iv_of(const struct mechanism *mechanism, uint8_t room[BLOCK_LEN])
+{
+    const struct params_chacha20 *chacha = &mechanism->params.chacha20;
+
     switch (mechanism->shape) {
     case PARAMS_iv:
         return mechanism->params.iv.bytes;
@@ -45,6 +56,28 @@ iv_of(const struct mechanism *mechanism)
         return mechanism->params.ctr.block;
     case PARAMS_gcm:
         return mechanism->params.gcm.iv;
+    case PARAMS_chacha_poly:
+        return mechanism->params.chacha_poly.nonce;
+    case PARAMS_chacha20:
+        if (chacha->counter.len + chacha->nonce.len != BLOCK_LEN) {
+            return VIEW_EMPTY;
+        }
+        memcpy(room, chacha->counter.data, chacha->counter.len);
+        memcpy(room + chacha->counter.len, chacha->nonce.data, chacha->nonce.len);
+        return view_of(room, BLOCK_LEN);
+    default:
+        return VIEW_EMPTY;
+    }
+}
+
+static view
+aad_of(const struct mechanism *mechanism)
+{
+    switch (mechanism->shape) {
+    case PARAMS_gcm:
+        return mechanism->params.gcm.aad;
+    case PARAMS_chacha_poly:
+        return mechanism->params.chacha_poly.aad;
     default:
         return VIEW_EMPTY;
     }
@@ -79,6 +112,37 @@ counter_room(view block, uint32_t bits)
     return blocks == 0 || blocks > UINT64_MAX / BLOCK_LEN ? UINT64_MAX : blocks * BLOCK_LEN;
 }
 
+/* RFC 8439, 2.4 and 2.8: a counter of 32 bits, of which an AEAD has used one. */
+static uint64_t
+chacha_room(const struct mechanism *mechanism)
+{
+    const view counter = mechanism->params.chacha20.counter;
+    uint64_t next = 1;
+
+    if (mechanism->shape == PARAMS_chacha20) {
+        if (counter.len != 4) {
+            return UINT64_MAX;
+        }
+        next = (uint64_t)counter.data[3] << 24 | (uint64_t)counter.data[2] << 16 |
+               (uint64_t)counter.data[1] << 8 | counter.data[0];
+    }
+    return (((uint64_t)1 << 32) - next) * CHACHA_BLOCK_LEN;
+}
+
+static uint64_t
+input_room(const struct mechanism *mechanism)
+{
+    switch (mechanism->shape) {
+    case PARAMS_ctr:
+        return counter_room(mechanism->params.ctr.block, mechanism->params.ctr.bits);
+    case PARAMS_chacha20:
+    case PARAMS_chacha_poly:
+        return chacha_room(mechanism);
+    default:
+        return UINT64_MAX;
+    }
+}
+
 /* ---- contexts ---- */
 
 static bool
@@ -109,7 +173,7 @@ cipher_prepare(struct ready *ready, const struct algo_op *op, size_t iv_len)
 static bool
 cipher_restart(EVP_CIPHER_CTX *ctx, const struct mechanism *mechanism, view iv)
 {
-    view aad = mechanism->shape == PARAMS_gcm ? mechanism->params.gcm.aad : VIEW_EMPTY;
+    view aad = aad_of(mechanism);
     int unused;
 
     return EVP_CipherInit_ex2(ctx, NULL, NULL, iv.data, -1, NULL) == 1 &&
@@ -145,10 +209,10 @@ cipher_start(struct algo_op *op)
     const struct mechanism *mechanism = op->call.mechanism;
     const struct mechanism_row *row = op->call.row;
     uint8_t room[GCM_IV_FOLDED_LEN];
-    view iv = iv_of(mechanism);
+    view iv = iv_of(mechanism, room);
     CK_RV rv;
 
-    if (row->params == PARAMS_gcm && iv.len == 0) {
+    if (row->params != PARAMS_none && iv.len == 0) {
         return CKR_MECHANISM_PARAM_INVALID;
     }
     op->unit = cipher_row(row)->unit;
@@ -156,10 +220,9 @@ cipher_start(struct algo_op *op)
     if (!encrypts(op)) {
         op->keep_len = is_padded(row) ? op->unit : op->tag_len;
     }
-    op->fed_max = row->params == PARAMS_ctr ? counter_room(mechanism->params.ctr.block,
-                                                           mechanism->params.ctr.bits)
-                                            : UINT64_MAX;
-    if ((rv = gcm_iv_fit(op->call.key, iv, room, &iv)) != CKR_OK ||
+    op->fed_max = input_room(mechanism);
+    if ((row->params == PARAMS_gcm &&
+         (rv = gcm_iv_fit(op->call.key, iv, room, &iv)) != CKR_OK) ||
         (rv = cipher_ready(op, iv.len)) != CKR_OK) {
         return rv;
     }
@@ -330,7 +393,7 @@ end_tagging(struct algo_op *op, struct writer *out)
     if (EVP_EncryptFinal_ex(op->ready->cipher, none, &len) != 1 ||
         EVP_CIPHER_CTX_ctrl(op->ready->cipher, EVP_CTRL_AEAD_GET_TAG, (int)op->tag_len, tag) !=
             1) {
-        return library_failed("make a GCM tag");
+        return library_failed("make a tag");
     }
     return CKR_OK;
 }
@@ -346,7 +409,7 @@ end_checking(struct algo_op *op)
     }
     if (EVP_CIPHER_CTX_ctrl(op->ready->cipher, EVP_CTRL_AEAD_SET_TAG, (int)op->tag_len,
                             op->held) != 1) {
-        return library_failed("take a GCM tag");
+        return library_failed("take a tag");
     }
     return EVP_DecryptFinal_ex(op->ready->cipher, none, &len) == 1 ? CKR_OK
                                                                    : CKR_ENCRYPTED_DATA_INVALID;
@@ -360,7 +423,7 @@ end(struct algo_op *op, struct writer *out)
     if (is_padded(row)) {
         return encrypts(op) ? end_padding(op, out) : end_unpadding(op, out);
     }
-    if (row->params == PARAMS_gcm) {
+    if (is_aead(row)) {
         return encrypts(op) ? end_tagging(op, out) : end_checking(op);
     }
     if (op->fed % op->unit != 0) {
@@ -383,7 +446,7 @@ cipher_final(struct algo_op *op, view signature, struct writer *out)
 }
 
 const struct algo algo_cipher = {
-    .kinds = 1u << KIND_AES | 1u << KIND_DES | 1u << KIND_RC4,
+    .kinds = 1u << KIND_AES | 1u << KIND_DES | 1u << KIND_RC4 | 1u << KIND_CHACHA20,
     .once = refuse_once,
     .start = cipher_start,
     .update = cipher_update,

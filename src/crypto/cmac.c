@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * CMAC (NIST SP 800-38B, RFC 4493) with AES or Triple-DES, whole or cut to the length that the
- * parameter names. A context is made for each use: that the library starts one again without its key is
+ * parameter names, and Poly1305 (RFC 8439). A context is made for each use: that the library starts one again without its key is
  * true of some of its releases only.
  */
 #include "crypto/driver.h"
@@ -26,35 +26,47 @@ cmac_prepare(struct ready *ready, const struct algo_key *key, enum cipher_mode m
     return ready->mac != NULL && EVP_MAC_init(ready->mac, value.data, value.len, params) == 1;
 }
 
+static bool
+poly1305_prepare(struct ready *ready, const struct algo_key *key)
+{
+    view value = secret_view(key->value);
+
+    ready->mac = EVP_MAC_CTX_new(library_poly1305());
+    return ready->mac != NULL && EVP_MAC_init(ready->mac, value.data, value.len, NULL) == 1;
+}
+
 static CK_RV
-cmac_start(struct algo_op *op)
+mac_start(struct algo_op *op)
 {
     const struct ready_setup setup = { .function = (uint32_t)op->call.function };
+    const struct mechanism_row *row = op->call.row;
+    bool done;
 
     op->tag_len = params_tag_len(op->call.mechanism);
-    if (op->tag_len == 0 || op->tag_len > mechanism_mac_len(op->call.row)) {
+    if (op->tag_len == 0 || op->tag_len > mechanism_mac_len(row)) {
         return CKR_MECHANISM_PARAM_INVALID;
     }
     op->ready = ready_new(&setup);
     if (op->ready == NULL) {
         return CKR_DEVICE_MEMORY;
     }
-    return cmac_prepare(op->ready, op->call.key, library_mode(op->call.row))
-               ? CKR_OK
-               : library_failed("start a CMAC");
+    done = row->driver == DRIVER_poly1305
+               ? poly1305_prepare(op->ready, op->call.key)
+               : cmac_prepare(op->ready, op->call.key, library_mode(row));
+    return done ? CKR_OK : library_failed("start a MAC");
 }
 
 static CK_RV
-cmac_update(struct algo_op *op, view in, struct writer *out)
+mac_update(struct algo_op *op, view in, struct writer *out)
 {
     UNUSED(out);
     return in.len == 0 || EVP_MAC_update(op->ready->mac, in.data, in.len) == 1
                ? CKR_OK
-               : library_failed("continue a CMAC");
+               : library_failed("continue a MAC");
 }
 
 static CK_RV
-cmac_final(struct algo_op *op, view signature, struct writer *out)
+mac_final(struct algo_op *op, view signature, struct writer *out)
 {
     bool verify = op->call.function == CKF_VERIFY;
     uint8_t mac[BLOCK_LEN];
@@ -65,7 +77,7 @@ cmac_final(struct algo_op *op, view signature, struct writer *out)
         return CKR_SIGNATURE_LEN_RANGE;
     }
     if (EVP_MAC_final(op->ready->mac, mac, &len, sizeof mac) != 1 || len < op->tag_len) {
-        return library_failed("end a CMAC");
+        return library_failed("end a MAC");
     }
     if (!verify) {
         write_raw(out, view_of(mac, op->tag_len));
@@ -79,8 +91,17 @@ cmac_final(struct algo_op *op, view signature, struct writer *out)
 const struct algo algo_cmac = {
     .kinds = 1u << KIND_AES | 1u << KIND_DES,
     .once = refuse_once,
-    .start = cmac_start,
-    .update = cmac_update,
-    .final = cmac_final,
+    .start = mac_start,
+    .update = mac_update,
+    .final = mac_final,
+    .generate = refuse_generate,
+};
+
+const struct algo algo_poly1305 = {
+    .kinds = 1u << KIND_CHACHA20,
+    .once = refuse_once,
+    .start = mac_start,
+    .update = mac_update,
+    .final = mac_final,
     .generate = refuse_generate,
 };

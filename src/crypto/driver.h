@@ -39,7 +39,7 @@ struct algo_op {
     size_t unit;                 /* what comes out together */
     uint64_t fed;                /* bytes that went into the cipher */
     uint64_t fed_max;            /* until the counter would overflow, or all there is to be */
-    struct writer message;       /* of EdDSA, which reads it twice */
+    struct writer message;       /* of EdDSA and TLS, which read it at the end */
 };
 
 /* All functions: on failure the writers are cut back by the caller. */
@@ -60,6 +60,8 @@ extern const struct algo algo_cipher;
 extern const struct algo algo_cbcmac;
 extern const struct algo algo_ccm;
 extern const struct algo algo_cmac;
+extern const struct algo algo_poly1305;
+extern const struct algo algo_tls_mac;
 extern const struct algo algo_gcm_sealed;
 extern const struct algo algo_gmac;
 extern const struct algo algo_kw;

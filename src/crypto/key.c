@@ -29,6 +29,7 @@ static const struct key_parser *const parsers[KIND_COUNT] = {
     [KIND_GENERIC] = &generic_parser,
     [KIND_DES] = &des_parser,
     [KIND_RC4] = &generic_parser,
+    [KIND_CHACHA20] = &generic_parser,
 };
 
 CK_RV

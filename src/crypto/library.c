@@ -21,6 +21,7 @@ static EVP_MD *hashes[HASH_COUNT];
 static EVP_CIPHER *ciphers[MODE_COUNT][KEY_SIZES];
 static EVP_MAC *hmac;
 static EVP_MAC *cmac;
+static EVP_MAC *poly1305;
 static EVP_KDF *hkdf;
 static EVP_KDF *tls_prf;
 
@@ -37,6 +38,8 @@ static const char *const names[MODE_COUNT] = {
     [MODE_CFB128] = "CFB",
     [MODE_DES3_ECB] = "DES-EDE3-ECB",
     [MODE_DES3_CBC] = "DES-EDE3-CBC",
+    [MODE_CHACHA20] = "ChaCha20",
+    [MODE_CHACHA20_POLY1305] = "ChaCha20-Poly1305",
 };
 
 /*
@@ -83,6 +86,7 @@ fetch(void)
     ciphers[MODE_RC4][0] = legacy_fetch("RC4");
     hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
     cmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_CMAC, NULL);
+    poly1305 = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_POLY1305, NULL);
     hkdf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_HKDF, NULL);
     tls_prf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_TLS1_PRF, NULL);
     library_forget();
@@ -131,6 +135,13 @@ library_cmac(void)
 {
     pthread_once(&fetched, fetch);
     return cmac;
+}
+
+EVP_MAC *
+library_poly1305(void)
+{
+    pthread_once(&fetched, fetch);
+    return poly1305;
 }
 
 EVP_KDF *

@@ -26,6 +26,8 @@ enum cipher_mode {
     MODE_AES_COUNT,
     MODE_DES3_ECB = MODE_AES_COUNT,
     MODE_DES3_CBC,
+    MODE_CHACHA20,
+    MODE_CHACHA20_POLY1305,
     MODE_RC4, /* of the legacy provider, where that is installed */
     MODE_COUNT
 };
@@ -41,6 +43,7 @@ const EVP_CIPHER *library_cipher(enum cipher_mode mode, size_t key_len);
 enum cipher_mode library_mode(const struct mechanism_row *row);
 EVP_MAC *library_hmac(void);
 EVP_MAC *library_cmac(void);
+EVP_MAC *library_poly1305(void);
 EVP_KDF *library_hkdf(void);
 EVP_KDF *library_tls_prf(void); /* TLS 1.0 to 1.2 */
 

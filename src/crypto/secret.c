@@ -122,7 +122,7 @@ secret_generate(const struct mechanism_limit *limit, const struct mechanism_row 
     if (!kind_of(CKO_SECRET_KEY, row->key_type, &kind)) {
         return CKR_MECHANISM_INVALID;
     }
-    if (len == 0 && !attributes_ulong(template, CKA_VALUE_LEN, &len)) {
+    if (!attributes_ulong(template, CKA_VALUE_LEN, &len) && len == 0) {
         return CKR_TEMPLATE_INCOMPLETE;
     }
     if (len < limit->min / unit || len > limit->max / unit ||

@@ -5,67 +5,13 @@
  * them.
  */
 #include "crypto/derive.h"
-#include "crypto/library.h"
+#include "crypto/tls_prf.h"
 
-#include <openssl/core_names.h>
-#include <openssl/params.h>
-
-#define SEEDS 5u
-
-static OSSL_PARAM
-seed_param(view seed)
-{
-    return OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, (void *)(uintptr_t)seed.data,
-                                             seed.len);
-}
-
-/* The hash of the PRF by the library's name. */
-static char *
-prf_name(uint32_t mechanism)
-{
-    static char both[] = "MD5-SHA1";
-    enum hash hash = hash_by_mechanism(mechanism);
-
-    if (mechanism == CKM_TLS_PRF) {
-        return both;
-    }
-    return hash == HASH_NONE ? NULL : (char *)(uintptr_t)hash_row(hash)->library_name;
-}
-
-/* The label is the first of the seeds; empty ones do not count. */
 static CK_RV
-prf(const struct algo_derivation *d, uint32_t hash, const view seeds[SEEDS], size_t len,
+prf(const struct algo_derivation *d, uint32_t hash, const view seeds[TLS_SEEDS], size_t len,
     struct writer *out)
 {
-    view secret = secret_view(d->base->value);
-    char *name = prf_name(hash);
-    OSSL_PARAM params[SEEDS + 3];
-    uint8_t *space = write_space(out, len);
-    EVP_KDF_CTX *ctx;
-    size_t n = 0;
-    CK_RV rv = CKR_OK;
-
-    if (space == NULL) {
-        return CKR_DEVICE_MEMORY;
-    }
-    if (name == NULL) {
-        return CKR_MECHANISM_PARAM_INVALID;
-    }
-    params[n++] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, name, 0);
-    params[n++] = OSSL_PARAM_construct_octet_string(
-        OSSL_KDF_PARAM_SECRET, (void *)(uintptr_t)secret.data, secret.len);
-    for (size_t i = 0; i < SEEDS; i++) {
-        if (seeds[i].len > 0) {
-            params[n++] = seed_param(seeds[i]);
-        }
-    }
-    params[n] = OSSL_PARAM_construct_end();
-    ctx = EVP_KDF_CTX_new(library_tls_prf());
-    if (ctx == NULL || EVP_KDF_derive(ctx, space, len, params) != 1) {
-        rv = library_failed("run the PRF of TLS");
-    }
-    EVP_KDF_CTX_free(ctx);
-    return rv;
+    return tls_prf(secret_view(d->base->value), hash, seeds, len, out);
 }
 
 /* RFC 5246, 8.1; the version is the first two bytes of an RSA premaster secret. */
@@ -75,8 +21,8 @@ master_derive(const struct algo_derivation *d, struct writer *out)
     const struct params_tls_master *m = &d->mechanism->params.tls_master;
     const struct params_tls_extended *e = &d->mechanism->params.tls_extended;
     bool extended = d->mechanism->shape == PARAMS_tls_extended;
-    const view plain_seeds[SEEDS] = { VIEW_TEXT("master secret"), m->client, m->server };
-    const view extended_seeds[SEEDS] = { VIEW_TEXT("extended master secret"), e->session };
+    const view plain_seeds[TLS_SEEDS] = { VIEW_TEXT("master secret"), m->client, m->server };
+    const view extended_seeds[TLS_SEEDS] = { VIEW_TEXT("extended master secret"), e->session };
     CK_RV rv;
 
     if (d->lens[0] != 48) {
@@ -94,7 +40,7 @@ static CK_RV
 keys_derive(const struct algo_derivation *d, struct writer *out)
 {
     const struct params_tls_keys *m = &d->mechanism->params.tls_keys;
-    const view seeds[SEEDS] = { VIEW_TEXT("key expansion"), m->server, m->client };
+    const view seeds[TLS_SEEDS] = { VIEW_TEXT("key expansion"), m->server, m->client };
     bool ivs = d->row->type == CKM_TLS12_KEY_AND_MAC_DERIVE;
 
     return prf(d, m->hash, seeds,
@@ -108,7 +54,7 @@ export_derive(const struct algo_derivation *d, struct writer *out)
     const struct params_tls_kdf *m = &d->mechanism->params.tls_kdf;
     const uint8_t len[2] = { (uint8_t)(m->context.len >> 8), (uint8_t)m->context.len };
     const view context_len = m->context.len == 0 ? VIEW_EMPTY : view_of(len, sizeof len);
-    const view seeds[SEEDS] = { m->label, m->client, m->server, context_len, m->context };
+    const view seeds[TLS_SEEDS] = { m->label, m->client, m->server, context_len, m->context };
 
     return d->lens[0] == 0 ? CKR_TEMPLATE_INCOMPLETE : prf(d, m->prf, seeds, d->lens[0], out);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define TAG_MAX 16u
+#define CHACHA_NONCE_MAX 24u
 
 static struct message_params
 gcm_read(const void *parameter)
@@ -74,6 +75,35 @@ ccm_nonce(const struct mechanism *mechanism)
     return mechanism->params.ccm.nonce;
 }
 
+/* The nonce's length is told in bits, the tag's is not told. */
+static struct message_params
+chacha_read(const void *parameter)
+{
+    CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS from;
+
+    memcpy(&from, parameter, sizeof from);
+    return (struct message_params){
+        .nonce = from.pNonce,
+        .nonce_len = params_bits_len(from.ulNonceLen, CHACHA_NONCE_MAX),
+        .generator = CKG_NO_GENERATE,
+        .tag = from.pTag,
+        .tag_len = TAG_MAX,
+    };
+}
+
+static void
+chacha_put(const struct message_params *params, view nonce, view aad, struct mechanism *mechanism)
+{
+    UNUSED(params);
+    mechanism->params.chacha_poly = (struct params_chacha_poly){ .nonce = nonce, .aad = aad };
+}
+
+static view
+chacha_nonce(const struct mechanism *mechanism)
+{
+    return mechanism->params.chacha_poly.nonce;
+}
+
 static const struct form {
     enum params_shape shape;
     size_t size; /* of the structure */
@@ -84,6 +114,8 @@ static const struct form {
 } forms[] = {
     { PARAMS_gcm, sizeof(CK_GCM_MESSAGE_PARAMS), gcm_read, gcm_put, gcm_nonce },
     { PARAMS_ccm, sizeof(CK_CCM_MESSAGE_PARAMS), ccm_read, ccm_put, ccm_nonce },
+    { PARAMS_chacha_poly, sizeof(CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS), chacha_read, chacha_put,
+      chacha_nonce },
 };
 
 static const struct form *

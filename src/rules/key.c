@@ -34,10 +34,8 @@ static const CK_OBJECT_CLASS classes[KIND_COUNT] = {
 #undef KIND
 #undef KIND_ALSO
 
-#define TOLD_given false
-#define TOLD_fixed true
-/* { CKK_DES3, 24, 24, 1, true } */
-#define SECRET(type, min, max, step, told) { CKK_##type, min, max, step, TOLD_##told },
+/* { CKK_DES3, 24, 24, 1 } */
+#define SECRET(type, min, max, step) { CKK_##type, min, max, step },
 static const struct secret_row secrets[] = {
 #include "rules/secrets.def"
 };
@@ -109,7 +107,7 @@ secret_len_fixed(uint64_t type)
 {
     const struct secret_row *row = secret_row(type);
 
-    return row != NULL && row->fixed ? row->min : 0;
+    return row != NULL && row->min == row->max ? row->min : 0;
 }
 
 static uint32_t

@@ -23,13 +23,12 @@ enum object_kind {
 struct secret_row {
     CK_KEY_TYPE type;
     size_t min, max, step; /* bytes */
-    bool fixed;            /* without CKA_VALUE_LEN */
 };
 
 /* NULL where it may have any length. */
 const struct secret_row *secret_row(uint64_t type);
 bool secret_len_fits(uint64_t type, uint64_t len);
-/* The length of keys that can have no other, 0 for types that have CKA_VALUE_LEN. */
+/* The length of keys that can have no other, 0 where there are several. */
 size_t secret_len_fixed(uint64_t type);
 
 struct key_info {

@@ -17,7 +17,8 @@ enum params_shape { PARAMS_none, PARAMS_iv, PARAMS_ctr, PARAMS_gcm, PARAMS_oaep,
                     PARAMS_ecdh, PARAMS_kbkdf, PARAMS_feedback, PARAMS_hkdf, PARAMS_pbkd2,
                     PARAMS_data, PARAMS_cbc_data, PARAMS_number, PARAMS_tls_master,
                     PARAMS_tls_extended, PARAMS_tls_keys, PARAMS_tls_kdf,
-                    PARAMS_ccm, PARAMS_wrap_iv, PARAMS_eddsa, PARAMS_rsa_aes };
+                    PARAMS_ccm, PARAMS_wrap_iv, PARAMS_eddsa, PARAMS_rsa_aes,
+                    PARAMS_chacha20, PARAMS_chacha_poly, PARAMS_tls_mac };
 
 enum key_unit { UNIT_BITS, UNIT_BYTES };
 enum mechanism_out { OUT_none, OUT_same, OUT_pad, OUT_tag, OUT_modulus, OUT_curve, OUT_hash,
@@ -32,6 +33,8 @@ enum driver {
     DRIVER_cbcmac,
     DRIVER_ccm,
     DRIVER_cmac,
+    DRIVER_poly1305,
+    DRIVER_tls_mac,
     DRIVER_gcm_sealed,
     DRIVER_gmac,
     DRIVER_kw,

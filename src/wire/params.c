@@ -36,6 +36,12 @@ take_bytes(const void *pointer, CK_ULONG len, size_t max, view *ret_bytes)
     return true;
 }
 
+size_t
+params_bits_len(CK_ULONG told, size_t max)
+{
+    return told > max && told % 8 == 0 ? told / 8 : told;
+}
+
 static bool
 take_u32(CK_ULONG number, uint32_t *ret_number)
 {
@@ -202,6 +208,8 @@ take_items(const void *array, CK_ULONG count,
 #define PARAMS(shape, type) PARAMS_ALSO(shape, shape, type)
 #define PARAM_BYTES(field, pointer, length, max) \
     && take_bytes(c.pointer, c.length, max, &p->field)
+#define PARAM_BITS(field, pointer, bits, max) \
+    && take_bytes(c.pointer, params_bits_len(c.bits, max), max, &p->field)
 #define PARAM_ARRAY(field, member, length)                                         \
     && take_bytes((const uint8_t *)m->pParameter + offsetof(layout, member), length, \
                   length, &p->field)
@@ -222,6 +230,7 @@ take_items(const void *array, CK_ULONG count,
 #undef PARAMS_ALSO
 #undef PARAMS
 #undef PARAM_BYTES
+#undef PARAM_BITS
 #undef PARAM_ARRAY
 #undef PARAM_U32
 #undef PARAM_ITEMS
@@ -308,6 +317,7 @@ read_items(struct reader *r, struct params_items *items)
     static void write_##shape(struct writer *w, const struct params_##shape *p) \
     {
 #define PARAM_BYTES(field, pointer, length, max) write_bytes(w, p->field);
+#define PARAM_BITS(field, pointer, bits, max) write_bytes(w, p->field);
 #define PARAM_ARRAY(field, member, length) write_raw(w, view_slice(p->field, 0, length));
 #define PARAM_U32(field, member) write_u32(w, p->field);
 #define PARAM_GIVEN(field, member) write_u32(w, p->field);
@@ -320,6 +330,7 @@ read_items(struct reader *r, struct params_items *items)
 #undef PARAMS_PLAIN
 #undef PARAMS
 #undef PARAM_BYTES
+#undef PARAM_BITS
 #undef PARAM_ARRAY
 #undef PARAM_U32
 #undef PARAM_ITEMS
@@ -346,6 +357,7 @@ read_items(struct reader *r, struct params_items *items)
     {                                                                    \
         return true
 #define PARAM_BYTES(field, pointer, length, max) && read_bytes(r, max, &p->field)
+#define PARAM_BITS(field, pointer, bits, max) && read_bytes(r, max, &p->field)
 #define PARAM_ARRAY(field, member, length) && read_raw(r, length, &p->field)
 #define PARAM_U32(field, member) && read_u32(r, &p->field)
 #define PARAM_GIVEN(field, member) && read_u32(r, &p->field) && p->field <= 1
@@ -360,6 +372,7 @@ read_items(struct reader *r, struct params_items *items)
 #undef PARAMS_PLAIN
 #undef PARAMS
 #undef PARAM_BYTES
+#undef PARAM_BITS
 #undef PARAM_ARRAY
 #undef PARAM_U32
 #undef PARAM_ITEMS
@@ -369,6 +382,7 @@ read_items(struct reader *r, struct params_items *items)
 #undef PARAMS_ABSENT
 #undef PARAMS_END
 
+#define PARAM_BITS(field, pointer, bits, max)
 #define PARAM_BYTES(field, pointer, length, max)
 #define PARAM_ARRAY(field, member, length)
 #define PARAM_U32(field, member)

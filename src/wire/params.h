@@ -35,6 +35,7 @@ struct params_items {
     };
 #define PARAMS(shape, type) struct params_##shape {
 #define PARAM_BYTES(field, pointer, length, max) view field;
+#define PARAM_BITS(field, pointer, bits, max) view field;
 #define PARAM_ARRAY(field, member, length) view field; /* exactly length bytes */
 #define PARAM_U32(field, member) uint32_t field;
 #define PARAM_GIVEN(field, member) uint32_t field;
@@ -49,6 +50,7 @@ struct params_items {
 #undef PARAMS_PLAIN
 #undef PARAMS
 #undef PARAM_BYTES
+#undef PARAM_BITS
 #undef PARAM_ARRAY
 #undef PARAM_U32
 #undef PARAM_ITEMS
@@ -85,6 +87,9 @@ struct mechanism {
         struct params_wrap_iv wrap_iv;
         struct params_rsa_aes rsa_aes;
         struct params_eddsa eddsa;
+        struct params_chacha20 chacha20;
+        struct params_chacha_poly chacha_poly;
+        struct params_tls_mac tls_mac;
     } params;
 };
 
@@ -108,6 +113,14 @@ MUST_USE CK_RV params_check(struct rules rules, const struct mechanism_row *row,
 /* The handles of further keys that the parameter names, by their place in it; 0 behind the last. */
 #define PARAMS_KEYS_MAX 4u
 uint32_t params_other_key(const struct mechanism *mechanism, size_t place);
+
+#define TLS_MAC_MAX 64u /* bytes of a TLS MAC; it has 12 at least */
+#define TLS_MAC_SERVER 1u /* CK_TLS_MAC_PARAMS, ulServerOrClient */
+#define TLS_MAC_CLIENT 2u
+
+/* A nonce's length in bytes, of one told in bits, as the standard has it for ChaCha20, or in
+ * bytes, as some applications do; max, in bytes, tells one from the other. */
+size_t params_bits_len(CK_ULONG told, size_t max);
 
 /* Bytes of the tag of an AEAD or of the MAC of a row with OUT_mac, 0 for everything else. */
 size_t params_tag_len(const struct mechanism *mechanism);

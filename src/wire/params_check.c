@@ -9,6 +9,9 @@
 #define GCM_GENERATED_IV_LEN 12u
 #define AES_BLOCK_LEN 16u
 #define PBKD2_ITERATIONS_MAX 10000000u /* some ten seconds of a slow thread */
+#define TLS_MAC_MIN 12u
+#define CHACHA_POLY_NONCE_LEN 12u
+#define CHACHA_POLY_TAG_LEN 16u
 #define TLS_PART_MAX 64u /* bytes of a key, of a MAC key, or of an IV */
 
 /* The IV by which an application asks for one made by the HSM: twelve zero bytes. */
@@ -227,6 +230,26 @@ tls_keys_fit(struct rules rules, const struct params_tls_keys *keys)
            tls_size_fits(keys->iv_bits) && keys->mac_bits + keys->key_bits > 0;
 }
 
+/* A counter of 32 bits with a nonce of 96 (RFC 8439), or 64 of each as it was first. XChaCha20
+ * is not there. */
+static bool
+chacha20_fits(const struct params_chacha20 *chacha)
+{
+    return (chacha->counter.len == 4 && chacha->nonce.len == 12) ||
+           (chacha->counter.len == 8 && chacha->nonce.len == 8);
+}
+
+/* PKCS #11 v3.1, 6.40.3: always 12 bytes until TLS 1.2. */
+static bool
+tls_mac_fits(struct rules rules, const struct params_tls_mac *mac)
+{
+    const bool old = mac->hash == CKM_TLS_PRF;
+
+    return (old || padding_hash(rules, mac->hash) != HASH_NONE) && mac->len >= TLS_MAC_MIN &&
+           mac->len <= (old ? TLS_MAC_MIN : TLS_MAC_MAX) &&
+           (mac->side == TLS_MAC_SERVER || mac->side == TLS_MAC_CLIENT);
+}
+
 /* RFC 8017, 9.1.1: emBits is one less than the modulus, so emLen may be k - 1. */
 static bool
 pss_fits(struct rules rules, const struct mechanism_row *row, const struct key_info *key,
@@ -347,6 +370,15 @@ params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS funct
     case PARAMS_number:
         fits = number_fits(row, key, mechanism->params.number.number);
         break;
+    case PARAMS_chacha20:
+        fits = chacha20_fits(&mechanism->params.chacha20);
+        break;
+    case PARAMS_chacha_poly:
+        fits = mechanism->params.chacha_poly.nonce.len == CHACHA_POLY_NONCE_LEN;
+        break;
+    case PARAMS_tls_mac:
+        fits = tls_mac_fits(rules, &mechanism->params.tls_mac);
+        break;
     case PARAMS_kbkdf:
         return kbkdf_check(rules, row, key, mechanism->params.kbkdf.prf,
                            &mechanism->params.kbkdf.items);
@@ -410,6 +442,10 @@ params_tag_len(const struct mechanism *mechanism)
         return mechanism->params.gcm.tag_bits / 8;
     case PARAMS_ccm:
         return mechanism->params.ccm.mac_len;
+    case PARAMS_chacha_poly:
+        return CHACHA_POLY_TAG_LEN;
+    case PARAMS_tls_mac:
+        return mechanism->params.tls_mac.len;
     case PARAMS_number:
         return row != NULL && row->out == OUT_mac ? mechanism->params.number.number : 0;
     default:

@@ -304,6 +304,16 @@ take_mech(struct play *p)
         m.params.tls_kdf = (struct params_tls_kdf){ CKM_SHA256, take_view(p, 8), take_view(p, 8),
                                                     take_view(p, 8), take_view(p, 8) };
         break;
+    case PARAMS_chacha20:
+        m.params.chacha20 = (struct params_chacha20){ take_view(p, 8), take_view(p, 12) };
+        break;
+    case PARAMS_chacha_poly:
+        m.params.chacha_poly = (struct params_chacha_poly){
+            (take(p) & 7) != 0 ? VIEW_TEXT("twelve bytes") : take_view(p, 24), take_view(p, 16) };
+        break;
+    case PARAMS_tls_mac:
+        m.params.tls_mac = (struct params_tls_mac){ CKM_SHA256, take(p), take(p) & 3 };
+        break;
     case PARAMS_kbkdf:
     case PARAMS_feedback:
         m.params.kbkdf.prf = CKM_SHA256_HMAC;

@@ -19,6 +19,7 @@ struct bench {
     uint32_t aes16;
     uint32_t des, des3;
     uint32_t rc4; /* 0, as des, where the policy has none */
+    uint32_t chacha20, poly1305;
     uint32_t premaster; /* of TLS: 48 bytes */
     uint8_t data[DATA_LEN];
 };
@@ -59,6 +60,10 @@ bench_new(struct fixture *f)
     if (b->rules.policy != POLICY_FIPS) {
         b->des = generate(app, CKM_DES_KEY_GEN, LIST(AES_USES));
         b->rc4 = generate(app, CKM_RC4_KEY_GEN, LIST(AES_GENERATE));
+    }
+    if (b->rules.policy == POLICY_STANDARD) {
+        b->chacha20 = generate(app, CKM_CHACHA20_KEY_GEN, LIST(AES_USES));
+        b->poly1305 = generate(app, CKM_POLY1305_KEY_GEN, LIST(AES_USES));
     }
     b->des3 = generate(app, CKM_DES3_KEY_GEN, LIST(AES_USES));
     b->premaster = generate(app, CKM_GENERIC_SECRET_KEY_GEN,
@@ -103,6 +108,17 @@ sample_mechanism(const struct bench *b, const struct mechanism_row *row, CK_FLAG
     case PARAMS_ccm:
         m.params.ccm = (struct params_ccm){ DATA_LEN - 5, VIEW_TEXT("twelve bytes"),
                                             VIEW_TEXT("additional data"), 10 };
+        break;
+    case PARAMS_chacha20:
+        m.params.chacha20 = (struct params_chacha20){ VIEW_TEXT("\x01\0\0\0"),
+                                                      VIEW_TEXT("twelve bytes") };
+        break;
+    case PARAMS_chacha_poly:
+        m.params.chacha_poly = (struct params_chacha_poly){ VIEW_TEXT("twelve bytes"),
+                                                            VIEW_TEXT("additional data") };
+        break;
+    case PARAMS_tls_mac:
+        m.params.tls_mac = (struct params_tls_mac){ CKM_SHA256, 12, TLS_MAC_SERVER };
         break;
     case PARAMS_oaep:
         m.params.oaep.hash = CKM_SHA256;
@@ -197,6 +213,12 @@ sample_of(const struct bench *b, const struct mechanism_row *row, CK_FLAGS funct
         sample.forward = sample.backward =
             row->limit[POLICY_STANDARD].max == 16 ? b->aes16 : b->aes;
         break;
+    case CKK_CHACHA20:
+        sample.forward = sample.backward = b->chacha20;
+        break;
+    case CKK_POLY1305:
+        sample.forward = sample.backward = b->poly1305;
+        break;
     case CKK_RC4:
         sample.forward = sample.backward = b->rc4;
         break;
@@ -215,6 +237,8 @@ sample_of(const struct bench *b, const struct mechanism_row *row, CK_FLAGS funct
     }
     if (!row->multi) {
         len = row->out == OUT_raw ? 256 : 32; /* a block, a hash, a wrapped key */
+    } else if (row->params == PARAMS_tls_mac) {
+        len = 64; /* of a hash */
     } else if (row->out == OUT_same && row->params != PARAMS_ctr) {
         len = DATA_LEN; /* whole blocks */
     }

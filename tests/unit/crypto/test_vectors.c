@@ -14,7 +14,7 @@
 static const char folder[] = "/usr/lib/python3/dist-packages/cryptography_vectors";
 
 /* What a record may name; the rest is passed over. */
-enum slot { KEY, KEY2, KEY3, IV, IN, OUT, OFFSET, SLOT_COUNT };
+enum slot { KEY, KEY2, KEY3, IV, IN, OUT, OFFSET, COUNTER, SLOT_COUNT };
 
 static const struct {
     const char *name;
@@ -22,7 +22,8 @@ static const struct {
 } slots[] = {
     { "KEY", KEY },   { "KEYs", KEY },       { "KEY1", KEY },    { "KEY2", KEY2 },
     { "KEY3", KEY3 }, { "IV", IV },          { "PLAINTEXT", IN }, { "CIPHERTEXT", OUT },
-    { "MESSAGE", IN }, { "OUTPUT", OUT },     { "OFFSET", OFFSET },
+    { "MESSAGE", IN }, { "OUTPUT", OUT },     { "OFFSET", OFFSET }, { "MSG", IN },
+    { "TAG", OUT },   { "NONCE", IV },       { "INITIAL_BLOCK_COUNTER", COUNTER },
 };
 
 struct record {
@@ -61,6 +62,7 @@ run_record(const struct file *file)
 {
     static char key_text[3 * VALUE_SIZE];
     struct mechanism m = plain_mechanism(file->type);
+    uint8_t counter[4] = { 0 };
     struct algo_key *key;
     view in = hex(record.text[IN]), out = hex(record.text[OUT]);
 
@@ -69,6 +71,11 @@ run_record(const struct file *file)
     key = secret_key(file->kind, hex(key_text));
     if (m.shape == PARAMS_iv) {
         m.params.iv.bytes = hex(record.text[IV]);
+    }
+    if (m.shape == PARAMS_chacha20) {
+        counter[0] = (uint8_t)strtoul(record.text[COUNTER], NULL, 10); /* low byte first */
+        m.params.chacha20.counter = view_of(counter, sizeof counter);
+        m.params.chacha20.nonce = hex(record.text[IV]);
     }
     if (record.given[OFFSET]) {
         run_stream_at(&m, key, strtoul(record.text[OFFSET], NULL, 10), out);
@@ -160,6 +167,8 @@ static const struct file files[] = {
     DES3(CBC, "TCBCpermop", 32),    DES3(CBC, "TCBCsubtab", 19),  DES3(CBC, "TCBCvarkey", 56),
     DES3(CBC, "TCBCvartext", 64),
     { CKM_DES3_CMAC, KIND_DES, 8, "CMAC/nist-800-38b-3des.txt" },
+    { CKM_CHACHA20, KIND_CHACHA20, 3, "ciphers/ChaCha20/rfc7539.txt" },
+    { CKM_POLY1305, KIND_CHACHA20, 11, "poly1305/rfc7539.txt" },
     { CKM_AES_CMAC, KIND_AES, 4, "CMAC/nist-800-38b-aes128.txt" },
     { CKM_AES_CMAC, KIND_AES, 4, "CMAC/nist-800-38b-aes192.txt" },
     { CKM_AES_CMAC, KIND_AES, 4, "CMAC/nist-800-38b-aes256.txt" },

@@ -282,6 +282,31 @@ run_gcm(const json_t *group, struct count *count, enum hash hash)
     }
 }
 
+/* Nonces of other lengths than 12 bytes are refused before there is a cipher. */
+static void
+run_chacha20_poly1305(const json_t *group, struct count *count, enum hash hash)
+{
+    size_t i;
+    json_t *test;
+
+    UNUSED(hash);
+    json_array_foreach(json_object_get(group, "tests"), i, test) {
+        struct algo_key *key = secret_key(KIND_CHACHA20, bytes_of(test, "key"));
+        struct mechanism m = plain_mechanism(CKM_CHACHA20_POLY1305);
+        char sealed[HEX_SIZE];
+
+        m.params.chacha_poly =
+            (struct params_chacha_poly){ bytes_of(test, "iv"), bytes_of(test, "aad") };
+        if (params_check(standard, mechanism_row(m.type), CKF_DECRYPT, NULL, &m) != CKR_OK) {
+            count_result(count, test, false);
+        } else {
+            snprintf(sealed, sizeof sealed, "%s%s", text_of(test, "ct"), text_of(test, "tag"));
+            run_cipher(&m, test, key, hex(sealed), count);
+        }
+        algo_key_free(key);
+    }
+}
+
 /* Shorter than two blocks no key is. */
 static void
 run_wrap(const json_t *group, struct count *count, enum hash hash, CK_MECHANISM_TYPE type)
@@ -572,6 +597,13 @@ ccm_agrees(void **state)
 }
 
 static void
+chacha20_poly1305_agrees(void **state)
+{
+    UNUSED(state);
+    run_files("chacha20_poly1305_test", ".json", run_chacha20_poly1305, false);
+}
+
+static void
 cmac_agrees(void **state)
 {
     UNUSED(state);
@@ -679,6 +711,7 @@ main(void)
         cmocka_unit_test(key_wrap_agrees),
         cmocka_unit_test(cbc_agrees),
         cmocka_unit_test(ccm_agrees),
+        cmocka_unit_test(chacha20_poly1305_agrees),
         cmocka_unit_test(cmac_agrees),
         cmocka_unit_test(hmac_agrees),
         cmocka_unit_test(rsa_signatures_agree),

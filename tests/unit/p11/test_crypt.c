@@ -12,7 +12,8 @@
 #define TRIP_MAX 65536u
 
 static struct {
-    CK_OBJECT_HANDLE aes, des3, rc4, generic, ec_public, ec_private, rsa_public, rsa_private;
+    CK_OBJECT_HANDLE aes, des3, rc4, chacha20, poly1305, generic;
+    CK_OBJECT_HANDLE ec_public, ec_private, rsa_public, rsa_private;
     CK_OBJECT_HANDLE edwards_public, edwards_private;
 } keys;
 
@@ -20,6 +21,8 @@ static CK_BYTE iv[16] = { 1, 2, 3 };
 static CK_BYTE aad[] = "header";
 static CK_AES_CTR_PARAMS ctr = { 64, { 9 } };
 static CK_GCM_PARAMS gcm = { iv, 12, 96, aad, sizeof aad, 128 };
+static CK_CHACHA20_PARAMS chacha20 = { iv, 32, iv + 4, 96 };
+static CK_SALSA20_CHACHA20_POLY1305_PARAMS chacha_poly = { iv, 96, aad, sizeof aad };
 static CK_RSA_PKCS_OAEP_PARAMS oaep = { CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, NULL, 0 };
 static CK_RSA_PKCS_PSS_PARAMS pss = { CKM_SHA256, CKG_MGF1_SHA256, 32 };
 
@@ -49,6 +52,9 @@ static const struct cipher ciphers[] = {
     { { CKM_AES_OFB, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0 },
     { { CKM_AES_CFB8, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0 },
     { { CKM_AES_CFB128, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0 },
+    { { CKM_CHACHA20, &chacha20, sizeof chacha20 }, &keys.chacha20, &keys.chacha20, true, 1, 0 },
+    { { CKM_CHACHA20_POLY1305, &chacha_poly, sizeof chacha_poly }, &keys.chacha20, &keys.chacha20,
+      true, 1, 0 },
     { { CKM_AES_CFB1, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0 },
 };
 
@@ -350,6 +356,7 @@ static const struct signer {
       9 },
     { { CKM_DES3_MAC_GENERAL, &shorter_mac, sizeof shorter_mac }, &keys.des3, &keys.des3, 0, 7 },
     { { CKM_AES_MAC, NULL, 0 }, &keys.aes, &keys.aes, 0, 8 },
+    { { CKM_POLY1305, NULL, 0 }, &keys.poly1305, &keys.poly1305, 0, 16 },
     { { CKM_DES3_CMAC, NULL, 0 }, &keys.des3, &keys.des3, 0, 8 },
     { { CKM_AES_CMAC, NULL, 0 }, &keys.aes, &keys.aes, 0, 16 },
     { { CKM_AES_GMAC, &gmac, sizeof gmac }, &keys.aes, &keys.aes, 0, 13 },
@@ -981,6 +988,10 @@ setup_crypt(void **state)
     keys.aes = make_aes();
     keys.des3 = make_key_of(CKM_DES3_KEY_GEN, 0);
     keys.rc4 = make_key_of(CKM_RC4_KEY_GEN, 16);
+    if (fixture.hsm.policy == POLICY_STANDARD) {
+        keys.chacha20 = make_key_of(CKM_CHACHA20_KEY_GEN, 0);
+        keys.poly1305 = make_key_of(CKM_POLY1305_KEY_GEN, 32);
+    }
     keys.generic = make_generic();
     make_ec(&keys.ec_public, &keys.ec_private);
     make_rsa(&keys.rsa_public, &keys.rsa_private);

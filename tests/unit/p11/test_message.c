@@ -69,6 +69,51 @@ messages_are_what_single_calls_give(void **state)
     }
 }
 
+/* The tag of ChaCha20-Poly1305 has one length, and the nonce's is told in bits. */
+static void
+chacha20_messages_are_what_single_calls_give(void **state)
+{
+    CK_SESSION_HANDLE session = ((struct fixture *)*state)->session;
+    CK_MECHANISM mechanism = { CKM_CHACHA20_POLY1305, NULL, 0 };
+    CK_BYTE nonce[12] = "twelve bytes", tag[16];
+    CK_SALSA20_CHACHA20_POLY1305_PARAMS plain = { nonce, 96, aad, sizeof aad };
+    CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS p = { nonce, 96, tag };
+    CK_MECHANISM single = { CKM_CHACHA20_POLY1305, &plain, sizeof plain };
+    CK_OBJECT_HANDLE key = make_key_of(CKM_CHACHA20_KEY_GEN, 32);
+    const CK_ULONG lens[] = { 0, 1, 100, LONG_LEN };
+
+    for (size_t i = 0; i < ARRAY_COUNT(lens); i++) {
+        CK_ULONG len = sizeof whole, out_len = sizeof out, back_len = sizeof back;
+
+        assert_ok(C_EncryptInit(session, &single, key));
+        assert_ok(C_Encrypt(session, in, lens[i], whole, &len));
+        assert_int_equal(len, lens[i] + 16);
+        assert_ok(C_MessageEncryptInit(session, &mechanism, key));
+        assert_ok(C_EncryptMessage(session, &p, sizeof p, aad, sizeof aad, in, lens[i], out,
+                                   &out_len));
+        assert_int_equal(out_len, lens[i]);
+        assert_memory_equal(out, whole, lens[i]);
+        assert_memory_equal(tag, whole + lens[i], 16);
+        assert_ok(C_MessageEncryptFinal(session));
+
+        assert_ok(C_MessageDecryptInit(session, &mechanism, key));
+        assert_ok(C_DecryptMessage(session, &p, sizeof p, aad, sizeof aad, out, lens[i], back,
+                                   &back_len));
+        assert_memory_equal(back, in, lens[i]);
+        tag[15] ^= 1;
+        back_len = sizeof back;
+        memset(back, 0, sizeof back);
+        assert_code(C_DecryptMessage(session, &p, sizeof p, aad, sizeof aad, out, lens[i], back,
+                                     &back_len), CKR_AEAD_DECRYPT_FAILED);
+        assert_int_equal(back[0], 0);
+        p.ulNonceLen = 64;
+        assert_code(C_DecryptMessage(session, &p, sizeof p, aad, sizeof aad, out, lens[i], back,
+                                     &back_len), CKR_MECHANISM_PARAM_INVALID);
+        p.ulNonceLen = 96;
+        assert_ok(C_MessageDecryptFinal(session));
+    }
+}
+
 static void
 ivs_are_drawn_after_their_fixed_bits(void **state)
 {
@@ -487,6 +532,7 @@ main(void)
 {
     const struct CMUnitTest standard[] = {
         TEST(messages_are_what_single_calls_give),
+        TEST(chacha20_messages_are_what_single_calls_give),
         TEST(ivs_are_drawn_after_their_fixed_bits),
         TEST(messages_give_their_codes),
         TEST(ivs_count_behind_their_fixed_bits),
