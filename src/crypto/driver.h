@@ -59,6 +59,8 @@ extern const struct algo algo_hmac;
 extern const struct algo algo_cipher;
 extern const struct algo algo_cbcmac;
 extern const struct algo algo_ccm;
+extern const struct algo algo_cfb64;
+extern const struct algo algo_stealing;
 extern const struct algo algo_cmac;
 extern const struct algo algo_poly1305;
 extern const struct algo algo_tls_mac;

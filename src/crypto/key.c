@@ -30,6 +30,7 @@ static const struct key_parser *const parsers[KIND_COUNT] = {
     [KIND_DES] = &des_parser,
     [KIND_RC4] = &generic_parser,
     [KIND_CHACHA20] = &generic_parser,
+    [KIND_AES_XTS] = &xts_parser,
 };
 
 CK_RV

@@ -38,6 +38,7 @@ extern const struct key_parser okp_private_parser;
 extern const struct key_parser aes_parser;
 extern const struct key_parser generic_parser;
 extern const struct key_parser des_parser;
+extern const struct key_parser xts_parser;
 
 /* Of algo_key_check(), for both halves of a pair. */
 MUST_USE CK_RV rsa_check(const struct algo_key *key);

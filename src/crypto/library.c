@@ -36,6 +36,8 @@ static const char *const names[MODE_COUNT] = {
     [MODE_CFB1] = "CFB1",
     [MODE_CFB8] = "CFB8",
     [MODE_CFB128] = "CFB",
+    [MODE_CTS] = "CBC-CTS",
+    [MODE_XTS] = "XTS",
     [MODE_DES3_ECB] = "DES-EDE3-ECB",
     [MODE_DES3_CBC] = "DES-EDE3-CBC",
     [MODE_CHACHA20] = "ChaCha20",
@@ -106,6 +108,9 @@ library_cipher(enum cipher_mode mode, size_t key_len)
     pthread_once(&fetched, fetch);
     if (mode >= MODE_AES_COUNT) {
         return ciphers[mode][0];
+    }
+    if (mode == MODE_XTS) {
+        key_len /= 2;
     }
     assert(key_len == 16 || key_len == 24 || key_len == 32);
     return ciphers[mode][key_len / 8 - 2];

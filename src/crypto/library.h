@@ -23,6 +23,8 @@ enum cipher_mode {
     MODE_CFB1,
     MODE_CFB8,
     MODE_CFB128,
+    MODE_CTS,
+    MODE_XTS, /* with two keys of AES */
     MODE_AES_COUNT,
     MODE_DES3_ECB = MODE_AES_COUNT,
     MODE_DES3_CBC,

@@ -43,6 +43,23 @@ generic_parse(struct algo_key *key, view attributes, view secrets)
                : rv;
 }
 
+/* IEEE 1619 and FIPS 140-3 IG C.I: two keys, and not the same one twice. */
+static CK_RV
+xts_parse(struct algo_key *key, view attributes, view secrets)
+{
+    CK_RV rv = generic_parse(key, attributes, secrets);
+    view value;
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    value = secret_view(key->value);
+    return view_equal_secret(view_slice(value, 0, value.len / 2),
+                             view_slice(value, value.len / 2, value.len))
+               ? CKR_ATTRIBUTE_VALUE_INVALID
+               : CKR_OK;
+}
+
 static CK_RV
 secret_made(const struct algo_key *key, view check, view given, struct writer *attributes)
 {
@@ -105,6 +122,7 @@ generic_made(const struct algo_key *key, view given, struct writer *attributes,
 }
 
 const struct key_parser aes_parser = { aes_parse, aes_made };
+const struct key_parser xts_parser = { xts_parse, generic_made };
 const struct key_parser generic_parser = { generic_parse, generic_made };
 
 static CK_RV

@@ -32,6 +32,8 @@ enum driver {
     DRIVER_cipher,
     DRIVER_cbcmac,
     DRIVER_ccm,
+    DRIVER_cfb64,
+    DRIVER_stealing,
     DRIVER_cmac,
     DRIVER_poly1305,
     DRIVER_tls_mac,

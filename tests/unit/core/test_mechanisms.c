@@ -19,7 +19,7 @@ struct bench {
     uint32_t aes16;
     uint32_t des, des3;
     uint32_t rc4; /* 0, as des, where the policy has none */
-    uint32_t chacha20, poly1305;
+    uint32_t chacha20, poly1305, xts;
     uint32_t premaster; /* of TLS: 48 bytes */
     uint8_t data[DATA_LEN];
 };
@@ -63,6 +63,7 @@ bench_new(struct fixture *f)
     }
     if (b->rules.policy == POLICY_STANDARD) {
         b->chacha20 = generate(app, CKM_CHACHA20_KEY_GEN, LIST(AES_USES));
+        b->xts = generate(app, CKM_AES_XTS_KEY_GEN, LIST(ULONG(VALUE_LEN, 64), AES_USES));
         b->poly1305 = generate(app, CKM_POLY1305_KEY_GEN, LIST(AES_USES));
     }
     b->des3 = generate(app, CKM_DES3_KEY_GEN, LIST(AES_USES));
@@ -215,6 +216,9 @@ sample_of(const struct bench *b, const struct mechanism_row *row, CK_FLAGS funct
         break;
     case CKK_CHACHA20:
         sample.forward = sample.backward = b->chacha20;
+        break;
+    case CKK_AES_XTS:
+        sample.forward = sample.backward = b->xts;
         break;
     case CKK_POLY1305:
         sample.forward = sample.backward = b->poly1305;

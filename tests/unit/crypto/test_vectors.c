@@ -14,7 +14,7 @@
 static const char folder[] = "/usr/lib/python3/dist-packages/cryptography_vectors";
 
 /* What a record may name; the rest is passed over. */
-enum slot { KEY, KEY2, KEY3, IV, IN, OUT, OFFSET, COUNTER, SLOT_COUNT };
+enum slot { KEY, KEY2, KEY3, IV, IN, OUT, OFFSET, COUNTER, UNIT, SLOT_COUNT };
 
 static const struct {
     const char *name;
@@ -23,6 +23,7 @@ static const struct {
     { "KEY", KEY },   { "KEYs", KEY },       { "KEY1", KEY },    { "KEY2", KEY2 },
     { "KEY3", KEY3 }, { "IV", IV },          { "PLAINTEXT", IN }, { "CIPHERTEXT", OUT },
     { "MESSAGE", IN }, { "OUTPUT", OUT },     { "OFFSET", OFFSET }, { "MSG", IN },
+    { "PT", IN },     { "CT", OUT },         { "i", IV },         { "DataUnitLen", UNIT },
     { "TAG", OUT },   { "NONCE", IV },       { "INITIAL_BLOCK_COUNTER", COUNTER },
 };
 
@@ -120,7 +121,9 @@ line_read(char *line, enum slot *ret_slot, char **ret_value)
 static bool
 record_is_whole(void)
 {
-    return record.given[KEY] && record.given[IN] && record.given[OUT];
+    /* We have bytes: XTS's data units of 130 bits are for others. */
+    return record.given[KEY] && record.given[IN] && record.given[OUT] &&
+           strtoul(record.text[UNIT], NULL, 10) % 8 == 0;
 }
 
 /* An empty line ends a record. */
@@ -167,6 +170,8 @@ static const struct file files[] = {
     DES3(CBC, "TCBCpermop", 32),    DES3(CBC, "TCBCsubtab", 19),  DES3(CBC, "TCBCvarkey", 56),
     DES3(CBC, "TCBCvartext", 64),
     { CKM_DES3_CMAC, KIND_DES, 8, "CMAC/nist-800-38b-3des.txt" },
+    { CKM_AES_XTS, KIND_AES_XTS, 600, "ciphers/AES/XTS/tweak-128hexstr/XTSGenAES128.rsp" },
+    { CKM_AES_XTS, KIND_AES_XTS, 600, "ciphers/AES/XTS/tweak-128hexstr/XTSGenAES256.rsp" },
     { CKM_CHACHA20, KIND_CHACHA20, 3, "ciphers/ChaCha20/rfc7539.txt" },
     { CKM_POLY1305, KIND_CHACHA20, 11, "poly1305/rfc7539.txt" },
     { CKM_AES_CMAC, KIND_AES, 4, "CMAC/nist-800-38b-aes128.txt" },

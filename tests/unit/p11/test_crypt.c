@@ -12,7 +12,7 @@
 #define TRIP_MAX 65536u
 
 static struct {
-    CK_OBJECT_HANDLE aes, des3, rc4, chacha20, poly1305, generic;
+    CK_OBJECT_HANDLE aes, xts, des3, rc4, chacha20, poly1305, generic;
     CK_OBJECT_HANDLE ec_public, ec_private, rsa_public, rsa_private;
     CK_OBJECT_HANDLE edwards_public, edwards_private;
 } keys;
@@ -34,34 +34,38 @@ struct cipher {
     bool parts;
     size_t unit; /* input comes in multiples of it */
     size_t most; /* longest input, 0: any */
+    size_t least;
 };
 
 static const struct cipher ciphers[] = {
-    { { CKM_AES_ECB, NULL, 0 }, &keys.aes, &keys.aes, true, 16, 0 },
-    { { CKM_AES_CBC, iv, 16 }, &keys.aes, &keys.aes, true, 16, 0 },
-    { { CKM_AES_CBC_PAD, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0 },
-    { { CKM_AES_CTR, &ctr, sizeof ctr }, &keys.aes, &keys.aes, true, 1, 0 },
-    { { CKM_AES_GCM, &gcm, sizeof gcm }, &keys.aes, &keys.aes, true, 1, 0 },
-    { { CKM_RSA_PKCS, NULL, 0 }, &keys.rsa_public, &keys.rsa_private, false, 1, 245 },
+    { { CKM_AES_ECB, NULL, 0 }, &keys.aes, &keys.aes, true, 16, 0, 0 },
+    { { CKM_AES_CBC, iv, 16 }, &keys.aes, &keys.aes, true, 16, 0, 0 },
+    { { CKM_AES_CBC_PAD, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0, 0 },
+    { { CKM_AES_CTR, &ctr, sizeof ctr }, &keys.aes, &keys.aes, true, 1, 0, 0 },
+    { { CKM_AES_GCM, &gcm, sizeof gcm }, &keys.aes, &keys.aes, true, 1, 0, 0 },
+    { { CKM_RSA_PKCS, NULL, 0 }, &keys.rsa_public, &keys.rsa_private, false, 1, 245, 0 },
     { { CKM_RSA_PKCS_OAEP, &oaep, sizeof oaep }, &keys.rsa_public, &keys.rsa_private, false, 1,
-      190 },
-    { { CKM_DES3_ECB, NULL, 0 }, &keys.des3, &keys.des3, true, 8, 0 },
-    { { CKM_DES3_CBC, iv, 8 }, &keys.des3, &keys.des3, true, 8, 0 },
-    { { CKM_DES3_CBC_PAD, iv, 8 }, &keys.des3, &keys.des3, true, 1, 0 },
-    { { CKM_RC4, NULL, 0 }, &keys.rc4, &keys.rc4, true, 1, 0 },
-    { { CKM_AES_OFB, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0 },
-    { { CKM_AES_CFB8, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0 },
-    { { CKM_AES_CFB128, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0 },
-    { { CKM_CHACHA20, &chacha20, sizeof chacha20 }, &keys.chacha20, &keys.chacha20, true, 1, 0 },
+      190, 0 },
+    { { CKM_DES3_ECB, NULL, 0 }, &keys.des3, &keys.des3, true, 8, 0, 0 },
+    { { CKM_DES3_CBC, iv, 8 }, &keys.des3, &keys.des3, true, 8, 0, 0 },
+    { { CKM_DES3_CBC_PAD, iv, 8 }, &keys.des3, &keys.des3, true, 1, 0, 0 },
+    { { CKM_RC4, NULL, 0 }, &keys.rc4, &keys.rc4, true, 1, 0, 0 },
+    { { CKM_AES_OFB, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0, 0 },
+    { { CKM_AES_CFB8, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0, 0 },
+    { { CKM_AES_CFB128, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0, 0 },
+    { { CKM_CHACHA20, &chacha20, sizeof chacha20 }, &keys.chacha20, &keys.chacha20, true, 1, 0, 0 },
     { { CKM_CHACHA20_POLY1305, &chacha_poly, sizeof chacha_poly }, &keys.chacha20, &keys.chacha20,
-      true, 1, 0 },
-    { { CKM_AES_CFB1, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0 },
+      true, 1, 0, 0 },
+    { { CKM_AES_XTS, iv, 16 }, &keys.xts, &keys.xts, false, 1, TRIP_MAX, 16 },
+    { { CKM_AES_CTS, iv, 16 }, &keys.aes, &keys.aes, false, 1, TRIP_MAX, 16 },
+    { { CKM_AES_CFB64, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0, 0 },
+    { { CKM_AES_CFB1, iv, 16 }, &keys.aes, &keys.aes, true, 1, 0, 0 },
 };
 
 static size_t
 length_for(const struct cipher *c, size_t len)
 {
-    len -= len % c->unit;
+    len = size_max(len - len % c->unit, c->least);
     return c->most != 0 && len > c->most ? c->most : len;
 }
 
@@ -989,6 +993,7 @@ setup_crypt(void **state)
     keys.des3 = make_key_of(CKM_DES3_KEY_GEN, 0);
     keys.rc4 = make_key_of(CKM_RC4_KEY_GEN, 16);
     if (fixture.hsm.policy == POLICY_STANDARD) {
+        keys.xts = make_key_of(CKM_AES_XTS_KEY_GEN, 64);
         keys.chacha20 = make_key_of(CKM_CHACHA20_KEY_GEN, 0);
         keys.poly1305 = make_key_of(CKM_POLY1305_KEY_GEN, 32);
     }
