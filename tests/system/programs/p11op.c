@@ -3,7 +3,7 @@
  * One operation on the module, for scripts that hold its results against another program.
  *
  *   p11op MODULE generate aes|generic|rsa|ec LABEL BYTES|BITS|CURVE
- *   p11op MODULE import aes|generic LABEL HEX
+ *   p11op MODULE import TYPE LABEL HEX                   TYPE: aes, generic, des3, ... of types[]
  *   p11op MODULE import-rsa LABEL MODULUS EXPONENT       public keys, in hexadecimal
  *   p11op MODULE import-ec LABEL CURVE POINT
  *   p11op MODULE export LABEL OUT                        the public key, as DER
@@ -14,8 +14,8 @@
  *   p11op MODULE count LABEL
  *   p11op MODULE attribute secret|public|private LABEL TYPE      TYPE in hexadecimal
  *
- * MECHANISM is a name without CKM_, then :iv=HEX :aad=HEX :tag=BITS :counter=BITS :hash=SHA256
- * :salt=BYTES where it wants parameters. With P11_CHUNK=N data goes in pieces of N bytes, else in
+ * MECHANISM is a name without CKM_, then :iv=HEX :aad=HEX :tag=BITS :counter=BITS|HEX :hash=SHA256
+ * :salt=BYTES :mac=BYTES where it wants parameters. With P11_CHUNK=N data goes in pieces of N bytes, else in
  * one. ECDSA signatures are written and read as DER. $P11_PIN is the PIN if not cu1's.
  */
 #include "p11.h"
@@ -25,7 +25,7 @@
 static const char *pin;
 static CK_SESSION_HANDLE session;
 
-enum shape { NOTHING, IV, CTR, GCM, OAEP, PSS };
+enum shape { NOTHING, IV, CTR, GCM, OAEP, PSS, CHACHA, SEALED, MAC };
 
 static const struct row {
     const char *name;
@@ -68,6 +68,44 @@ static const struct row {
     { "AES_CBC_PAD", CKM_AES_CBC_PAD, IV, NULL, false },
     { "AES_CTR", CKM_AES_CTR, CTR, NULL, false },
     { "AES_GCM", CKM_AES_GCM, GCM, NULL, false },
+    { "AES_OFB", CKM_AES_OFB, IV, NULL, false },
+    { "AES_CFB1", CKM_AES_CFB1, IV, NULL, false },
+    { "AES_CFB8", CKM_AES_CFB8, IV, NULL, false },
+    { "AES_CFB128", CKM_AES_CFB128, IV, NULL, false },
+    { "AES_CTS", CKM_AES_CTS, IV, NULL, false },
+    { "AES_XTS", CKM_AES_XTS, IV, NULL, false },
+    { "AES_CMAC", CKM_AES_CMAC, NOTHING, NULL, false },
+    { "AES_MAC_GENERAL", CKM_AES_MAC_GENERAL, MAC, NULL, false },
+    { "DES_ECB", CKM_DES_ECB, NOTHING, NULL, false },
+    { "DES_CBC", CKM_DES_CBC, IV, NULL, false },
+    { "DES_CBC_PAD", CKM_DES_CBC_PAD, IV, NULL, false },
+    { "DES3_ECB", CKM_DES3_ECB, NOTHING, NULL, false },
+    { "DES3_CBC", CKM_DES3_CBC, IV, NULL, false },
+    { "DES3_CBC_PAD", CKM_DES3_CBC_PAD, IV, NULL, false },
+    { "DES3_CMAC", CKM_DES3_CMAC, NOTHING, NULL, false },
+    { "RC4", CKM_RC4, NOTHING, NULL, false },
+    { "CHACHA20", CKM_CHACHA20, CHACHA, NULL, false },
+    { "CHACHA20_POLY1305", CKM_CHACHA20_POLY1305, SEALED, NULL, false },
+    { "POLY1305", CKM_POLY1305, NOTHING, NULL, false },
+    { "SHA256_HMAC_GENERAL", CKM_SHA256_HMAC_GENERAL, MAC, NULL, false },
+};
+
+static const struct {
+    const char *name;
+    CK_KEY_TYPE type;
+    CK_ATTRIBUTE_TYPE makes, takes; /* what the key is for */
+} types[] = {
+    { "aes", CKK_AES, CKA_ENCRYPT, CKA_DECRYPT },
+    { "aes-mac", CKK_AES, CKA_SIGN, CKA_VERIFY },
+    { "xts", CKK_AES_XTS, CKA_ENCRYPT, CKA_DECRYPT },
+    { "generic", CKK_GENERIC_SECRET, CKA_SIGN, CKA_VERIFY },
+    { "des", CKK_DES, CKA_ENCRYPT, CKA_DECRYPT },
+    { "des2", CKK_DES2, CKA_ENCRYPT, CKA_DECRYPT },
+    { "des3", CKK_DES3, CKA_ENCRYPT, CKA_DECRYPT },
+    { "des3-mac", CKK_DES3, CKA_SIGN, CKA_VERIFY },
+    { "rc4", CKK_RC4, CKA_ENCRYPT, CKA_DECRYPT },
+    { "chacha20", CKK_CHACHA20, CKA_ENCRYPT, CKA_DECRYPT },
+    { "poly1305", CKK_POLY1305, CKA_SIGN, CKA_VERIFY },
 };
 
 static const struct {
@@ -183,6 +221,10 @@ mechanism_of(char *text, CK_MECHANISM *ret_mechanism)
 {
     static CK_AES_CTR_PARAMS ctr;
     static CK_GCM_PARAMS gcm;
+    static CK_CHACHA20_PARAMS chacha;
+    static CK_SALSA20_CHACHA20_POLY1305_PARAMS sealed;
+    static CK_MAC_GENERAL_PARAMS mac;
+    struct bytes counter;
     static CK_RSA_PKCS_OAEP_PARAMS oaep;
     static CK_RSA_PKCS_PSS_PARAMS pss;
     const struct row *row = NULL;
@@ -228,6 +270,19 @@ mechanism_of(char *text, CK_MECHANISM *ret_mechanism)
                                .pAAD = aad.data, .ulAADLen = aad.len,
                                .ulTagBits = number(words, "tag", 128) };
         *ret_mechanism = (CK_MECHANISM){ row->type, &gcm, sizeof gcm };
+        break;
+    case CHACHA:
+        counter = hex(words, "counter");
+        chacha = (CK_CHACHA20_PARAMS){ counter.data, counter.len * 8, iv.data, iv.len * 8 };
+        *ret_mechanism = (CK_MECHANISM){ row->type, &chacha, sizeof chacha };
+        break;
+    case SEALED:
+        sealed = (CK_SALSA20_CHACHA20_POLY1305_PARAMS){ iv.data, iv.len * 8, aad.data, aad.len };
+        *ret_mechanism = (CK_MECHANISM){ row->type, &sealed, sizeof sealed };
+        break;
+    case MAC:
+        mac = number(words, "mac", 8);
+        *ret_mechanism = (CK_MECHANISM){ row->type, &mac, sizeof mac };
         break;
     case OAEP:
         oaep = (CK_RSA_PKCS_OAEP_PARAMS){ .hashAlg = hashes[h].type, .mgf = hashes[h].mgf,
@@ -384,18 +439,26 @@ static void
 import_secret(char **args)
 {
     CK_OBJECT_CLASS class = CKO_SECRET_KEY;
-    bool aes = strcmp(args[0], "aes") == 0;
-    CK_KEY_TYPE type = aes ? CKK_AES : CKK_GENERIC_SECRET;
     struct bytes value = from_hex(args[2]);
     CK_OBJECT_HANDLE key = 0;
+    size_t t = 0;
+
+    while (t < COUNT(types) && strcmp(types[t].name, args[0]) != 0) {
+        t++;
+    }
+    if (t == COUNT(types)) {
+        die("no type %s", args[0]);
+    }
+
+    CK_KEY_TYPE type = types[t].type;
     CK_ATTRIBUTE template[] = {
         ATTR(CKA_CLASS, class),
         ATTR(CKA_KEY_TYPE, type),
         ATTR_BYTES(CKA_VALUE, value.data, value.len),
         ATTR(CKA_TOKEN, yes),
         ATTR_BYTES(CKA_LABEL, args[1], strlen(args[1])),
-        { aes ? CKA_ENCRYPT : CKA_SIGN, &yes, sizeof yes },
-        { aes ? CKA_DECRYPT : CKA_VERIFY, &yes, sizeof yes },
+        { types[t].makes, &yes, sizeof yes },
+        { types[t].takes, &yes, sizeof yes },
     };
 
     MUST(p11->C_CreateObject(session, template, COUNT(template), &key));
