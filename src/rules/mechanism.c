@@ -341,6 +341,8 @@ bool
 curve_fits_generator(struct rules rules, const struct curve_row *curve,
                      const struct mechanism_row *row)
 {
-    return curve->key_type == row->key_type ||
-           (row->type == CKM_EC_KEY_PAIR_GEN && rules_switch_on(rules, SWITCH_one_ec_generator));
+    /* The tools have one command for all curves. */
+    bool one = rules_switch_on(rules, SWITCH_one_ec_generator) || rules.interface == INTERFACE_API;
+
+    return curve->key_type == row->key_type || (row->type == CKM_EC_KEY_PAIR_GEN && one);
 }

@@ -44,7 +44,7 @@ static const struct command rows[] = {
         { "-e",          "EXPONENT", ARGUMENT_NUMBER, NEED_ALWAYS, 65537, U32, "public exponent: odd, from 65537 on" },
         KEY_OPTIONS } },
     { "genECCKeyPair", util_gen_ecc_pair, false, "makes a key pair on an elliptic curve", {
-        { "-i",          "CURVE", ARGUMENT_NUMBER, NEED_ALWAYS, 1, 29,  "2 P-256, 14 P-384, 15 P-521, 16 secp256k1, 13 P-224, 1 P-192" },
+        { "-i",          "CURVE", ARGUMENT_NUMBER, NEED_ALWAYS, 1, 29,  "2 P-256, 14 P-384, 15 P-521, 16 secp256k1, 28 Ed25519, 26 X25519" },
         KEY_OPTIONS } },
     { "findKey", util_find_key, false, "lists the handles of keys", {
         { "-c",          "CLASS", ARGUMENT_NUMBER, NEED_NOT,    2, 4,   "2 public, 3 private, 4 secret" },

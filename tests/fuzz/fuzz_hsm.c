@@ -212,7 +212,7 @@ take_items(struct play *p, struct params_items *items)
         uint8_t b = take(p);
 
         items->item[i] = (struct params_item){ b % 6u, b & 1, (uint8_t)(b & 0x78), (b & 2) != 0,
-                                               take_view(p, b & 7) };
+                                               take_view(p, b & 7), take_number(p) };
     }
 }
 

@@ -53,6 +53,7 @@ static const struct row {
     { "ECDSA_SHA256", CKM_ECDSA_SHA256, NOTHING, NULL, true },
     { "ECDSA_SHA384", CKM_ECDSA_SHA384, NOTHING, NULL, true },
     { "ECDSA_SHA512", CKM_ECDSA_SHA512, NOTHING, NULL, true },
+    { "EDDSA", CKM_EDDSA, NOTHING, NULL, false },
     { "SHA1_HMAC", CKM_SHA_1_HMAC, NOTHING, NULL, false },
     { "SHA224_HMAC", CKM_SHA224_HMAC, NOTHING, NULL, false },
     { "SHA256_HMAC", CKM_SHA256_HMAC, NOTHING, NULL, false },
@@ -129,6 +130,7 @@ static const struct {
     { "prime256v1", "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", 10 },
     { "secp384r1", "\x06\x05\x2b\x81\x04\x00\x22", 7 },
     { "secp521r1", "\x06\x05\x2b\x81\x04\x00\x23", 7 },
+    { "ED25519", "\x06\x03\x2b\x65\x70", 5 }, /* of policies with one generator for all */
 };
 
 struct bytes {

@@ -149,11 +149,17 @@ try_private(struct fixture *f, const struct mechanism_row *row, struct ends ends
     struct pair ec = generate_pair(&f->cu1, CKM_EC_KEY_PAIR_GEN,
                                    LIST(BYTES(EC_PARAMS, P256_OID), VERIFY_USES),
                                    LIST(SIGN_USES, EXTRACTABLE));
+    const bool one = rules_switch_on(f->hsm.hsm->rules, SWITCH_one_ec_generator);
+    struct pair edwards = generate_pair(
+        &f->cu1, one ? CKM_EC_KEY_PAIR_GEN : CKM_EC_EDWARDS_KEY_PAIR_GEN,
+        LIST(BYTES(EC_PARAMS, ED25519_OID), VERIFY_USES), LIST(SIGN_USES, EXTRACTABLE));
     const struct {
         struct pair pair;
         uint64_t type;
         CK_MECHANISM_TYPE signs;
-    } keys[] = { { rsa, CKK_RSA, CKM_SHA256_RSA_PKCS }, { ec, CKK_EC, CKM_ECDSA_SHA256 } };
+    } keys[] = { { rsa, CKK_RSA, CKM_SHA256_RSA_PKCS },
+                 { ec, CKK_EC, CKM_ECDSA_SHA256 },
+                 { edwards, CKK_EC_EDWARDS, CKM_EDDSA } };
 
     for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
         uint8_t signature[512];
@@ -171,14 +177,14 @@ try_private(struct fixture *f, const struct mechanism_row *row, struct ends ends
         assert_ok(unwrap(&f->cu1, mechanism_of(row->type), ends.unwraps, wrapped,
                          LIST(ULONG(CLASS, CKO_PRIVATE_KEY), ULONG(KEY_TYPE, keys[i].type),
                               SIGN_USES), &back));
-        assert_ok(app_sign(&f->cu1, mechanism_plain(keys[i].signs), back, BLOCK, &made));
+        assert_ok(app_sign(&f->cu1, mechanism_of(keys[i].signs), back, BLOCK, &made));
         memcpy(signature, made.data, made.len);
-        assert_ok(app_verify(&f->cu1, mechanism_plain(keys[i].signs), keys[i].pair.public, BLOCK,
+        assert_ok(app_verify(&f->cu1, mechanism_of(keys[i].signs), keys[i].pair.public, BLOCK,
                              view_of(signature, made.len)));
         /* It is no key of another type. */
         assert_code(unwrap(&f->cu1, mechanism_of(row->type), ends.unwraps, wrapped,
                            LIST(ULONG(CLASS, CKO_PRIVATE_KEY),
-                                ULONG(KEY_TYPE, keys[1 - i].type), SIGN_USES), &back),
+                                ULONG(KEY_TYPE, keys[(i + 1) % ARRAY_COUNT(keys)].type), SIGN_USES), &back),
                     CKR_WRAPPED_KEY_INVALID);
     }
 }

@@ -14,6 +14,7 @@
 #include "rules/key.h"
 
 static const struct rules standard = { POLICY_STANDARD, INTERFACE_P11, 0 };
+static const struct rules standard_api = { POLICY_STANDARD, INTERFACE_API, 0 };
 static const struct rules azure = { POLICY_AZURE, INTERFACE_P11, 0 };
 static const struct rules azure_api = { POLICY_AZURE, INTERFACE_API, 0 };
 static const struct rules fips = { POLICY_FIPS, INTERFACE_P11, 0 };
@@ -282,6 +283,7 @@ generators_have_their_curves(void **state)
     assert_true(curve_fits_generator(azure, ed25519, ec));
     assert_true(curve_fits_generator(fips, ed25519, ec));
     assert_false(curve_fits_generator(azure, p256, edwards));
+    assert_true(curve_fits_generator(standard_api, ed25519, ec));
 }
 
 int
