@@ -64,7 +64,7 @@ cbcmac_start(struct algo_op *op)
         return CKR_MECHANISM_PARAM_INVALID;
     }
     if (!is_xcbc(row)) {
-        op->mac_cipher = cipher_new(library_mode(row), key);
+        op->mac_cipher = cipher_new(cipher_row(row)->mode, key);
     } else if (xcbc_keys(key, keys)) {
         op->mac_cipher = cipher_new(MODE_CBC, view_of(keys, BLOCK_LEN));
         memcpy(op->mask, keys + BLOCK_LEN, BLOCK_LEN);

@@ -155,7 +155,7 @@ cipher_prepare(struct ready *ready, const struct algo_op *op, size_t iv_len)
 
     ready->cipher = ctx;
     if (ctx == NULL ||
-        EVP_CipherInit_ex2(ctx, library_cipher(library_mode(row), key.len), NULL, NULL, encrypt,
+        EVP_CipherInit_ex2(ctx, library_cipher(cipher_row(row)->mode, key.len), NULL, NULL, encrypt,
                            NULL) != 1) {
         return false;
     }
@@ -187,7 +187,7 @@ cipher_ready(struct algo_op *op, size_t iv_len)
     const struct mechanism_row *row = op->call.row;
     const struct ready_setup setup = {
         .function = (uint32_t)op->call.function,
-        .mode = (uint32_t)library_mode(row) | (is_padded(row) ? MODE_PADDED : 0),
+        .mode = (uint32_t)cipher_row(row)->mode | (is_padded(row) ? MODE_PADDED : 0),
         .number = (uint32_t)iv_len,
     };
 

@@ -52,7 +52,7 @@ mac_start(struct algo_op *op)
     }
     done = row->driver == DRIVER_poly1305
                ? poly1305_prepare(op->ready, op->call.key)
-               : cmac_prepare(op->ready, op->call.key, library_mode(row));
+               : cmac_prepare(op->ready, op->call.key, cipher_row(row)->mode);
     return done ? CKR_OK : library_failed("start a MAC");
 }
 

@@ -42,7 +42,7 @@ prf_key(struct kbkdf *k, const struct algo_key *key, const struct mechanism_row 
 {
     bool cmac = prf->driver == DRIVER_cmac;
     view value = secret_view(key->value);
-    const char *name = cmac ? EVP_CIPHER_get0_name(library_cipher(library_mode(prf), value.len))
+    const char *name = cmac ? EVP_CIPHER_get0_name(library_cipher(cipher_row(prf)->mode, value.len))
                             : hash_row(prf->hash)->library_name;
     const OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(cmac ? OSSL_MAC_PARAM_CIPHER : OSSL_MAC_PARAM_DIGEST,

@@ -58,16 +58,6 @@ legacy_fetch(const char *name)
                : NULL;
 }
 
-/* { CKM_DES3_CBC, MODE_DES3_CBC } */
-#define CIPHER(name, mode, block, unit, mac) { CKM_##name, MODE_##mode },
-static const struct {
-    CK_MECHANISM_TYPE type;
-    enum cipher_mode mode;
-} modes[] = {
-#include "rules/ciphers.def"
-};
-#undef CIPHER
-
 static void
 fetch(void)
 {
@@ -114,18 +104,6 @@ library_cipher(enum cipher_mode mode, size_t key_len)
     }
     assert(key_len == 16 || key_len == 24 || key_len == 32);
     return ciphers[mode][key_len / 8 - 2];
-}
-
-enum cipher_mode
-library_mode(const struct mechanism_row *row)
-{
-    for (size_t i = 0; i < ARRAY_COUNT(modes); i++) {
-        if (modes[i].type == row->type) {
-            return modes[i].mode;
-        }
-    }
-    assert(false); /* a cipher has a row of ciphers.def */
-    return MODE_ECB;
 }
 
 EVP_MAC *

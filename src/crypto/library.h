@@ -11,29 +11,6 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 
-/* Modes of AES, which come in its key sizes, and whole ciphers. */
-enum cipher_mode {
-    MODE_ECB,
-    MODE_CBC,
-    MODE_CTR,
-    MODE_GCM,
-    MODE_KW,
-    MODE_KWP,
-    MODE_OFB,
-    MODE_CFB1,
-    MODE_CFB8,
-    MODE_CFB128,
-    MODE_CTS,
-    MODE_XTS, /* with two keys of AES */
-    MODE_AES_COUNT,
-    MODE_DES3_ECB = MODE_AES_COUNT,
-    MODE_DES3_CBC,
-    MODE_CHACHA20,
-    MODE_CHACHA20_POLY1305,
-    MODE_RC4, /* of the legacy provider, where that is installed */
-    MODE_COUNT
-};
-
 /*
  * Borrowed for the life of the process; NULL when this build of the library has none. The
  * functions that take them answer NULL with an error, so callers do not ask.
@@ -41,8 +18,6 @@ enum cipher_mode {
 const EVP_MD *library_hash(enum hash hash);
 /* key_len, of AES: 16, 24 or 32. */
 const EVP_CIPHER *library_cipher(enum cipher_mode mode, size_t key_len);
-/* The mode of a row of ciphers.def. */
-enum cipher_mode library_mode(const struct mechanism_row *row);
 EVP_MAC *library_hmac(void);
 EVP_MAC *library_cmac(void);
 EVP_MAC *library_poly1305(void);

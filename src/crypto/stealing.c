@@ -34,7 +34,7 @@ stealing_once(const struct algo_call *call, view in, view signature, struct writ
     }
     ctx = EVP_CIPHER_CTX_new();
     if (ctx == NULL ||
-        EVP_CipherInit_ex2(ctx, library_cipher(library_mode(call->row), key.len), key.data,
+        EVP_CipherInit_ex2(ctx, library_cipher(cipher_row(call->row)->mode, key.len), key.data,
                            iv.data, encrypt ? 1 : 0, NULL) != 1 ||
         EVP_CipherUpdate(ctx, space, &len, in.data, (int)in.len) != 1 ||
         (size_t)len != in.len) {

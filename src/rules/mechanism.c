@@ -32,8 +32,8 @@ static const struct mechanism_row rows[] = {
 };
 #undef MECH
 
-/* { CKM_DES3_CBC, 8, 8, 0 } */
-#define CIPHER(name, mode, block, unit, mac) { CKM_##name, block, unit, mac },
+/* { CKM_DES3_CBC, MODE_DES3_CBC, 8, 8, 0 } */
+#define CIPHER(name, mode, block, unit, mac) { CKM_##name, MODE_##mode, block, unit, mac },
 static const struct cipher_row ciphers[] = {
 #include "rules/ciphers.def"
 };
@@ -125,6 +125,8 @@ mechanism_for(struct rules rules, CK_MECHANISM_TYPE type, CK_FLAGS function)
 CK_FLAGS
 mechanism_messages(struct rules rules, const struct mechanism_row *row)
 {
+    /* A nonce that came with Init, or a key of Poly1305, would be used again by each message. */
+    const bool again = row->params != PARAMS_gcm && row->driver != DRIVER_poly1305;
     const struct {
         CK_FLAGS function;
         CK_FLAGS message;
@@ -133,9 +135,8 @@ mechanism_messages(struct rules rules, const struct mechanism_row *row)
     } ways[] = {
         { CKF_ENCRYPT, CKF_MESSAGE_ENCRYPT, FUNCTION_MessageEncryptInit, row->out == OUT_tag },
         { CKF_DECRYPT, CKF_MESSAGE_DECRYPT, FUNCTION_MessageDecryptInit, row->out == OUT_tag },
-        /* A nonce that came with Init would be used again by each message. */
-        { CKF_SIGN, CKF_MESSAGE_SIGN, FUNCTION_MessageSignInit, row->params != PARAMS_gcm },
-        { CKF_VERIFY, CKF_MESSAGE_VERIFY, FUNCTION_MessageVerifyInit, row->params != PARAMS_gcm },
+        { CKF_SIGN, CKF_MESSAGE_SIGN, FUNCTION_MessageSignInit, again },
+        { CKF_VERIFY, CKF_MESSAGE_VERIFY, FUNCTION_MessageVerifyInit, again },
     };
     const CK_FLAGS functions = mechanism_limit(rules, row)->functions;
     CK_FLAGS messages = 0;
@@ -199,11 +200,21 @@ sum(size_t a, size_t b)
 const struct cipher_row *
 cipher_row(const struct mechanism_row *row)
 {
-    static const struct cipher_row bytes = { .block = 16, .unit = 1, .mac = 16 };
+    static const struct cipher_row bytes = { .mode = MODE_COUNT, .block = 16, .unit = 1, .mac = 16 };
 
-    for (size_t i = 0; i < ARRAY_COUNT(ciphers); i++) {
-        if (ciphers[i].type == row->type) {
-            return &ciphers[i];
+    size_t low = 0;
+    size_t high = ARRAY_COUNT(ciphers);
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (ciphers[middle].type == row->type) {
+            return &ciphers[middle];
+        }
+        if (ciphers[middle].type < row->type) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
     return &bytes;

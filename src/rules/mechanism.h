@@ -103,9 +103,33 @@ struct key_info;
 enum work mechanism_work(const struct mechanism_row *row, CK_FLAGS function,
                          const struct key_info *key);
 
+/* Modes of AES, which come in its key sizes, and whole ciphers. */
+enum cipher_mode {
+    MODE_ECB,
+    MODE_CBC,
+    MODE_CTR,
+    MODE_GCM,
+    MODE_KW,
+    MODE_KWP,
+    MODE_OFB,
+    MODE_CFB1,
+    MODE_CFB8,
+    MODE_CFB128,
+    MODE_CTS,
+    MODE_XTS, /* with two keys of AES */
+    MODE_AES_COUNT,
+    MODE_DES3_ECB = MODE_AES_COUNT,
+    MODE_DES3_CBC,
+    MODE_CHACHA20,
+    MODE_CHACHA20_POLY1305,
+    MODE_RC4, /* of the legacy provider, where that is installed */
+    MODE_COUNT
+};
+
 /* What a cipher takes and gives: a row of ciphers.def, or that of a byte for each byte. */
 struct cipher_row {
     CK_MECHANISM_TYPE type;
+    enum cipher_mode mode;
     size_t block; /* bytes of a block, and of an IV */
     size_t unit;  /* bytes that come out together */
     size_t mac;   /* bytes of a MAC */

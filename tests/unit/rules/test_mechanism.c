@@ -37,6 +37,44 @@ rows_are_sorted_and_found(void **state)
     assert_null(mechanism_row(~(CK_MECHANISM_TYPE)0));
 }
 
+/* The rows of ciphers.def are found by their number, and say what their mechanism's row says. */
+static void
+ciphers_have_rows(void **state)
+{
+    size_t count, found = 0;
+    const struct mechanism_row *rows = mechanism_rows(&count);
+
+    UNUSED(state);
+    for (size_t i = 0; i < count; i++) {
+        const struct cipher_row *cipher = cipher_row(&rows[i]);
+        const bool block = rows[i].driver == DRIVER_cipher || rows[i].driver == DRIVER_cbcmac ||
+                           rows[i].driver == DRIVER_cmac || rows[i].driver == DRIVER_stealing;
+
+        assert_true(cipher->type == rows[i].type || !block);
+        assert_true(cipher->mode != MODE_COUNT || !block);
+        assert_true(rows[i].out != OUT_pad || cipher->unit == cipher->block);
+        assert_true(rows[i].out != OUT_mac || mechanism_mac_len(&rows[i]) > 0);
+        found += cipher->type == rows[i].type;
+    }
+    assert_true(found > 30);
+    assert_int_equal(cipher_row(mechanism_row(CKM_DES3_CBC))->block, 8);
+    assert_int_equal(cipher_row(mechanism_row(CKM_AES_CBC))->block, 16);
+    assert_int_equal(cipher_row(mechanism_row(CKM_AES_OFB))->unit, 1);
+}
+
+/* What would use a nonce or a key again and again is none for messages. */
+static void
+messages_are_for_those_that_can_go_on(void **state)
+{
+    UNUSED(state);
+    assert_true(mechanism_messages(standard, mechanism_row(CKM_SHA256_HMAC)) & CKF_MESSAGE_SIGN);
+    assert_true(mechanism_messages(standard, mechanism_row(CKM_CHACHA20_POLY1305)) &
+                CKF_MESSAGE_ENCRYPT);
+    assert_int_equal(mechanism_messages(standard, mechanism_row(CKM_POLY1305)), 0);
+    assert_int_equal(mechanism_messages(standard, mechanism_row(CKM_AES_GMAC)), 0);
+    assert_int_equal(mechanism_messages(standard, mechanism_row(CKM_CHACHA20)), 0);
+}
+
 static void
 rows_agree_with_themselves(void **state)
 {
@@ -291,6 +329,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_sorted_and_found),
+        cmocka_unit_test(ciphers_have_rows),
+        cmocka_unit_test(messages_are_for_those_that_can_go_on),
         cmocka_unit_test(rows_agree_with_themselves),
         cmocka_unit_test(a_mechanism_is_offered_for_its_functions_only),
         cmocka_unit_test(fips_withholds_and_narrows),
