@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * CMAC (NIST SP 800-38B, RFC 4493) with AES or Triple-DES, whole or cut to the length that the
- * parameter names, and Poly1305 (RFC 8439). A context is made for each use: that the library starts one again without its key is
- * true of some of its releases only.
+ * parameter names, and Poly1305 (RFC 8439). A context is made for each use: that the library
+ * starts one again without its key is true of some of its releases only.
  */
 #include "crypto/driver.h"
 #include "crypto/library.h"

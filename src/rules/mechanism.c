@@ -200,7 +200,7 @@ sum(size_t a, size_t b)
 const struct cipher_row *
 cipher_row(const struct mechanism_row *row)
 {
-    static const struct cipher_row bytes = { .mode = MODE_COUNT, .block = 16, .unit = 1, .mac = 16 };
+    static const struct cipher_row bytes = { 0, MODE_COUNT, 16, 1, 16 };
 
     size_t low = 0;
     size_t high = ARRAY_COUNT(ciphers);
