@@ -137,6 +137,58 @@ fips_withholds_and_narrows(void **state)
     assert_int_equal(mechanism_limit(fips, mechanism_row(CKM_RSA_PKCS))->min, 2048);
 }
 
+/* The rows of the seeds' tables for RSA, by hand; sizes as seed-requirements C-7 and C-8 settle
+ * them. What they do not list is in neither policy. */
+static const struct {
+    CK_MECHANISM_TYPE type;
+    CK_FLAGS functions;
+    bool fips;
+} seeds_rsa[] = {
+    { CKM_RSA_X9_31_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, true },
+    { CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, true },
+    { CKM_RSA_PKCS,
+      CKF_ENCRYPT | CKF_DECRYPT | CKF_SIGN | CKF_VERIFY | CKF_WRAP | CKF_UNWRAP, true },
+    { CKM_RSA_PKCS_OAEP, CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP, true },
+    { CKM_MD5_RSA_PKCS, CKF_SIGN | CKF_VERIFY, false },
+    { CKM_SHA1_RSA_PKCS, CKF_SIGN | CKF_VERIFY, true },
+    { CKM_SHA224_RSA_PKCS, CKF_SIGN | CKF_VERIFY, true },
+    { CKM_SHA256_RSA_PKCS, CKF_SIGN | CKF_VERIFY, true },
+    { CKM_SHA384_RSA_PKCS, CKF_SIGN | CKF_VERIFY, true },
+    { CKM_SHA512_RSA_PKCS, CKF_SIGN | CKF_VERIFY, true },
+    { CKM_RSA_PKCS_PSS, CKF_SIGN | CKF_VERIFY, true },
+    { CKM_SHA1_RSA_PKCS_PSS, CKF_SIGN | CKF_VERIFY, true },
+    { CKM_SHA224_RSA_PKCS_PSS, CKF_SIGN | CKF_VERIFY, true },
+    { CKM_SHA256_RSA_PKCS_PSS, CKF_SIGN | CKF_VERIFY, true },
+    { CKM_SHA384_RSA_PKCS_PSS, CKF_SIGN | CKF_VERIFY, true },
+    { CKM_SHA512_RSA_PKCS_PSS, CKF_SIGN | CKF_VERIFY, true },
+    { CKM_RSA_AES_KEY_WRAP, CKF_WRAP | CKF_UNWRAP, true },
+};
+
+static void
+rsa_is_as_in_the_tables_of_the_seeds(void **state)
+{
+    size_t count, rsa = 0;
+    const struct mechanism_row *rows = mechanism_rows(&count);
+
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(seeds_rsa); i++) {
+        const struct mechanism_row *row = mechanism_row(seeds_rsa[i].type);
+
+        assert_non_null(row);
+        assert_int_equal(mechanism_limit(azure, row)->functions, seeds_rsa[i].functions);
+        assert_int_equal(mechanism_limit(azure, row)->min, 1024);
+        assert_int_equal(mechanism_limit(azure, row)->max, 4096);
+        assert_int_equal(mechanism_limit(fips, row)->functions,
+                         seeds_rsa[i].fips ? seeds_rsa[i].functions : 0);
+        assert_int_equal(mechanism_limit(fips, row)->min, seeds_rsa[i].fips ? 2048 : 0);
+        assert_int_equal(mechanism_limit(fips, row)->max, seeds_rsa[i].fips ? 4096 : 0);
+    }
+    for (size_t i = 0; i < count; i++) {
+        rsa += rows[i].key_type == CKK_RSA && mechanism_limit(azure, &rows[i])->functions != 0;
+    }
+    assert_int_equal(rsa, ARRAY_COUNT(seeds_rsa));
+}
+
 static void
 private_rsa_and_slow_curves_leave_the_loop(void **state)
 {
@@ -334,6 +386,7 @@ main(void)
         cmocka_unit_test(rows_agree_with_themselves),
         cmocka_unit_test(a_mechanism_is_offered_for_its_functions_only),
         cmocka_unit_test(fips_withholds_and_narrows),
+        cmocka_unit_test(rsa_is_as_in_the_tables_of_the_seeds),
         cmocka_unit_test(private_rsa_and_slow_curves_leave_the_loop),
         cmocka_unit_test(every_row_has_a_class_of_work),
         cmocka_unit_test(output_lengths_follow_from_the_input),
