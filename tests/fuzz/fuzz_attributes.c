@@ -63,7 +63,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
 
-    struct rules rules = { data[0] % POLICY_COUNT, data[0] / POLICY_COUNT % INTERFACE_COUNT };
+    struct rules rules = { data[0] % POLICY_COUNT, data[0] / POLICY_COUNT % INTERFACE_COUNT,
+                           0 };
     enum origin origin = data[0] / 8 % (ORIGIN_COPY + 1);
     enum object_kind kind = data[1];
     view list = view_of(data + 2, size - 2);

@@ -135,16 +135,16 @@ reply_reads(view record)
 {
     struct reply_key key = reply_key, again_key = reply_key;
     struct writer body, again_body, w;
-    uint64_t at, again;
+    uint64_t at, again, settled, again_settled;
 
     writer_init(&body, FRAME_BODY_MAX);
     writer_init(&again_body, FRAME_BODY_MAX);
     writer_init(&w, STORE_VALUE_MAX);
-    if (reply_from_record(&sealer, &key, record, &at, &body) == CKR_OK &&
-        reply_record(&sealer, &key, at, writer_view(&body), &w) == CKR_OK) {
-        HOLDS(reply_from_record(&sealer, &again_key, writer_view(&w), &again, &again_body) ==
-              CKR_OK);
-        HOLDS(at == again && key.operation == again_key.operation &&
+    if (reply_from_record(&sealer, &key, record, &at, &settled, &body) == CKR_OK &&
+        reply_record(&sealer, &key, at, settled, writer_view(&body), &w) == CKR_OK) {
+        HOLDS(reply_from_record(&sealer, &again_key, writer_view(&w), &again, &again_settled,
+                                &again_body) == CKR_OK);
+        HOLDS(at == again && settled == again_settled && key.operation == again_key.operation &&
               view_equal(writer_view(&body), writer_view(&again_body)));
     }
     writer_clear(&body);
