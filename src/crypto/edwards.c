@@ -4,6 +4,8 @@
  */
 #include "crypto/edwards.h"
 
+#include "crypto/library.h"
+
 #include <openssl/bn.h>
 #include <string.h>
 
@@ -104,30 +106,40 @@ is_square(struct numbers *n, bool *ret_square)
     return symbol != -2;
 }
 
-static bool
-point_is_good(const struct edwards_curve *curve, view bytes)
+static CK_RV
+point_check(const struct edwards_curve *curve, view bytes)
 {
     uint8_t y[POINT_MAX];
     struct numbers n;
-    bool small = true, square = false;
-    bool good;
+    bool good, small = true, square = false;
+    CK_RV rv = CKR_OK;
 
     memcpy(y, bytes.data, bytes.len);
     y[bytes.len - 1] &= 0x7f; /* the sign of x; where x is 0 the order is small anyway */
-    good = numbers_init(&n, curve) && BN_lebin2bn(y, (int)bytes.len, n.y) != NULL &&
-           BN_cmp(n.y, n.p) < 0 && fraction_compute(&n, curve->a) &&
-           is_of_small_order(&n, curve->a, &small) && !small && is_square(&n, &square) && square;
+    if (!numbers_init(&n, curve) || BN_lebin2bn(y, (int)bytes.len, n.y) == NULL) {
+        rv = library_failed("read a point");
+        goto out;
+    }
+    good = BN_cmp(n.y, n.p) < 0;
+    if (good && (!fraction_compute(&n, curve->a) || !is_of_small_order(&n, curve->a, &small) ||
+                 !is_square(&n, &square))) {
+        rv = library_failed("check a point");
+        goto out;
+    }
+    rv = good && !small && square ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID;
+out:
     numbers_clear(&n);
-    return good;
+    return rv;
 }
 
-bool
-edwards_point_is_good(const struct curve_row *curve, view bytes)
+CK_RV
+edwards_point_check(const struct curve_row *curve, view bytes)
 {
     for (size_t i = 0; i < ARRAY_COUNT(curves); i++) {
         if (strcmp(curves[i].name, curve->name) == 0) {
-            return bytes.len <= POINT_MAX && point_is_good(&curves[i], bytes);
+            return bytes.len == curve_len(curve) ? point_check(&curves[i], bytes)
+                                                 : CKR_ATTRIBUTE_VALUE_INVALID;
         }
     }
-    return true;
+    return CKR_OK;
 }

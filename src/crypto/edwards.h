@@ -9,9 +9,9 @@
 
 /*
  * Do these bytes decode to a point of the curve (RFC 8032, 5.1.3 and 5.2.3), and to one that is
- * not of small order? As a public key such a point would take signatures that nobody made. True
- * for curves of other forms, and false when memory is short.
+ * not of small order? As a public key such a point would take signatures that nobody made. For
+ * curves of other forms there is nothing to check. CKR_ATTRIBUTE_VALUE_INVALID.
  */
-MUST_USE bool edwards_point_is_good(const struct curve_row *curve, view bytes);
+MUST_USE CK_RV edwards_point_check(const struct curve_row *curve, view bytes);
 
 #endif

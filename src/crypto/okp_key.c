@@ -20,9 +20,11 @@ okp_public_parse(struct algo_key *key, view attributes, view secrets)
     if (rv != CKR_OK) {
         return rv;
     }
-    if (!key_point(attributes, key->len, key->len, &point) ||
-        !edwards_point_is_good(key->curve, point)) {
+    if (!key_point(attributes, key->len, key->len, &point)) {
         return CKR_ATTRIBUTE_VALUE_INVALID;
+    }
+    if ((rv = edwards_point_check(key->curve, point)) != CKR_OK) {
+        return rv;
     }
     key->pkey = EVP_PKEY_new_raw_public_key_ex(NULL, key->curve->name, NULL, point.data, point.len);
     return key->pkey == NULL ? library_failed("build a public key") : CKR_OK;

@@ -129,10 +129,47 @@ every_driver_survives(void **state)
     writer_clear(&secret);
 }
 
+/* What is a good key is never called a bad one because memory is short. */
+static void
+a_point_is_not_to_blame(void **state)
+{
+    static const char ed25519[] = "\x06\x03\x2b\x65\x70";
+    CK_RV rv = CKR_GENERAL_ERROR;
+    struct writer list, secret;
+    struct mechanism eddsa = plain_mechanism(CKM_EDDSA);
+
+    UNUSED(state);
+    writer_init(&list, 200);
+    writer_init(&secret, 200);
+    attribute_write(&list, CKA_EC_PARAMS, view_of(ed25519, sizeof ed25519 - 1));
+    attribute_write(&secret, CKA_VALUE,
+                    hex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"));
+    assert_survives(KIND_EDWARDS_PRIVATE, writer_view(&list), writer_view(&secret), &eddsa,
+                    CKF_SIGN, VIEW_TEXT("data"));
+    attribute_write(&list, CKA_EC_POINT,
+                    hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"));
+    for (long at = 0; rv != CKR_OK; at++) {
+        struct algo_key *key = NULL;
+
+        until_failure = at;
+        rv = algo_key_new(KIND_EDWARDS_PUBLIC, writer_view(&list), VIEW_EMPTY, &key);
+        if (rv == CKR_OK && until_failure < 0) {
+            rv = CKR_GENERAL_ERROR;
+        }
+        until_failure = -1;
+        assert_int_not_equal(rv, CKR_ATTRIBUTE_VALUE_INVALID);
+        algo_key_free(key);
+        assert_in_range(at, 0, 5000);
+    }
+    writer_clear(&list);
+    writer_clear(&secret);
+}
+
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(every_driver_survives) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_driver_survives),
+                                        cmocka_unit_test(a_point_is_not_to_blame) };
 
     until_failure = -1;
     /* Before the library's first allocation, or it refuses. */

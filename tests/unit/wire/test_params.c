@@ -397,6 +397,8 @@ every_shape_reads_back_to_the_same_bytes(void **state)
         { .type = CKM_ECDH1_DERIVE,
           .shape = PARAMS_ecdh,
           .params.ecdh = { CKD_SHA1_KDF, VIEW_TEXT("shared"), VIEW_TEXT("point") } },
+        { .type = CKM_EDDSA, .shape = PARAMS_eddsa },
+        { .type = CKM_EDDSA, .shape = PARAMS_eddsa, .params.eddsa = { 1, 1, VIEW_TEXT("foo") } },
     };
 
     UNUSED(state);
