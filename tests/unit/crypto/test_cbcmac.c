@@ -138,5 +138,5 @@ main(void)
         cmocka_unit_test(a_mac_is_the_last_block_of_cbc),
     };
 
-    return cmocka_run_group_tests_name("cbcmac", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("cbcmac", tests, GROUP_SETUP, GROUP_TEARDOWN);
 }

@@ -152,5 +152,5 @@ main(void)
         cmocka_unit_test(parameters_are_held_to_the_standard),
     };
 
-    return cmocka_run_group_tests_name("ccm", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("ccm", tests, GROUP_SETUP, GROUP_TEARDOWN);
 }

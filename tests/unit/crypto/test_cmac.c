@@ -107,5 +107,5 @@ main(void)
         cmocka_unit_test(a_length_that_no_mac_has_is_refused),
     };
 
-    return cmocka_run_group_tests_name("cmac", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("cmac", tests, GROUP_SETUP, GROUP_TEARDOWN);
 }

@@ -92,5 +92,5 @@ main(void)
         cmocka_unit_test(additional_data_and_a_missing_iv_are_refused),
     };
 
-    return cmocka_run_group_tests_name("gmac", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("gmac", tests, GROUP_SETUP, GROUP_TEARDOWN);
 }

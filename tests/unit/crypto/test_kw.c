@@ -204,5 +204,5 @@ main(void)
         cmocka_unit_test(another_initial_value_is_another_blob),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, GROUP_SETUP, GROUP_TEARDOWN);
 }

@@ -62,13 +62,17 @@ static void
 run_record(const struct file *file)
 {
     static char key_text[3 * VALUE_SIZE];
+    /* One key of DES stands for three that are alike. */
+    const bool alike = file->kind == KIND_DES && strlen(record.text[KEY]) == 16 &&
+                       record.text[KEY2][0] == '\0';
+    const char *second = record.text[alike ? KEY : KEY2];
+    const char *third = record.text[alike ? KEY : KEY3];
     struct mechanism m = plain_mechanism(file->type);
     uint8_t counter[4] = { 0 };
     struct algo_key *key;
     view in = hex(record.text[IN]), out = hex(record.text[OUT]);
 
-    snprintf(key_text, sizeof key_text, "%s%s%s", record.text[KEY], record.text[KEY2],
-             record.text[KEY3]);
+    snprintf(key_text, sizeof key_text, "%s%.16s%.16s", record.text[KEY], second, third);
     key = secret_key(file->kind, hex(key_text));
     if (m.shape == PARAMS_iv) {
         m.params.iv.bytes = hex(record.text[IV]);
@@ -225,5 +229,5 @@ main(void)
         cmocka_unit_test(every_vector_agrees),
     };
 
-    return cmocka_run_group_tests_name("vectors", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("vectors", tests, GROUP_SETUP, GROUP_TEARDOWN);
 }
