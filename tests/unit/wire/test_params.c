@@ -146,7 +146,7 @@ pointers_and_lengths_inside_have_to_agree(void **state)
 {
     CK_GCM_PARAMS no_iv = { NULL, 12, 0, NULL, 0, 128 };
     CK_GCM_PARAMS no_aad = { iv12, 12, 0, NULL, 3, 128 };
-    CK_GCM_PARAMS long_iv = { iv12, 257, 0, NULL, 0, 128 };
+    CK_GCM_PARAMS long_iv = { iv12, 1025, 0, NULL, 0, 128 };
     CK_GCM_PARAMS long_aad = { iv12, 12, 0, aad, 65537, 128 };
     CK_GCM_PARAMS huge_tag = { iv12, 12, 0, NULL, 0, (CK_ULONG)UINT32_MAX + 1 };
     CK_GCM_PARAMS *const bad[] = { &no_iv, &no_aad, &long_iv, &long_aad, &huge_tag };
@@ -458,12 +458,12 @@ the_wire_form_is_canonical(void **state)
 static void
 caps_hold_on_the_wire_too(void **state)
 {
-    static uint8_t bytes[257];
-    struct mechanism m = gcm(bytes, 257, 128);
+    static uint8_t bytes[1025];
+    struct mechanism m = gcm(bytes, 1025, 128);
     struct writer w;
 
     UNUSED(state);
-    writer_init(&w, 1000);
+    writer_init(&w, 2000);
     mechanism_write(&w, &m);
 
     struct reader r = reader_of(writer_view(&w));
