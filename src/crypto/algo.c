@@ -26,6 +26,7 @@ static const struct algo *const drivers[DRIVER_COUNT] = {
     [DRIVER_tkw] = &algo_tkw,
     [DRIVER_rsa] = &algo_rsa,
     [DRIVER_rsa_aes] = &algo_rsa_aes,
+    [DRIVER_ecdh_aes] = &algo_ecdh_aes,
     [DRIVER_ec] = &algo_ec,
     [DRIVER_eddsa] = &algo_eddsa,
     [DRIVER_secret] = &algo_secret,

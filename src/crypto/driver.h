@@ -70,6 +70,7 @@ extern const struct algo algo_kw;
 extern const struct algo algo_tkw;
 extern const struct algo algo_rsa;
 extern const struct algo algo_rsa_aes;
+extern const struct algo algo_ecdh_aes;
 extern const struct algo algo_ec;
 extern const struct algo algo_eddsa;
 extern const struct algo algo_secret;
@@ -91,5 +92,9 @@ CK_RV rsa_generate(const struct mechanism_limit *limit, const struct mechanism_r
 CK_RV ec_generate(const struct mechanism_limit *limit, const struct mechanism_row *row,
                   view template, struct algo_source source, struct writer *public_part,
                   struct writer *private_part, struct writer *secrets);
+
+/* AES key wrap with padding (RFC 5649), for mechanisms that draw its key and bring it along: the
+ * call's function, with the key of these bytes. */
+CK_RV kwp_run(const struct algo_call *call, view aes, view in, struct writer *out);
 
 #endif

@@ -25,7 +25,7 @@ oaep_run(const struct algo_call *call, view in, struct writer *out)
                      VIEW_EMPTY, out);
 }
 
-static CK_RV
+CK_RV
 kwp_run(const struct algo_call *call, view aes, view in, struct writer *out)
 {
     const struct mechanism kwp = { .type = CKM_AES_KEY_WRAP_KWP, .shape = PARAMS_wrap_iv };

@@ -249,6 +249,10 @@ size_fits(struct rules rules, const struct mechanism_row *row, CK_FLAGS function
     if (is_on_curve(row->key_type)) {
         const struct curve_row *curve = curve_by_tool_id(key->curve);
 
+        /* What wraps agrees on a key first. */
+        if ((function & (CKF_WRAP | CKF_UNWRAP)) != 0) {
+            function = CKF_DERIVE;
+        }
         return curve != NULL && curve->key_type == key->key_type && (curve_functions(rules, curve) & function) != 0;
     }
     if (row->driver == DRIVER_hmac) {

@@ -18,7 +18,7 @@ enum params_shape { PARAMS_none, PARAMS_iv, PARAMS_ctr, PARAMS_gcm, PARAMS_oaep,
                     PARAMS_data, PARAMS_cbc_data, PARAMS_number, PARAMS_tls_master,
                     PARAMS_tls_extended, PARAMS_tls_keys, PARAMS_tls_kdf,
                     PARAMS_ccm, PARAMS_wrap_iv, PARAMS_eddsa, PARAMS_rsa_aes,
-                    PARAMS_chacha20, PARAMS_chacha_poly, PARAMS_tls_mac };
+                    PARAMS_chacha20, PARAMS_chacha_poly, PARAMS_tls_mac, PARAMS_ecdh_aes };
 
 enum key_unit { UNIT_BITS, UNIT_BYTES };
 enum mechanism_out { OUT_none, OUT_same, OUT_pad, OUT_tag, OUT_modulus, OUT_curve, OUT_hash,
@@ -43,6 +43,7 @@ enum driver {
     DRIVER_tkw,
     DRIVER_rsa,
     DRIVER_rsa_aes,
+    DRIVER_ecdh_aes,
     DRIVER_ec,
     DRIVER_eddsa,
     DRIVER_secret,

@@ -86,6 +86,7 @@ struct mechanism {
         struct params_tls_kdf tls_kdf;
         struct params_wrap_iv wrap_iv;
         struct params_rsa_aes rsa_aes;
+        struct params_ecdh_aes ecdh_aes;
         struct params_eddsa eddsa;
         struct params_chacha20 chacha20;
         struct params_chacha_poly chacha_poly;

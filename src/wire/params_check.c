@@ -115,6 +115,20 @@ ecdh_fits(struct rules rules, const struct params_ecdh *ecdh)
            (kdf->form != KDF_plain || ecdh->shared.len == 0);
 }
 
+/* Without a derivation function there are as many bits as the curve has. */
+static bool
+ecdh_aes_fits(struct rules rules, const struct key_info *key,
+              const struct params_ecdh_aes *both)
+{
+    const struct kdf_row *kdf = kdf_for(rules, both->kdf);
+
+    if ((both->aes_bits != 128 && both->aes_bits != 192 && both->aes_bits != 256) || kdf == NULL) {
+        return false;
+    }
+    return kdf->form != KDF_plain ||
+           (both->shared.len == 0 && (key == NULL || key->bits + 7 >= both->aes_bits));
+}
+
 /* A number in the input of a PRF: whole bytes, and not too many. */
 static bool
 width_fits(const struct params_item *item, unsigned max)
@@ -329,6 +343,9 @@ params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS funct
         break;
     case PARAMS_oaep:
         fits = oaep_fits(rules, key, &mechanism->params.oaep);
+        break;
+    case PARAMS_ecdh_aes:
+        fits = ecdh_aes_fits(rules, key, &mechanism->params.ecdh_aes);
         break;
     case PARAMS_rsa_aes:
         fits = rsa_aes_fits(rules, key, &mechanism->params.rsa_aes);

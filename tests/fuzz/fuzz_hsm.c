@@ -262,6 +262,10 @@ take_mech(struct play *p)
         m.params.oaep.source = take(p) & 1;
         m.params.oaep.label = take_view(p, 32);
         break;
+    case PARAMS_ecdh_aes:
+        m.params.ecdh_aes = (struct params_ecdh_aes){ (take(p) & 1) != 0 ? 256 : take(p),
+                                                      take(p), take_view(p, 32) };
+        break;
     case PARAMS_rsa_aes:
         m.params.rsa_aes = (struct params_rsa_aes){
             (take(p) & 1) != 0 ? 256 : take(p),

@@ -99,6 +99,7 @@ some_mechanism(CK_FLAGS function, CK_MECHANISM *ret_mechanism)
     static CK_RSA_PKCS_PSS_PARAMS pss;
     static CK_RSA_PKCS_OAEP_PARAMS oaep;
     static CK_RSA_AES_KEY_WRAP_PARAMS rsa_aes;
+    static CK_ECDH_AES_KEY_WRAP_PARAMS ecdh_aes;
     static CK_ECDH1_DERIVE_PARAMS ecdh;
     static CK_EDDSA_PARAMS eddsa;
     size_t count;
@@ -142,6 +143,11 @@ some_mechanism(CK_FLAGS function, CK_MECHANISM *ret_mechanism)
                                           0 };
         ret_mechanism->pParameter = &oaep;
         ret_mechanism->ulParameterLen = sizeof oaep;
+        break;
+    case PARAMS_ecdh_aes:
+        ecdh_aes = (CK_ECDH_AES_KEY_WRAP_PARAMS){ 256, CKD_SHA256_KDF, sizeof play.iv, play.iv };
+        ret_mechanism->pParameter = &ecdh_aes;
+        ret_mechanism->ulParameterLen = sizeof ecdh_aes;
         break;
     case PARAMS_rsa_aes:
         oaep = (CK_RSA_PKCS_OAEP_PARAMS){ CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, NULL,

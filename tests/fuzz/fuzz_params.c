@@ -181,6 +181,8 @@ static const struct {
     { PARAMS_ecdh, sizeof(CK_ECDH1_DERIVE_PARAMS),
       { AT(CK_ECDH1_DERIVE_PARAMS, pSharedData, ulSharedDataLen),
         AT(CK_ECDH1_DERIVE_PARAMS, pPublicData, ulPublicDataLen) } },
+    { PARAMS_ecdh_aes, sizeof(CK_ECDH_AES_KEY_WRAP_PARAMS),
+      { AT(CK_ECDH_AES_KEY_WRAP_PARAMS, pSharedData, ulSharedDataLen) } },
     { PARAMS_hkdf, sizeof(CK_HKDF_PARAMS),
       { AT(CK_HKDF_PARAMS, pSalt, ulSaltLen), AT(CK_HKDF_PARAMS, pInfo, ulInfoLen) } },
     { PARAMS_pbkd2, sizeof(CK_PKCS5_PBKD2_PARAMS2),

@@ -126,6 +126,9 @@ sample_mechanism(const struct bench *b, const struct mechanism_row *row, CK_FLAG
         m.params.oaep.mgf = CKG_MGF1_SHA256;
         m.params.oaep.source = CKZ_DATA_SPECIFIED;
         break;
+    case PARAMS_ecdh_aes:
+        m.params.ecdh_aes = (struct params_ecdh_aes){ 256, CKD_SHA256_KDF, VIEW_TEXT("shared") };
+        break;
     case PARAMS_rsa_aes:
         m.params.rsa_aes = (struct params_rsa_aes){ 256, { CKM_SHA256, CKG_MGF1_SHA256,
                                                            CKZ_DATA_SPECIFIED, VIEW_EMPTY } };

@@ -31,6 +31,8 @@ mechanism_of(CK_MECHANISM_TYPE type)
         m.params.oaep.hash = CKM_SHA256;
         m.params.oaep.mgf = CKG_MGF1_SHA256;
         m.params.oaep.source = CKZ_DATA_SPECIFIED;
+    } else if (m.shape == PARAMS_ecdh_aes) {
+        m.params.ecdh_aes = (struct params_ecdh_aes){ 128, CKD_SHA256_KDF, VIEW_TEXT("shared") };
     } else if (m.shape == PARAMS_rsa_aes) {
         m.params.rsa_aes = (struct params_rsa_aes){ 192, { CKM_SHA256, CKG_MGF1_SHA256,
                                                            CKZ_DATA_SPECIFIED, VIEW_EMPTY } };
@@ -83,6 +85,12 @@ ends_for(struct fixture *f, const struct mechanism_row *row)
     if (row->key_type == CKK_RSA) {
         pair = generate_pair(&f->cu1, CKM_RSA_PKCS_KEY_PAIR_GEN,
                              LIST(ULONG(MODULUS_BITS, 2048), BOOL(WRAP, true)),
+                             LIST(BOOL(UNWRAP, true)));
+        return (struct ends){ pair.public, pair.private };
+    }
+    if (row->key_type == CKK_EC) {
+        pair = generate_pair(&f->cu1, CKM_EC_KEY_PAIR_GEN,
+                             LIST(BYTES(EC_PARAMS, P256_OID), BOOL(WRAP, true)),
                              LIST(BOOL(UNWRAP, true)));
         return (struct ends){ pair.public, pair.private };
     }

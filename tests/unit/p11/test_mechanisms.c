@@ -111,6 +111,10 @@ pair_make(CK_MECHANISM *mechanism, struct keys *keys)
         public[public_count++] = (CK_ATTRIBUTE)ATTR(CKA_VERIFY, yes);
         private[private_count++] = (CK_ATTRIBUTE)ATTR(CKA_SIGN, yes);
     }
+    if (keys->type == CKK_EC && mechanism_for(rules, CKM_ECDH_AES_KEY_WRAP, CKF_WRAP) != NULL) {
+        public[public_count++] = (CK_ATTRIBUTE)ATTR(CKA_WRAP, yes);
+        private[private_count++] = (CK_ATTRIBUTE)ATTR(CKA_UNWRAP, yes);
+    }
     if (keys->type == CKK_EC || keys->type == CKK_EC_MONTGOMERY) {
         private[private_count++] = (CK_ATTRIBUTE)ATTR(CKA_DERIVE, yes);
     }
@@ -214,6 +218,7 @@ static struct {
         CK_RSA_PKCS_OAEP_PARAMS oaep;
         CK_RSA_PKCS_PSS_PARAMS pss;
         CK_RSA_AES_KEY_WRAP_PARAMS rsa_aes;
+        CK_ECDH_AES_KEY_WRAP_PARAMS ecdh_aes;
         CK_ECDH1_DERIVE_PARAMS ecdh;
         CK_SP800_108_KDF_PARAMS kbkdf;
         CK_SP800_108_FEEDBACK_KDF_PARAMS feedback;
@@ -226,6 +231,10 @@ static struct {
         CK_TLS12_EXTENDED_MASTER_KEY_DERIVE_PARAMS tls_extended;
         CK_TLS12_KEY_MAT_PARAMS tls_keys;
         CK_TLS_KDF_PARAMS tls_kdf;
+        CK_CHACHA20_PARAMS chacha20;
+        CK_SALSA20_CHACHA20_POLY1305_PARAMS chacha_poly;
+        CK_TLS_MAC_PARAMS tls_mac;
+        CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS chacha_message;
         CK_GCM_MESSAGE_PARAMS gcm_message;
         CK_CCM_MESSAGE_PARAMS ccm_message;
     } at;
@@ -284,6 +293,9 @@ mechanism_of(CK_ULONG len)
     case PARAMS_pss:
         sample.at.pss = (CK_RSA_PKCS_PSS_PARAMS){ hash->mechanism, hash->mgf, hash->length };
         return GIVE(pss);
+    case PARAMS_ecdh_aes:
+        sample.at.ecdh_aes = (CK_ECDH_AES_KEY_WRAP_PARAMS){ 192, CKD_SHA256_KDF, 4, text };
+        return GIVE(ecdh_aes);
     case PARAMS_rsa_aes:
         sample.inner = (CK_RSA_PKCS_OAEP_PARAMS){ CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED,
                                                   NULL, 0 };
@@ -357,6 +369,16 @@ mechanism_of(CK_ULONG len)
     case PARAMS_tls_kdf:
         sample.at.tls_kdf = (CK_TLS_KDF_PARAMS){ CKM_SHA256, text, 8, RANDOMS, NULL, 0 };
         return GIVE(tls_kdf);
+    case PARAMS_chacha20:
+        sample.at.chacha20 = (CK_CHACHA20_PARAMS){ sample.tag, 32, sample.iv, 96 };
+        return GIVE(chacha20);
+    case PARAMS_chacha_poly:
+        sample.at.chacha_poly =
+            (CK_SALSA20_CHACHA20_POLY1305_PARAMS){ sample.iv, 96, text, sizeof text };
+        return GIVE(chacha_poly);
+    case PARAMS_tls_mac:
+        sample.at.tls_mac = (CK_TLS_MAC_PARAMS){ CKM_SHA256, 12, 1 };
+        return GIVE(tls_mac);
     default:
         fail_msg("%s: no sample of its parameter", row->name);
         return (CK_MECHANISM){ 0, NULL, 0 };
@@ -367,7 +389,7 @@ mechanism_of(CK_ULONG len)
 static CK_ULONG
 data_len(void)
 {
-    if (!row->multi) {
+    if (!row->multi || row->params == PARAMS_tls_mac) {
         return row->out == OUT_raw ? 256 : 32;
     }
     return row->out == OUT_same ? DATA_LEN : DATA_LEN - 5;
@@ -854,6 +876,11 @@ message_params(CK_ULONG len, CK_ULONG *ret_size)
                                                          CKG_NO_GENERATE, sample.tag, 10 };
         *ret_size = sizeof sample.at.ccm_message;
         break;
+    case PARAMS_chacha_poly:
+        sample.at.chacha_message =
+            (CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS){ sample.iv, 96, sample.tag };
+        *ret_size = sizeof sample.at.chacha_message;
+        break;
     default:
         fail_msg("%s: no sample of its message's parameter", row->name);
     }
@@ -977,8 +1004,8 @@ try_message_signature(void)
     assert_row_code(C_VerifyMessage(session, NULL, 0, data, len, out.room, out.len), CKR_OK);
     if (row->multi) {
         assert_row_code(C_VerifyMessageBegin(session, NULL, 0), CKR_OK);
-        assert_row_code(C_VerifyMessageNext(session, NULL, 0, data, 33, NULL, 0), CKR_OK);
-        assert_row_code(C_VerifyMessageNext(session, NULL, 0, data + 33, len - 33, out.room,
+        assert_row_code(C_VerifyMessageNext(session, NULL, 0, data, 9, NULL, 0), CKR_OK);
+        assert_row_code(C_VerifyMessageNext(session, NULL, 0, data + 9, len - 9, out.room,
                                             out.len),
                         CKR_OK);
     }
@@ -1031,7 +1058,7 @@ others_are_refused(CK_FLAGS functions)
 static bool
 waits_for_sample(void)
 {
-    if (row->params <= PARAMS_rsa_aes) {
+    if (row->params <= PARAMS_ecdh_aes) {
         return false;
     }
     print_message("%s: no sample of its parameter yet\n", row->name);
