@@ -18,7 +18,8 @@ static const char usage[] =
     "  --pin PIN           the user's; or --pin-file FILE, whose first line it is\n"
     "  --so-pin PIN        the security officer's; or --so-pin-file FILE\n"
     "  --slot NUMBER       the first with a token, if it is not said\n"
-    "  --areas A,B         of SESS DIG ENC DEC SIG VER RECOV DUAL FIND RAND ATTR KEYM; all\n"
+    "  --areas A,B         of SESS DIG ENC DEC SIG VER RECOV DUAL FIND RAND ACC ATTR\n"
+    "                      KEYM; all\n"
     "  --level LEVEL       quick, full (the default) or deep\n"
     "  --jobs COUNT        worker processes; 1 if the module allows one process alone\n"
     "  --only TEXT         tests whose id begins so\n"
@@ -108,11 +109,16 @@ static bool
 parse(int argc, char **argv, struct options *o)
 {
     static const struct option table[] = {
-        { "module", 1, NULL, 'm' },   { "pin", 1, NULL, 'p' },      { "pin-file", 1, NULL, 'P' },
-        { "so-pin", 1, NULL, 's' },   { "so-pin-file", 1, NULL, 'S' }, { "slot", 1, NULL, 't' },
-        { "areas", 1, NULL, 'a' },    { "level", 1, NULL, 'l' },    { "jobs", 1, NULL, 'j' },
-        { "list", 0, NULL, 'L' },     { "only", 1, NULL, 'y' }, { "baseline", 1, NULL, 'b' }, { "patience", 1, NULL, 'w' },     { "run", 1, NULL, 'r' },      { "trace", 1, NULL, 'T' }, { "minimise", 1, NULL, 'z' },
-        { "report", 1, NULL, 'o' },   { "profile", 1, NULL, 'f' },     { "selfcheck", 0, NULL, 'c' }, { NULL, 0, NULL, 0 },
+        { "module", 1, NULL, 'm' },      { "pin", 1, NULL, 'p' },
+        { "pin-file", 1, NULL, 'P' },    { "so-pin", 1, NULL, 's' },
+        { "so-pin-file", 1, NULL, 'S' }, { "slot", 1, NULL, 't' },
+        { "areas", 1, NULL, 'a' },       { "level", 1, NULL, 'l' },
+        { "jobs", 1, NULL, 'j' },        { "list", 0, NULL, 'L' },
+        { "only", 1, NULL, 'y' },        { "baseline", 1, NULL, 'b' },
+        { "patience", 1, NULL, 'w' },    { "run", 1, NULL, 'r' },
+        { "trace", 1, NULL, 'T' },       { "minimise", 1, NULL, 'z' },
+        { "report", 1, NULL, 'o' },      { "profile", 1, NULL, 'f' },
+        { "selfcheck", 0, NULL, 'c' },   { NULL, 0, NULL, 0 },
     };
     bool good = true;
     int c;
@@ -362,8 +368,7 @@ run_suite(const struct options *options, const struct sheet *sheet)
         report_write(&report, stdout, false);
         status = report.deviations > 0 || report.of_verdict[VERDICT_NONE] > 0;
         if (!write_reports(options, &report) ||
-            (options->baseline != NULL &&
-             !report_compare(&report, options->baseline, stdout))) {
+            (options->baseline != NULL && !report_compare(&report, options->baseline, stdout))) {
             status = 2;
         }
         report_clear(&report);
@@ -375,7 +380,9 @@ run_suite(const struct options *options, const struct sheet *sheet)
 int
 main(int argc, char **argv)
 {
-    struct options options = { .areas = UINT32_MAX, .depth = DEPTH_FULL, .jobs = 2, .patience = 20 };
+    struct options options = {
+        .areas = UINT32_MAX, .depth = DEPTH_FULL, .jobs = 2, .patience = 20
+    };
     struct fill fill = { &options.target, shared_new(sizeof(struct sheet)) };
 
     if (!parse(argc, argv, &options)) {
@@ -401,6 +408,7 @@ main(int argc, char **argv)
                                                                      : "the module died at once");
         return 2;
     }
+    fill.sheet->world.login_required = options.profile != NULL && options.profile->login_required;
     if (options.run != NULL || options.trace != NULL || options.minimise != NULL) {
         return run_one(&options, fill.sheet);
     }

@@ -95,9 +95,10 @@ bind_pin(struct runner *runner, const struct step *step, struct bag *bag)
 static CK_ULONG
 mgf_of(CK_MECHANISM_TYPE hash)
 {
-    return hash == CKM_SHA_1 ? CKG_MGF1_SHA1 : hash == CKM_SHA256 ? CKG_MGF1_SHA256
-           : hash == CKM_SHA384                                   ? CKG_MGF1_SHA384
-                                                                  : CKG_MGF1_SHA512;
+    return hash == CKM_SHA_1    ? CKG_MGF1_SHA1
+           : hash == CKM_SHA256 ? CKG_MGF1_SHA256
+           : hash == CKM_SHA384 ? CKG_MGF1_SHA384
+                                : CKG_MGF1_SHA512;
 }
 
 static void
@@ -181,8 +182,7 @@ bind_mech(const struct runner *runner, const struct work *work, enum value value
     }
 }
 
-/* The half of a pair that an operation takes. */
-static enum half
+enum half
 half_of(const struct work *work)
 {
     bool pair = work->mech->family == FAMILY_RSA || work->mech->family == FAMILY_EC;
@@ -193,7 +193,8 @@ half_of(const struct work *work)
 }
 
 static bool
-bind_key(struct runner *runner, const struct work *work, enum value value, struct bag *bag)
+bind_key(struct runner *runner, const struct work *work, enum value value, bool logged_in,
+         struct bag *bag)
 {
     static const enum key others[] = { KEY_AES16, KEY_GEN64, KEY_RSA2048, KEY_EC256 };
     enum key key = (enum key)(work->key - keys);
@@ -202,18 +203,23 @@ bind_key(struct runner *runner, const struct work *work, enum value value, struc
 
     switch (value) {
     case V_KEY_OK:
+        if (!logged_in) {
+            bag->key = runner->fixture.stale[key][half];
+            break;
+        }
         bag->key = fixture_key(&runner->fixture, key, half, true);
         break;
     case V_KEY_FLAG:
         bag->key = fixture_key(&runner->fixture, key, half, false);
         break;
     case V_KEY_CLASS:
-        bag->key = fixture_key(&runner->fixture, key, half == HALF_PUBLIC ? HALF_PRIVATE : HALF_PUBLIC,
-                               true);
+        bag->key = fixture_key(&runner->fixture, key,
+                               half == HALF_PUBLIC ? HALF_PRIVATE : HALF_PUBLIC, true);
         break;
     case V_KEY_TYPE:
         for (size_t i = 0; i < COUNT(others) && bag->key == CK_INVALID_HANDLE; i++) {
-            bool other_pair = keys[others[i]].family == FAMILY_RSA || keys[others[i]].family == FAMILY_EC;
+            bool other_pair = keys[others[i]].family == FAMILY_RSA ||
+                              keys[others[i]].family == FAMILY_EC;
 
             if (keys[others[i]].family != work->mech->family && other_pair == pair &&
                 runner->world->has_key[others[i]]) {
@@ -443,7 +449,8 @@ bind_step(struct runner *runner, const struct test *test, const struct mstate *s
     if (step_value(step, ROLE_INFO) != V_INFO_NULL) {
         bag->info = step->fn == FN_C_OpenSession ? (void *)&place.session : place.info;
     }
-    bag->slot = step_value(step, ROLE_SLOT) == V_SLOT_UNKNOWN ? UNKNOWN_HANDLE : runner->fixture.slot;
+    bag->slot = step_value(step, ROLE_SLOT) == V_SLOT_UNKNOWN ? UNKNOWN_HANDLE
+                                                              : runner->fixture.slot;
     bag->flags = CKF_SERIAL_SESSION;
     switch (step_value(step, ROLE_FLAGS)) {
     case V_FLAGS_RW:
@@ -486,7 +493,7 @@ bind_step(struct runner *runner, const struct test *test, const struct mstate *s
         bind_mech(runner, &work, step_value(step, ROLE_MECH), bag);
     }
     if (has_role(step->fn, ROLE_KEY) &&
-        !bind_key(runner, &work, step_value(step, ROLE_KEY), bag)) {
+        !bind_key(runner, &work, step_value(step, ROLE_KEY), state->login == LOGIN_USER, bag)) {
         return false;
     }
     if (has_role(step->fn, ROLE_IN) && !bind_in(runner, &work, state, step, bag)) {

@@ -56,15 +56,15 @@ bool
 call_has(const struct module *module, enum fn fn)
 {
     switch (fn) {
-#define FN(tag, name, kind, part, roles)                                                           \
-    case FN_##name:                                                                                \
+#define FN(tag, name, kind, part, roles) \
+    case FN_##name:                      \
         return module->list.name != NULL;
 #include "model/functions.def"
-#define OBJECT_FN(tag, name)                                                                       \
-    case FN_##name:                                                                                \
+#define OBJECT_FN(tag, name) \
+    case FN_##name:          \
         return module->list.name != NULL;
-#define KEYM_FN(tag, name)                                                                         \
-    case FN_##name:                                                                                \
+#define KEYM_FN(tag, name) \
+    case FN_##name:        \
         return module->list.name != NULL;
 #include "model/objects.def"
     default:
@@ -97,9 +97,9 @@ call(const struct module *module, enum fn fn, struct bag *b)
 
     trace_before(fn, b);
     switch (fn) {
-#define FN(tag, name, kind, part, roles)                                                           \
-    case FN_##name:                                                                                \
-        rv = module->list.name roles;                                                              \
+#define FN(tag, name, kind, part, roles) \
+    case FN_##name:                      \
+        rv = module->list.name roles;    \
         break;
 #include "model/functions.def"
     default:
@@ -222,8 +222,8 @@ call_wrap(const struct module *module, CK_SESSION_HANDLE session, CK_MECHANISM *
 
 CK_RV
 call_unwrap(const struct module *module, CK_SESSION_HANDLE session, CK_MECHANISM *mech,
-            CK_OBJECT_HANDLE wrapper, CK_BYTE *in, CK_ULONG len, CK_ATTRIBUTE *attrs, CK_ULONG count,
-            CK_OBJECT_HANDLE *ret_key)
+            CK_OBJECT_HANDLE wrapper, CK_BYTE *in, CK_ULONG len, CK_ATTRIBUTE *attrs,
+            CK_ULONG count, CK_OBJECT_HANDLE *ret_key)
 {
     CK_RV rv;
 

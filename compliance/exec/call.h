@@ -12,7 +12,7 @@
 
 struct module {
     void *library;
-    CK_FUNCTION_LIST_3_0 list;      /* members since 3.0 are NULL where there is no such interface */
+    CK_FUNCTION_LIST_3_0 list; /* members since 3.0 are NULL where there is no such interface */
     CK_VERSION interface;
 };
 
@@ -26,11 +26,11 @@ struct bag {
     CK_BYTE *pin;
     CK_ULONG pin_len;
     CK_MECHANISM *mech;
-    enum param param;               /* what mech->pParameter is */
+    enum param param; /* what mech->pParameter is */
     CK_OBJECT_HANDLE key;
     CK_BYTE *in, *out, *sig, *random;
     CK_ULONG in_len, out_room, sig_len, random_len;
-    CK_ULONG *out_len;              /* &out_room, or NULL */
+    CK_ULONG *out_len; /* &out_room, or NULL */
     CK_ATTRIBUTE *attrs;
     CK_ULONG attrs_count;
     CK_OBJECT_HANDLE *handles;

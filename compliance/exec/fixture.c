@@ -235,12 +235,12 @@ fixture_data(struct fixture *fixture)
     CK_ATTRIBUTE attrs[] = {
         { CKA_CLASS, &class, sizeof class },
         { CKA_TOKEN, &no, sizeof no },
-        { CKA_LABEL, (void *)(uintptr_t)"p11comply", 9 },
-        { CKA_VALUE, (void *)(uintptr_t)"data", 4 },
+        { CKA_LABEL, (void *)(uintptr_t) "p11comply", 9 },
+        { CKA_VALUE, (void *)(uintptr_t) "data", 4 },
     };
 
-    if (fixture->data == CK_INVALID_HANDLE &&
-        call_create(fixture->module, fixture->home, attrs, COUNT(attrs), &fixture->data) != CKR_OK) {
+    if (fixture->data == CK_INVALID_HANDLE && call_create(fixture->module, fixture->home, attrs,
+                                                          COUNT(attrs), &fixture->data) != CKR_OK) {
         fixture->data = CK_INVALID_HANDLE;
     }
     return fixture->data;

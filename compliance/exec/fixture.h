@@ -18,6 +18,7 @@ struct fixture {
     const char *pin, *so_pin;
     CK_SESSION_HANDLE home, session[SESSIONS], closed;
     CK_OBJECT_HANDLE key[KEY_COUNT][HALF_COUNT][2];     /* [1] may not do anything */
+    CK_OBJECT_HANDLE stale[KEY_COUNT][HALF_COUNT];      /* of keys that a logout took away */
     CK_OBJECT_HANDLE data, gone;
 };
 
@@ -29,7 +30,8 @@ bool fixture_restart(struct fixture *fixture);
 void fixture_end(struct fixture *fixture);
 
 /* What C_CreateObject wants for a key of the suite. The values live in the structure. */
-struct template {
+struct template
+{
     CK_ATTRIBUTE attr[28];
     CK_ULONG count;
     CK_OBJECT_CLASS class;

@@ -162,8 +162,9 @@ check_key(struct keym_run *r, CK_OBJECT_HANDLE key, const uint8_t value[16])
                        .out_room = 16 };
 
     bag.out_len = &bag.out_room;
-    if (call(module, FN_C_EncryptInit, &bag) != CKR_OK || call(module, FN_C_Encrypt, &bag) != CKR_OK ||
-        !ref_block(value, in, want) || memcmp(out, want, sizeof want) != 0) {
+    if (call(module, FN_C_EncryptInit, &bag) != CKR_OK ||
+        call(module, FN_C_Encrypt, &bag) != CKR_OK || !ref_block(value, in, want) ||
+        memcmp(out, want, sizeof want) != 0) {
         deviate(r, DETAIL_BYTES);
         return;
     }
@@ -203,7 +204,10 @@ run_wrap(struct keym_run *r)
         }
     }
     /* The length that was told may be more than what is needed. */
-    len = r->fault == V_FAULT_SHORT ? 7 : r->fault == V_FAULT_ZERO ? 0 : r->fault == V_FAULT_ASK ? len : BLOB_MOST;
+    len = r->fault == V_FAULT_SHORT  ? 7
+          : r->fault == V_FAULT_ZERO ? 0
+          : r->fault == V_FAULT_ASK  ? len
+                                     : BLOB_MOST;
     out = guard_tail(&r->runner->out, len);
     rv = call_wrap(module, session, &r->mech, wrapper, target, out,
                    r->fault == V_FAULT_NOLEN ? NULL : &len);
@@ -276,8 +280,10 @@ run_unwrap(struct keym_run *r)
     if (r->fault == V_FAULT_BLOB) {
         in[way(r)->param == PARAM_IV ? len - 17 : len - 1] ^= 0x40;
     }
-    rv = remember(r, call_unwrap(r->runner->fixture.module, session, &r->mech, wrapper, in, len,
-                                 attrs, count, &key), key);
+    rv = remember(r,
+                  call_unwrap(r->runner->fixture.module, session, &r->mech, wrapper, in, len, attrs,
+                              count, &key),
+                  key);
     if (judge(r, rv) && rv == CKR_OK && ref_secret(KEY_AES16, value, &value_len)) {
         check_key(r, key, value);
     }
@@ -329,8 +335,9 @@ run_derive(struct keym_run *r)
     if (r->fault == V_FAULT_COMPUTED) {
         attrs[count++] = (CK_ATTRIBUTE){ CKA_LOCAL, &yes, 1 };
     }
-    rv = remember(r, call_derive(r->runner->fixture.module, session, &r->mech, base, attrs, count,
-                                 &key), key);
+    rv = remember(
+        r, call_derive(r->runner->fixture.module, session, &r->mech, base, attrs, count, &key),
+        key);
     if (judge(r, rv) && rv == CKR_OK && ref_ecdh(KEY_EC256, secret)) {
         check_key(r, key, secret + 16);
     }

@@ -19,12 +19,12 @@
 #define DONE 23             /* exit status of a worker that found nothing more to do */
 
 struct worker {
-    _Atomic size_t at, end;         /* of its block: the test under way, and the first of others */
-    _Atomic long long since;        /* when that test began, in ms */
+    _Atomic size_t at, end; /* of its block: the test under way, and the first of others */
+    _Atomic long long since; /* when that test began, in ms */
 };
 
 struct board {
-    _Atomic size_t next;            /* first test that nobody took */
+    _Atomic size_t next; /* first test that nobody took */
     _Atomic size_t finished;
     struct worker worker[JOBS_MAX];
 };
@@ -151,10 +151,11 @@ show_progress(const struct pool *pool, const struct board *board, long long bega
     for (size_t i = 0; i < pool->suite->count; i++) {
         deviations += pool->result[i].verdict >= VERDICT_CODE;
     }
-    fprintf(stderr, "\r%zu of %zu tests, %zu deviations, %lld s left  ", finished, pool->suite->count,
-            deviations,
-            finished > 0 ? took * (long long)(pool->suite->count - finished) / (long long)finished / 1000
-                         : 0);
+    fprintf(stderr, "\r%zu of %zu tests, %zu deviations, %lld s left  ", finished,
+            pool->suite->count, deviations,
+            finished > 0
+                ? took * (long long)(pool->suite->count - finished) / (long long)finished / 1000
+                : 0);
 }
 
 bool

@@ -77,6 +77,9 @@ void runner_run(struct runner *runner, const struct test *test, struct result *r
  * the verdict, when it is none of them. */
 bool result_judge(struct result *result, enum cond rule, CK_RV rv);
 
+/* The half of a pair that an operation takes. */
+enum half half_of(const struct work *work);
+
 /* Turns a step into arguments; false when the module lacks a key for it. */
 bool bind_step(struct runner *runner, const struct test *test, const struct mstate *state,
                const struct step *step, struct bag *ret_bag);

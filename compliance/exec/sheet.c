@@ -65,8 +65,8 @@ static void
 find_others(struct sheet *sheet)
 {
     static const CK_FLAGS flags[KINDS] = {
-        [KIND_ENC] = CKF_ENCRYPT,       [KIND_DEC] = CKF_DECRYPT, [KIND_DIG] = CKF_DIGEST,
-        [KIND_SIG] = CKF_SIGN,          [KIND_VER] = CKF_VERIFY,  [KIND_SGR] = CKF_SIGN_RECOVER,
+        [KIND_ENC] = CKF_ENCRYPT,        [KIND_DEC] = CKF_DECRYPT, [KIND_DIG] = CKF_DIGEST,
+        [KIND_SIG] = CKF_SIGN,           [KIND_VER] = CKF_VERIFY,  [KIND_SGR] = CKF_SIGN_RECOVER,
         [KIND_VFR] = CKF_VERIFY_RECOVER,
     };
     static const CK_MECHANISM_TYPE wanted[] = { CKM_AES_KEY_GEN, CKM_RSA_PKCS_KEY_PAIR_GEN,
@@ -102,7 +102,8 @@ is_object_there(const struct module *module, enum fn fn)
         rv = call_generate(module, CK_INVALID_HANDLE, &mech, &attr, 1, &first);
         break;
     case FN_C_GenerateKeyPair:
-        rv = call_generate_pair(module, CK_INVALID_HANDLE, &mech, &attr, 1, &attr, 1, &first, &second);
+        rv = call_generate_pair(module, CK_INVALID_HANDLE, &mech, &attr, 1, &attr, 1, &first,
+                                &second);
         break;
     case FN_C_CopyObject:
         rv = call_copy(module, CK_INVALID_HANDLE, 1, &attr, 1, &first);
@@ -111,7 +112,8 @@ is_object_there(const struct module *module, enum fn fn)
         rv = call_wrap(module, CK_INVALID_HANDLE, &mech, 1, 1, NULL, &len);
         break;
     case FN_C_UnwrapKey:
-        rv = call_unwrap(module, CK_INVALID_HANDLE, &mech, 1, (CK_BYTE *)&class, 8, &attr, 1, &first);
+        rv = call_unwrap(module, CK_INVALID_HANDLE, &mech, 1, (CK_BYTE *)&class, 8, &attr, 1,
+                         &first);
         break;
     case FN_C_DeriveKey:
         rv = call_derive(module, CK_INVALID_HANDLE, &mech, 1, &attr, 1, &first);
@@ -151,6 +153,16 @@ is_there(const struct module *module, enum fn fn)
     bag.handles = (CK_OBJECT_HANDLE *)(void *)place;
     bag.max = 1;
     return call(module, fn, &bag) != CKR_FUNCTION_NOT_SUPPORTED;
+}
+
+static bool
+is_private(struct fixture *fixture, CK_OBJECT_HANDLE key)
+{
+    CK_BBOOL private = CK_TRUE;
+    CK_ULONG len = sizeof private;
+
+    (void)call_get(fixture->module, fixture->home, key, CKA_PRIVATE, &private, &len);
+    return private != CK_FALSE;
 }
 
 void
@@ -197,16 +209,22 @@ sheet_fill(const struct target *target, struct sheet *sheet)
     find_others(sheet);
     fixture.slot = sheet->slot;
     if (!fixture_ready(&fixture, BASE_LOGIN)) {
-        snprintf(sheet->problem, sizeof sheet->problem, "no session with a login: is the PIN right?");
+        snprintf(sheet->problem, sizeof sheet->problem,
+                 "no session with a login: is the PIN right?");
         return;
     }
     for (int k = 0; k < KEY_COUNT; k++) {
         bool pair = keys[k].family == FAMILY_RSA || keys[k].family == FAMILY_EC;
 
-        sheet->world.has_key[k] =
-            fixture_key(&fixture, (enum key)k, HALF_PRIVATE, true) != CK_INVALID_HANDLE &&
-            (!pair || fixture_key(&fixture, (enum key)k, HALF_PUBLIC, true) != CK_INVALID_HANDLE);
+        sheet->world.has_key[k] = fixture_key(&fixture, (enum key)k, HALF_PRIVATE, true) !=
+                                      CK_INVALID_HANDLE &&
+                                  (!pair || fixture_key(&fixture, (enum key)k, HALF_PUBLIC, true) !=
+                                                CK_INVALID_HANDLE);
     }
+    sheet->world.private_keys = is_private(&fixture,
+                                           fixture_key(&fixture, KEY_AES16, HALF_PRIVATE, true));
+    sheet->world.private_public_keys = is_private(
+        &fixture, fixture_key(&fixture, KEY_RSA2048, HALF_PUBLIC, true));
     for (int kind = 0; kind < OBJECT_COUNT; kind++) {
         sheet->world.has_object[kind] = attr_takes(&fixture, (enum object_kind)kind);
     }

@@ -79,12 +79,25 @@ put_bytes(const void *bytes, size_t len)
     fputs(len == 0 ? "0 }" : " }", out);
 }
 
+/* Bytes that end where memory ends, and their length. */
+static void
+put_edge(const void *bytes, size_t len)
+{
+    fputs(bytes != NULL ? "edge(" : "", out);
+    put_bytes(bytes, len);
+    if (bytes != NULL) {
+        fprintf(out, ", %zu)", len);
+    }
+    fprintf(out, ", %zu", len);
+}
+
 static void
 put_param(const struct bag *b)
 {
     const CK_MECHANISM *m = b->mech;
 
-    if (m->pParameter != NULL && b->param == PARAM_GCM && m->ulParameterLen == sizeof(CK_GCM_PARAMS)) {
+    if (m->pParameter != NULL && b->param == PARAM_GCM &&
+        m->ulParameterLen == sizeof(CK_GCM_PARAMS)) {
         const CK_GCM_PARAMS *p = m->pParameter;
 
         fputs("&(CK_GCM_PARAMS){ ", out);
@@ -124,7 +137,8 @@ put_mech(const CK_MECHANISM *mech)
     struct bag b = { .mech = (CK_MECHANISM *)(uintptr_t)mech };
 
     fprintf(out, "&(CK_MECHANISM){ 0x%lx, ", mech->mechanism);
-    if (mech->mechanism == CKM_ECDH1_DERIVE && mech->ulParameterLen == sizeof(CK_ECDH1_DERIVE_PARAMS)) {
+    if (mech->mechanism == CKM_ECDH1_DERIVE &&
+        mech->ulParameterLen == sizeof(CK_ECDH1_DERIVE_PARAMS)) {
         const CK_ECDH1_DERIVE_PARAMS *p = mech->pParameter;
 
         fprintf(out, "&(CK_ECDH1_DERIVE_PARAMS){ %lu, 0, NULL, %lu, ", p->kdf, p->ulPublicDataLen);
@@ -147,7 +161,8 @@ put_role(enum role role, enum fn fn, const struct bag *b)
         } else {
             const CK_C_INITIALIZE_ARGS *args = b->init_args;
 
-            fprintf(out, "&(CK_C_INITIALIZE_ARGS){ .CreateMutex = %s, .flags = %lu, .pReserved = %s }",
+            fprintf(out,
+                    "&(CK_C_INITIALIZE_ARGS){ .CreateMutex = %s, .flags = %lu, .pReserved = %s }",
                     args->CreateMutex != NULL ? "some_mutex" : "NULL", args->flags,
                     args->pReserved != NULL ? "&rv" : "NULL");
         }
@@ -200,15 +215,14 @@ put_role(enum role role, enum fn fn, const struct bag *b)
         put_object(b->key);
         break;
     case ROLE_IN:
-        put_bytes(b->in, b->in_len);
-        fprintf(out, ", %lu", b->in_len);
+        put_edge(b->in, b->in_len);
         break;
     case ROLE_OUT:
-        fprintf(out, "%s, %s", b->out != NULL ? "buffer" : "NULL", b->out_len != NULL ? "&len" : "NULL");
+        fprintf(out, "%s, %s", b->out != NULL ? "edge(buffer, len)" : "NULL",
+                b->out_len != NULL ? "&len" : "NULL");
         break;
     case ROLE_SIG:
-        put_bytes(b->sig, b->sig_len);
-        fprintf(out, ", %lu", b->sig_len);
+        put_edge(b->sig, b->sig_len);
         break;
     case ROLE_RANDOM:
         fprintf(out, "%s, %lu", b->random != NULL ? "buffer" : "NULL", b->random_len);
@@ -298,10 +312,8 @@ trace(const char *format, ...)
             break;
         case 'i': {
             const CK_BYTE *bytes = va_arg(list, const CK_BYTE *);
-            CK_ULONG len = va_arg(list, CK_ULONG);
 
-            put_bytes(bytes, len);
-            fprintf(out, ", %lu", len);
+            put_edge(bytes, va_arg(list, CK_ULONG));
             break;
         }
         case 'l':
@@ -337,50 +349,59 @@ trace_born(CK_OBJECT_HANDLE object, CK_RV rv)
 void
 trace_begin(FILE *file, const char *id)
 {
-    fprintf(file,
-            "/* %s\n"
-            " *\n"
-            " * cc trace.c -I include -ldl && ./a.out MODULE PIN [SO-PIN]\n"
-            " * The exit status is 0 when the module answers as it did when this was written.\n"
-            " */\n"
-            "#include \"pkcs11_headers/include/cryptoki.h\"\n\n"
-            "#include <dlfcn.h>\n#include <stdio.h>\n#include <string.h>\n\n"
-            "static CK_FUNCTION_LIST_3_0 list;\n"
-            "static const CK_FUNCTION_LIST_3_0 *p11 = &list;\n"
-            "static CK_SESSION_HANDLE s[256];\n"
-            "static CK_OBJECT_HANDLE o[256], handles[64];\n"
-            "static CK_BYTE buffer[65536], info[4096];\n"
-            "static int differs;\n\n"
-            "static CK_RV\nsome_mutex(void **ret_mutex)\n{\n    *ret_mutex = NULL;\n"
-            "    return CKR_OK;\n}\n\n"
-            "static void\nseen(const char *name, CK_RV rv, CK_RV then)\n{\n"
-            "    printf(\"%%s 0x%%lx%%s\\n\", name, rv, rv == then ? \"\" : \", not as before\");\n"
-            "    differs |= rv != then;\n}\n\n"
-            "static int\nopen_module(const char *path)\n{\n"
-            "    void *so = dlopen(path, RTLD_NOW);\n"
-            "    CK_RV (*get)(CK_FUNCTION_LIST **) = NULL;\n"
-            "    CK_RV (*get3)(CK_UTF8CHAR *, CK_VERSION *, CK_INTERFACE **, CK_FLAGS) = NULL;\n"
-            "    CK_FUNCTION_LIST *plain = NULL;\n"
-            "    CK_INTERFACE *interface = NULL;\n"
-            "    CK_VERSION want = { 3, 0 };\n\n"
-            "    if (so != NULL) {\n"
-            "        *(void **)&get = dlsym(so, \"C_GetFunctionList\");\n"
-            "        *(void **)&get3 = dlsym(so, \"C_GetInterface\");\n"
-            "    }\n"
-            "    if (get == NULL || get(&plain) != CKR_OK) {\n        return 0;\n    }\n"
-            "    memcpy(&list, plain, sizeof *plain);\n"
-            "    if (get3 != NULL && get3((CK_UTF8CHAR *)\"PKCS 11\", &want, &interface, 0) == CKR_OK) {\n"
-            "        memcpy(&list, interface->pFunctionList, sizeof list);\n    }\n"
-            "    return 1;\n}\n\n"
-            "int\nmain(int argc, char **argv)\n{\n"
-            "    const char *pin = argc > 2 ? argv[2] : \"\", *so_pin = argc > 3 ? argv[3] : \"\";\n"
-            "    const char *wrong_pin = \"wrong:wrong-pin\";\n"
-            "    CK_ULONG len = 0;\n"
-            "    CK_RV rv = CKR_OK;\n\n"
-            "    (void)pin, (void)so_pin, (void)wrong_pin, (void)len, (void)some_mutex;\n"
-            "    (void)s, (void)o, (void)handles, (void)buffer, (void)info;\n"
-            "    if (argc < 3 || !open_module(argv[1])) {\n        return 2;\n    }\n",
-            id);
+    fprintf(
+        file,
+        "/* %s\n"
+        " *\n"
+        " * cc trace.c -I include -ldl && ./a.out MODULE PIN [SO-PIN]\n"
+        " * The exit status is 0 when the module answers as it did when this was written.\n"
+        " */\n"
+        "#include \"pkcs11_headers/include/cryptoki.h\"\n\n"
+        "#include <dlfcn.h>\n#include <stdio.h>\n#include <string.h>\n"
+        "#include <sys/mman.h>\n\n"
+        "static CK_FUNCTION_LIST_3_0 list;\n"
+        "static const CK_FUNCTION_LIST_3_0 *p11 = &list;\n"
+        "static CK_SESSION_HANDLE s[256];\n"
+        "static CK_OBJECT_HANDLE o[256], handles[64];\n"
+        "static CK_BYTE buffer[65536], info[4096];\n"
+        "static int differs;\n\n"
+        "/* The bytes, at the end of memory that one may touch. */\n"
+        "static CK_BYTE *\nedge(const CK_BYTE *bytes, CK_ULONG len)\n{\n"
+        "    CK_BYTE *memory = mmap(NULL, 131072, PROT_READ | PROT_WRITE,\n"
+        "                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n\n"
+        "    mprotect(memory + 65536, 65536, PROT_NONE);\n"
+        "    memcpy(memory + 65536 - len, bytes, len);\n"
+        "    return memory + 65536 - len;\n}\n\n"
+        "static CK_RV\nsome_mutex(void **ret_mutex)\n{\n    *ret_mutex = NULL;\n"
+        "    return CKR_OK;\n}\n\n"
+        "static void\nseen(const char *name, CK_RV rv, CK_RV then)\n{\n"
+        "    printf(\"%%s 0x%%lx%%s\\n\", name, rv, rv == then ? \"\" : \", not as before\");\n"
+        "    differs |= rv != then;\n}\n\n"
+        "static int\nopen_module(const char *path)\n{\n"
+        "    void *so = dlopen(path, RTLD_NOW);\n"
+        "    CK_RV (*get)(CK_FUNCTION_LIST **) = NULL;\n"
+        "    CK_RV (*get3)(CK_UTF8CHAR *, CK_VERSION *, CK_INTERFACE **, CK_FLAGS) = NULL;\n"
+        "    CK_FUNCTION_LIST *plain = NULL;\n"
+        "    CK_INTERFACE *interface = NULL;\n"
+        "    CK_VERSION want = { 3, 0 };\n\n"
+        "    if (so != NULL) {\n"
+        "        *(void **)&get = dlsym(so, \"C_GetFunctionList\");\n"
+        "        *(void **)&get3 = dlsym(so, \"C_GetInterface\");\n"
+        "    }\n"
+        "    if (get == NULL || get(&plain) != CKR_OK) {\n        return 0;\n    }\n"
+        "    memcpy(&list, plain, sizeof *plain);\n"
+        "    if (get3 != NULL && get3((CK_UTF8CHAR *)\"PKCS 11\", &want, &interface, 0) == CKR_OK) {\n"
+        "        memcpy(&list, interface->pFunctionList, sizeof list);\n    }\n"
+        "    return 1;\n}\n\n"
+        "int\nmain(int argc, char **argv)\n{\n"
+        "    const char *pin = argc > 2 ? argv[2] : \"\", *so_pin = argc > 3 ? argv[3] : \"\";\n"
+        "    const char *wrong_pin = \"wrong:wrong-pin\";\n"
+        "    CK_ULONG len = 0;\n"
+        "    CK_RV rv = CKR_OK;\n\n"
+        "    (void)pin, (void)so_pin, (void)wrong_pin, (void)len, (void)some_mutex, (void)edge;\n"
+        "    (void)s, (void)o, (void)handles, (void)buffer, (void)info;\n"
+        "    if (argc < 3 || !open_module(argv[1])) {\n        return 2;\n    }\n",
+        id);
     fflush(file);
 }
 

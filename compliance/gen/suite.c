@@ -199,9 +199,9 @@ write_two(struct explorer *x, const struct place *from, const struct step *step)
 static bool
 is_representative(enum mech mech)
 {
-    static const enum mech chosen[] = { MECH_AES_CBC_PAD, MECH_AES_GCM, MECH_AES_CTR, MECH_SHA256,
-                                        MECH_SHA256_HMAC, MECH_ECDSA, MECH_ECDSA_SHA256,
-                                        MECH_RSA_PKCS, MECH_RSA_PKCS_OAEP };
+    static const enum mech chosen[] = { MECH_AES_CBC_PAD,  MECH_AES_GCM,     MECH_AES_CTR,
+                                        MECH_SHA256,       MECH_SHA256_HMAC, MECH_ECDSA,
+                                        MECH_ECDSA_SHA256, MECH_RSA_PKCS,    MECH_RSA_PKCS_OAEP };
 
     for (size_t i = 0; i < COUNT(chosen); i++) {
         if (chosen[i] == mech) {
@@ -312,7 +312,9 @@ write_keys(struct explorer *x)
 
     for (size_t f = 0; f < x->fn_count; f++) {
         enum fn fn = (enum fn)x->fn[f];
-        CK_FLAGS flag = fn == FN_C_WrapKey ? CKF_WRAP : fn == FN_C_UnwrapKey ? CKF_UNWRAP : CKF_DERIVE;
+        CK_FLAGS flag = fn == FN_C_WrapKey     ? CKF_WRAP
+                        : fn == FN_C_UnwrapKey ? CKF_UNWRAP
+                                               : CKF_DERIVE;
 
         for (int way = V_WAY_KW; way < V_TARGET_AES; way++) {
             for (int target = V_TARGET_AES; target < V_FAULT_NONE; target++) {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 const struct area_row areas[AREA_COUNT] = {
-#define AREA(tag, title, kind, base, functions)                                                    \
+#define AREA(tag, title, kind, base, functions) \
     [AREA_##tag] = { #tag, title, KIND_##kind, BASE_##base, functions },
 #include "gen/areas.def"
 };
@@ -39,7 +39,8 @@ test_print(const struct test *test, char *ret_id)
     } else if (work.mech->family == FAMILY_NONE) {
         at = (size_t)snprintf(ret_id, ID_MAX, "%s/%s/", area->tag, work.mech->tag);
     } else {
-        at = (size_t)snprintf(ret_id, ID_MAX, "%s/%s.%s/", area->tag, work.mech->tag, work.key->tag);
+        at = (size_t)snprintf(ret_id, ID_MAX, "%s/%s.%s/", area->tag, work.mech->tag,
+                              work.key->tag);
     }
     for (size_t i = 0; i < test->count && at < ID_MAX - 1; i++) {
         if (i > 0) {
@@ -190,8 +191,8 @@ static const struct {
 };
 
 static const CK_FLAGS kind_flags[KINDS] = {
-    [KIND_ENC] = CKF_ENCRYPT,       [KIND_DEC] = CKF_DECRYPT,        [KIND_DIG] = CKF_DIGEST,
-    [KIND_SIG] = CKF_SIGN,          [KIND_VER] = CKF_VERIFY,         [KIND_SGR] = CKF_SIGN_RECOVER,
+    [KIND_ENC] = CKF_ENCRYPT,        [KIND_DEC] = CKF_DECRYPT, [KIND_DIG] = CKF_DIGEST,
+    [KIND_SIG] = CKF_SIGN,           [KIND_VER] = CKF_VERIFY,  [KIND_SGR] = CKF_SIGN_RECOVER,
     [KIND_VFR] = CKF_VERIFY_RECOVER,
 };
 

@@ -170,8 +170,7 @@ VIOLATED(LEGACY)
 
 VIOLATED(ACTIVE)
 {
-    return l->part == PART_INIT && l->op != NULL && l->op->phase != PHASE_IDLE &&
-           !cancels(l);
+    return l->part == PART_INIT && l->op != NULL && l->op->phase != PHASE_IDLE && !cancels(l);
 }
 
 static bool
@@ -222,10 +221,21 @@ VIOLATED(DUAL)
     return may_be_dual(l);
 }
 
-VIOLATED(LOGIN)
+static bool
+lacks_login(const struct look *l)
 {
     return l->state->login != LOGIN_USER && !cancels(l) &&
            ((l->part == PART_INIT && is_crypto(l)) || l->part == PART_RANDOM);
+}
+
+VIOLATED(LOGIN)
+{
+    return lacks_login(l) && !l->world->login_required;
+}
+
+VIOLATED(LOGIN_MUST)
+{
+    return lacks_login(l) && l->world->login_required;
 }
 
 VIOLATED(CANCEL_OLD)
@@ -267,8 +277,13 @@ VIOLATED(KEY_HANDLE)
 /* Keys of tests are session objects: private ones go away with the login. */
 VIOLATED(KEY_HIDDEN)
 {
+    bool pair = l->work.mech != NULL &&
+                (l->work.mech->family == FAMILY_RSA || l->work.mech->family == FAMILY_EC);
+    bool public = pair && (l->kind == KIND_ENC || l->kind == KIND_VER || l->kind == KIND_VFR);
+
     return has_role(l->fn, ROLE_KEY) && names_key(l) && !cancels(l) &&
-           l->state->login != LOGIN_USER;
+           l->state->login != LOGIN_USER &&
+           (public ? l->world->private_public_keys : l->world->private_keys);
 }
 
 VIOLATED(KEY_TYPE)
@@ -306,8 +321,8 @@ VIOLATED(IDLE)
 
 VIOLATED(IDLE_NULL)
 {
-    return is_idle(l) && (IS(IN, NULL) || IS(OUT, NOLEN) || IS(SIG, NULL) || IS(MAX, NULL) ||
-                          IS(MAX, NOCOUNT));
+    return is_idle(l) &&
+           (IS(IN, NULL) || IS(OUT, NOLEN) || IS(SIG, NULL) || IS(MAX, NULL) || IS(MAX, NOCOUNT));
 }
 
 VIOLATED(ENDED)

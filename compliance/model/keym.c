@@ -5,7 +5,7 @@
 #include "model/model.h"
 
 const struct way_row ways[WAYS] = {
-#define WAY(name, tag, number, key, param, cipher)                                                 \
+#define WAY(name, tag, number, key, param, cipher) \
     [V_WAY_##name - V_WAY_KW] = { number, KEY_##key, PARAM_##param, cipher },
 #include "model/ways.def"
 };
@@ -56,7 +56,7 @@ keym_rule(enum fn fn, enum value way, enum value target, enum value fault)
         return RULE_LONG;
     default:
         return wraps && (target == V_TARGET_RSA || target == V_TARGET_EC) ? RULE_MAY_WRAP
-                                                                           : COND_NOTHING;
+                                                                          : COND_NOTHING;
     }
 }
 

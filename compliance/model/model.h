@@ -65,7 +65,17 @@ struct value_row {
 };
 
 /* Kinds of operations of a session. */
-enum kind { KIND_ENC, KIND_DEC, KIND_DIG, KIND_SIG, KIND_VER, KIND_SGR, KIND_VFR, KIND_FND, KIND_NONE };
+enum kind {
+    KIND_ENC,
+    KIND_DEC,
+    KIND_DIG,
+    KIND_SIG,
+    KIND_VER,
+    KIND_SGR,
+    KIND_VFR,
+    KIND_FND,
+    KIND_NONE
+};
 #define KINDS KIND_NONE
 
 enum part {
@@ -102,7 +112,16 @@ struct fn_row {
 };
 
 enum family { FAMILY_NONE, FAMILY_AES, FAMILY_DES3, FAMILY_GENERIC, FAMILY_RSA, FAMILY_EC };
-enum cipher { CIPHER_NONE, CIPHER_BLOCK, CIPHER_PAD, CIPHER_STREAM, CIPHER_AEAD, CIPHER_RSA1, CIPHER_RSA0, CIPHER_OAEP };
+enum cipher {
+    CIPHER_NONE,
+    CIPHER_BLOCK,
+    CIPHER_PAD,
+    CIPHER_STREAM,
+    CIPHER_AEAD,
+    CIPHER_RSA1,
+    CIPHER_RSA0,
+    CIPHER_OAEP
+};
 enum signer {
     SIGNER_NONE,
     SIGNER_RSA1,
@@ -150,7 +169,19 @@ struct key_row {
 
 enum level { LEVEL_STRICT, LEVEL_TOLERATED };
 enum after { AFTER_KEEP, AFTER_END, AFTER_EITHER };
-enum class { CLASS_NONE, CLASS_CODES, CLASS_STATE, CLASS_INIT, CLASS_ARGS, CLASS_KEYATTR, CLASS_RESTRICT, CLASS_OUTPUT, CLASS_ROBUST, CLASS_SECURITY, CLASS_COUNT };
+enum class {
+    CLASS_NONE,
+    CLASS_CODES,
+    CLASS_STATE,
+    CLASS_INIT,
+    CLASS_ARGS,
+    CLASS_KEYATTR,
+    CLASS_RESTRICT,
+    CLASS_OUTPUT,
+    CLASS_ROBUST,
+    CLASS_SECURITY,
+    CLASS_COUNT
+};
 
 enum cond {
 #define COND(name, after, class, section, rule) COND_##name,
@@ -176,7 +207,7 @@ struct cond_row {
     const char *rule;
 };
 
-enum attr_form { ATTR_BOOL, ATTR_ULONG, ATTR_BYTES, ATTR_DATE };
+enum attr_form { ATTR_BOOL, ATTR_ULONG, ATTR_BYTES, ATTR_DATE, ATTR_ARRAY };
 
 struct attribute_row {
     const char *name;           /* with CKA_ */
@@ -259,10 +290,10 @@ enum login { LOGIN_NONE, LOGIN_USER, LOGIN_SO };
 
 struct m_op {
     uint8_t phase;
-    uint8_t flipped;    /* a bit of the input was */
-    uint8_t done;       /* idle because a single-part call returned output */
-    uint8_t unsure;     /* the text leaves open what a result would be */
-    uint16_t fed;       /* bytes of input so far */
+    uint8_t flipped; /* a bit of the input was */
+    uint8_t done; /* idle because a single-part call returned output */
+    uint8_t unsure; /* the text leaves open what a result would be */
+    uint16_t fed; /* bytes of input so far */
 };
 
 struct m_session {
@@ -271,10 +302,10 @@ struct m_session {
 };
 
 struct mstate {
-    uint8_t ready;      /* the library is initialised */
+    uint8_t ready; /* the library is initialised */
     uint8_t login;
-    uint8_t closed;     /* a session was closed: there is a handle that was valid once */
-    uint8_t home;       /* the suite's own session for keys is open */
+    uint8_t closed; /* a session was closed: there is a handle that was valid once */
+    uint8_t home; /* the suite's own session for keys is open */
     struct m_session session[SESSIONS];
 };
 
@@ -301,10 +332,11 @@ struct world {
     bool has_key[KEY_COUNT];
     bool has_object[OBJECT_COUNT];
     CK_FLAGS way_flags[WAYS];
-    bool private_keys, private_public_keys;
-    bool so;                                    /* there is a PIN for the security officer */
+    bool private_keys, private_public_keys; /* what fixtures are by default */
+    bool login_required; /* for all cryptography: a profile says so */
+    bool so; /* there is a PIN for the security officer */
     CK_FLAGS mech_flags[MECH_COUNT];
-    CK_MECHANISM_TYPE other_mech[KINDS];        /* a mechanism that is not for this kind */
+    CK_MECHANISM_TYPE other_mech[KINDS]; /* a mechanism that is not for this kind */
 };
 
 enum value step_value(const struct step *step, enum role role);
@@ -322,10 +354,10 @@ struct work {
 };
 
 struct work object_work(const struct object *object, enum kind kind);
-size_t work_message(const struct work *work);               /* bytes of the message of a test */
-size_t work_input(const struct work *work);                 /* the same, or its ciphertext */
-size_t work_total(const struct work *work, size_t len);     /* output for so much input, at the end */
-size_t work_given(const struct work *work, size_t len);     /* output of Updates for so much input */
+size_t work_message(const struct work *work); /* bytes of the message of a test */
+size_t work_input(const struct work *work); /* the same, or its ciphertext */
+size_t work_total(const struct work *work, size_t len); /* output for so much input, at the end */
+size_t work_given(const struct work *work, size_t len); /* output of Updates for so much input */
 size_t step_in_len(const struct work *work, const struct mstate *state, const struct step *step);
 size_t step_need(const struct work *work, const struct mstate *state, const struct step *step);
 
@@ -342,8 +374,8 @@ struct outcome {
 
 struct expect {
     size_t count;
-    uint64_t violated;          /* conditions */
-    enum cond first;            /* the one to name in a report */
+    uint64_t violated; /* conditions */
+    enum cond first; /* the one to name in a report */
     struct outcome outcome[OUTCOMES_MAX];
 };
 

@@ -34,7 +34,9 @@ making_rule(char letter, const struct attribute_row *attribute, enum value form)
     case V_FORM_BOTH:
         return RULE_DIFFERENT;
     case V_FORM_TRUE:
-        return attribute->set == 'S' ? RULE_TRUSTED : attribute->usual == 'T' ? RULE_USUAL : RULE_GIVEN;
+        return attribute->set == 'S'     ? RULE_TRUSTED
+               : attribute->usual == 'T' ? RULE_USUAL
+                                         : RULE_GIVEN;
     case V_FORM_FALSE:
         return attribute->usual == 'T' ? RULE_GIVEN : RULE_USUAL;
     default:
@@ -96,8 +98,8 @@ object_rule(enum fn fn, enum object_kind kind, const struct attribute_row *attri
         if (c == '-') {
             return RULE_ABSENT;
         }
-        if (attribute->secret && kind != OBJECT_DATA && form != V_FORM_USUAL && form != V_FORM_ASK &&
-            form != V_FORM_SHORT) {
+        if (attribute->secret && kind != OBJECT_DATA && form != V_FORM_USUAL &&
+            form != V_FORM_ASK && form != V_FORM_SHORT) {
             return RULE_HIDDEN;
         }
         return form == V_FORM_SHORT ? RULE_SHORT : RULE_READS;
@@ -137,6 +139,8 @@ can_be_given(char letter, const struct attribute_row *attribute, enum value form
         return form == V_FORM_SIZE || one_of(form, bytes, COUNT(bytes));
     case ATTR_ULONG:
         return form == V_FORM_SIZE || form == V_FORM_NULL;
+    case ATTR_ARRAY:
+        return form == V_FORM_SAMPLE;
     default:
         return attribute->usual == 'E' && one_of(form, bytes, COUNT(bytes));
     }

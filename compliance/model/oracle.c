@@ -131,9 +131,9 @@ effects(const struct world *world, const struct object *object, const struct mst
         effect_session(post, step);
         return 1;
     case PART_LOGIN:
-        post->login = step->fn == FN_C_Logout                           ? LOGIN_NONE
-                      : step_value(step, ROLE_USER) == V_USER_SO        ? LOGIN_SO
-                                                                        : LOGIN_USER;
+        post->login = step->fn == FN_C_Logout                    ? LOGIN_NONE
+                      : step_value(step, ROLE_USER) == V_USER_SO ? LOGIN_SO
+                                                                 : LOGIN_USER;
         return 1;
     case PART_CANCEL:
         if (step_value(step, ROLE_CANCEL) == V_CANCEL_ALL) {
@@ -154,8 +154,8 @@ effects(const struct world *world, const struct object *object, const struct mst
     case PART_ONE:
     case PART_UPDATE:
     case PART_FINAL:
-        return effect_step(&work, state, step,
-                           too_small || step_value(step, ROLE_OUT) == V_OUT_ASK, ret_post);
+        return effect_step(&work, state, step, too_small || step_value(step, ROLE_OUT) == V_OUT_ASK,
+                           ret_post);
     default:
         return 1;
     }
@@ -199,8 +199,8 @@ add_effects(struct expect *expect, CK_RV code, enum level level, enum cond cond,
 }
 
 #define BIT(cond) (UINT64_C(1) << (cond))
-#define DATA_CONDS                                                                                 \
-    (BIT(COND_DATA_LEN) | BIT(COND_DATA_ODD) | BIT(COND_CIPHER_LEN) | BIT(COND_CIPHER_BAD) |       \
+#define DATA_CONDS                                                                           \
+    (BIT(COND_DATA_LEN) | BIT(COND_DATA_ODD) | BIT(COND_CIPHER_LEN) | BIT(COND_CIPHER_BAD) | \
      BIT(COND_CIPHER_ODD))
 
 /* The level at which a call may go on although cond is violated; false when it may not. */
@@ -286,7 +286,8 @@ oracle(const struct world *world, const struct object *object, const struct msta
     }
 
     /* A length may be told, or a buffer be found too small, before the data are looked at. */
-    if ((left & DATA_CONDS) && !(left & ~(DATA_CONDS | BIT(COND_SMALL) | BIT(COND_TIGHT)))) {
+    if ((left & DATA_CONDS) &&
+        !(left & ~(DATA_CONDS | BIT(COND_SMALL) | BIT(COND_TIGHT) | BIT(COND_IN_NOTHING)))) {
         if (step_value(step, ROLE_OUT) == V_OUT_ASK) {
             ok = true;
             ok_level = LEVEL_STRICT;
@@ -347,7 +348,8 @@ step_enabled(const struct world *world, const struct object *object, const struc
     for (size_t i = 0; i < SESSIONS; i++) {
         all_open = all_open && state->session[i].open;
     }
-    if (!world->has_fn[step->fn] || (fn->kind < KINDS && fn->kind != KIND_FND && work.mech == NULL)) {
+    if (!world->has_fn[step->fn] ||
+        (fn->kind < KINDS && fn->kind != KIND_FND && work.mech == NULL)) {
         return false;
     }
     if (step->fn == FN_C_OpenSession && all_open) {
@@ -381,8 +383,17 @@ step_enabled(const struct world *world, const struct object *object, const struc
                 return false;
             }
             break;
+        case V_KEY_TYPE:
+        case V_KEY_FLAG:
+        case V_KEY_DATA:
+        case V_KEY_GONE:
+            if (state->login != LOGIN_USER) {
+                return false;       /* what tests have then are keys from before the logout */
+            }
+            break;
         case V_KEY_CLASS:
-            if (work.mech->family != FAMILY_RSA && work.mech->family != FAMILY_EC) {
+            if (state->login != LOGIN_USER ||
+                (work.mech->family != FAMILY_RSA && work.mech->family != FAMILY_EC)) {
                 return false;
             }
             break;

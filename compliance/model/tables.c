@@ -30,14 +30,18 @@ const struct value_row values[V_COUNT] = {
 #define FIND ROLE_FIND
 #define MAX ROLE_MAX
 #define CANCEL ROLE_CANCEL
-#define LIST(...) { __VA_ARGS__ }
+#define LIST(...)   \
+    {               \
+        __VA_ARGS__ \
+    }
 
 const struct fn_row functions[FN_COUNT] = {
-#define FN(tag, name, kind, part, roles) [FN_##name] = { #tag, #name, KIND_##kind, PART_##part, LIST roles },
+#define FN(tag, name, kind, part, roles) \
+    [FN_##name] = { #tag, #name, KIND_##kind, PART_##part, LIST roles },
 #include "model/functions.def"
-#define OBJECT_FN(tag, name)                                                                       \
+#define OBJECT_FN(tag, name) \
     [FN_##name] = { #tag, #name, KIND_NONE, PART_OBJECT, { ROLE_KIND, ROLE_ATTR, ROLE_FORM } },
-#define KEYM_FN(tag, name)                                                                         \
+#define KEYM_FN(tag, name) \
     [FN_##name] = { #tag, #name, KIND_NONE, PART_KEYM, { ROLE_WAY, ROLE_TARGET, ROLE_FAULT } },
 #include "model/objects.def"
 };
@@ -61,9 +65,11 @@ const struct fn_row functions[FN_COUNT] = {
 #undef CANCEL
 
 const struct mech_row mechanisms[MECH_COUNT] = {
-#define MECH(tag, number, family, parts, cipher, signer, param, size, name)                        \
-    [MECH_##tag] = { #tag,          number,        FAMILY_##family, parts, CIPHER_##cipher,        \
-                     SIGNER_##signer, PARAM_##param, size,            name },
+#define MECH(tag, number, family, parts, cipher, signer, param, size, name)                    \
+    [MECH_##tag] = {                                                                           \
+        #tag, number, FAMILY_##family, parts, CIPHER_##cipher, SIGNER_##signer, PARAM_##param, \
+        size, name                                                                             \
+    },
 #include "model/mechanisms.def"
 };
 
@@ -73,7 +79,7 @@ const struct key_row keys[KEY_COUNT] = {
 };
 
 const struct cond_row conditions[COND_COUNT] = {
-#define COND(name, after, class, section, rule)                                                    \
+#define COND(name, after, class, section, rule) \
     [COND_##name] = { #name, AFTER_##after, CLASS_##class, section, rule },
 #define ANSWER(name, code, level)
 #define NEEDS(name, other)
@@ -81,15 +87,15 @@ const struct cond_row conditions[COND_COUNT] = {
 };
 
 static const struct cond_row rules[RULES] = {
-#define RULE(name, class, section, text)                                                           \
+#define RULE(name, class, section, text) \
     [RULE_##name - RULE_FIRST] = { #name, AFTER_KEEP, CLASS_##class, section, text },
 #define RULE_ANSWER(name, code, level)
 #include "model/rules.def"
 };
 
 const struct attribute_row attributes[ATTRIBUTES] = {
-#define ATTRIBUTE(name, form, create, generate, usual, set, secret)                                \
-    [V_ATTR_##name - ATTR_BASE] = { "CKA_" #name, CKA_##name, ATTR_##form, create,                 \
+#define ATTRIBUTE(name, form, create, generate, usual, set, secret)                \
+    [V_ATTR_##name - ATTR_BASE] = { "CKA_" #name, CKA_##name, ATTR_##form, create, \
                                     generate,     usual,      set,         secret },
 #include "model/attributes.def"
 };
@@ -97,9 +103,9 @@ const struct attribute_row attributes[ATTRIBUTES] = {
 const struct cond_row *
 cond_row(enum cond cond)
 {
-    return cond < COND_COUNT                         ? &conditions[cond]
+    return cond < COND_COUNT                       ? &conditions[cond]
            : cond >= RULE_FIRST && cond < RULE_END ? &rules[cond - RULE_FIRST]
-                                                     : NULL;
+                                                   : NULL;
 }
 
 const char *

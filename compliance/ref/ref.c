@@ -34,7 +34,7 @@ secret_value(enum key key, uint8_t *ret_value)
 
         if (keys[key].family == FAMILY_DES3) {
             byte &= 0xfe;
-            byte |= (uint8_t)!(__builtin_popcount(byte) & 1);
+            byte |= (uint8_t) !(__builtin_popcount(byte) & 1);
         }
         ret_value[i] = byte;
     }
@@ -72,8 +72,9 @@ bool
 ref_key(enum key key, struct ref_key *ret_key)
 {
     static const char *const names[8] = {
-        OSSL_PKEY_PARAM_RSA_N,         OSSL_PKEY_PARAM_RSA_E,         OSSL_PKEY_PARAM_RSA_D,
-        OSSL_PKEY_PARAM_RSA_FACTOR1,   OSSL_PKEY_PARAM_RSA_FACTOR2,   OSSL_PKEY_PARAM_RSA_EXPONENT1,
+        OSSL_PKEY_PARAM_RSA_N,         OSSL_PKEY_PARAM_RSA_E,
+        OSSL_PKEY_PARAM_RSA_D,         OSSL_PKEY_PARAM_RSA_FACTOR1,
+        OSSL_PKEY_PARAM_RSA_FACTOR2,   OSSL_PKEY_PARAM_RSA_EXPONENT1,
         OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
     };
 
@@ -149,7 +150,8 @@ cipher_run(const struct work *work, bool encrypt, const uint8_t *in, size_t len,
 /* ---- hashes and MACs ---- */
 
 static bool
-digest_run(const struct work *work, const uint8_t *in, size_t len, uint8_t *ret_out, size_t *ret_len)
+digest_run(const struct work *work, const uint8_t *in, size_t len, uint8_t *ret_out,
+           size_t *ret_len)
 {
     unsigned out = 0;
     EVP_MD *md = EVP_MD_fetch(NULL, work->mech->name, NULL);
@@ -318,7 +320,8 @@ pair_crypt(const struct work *work, bool encrypt, const uint8_t *in, size_t len,
         len = work->key->bytes;
     }
     *ret_len = REF_MOST;
-    good = ctx != NULL && (encrypt ? EVP_PKEY_encrypt_init(ctx) : EVP_PKEY_decrypt_init(ctx)) == 1 &&
+    good = ctx != NULL &&
+           (encrypt ? EVP_PKEY_encrypt_init(ctx) : EVP_PKEY_decrypt_init(ctx)) == 1 &&
            EVP_PKEY_CTX_set_rsa_padding(ctx, padding) == 1 &&
            (encrypt ? EVP_PKEY_encrypt(ctx, ret_out, ret_len, in, len)
                     : EVP_PKEY_decrypt(ctx, ret_out, ret_len, in, len)) == 1;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define WIDTH 98
-#define NAMES 16        /* width of the names of rows, in text */
+#define NAMES 28        /* width of the names of rows, in text */
 
 static const char style[] =
     ":root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--line:#d0d7de;--paper:#fff;"

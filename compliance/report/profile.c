@@ -51,7 +51,7 @@ read_line(struct profile *profile, struct deviation **current, char *line)
     char *value = strchr(line, '=');
     char *name;
 
-    if (strcmp(line, "[module]") == 0) {
+    if (strcmp(line, "[module]") == 0 || strcmp(line, "[limits]") == 0) {
         *current = NULL;
         return true;
     }
@@ -71,6 +71,10 @@ read_line(struct profile *profile, struct deviation **current, char *line)
     value = trimmed(value + 1);
     name = trimmed(line);
     if (*current == NULL) {
+        if (strcmp(name, "login-required") == 0) {
+            profile->login_required = strcmp(value, "yes") == 0;
+            return true;
+        }
         snprintf(profile->name, sizeof profile->name, "%s", value);
         return strcmp(name, "name") == 0;
     }
@@ -128,7 +132,8 @@ profile_find(struct profile *profile, const struct result *result)
         if (agrees(d->fn, functions[result->fn].name) &&
             agrees(d->cond, cond_name((enum cond)result->cond)) &&
             agrees(d->seen, code_name(result->seen)) &&
-            agrees(d->attr, values[result->attr].meaning != NULL ? values[result->attr].meaning : "")) {
+            agrees(d->attr,
+                   values[result->attr].meaning != NULL ? values[result->attr].meaning : "")) {
             return d;
         }
     }

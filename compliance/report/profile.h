@@ -5,6 +5,8 @@
  *
  *     [module]
  *     name = the module's
+ *     [limits]
+ *     login-required = yes        no cryptography at all without a login
  *     [deviation NAME]
  *     match = fn=C_Login cond=PIN_WRONG seen=CKR_PIN_EXPIRED     cond has to be there
  *     doc = where it is documented
@@ -25,6 +27,7 @@ struct deviation {
 
 struct profile {
     char name[128];
+    bool login_required;        /* [limits], login-required = yes */
     struct deviation deviation[PROFILE_MOST];
     size_t count;
 };

@@ -12,8 +12,8 @@ is_same(const struct issue *issue, const struct result *result, uint8_t area,
         const struct deviation *documented)
 {
     return issue->area == area && issue->fn == result->fn && issue->cond == result->cond &&
-           issue->detail == result->detail && issue->documented == documented && issue->verdict == result->verdict &&
-           issue->seen == result->seen;
+           issue->detail == result->detail && issue->documented == documented &&
+           issue->verdict == result->verdict && issue->seen == result->seen;
 }
 
 static uint64_t
@@ -228,8 +228,9 @@ issue_rule(const struct issue *issue, char *ret_text)
     if (issue->attrs != 0 && issue->verdict == VERDICT_OUTPUT) {
         fill_in("After %s the values of attributes shall be those of the text.", name, ret_text);
     } else if (issue->detail == DETAIL_SESSION) {
-        fill_in("After %s the state of every session follows from the login and from how it was opened.",
-                name, ret_text);
+        fill_in(
+            "After %s the state of every session follows from the login and from how it was opened.",
+            name, ret_text);
     } else if (issue->verdict == VERDICT_OUTPUT) {
         fill_in("%s shall return what the mechanism gives, and its length.", name, ret_text);
     } else if (issue->verdict == VERDICT_CRASH || issue->verdict == VERDICT_HANG ||
@@ -239,7 +240,6 @@ issue_rule(const struct issue *issue, char *ret_text)
         fill_in("%s shall succeed when nothing is wrong with the call.", name, ret_text);
     } else {
         fill_in(cond_row((enum cond)issue->cond)->rule, name, ret_text);
-
     }
 }
 

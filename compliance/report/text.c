@@ -9,8 +9,10 @@
 
 static const char *const impacts[CLASS_COUNT] = {
     [CLASS_CODES] = "Applications that look at the code are misled; they have to take both.",
-    [CLASS_STATE] = "An application that makes calls in a wrong order is not told, and may get wrong results.",
-    [CLASS_INIT] = "A wrong argument is found late or never; applications have to check it themselves.",
+    [CLASS_STATE] =
+        "An application that makes calls in a wrong order is not told, and may get wrong results.",
+    [CLASS_INIT] =
+        "A wrong argument is found late or never; applications have to check it themselves.",
     [CLASS_ARGS] = "What the standard lets an application do does not work here.",
     [CLASS_KEYATTR] = "An attribute does not do what an application relies on.",
     [CLASS_RESTRICT] = "Keys can be used for what they are not for.",
@@ -62,7 +64,8 @@ put_issue(struct doc *doc, const struct report *report, const struct issue *issu
     if (issue->documented != NULL) {
         doc_row(doc, "Documented", "%s: %s", issue->documented->name, issue->documented->doc);
     }
-    doc_row(doc, "Tests", "%zu; p11comply --trace '%s' prints the first as a program", issue->count, id);
+    doc_row(doc, "Tests", "%zu; p11comply --trace '%s' prints the first as a program", issue->count,
+            id);
     doc_row(doc, "Signature", "fn=%s cond=%s seen=%s", functions[issue->fn].name,
             cond_name((enum cond)issue->cond), code_name(issue->seen));
     doc_card_end(doc);
@@ -79,11 +82,12 @@ put_summary(struct doc *doc, const struct report *report)
         documented += report->issue[i].documented != NULL;
     }
     doc_heading(doc, 2, "Executive Summary");
-    doc_text(doc,
-             "The library, version %u.%u, was tested with %zu generated tests of %d areas. %zu issues were found, of which "
-             "the module's profile documents %zu.",
-             sheet->info.libraryVersion.major, sheet->info.libraryVersion.minor, report->pool->suite->count, AREA_COUNT,
-             report->issue_count, documented);
+    doc_text(
+        doc,
+        "The library, version %u.%u, was tested with %zu generated tests of %d areas. %zu issues were found, of which "
+        "the module's profile documents %zu.",
+        sheet->info.libraryVersion.major, sheet->info.libraryVersion.minor,
+        report->pool->suite->count, AREA_COUNT, report->issue_count, documented);
     doc_card(doc);
     doc_row(doc, "Tests", "%zu", report->pool->suite->count);
     for (int v = 0; v < VERDICT_COUNT; v++) {
@@ -91,8 +95,8 @@ put_summary(struct doc *doc, const struct report *report)
             doc_row(doc, verdict_names[v], "%zu", report->of_verdict[v]);
         }
     }
-    doc_row(doc, "Model", "%zu of %zu reachable combinations of state, call and rule", report->covered,
-            report->reachable);
+    doc_row(doc, "Model", "%zu of %zu reachable combinations of state, call and rule",
+            report->covered, report->reachable);
     doc_row(doc, "Issues", "%zu", report->issue_count);
     for (int c = 0; c < CLASS_COUNT; c++) {
         if (of_class[c] > 0) {
@@ -112,21 +116,24 @@ static void
 put_method(struct doc *doc)
 {
     doc_heading(doc, 2, "Understanding the Methodology");
-    doc_text(doc,
-             "The suite holds a model of PKCS #11 as tables: functions, what their arguments may be, the "
-             "conditions that the standard names with their return codes and their order, mechanisms, and "
-             "attributes. From the model it derives the states that calls lead to, and in each of them "
-             "tries every call with one argument wrong and with two. What is right follows from the model "
-             "for any sequence of calls; results of mechanisms are compared with another implementation.");
-    doc_text(doc,
-             "ADVISORY counts answers that are not the ones the text names but that it leaves open. "
-             "BLOCKED counts tests whose way to the state under test failed already; the failure itself is "
-             "told once. An issue gathers all tests with the same function, rule and answer.");
+    doc_text(
+        doc,
+        "The suite holds a model of PKCS #11 as tables: functions, what their arguments may be, the "
+        "conditions that the standard names with their return codes and their order, mechanisms, and "
+        "attributes. From the model it derives the states that calls lead to, and in each of them "
+        "tries every call with one argument wrong and with two. What is right follows from the model "
+        "for any sequence of calls; results of mechanisms are compared with another implementation.");
+    doc_text(
+        doc,
+        "ADVISORY counts answers that are not the ones the text names but that it leaves open. "
+        "BLOCKED counts tests whose way to the state under test failed already; the failure itself is "
+        "told once. An issue gathers all tests with the same function, rule and answer.");
     doc_heading(doc, 2, "Advantages and Limitations");
-    doc_text(doc,
-             "A model finds combinations that nobody would write down, and each report can be made again "
-             "by a program of a few calls. But tests show deviations and not their absence: data are "
-             "examples, and what a client cannot bring about, such as a token that breaks, is not tested.");
+    doc_text(
+        doc,
+        "A model finds combinations that nobody would write down, and each report can be made again "
+        "by a program of a few calls. But tests show deviations and not their absence: data are "
+        "examples, and what a client cannot bring about, such as a token that breaks, is not tested.");
 }
 
 void
@@ -158,9 +165,10 @@ report_write(const struct report *report, FILE *file, bool html)
             continue;
         }
         for (int fn = 0; fn < FN_COUNT; fn++) {
-            if (area_has(&areas[area], (enum fn)fn) && sheet->world.has_fn[fn] && len < sizeof names) {
-                len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", len > 0 ? ", " : "",
-                                        functions[fn].name);
+            if (area_has(&areas[area], (enum fn)fn) && sheet->world.has_fn[fn] &&
+                len < sizeof names) {
+                len += (size_t)snprintf(names + len, sizeof names - len, "%s%s",
+                                        len > 0 ? ", " : "", functions[fn].name);
             }
         }
         for (size_t k = 0; k < report->issue_count; k++) {
@@ -168,8 +176,8 @@ report_write(const struct report *report, FILE *file, bool html)
         }
         doc_heading(&doc, 3, areas[area].title);
         doc_text(&doc, "%zu tests (%zu blocked, %zu skipped) of %s. %s", area_total(report, area),
-                 report->of_area[area][VERDICT_BLOCKED], report->of_area[area][VERDICT_SKIPPED], names,
-                 issues == 0 ? "No issues." : "");
+                 report->of_area[area][VERDICT_BLOCKED], report->of_area[area][VERDICT_SKIPPED],
+                 names, issues == 0 ? "No issues." : "");
         for (; i < report->issue_count && report->issue[i].area == area; i++) {
             put_issue(&doc, report, &report->issue[i]);
         }

@@ -77,11 +77,11 @@ after(const char *function, CK_RV rv)
 }
 
 /* Every function, as it is passed on. */
-#define CK_FUNCTION_ROW(name, params, args)                                                        \
-    static CK_RV mutant_##name params                                                              \
-    {                                                                                              \
-        before(#name);                                                                             \
-        return after(#name, behind->name args);                                                    \
+#define CK_FUNCTION_ROW(name, params, args)     \
+    static CK_RV mutant_##name params           \
+    {                                           \
+        before(#name);                          \
+        return after(#name, behind->name args); \
     }
 #define CK_FUNCTION_ROWS_UNTIL 0x0228
 #include "pkcs11_headers/include/pkcs11f.h"
@@ -170,12 +170,13 @@ mutant_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM *mech, CK_ATTRIBU
                        CK_OBJECT_HANDLE *public, CK_OBJECT_HANDLE *private)
 {
     before("C_GenerateKeyPair");
-    if (errs("C_GenerateKeyPair") && (refuses(first, first_count) || refuses(second, second_count))) {
+    if (errs("C_GenerateKeyPair") &&
+        (refuses(first, first_count) || refuses(second, second_count))) {
         return CKR_ATTRIBUTE_TYPE_INVALID;
     }
-    return after("C_GenerateKeyPair", behind->C_GenerateKeyPair(session, mech, first, first_count,
-                                                                second, second_count, public,
-                                                                private));
+    return after("C_GenerateKeyPair",
+                 behind->C_GenerateKeyPair(session, mech, first, first_count, second, second_count,
+                                           public, private));
 }
 
 /* PKCS #7 padding where there should be none. */
