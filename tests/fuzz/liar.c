@@ -250,7 +250,8 @@ line_hear(struct line *line)
         return;
     }
     HOLDS(frame_decode(line->in.data, &request));
-    HOLDS((request.flags & FRAME_REPLY) == 0 && request.request > 0 && request.code == 0);
+    HOLDS((request.flags & FRAME_REPLY) == 0 && request.request > 0);
+    HOLDS(request.code <= request.request); /* how far back; frame_settled() */
     if (line->in.len < FRAME_HEADER_LEN + request.body_len) {
         return;
     }
