@@ -6,6 +6,7 @@
 #include "crypto/driver.h"
 #include "crypto/gcm_iv.h"
 #include "crypto/library.h"
+#include "crypto/xchacha.h"
 
 #include <assert.h>
 #include <openssl/crypto.h>
@@ -23,11 +24,22 @@ is_padded(const struct mechanism_row *row)
     return row->out == OUT_pad;
 }
 
+/* The nonce of XChaCha20, which makes a key of its own; else empty. */
+static view
+long_nonce(const struct mechanism *mechanism)
+{
+    view nonce = mechanism->shape == PARAMS_chacha20      ? mechanism->params.chacha20.nonce
+                 : mechanism->shape == PARAMS_chacha_poly ? mechanism->params.chacha_poly.nonce
+                                                          : VIEW_EMPTY;
+
+    return nonce.len == XCHACHA_NONCE_LEN ? nonce : VIEW_EMPTY;
+}
+
 /* Can its context begin again without the key? RC4's state is the key, used up. */
 static bool
-is_kept(const struct mechanism_row *row)
+is_kept(const struct algo_call *call)
 {
-    return row->key_type != CKK_RC4;
+    return call->row->key_type != CKK_RC4 && long_nonce(call->mechanism).len == 0;
 }
 
 static bool
@@ -43,11 +55,12 @@ is_aead(const struct mechanism_row *row)
 }
 
 /* The IV as the library takes it; one that is put together comes to room. ChaCha20's is the
- * counter, low byte first, and the nonce. */
+ * counter, low byte first, and the nonce, or what XChaCha20's key has left of it. */
 static view
 iv_of(const struct mechanism *mechanism, uint8_t room[BLOCK_LEN])
 {
-    const struct params_chacha20 *chacha = &mechanism->params.chacha20;
+    const view rest = view_slice(long_nonce(mechanism), XCHACHA_KEY_NONCE_LEN, BLOCK_LEN);
+    struct writer iv;
 
     switch (mechanism->shape) {
     case PARAMS_iv:
@@ -57,14 +70,18 @@ iv_of(const struct mechanism *mechanism, uint8_t room[BLOCK_LEN])
     case PARAMS_gcm:
         return mechanism->params.gcm.iv;
     case PARAMS_chacha_poly:
-        return mechanism->params.chacha_poly.nonce;
-    case PARAMS_chacha20:
-        if (chacha->counter.len + chacha->nonce.len != BLOCK_LEN) {
-            return VIEW_EMPTY;
+        if (rest.len == 0) {
+            return mechanism->params.chacha_poly.nonce;
         }
-        memcpy(room, chacha->counter.data, chacha->counter.len);
-        memcpy(room + chacha->counter.len, chacha->nonce.data, chacha->nonce.len);
-        return view_of(room, BLOCK_LEN);
+        writer_init_fixed(&iv, room, BLOCK_LEN);
+        write_u32(&iv, 0);
+        write_raw(&iv, rest);
+        return writer_view(&iv);
+    case PARAMS_chacha20:
+        writer_init_fixed(&iv, room, BLOCK_LEN);
+        write_raw(&iv, mechanism->params.chacha20.counter);
+        write_raw(&iv, rest.len == 0 ? mechanism->params.chacha20.nonce : rest);
+        return writer_ok(&iv) && iv.len == BLOCK_LEN ? writer_view(&iv) : VIEW_EMPTY;
     default:
         return VIEW_EMPTY;
     }
@@ -146,10 +163,9 @@ input_room(const struct mechanism *mechanism)
 /* ---- contexts ---- */
 
 static bool
-cipher_prepare(struct ready *ready, const struct algo_op *op, size_t iv_len)
+cipher_prepare(struct ready *ready, const struct algo_op *op, view key, size_t iv_len)
 {
     const struct mechanism_row *row = op->call.row;
-    view key = secret_view(op->call.key->value);
     int encrypt = encrypts(op) ? 1 : 0;
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 
@@ -182,7 +198,7 @@ cipher_restart(EVP_CIPHER_CTX *ctx, const struct mechanism *mechanism, view iv)
 
 /* A context for key, direction and length of the IV. */
 static CK_RV
-cipher_ready(struct algo_op *op, size_t iv_len)
+cipher_ready(struct algo_op *op, view key, size_t iv_len)
 {
     const struct mechanism_row *row = op->call.row;
     const struct ready_setup setup = {
@@ -191,7 +207,7 @@ cipher_ready(struct algo_op *op, size_t iv_len)
         .number = (uint32_t)iv_len,
     };
 
-    op->ready = is_kept(row) ? ready_take(op->call.key, &setup) : NULL;
+    op->ready = op->kept ? ready_take(op->call.key, &setup) : NULL;
     if (op->ready != NULL) {
         return CKR_OK;
     }
@@ -199,8 +215,8 @@ cipher_ready(struct algo_op *op, size_t iv_len)
     if (op->ready == NULL) {
         return CKR_DEVICE_MEMORY;
     }
-    return cipher_prepare(op->ready, op, iv_len) ? CKR_OK
-                                                 : library_failed("prepare a key");
+    return cipher_prepare(op->ready, op, key, iv_len) ? CKR_OK
+                                                      : library_failed("prepare a key");
 }
 
 static CK_RV
@@ -209,7 +225,9 @@ cipher_start(struct algo_op *op)
     const struct mechanism *mechanism = op->call.mechanism;
     const struct mechanism_row *row = op->call.row;
     uint8_t room[GCM_IV_FOLDED_LEN];
-    view iv = iv_of(mechanism, room);
+    view iv = iv_of(mechanism, room), nonce = long_nonce(mechanism);
+    view key = secret_view(op->call.key->value);
+    uint8_t subkey[32];
     CK_RV rv;
 
     if (row->params != PARAMS_none && iv.len == 0) {
@@ -221,9 +239,19 @@ cipher_start(struct algo_op *op)
         op->keep_len = is_padded(row) ? op->unit : op->tag_len;
     }
     op->fed_max = input_room(mechanism);
-    if ((row->params == PARAMS_gcm &&
-         (rv = gcm_iv_fit(op->call.key, iv, room, &iv)) != CKR_OK) ||
-        (rv = cipher_ready(op, iv.len)) != CKR_OK) {
+    op->kept = is_kept(&op->call);
+    if (row->params == PARAMS_gcm && (rv = gcm_iv_fit(op->call.key, iv, room, &iv)) != CKR_OK) {
+        return rv;
+    }
+    if (nonce.len > 0) {
+        if (!xchacha_key(key, nonce.data, subkey)) {
+            return library_failed("make a key of a nonce");
+        }
+        key = view_of(subkey, sizeof subkey);
+    }
+    rv = cipher_ready(op, key, iv.len);
+    wipe(subkey, sizeof subkey);
+    if (rv != CKR_OK) {
         return rv;
     }
     return cipher_restart(op->ready->cipher, mechanism, iv) ? CKR_OK
@@ -438,7 +466,7 @@ cipher_final(struct algo_op *op, view signature, struct writer *out)
     CK_RV rv = end(op, out);
 
     UNUSED(signature);
-    if (rv == CKR_OK && is_kept(op->call.row)) {
+    if (rv == CKR_OK && op->kept) {
         ready_give(op->call.key, op->ready);
         op->ready = NULL;
     }

@@ -36,6 +36,7 @@ struct algo_op {
     size_t held_len;
     size_t keep_len;             /* how much is held back */
     size_t tag_len;
+    bool kept;                   /* its context begins again for the same key, another time */
     size_t unit;                 /* what comes out together */
     uint64_t fed;                /* bytes that went into the cipher */
     uint64_t fed_max;            /* until the counter would overflow, or all there is to be */

@@ -11,6 +11,7 @@
 #define PBKD2_ITERATIONS_MAX 10000000u /* some ten seconds of a slow thread */
 #define TLS_MAC_MIN 12u
 #define CHACHA_POLY_NONCE_LEN 12u
+#define XCHACHA_NONCE_LEN 24u
 #define CHACHA_POLY_TAG_LEN 16u
 #define TLS_PART_MAX 64u /* bytes of a key, of a MAC key, or of an IV */
 
@@ -244,13 +245,13 @@ tls_keys_fit(struct rules rules, const struct params_tls_keys *keys)
            tls_size_fits(keys->iv_bits) && keys->mac_bits + keys->key_bits > 0;
 }
 
-/* A counter of 32 bits with a nonce of 96 (RFC 8439), or 64 of each as it was first. XChaCha20
- * is not there. */
+/* A counter of 32 bits with a nonce of 96 (RFC 8439), 64 of each as it was first, or XChaCha20. */
 static bool
 chacha20_fits(const struct params_chacha20 *chacha)
 {
     return (chacha->counter.len == 4 && chacha->nonce.len == 12) ||
-           (chacha->counter.len == 8 && chacha->nonce.len == 8);
+           (chacha->counter.len == 8 &&
+            (chacha->nonce.len == 8 || chacha->nonce.len == XCHACHA_NONCE_LEN));
 }
 
 /* PKCS #11 v3.1, 6.40.3: always 12 bytes until TLS 1.2. */
@@ -391,7 +392,8 @@ params_check(struct rules rules, const struct mechanism_row *row, CK_FLAGS funct
         fits = chacha20_fits(&mechanism->params.chacha20);
         break;
     case PARAMS_chacha_poly:
-        fits = mechanism->params.chacha_poly.nonce.len == CHACHA_POLY_NONCE_LEN;
+        fits = mechanism->params.chacha_poly.nonce.len == CHACHA_POLY_NONCE_LEN ||
+               mechanism->params.chacha_poly.nonce.len == XCHACHA_NONCE_LEN;
         break;
     case PARAMS_tls_mac:
         fits = tls_mac_fits(rules, &mechanism->params.tls_mac);

@@ -6,6 +6,8 @@
  */
 #include "algo_fixture.h"
 
+#include "crypto/xchacha.h"
+
 #define KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 #define SUNSCREEN                                                                         \
     "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the " \
@@ -112,7 +114,8 @@ other_lengths_of_counter_and_nonce_are_refused(void **state)
     for (size_t counter = 0; counter <= 8; counter++) {
         for (size_t nonce = 0; nonce <= 24; nonce++) {
             const struct mechanism m = stream(view_of(bytes, counter), view_of(bytes, nonce));
-            bool good = (counter == 4 && nonce == 12) || (counter == 8 && nonce == 8);
+            bool good = (counter == 4 && nonce == 12) ||
+                        (counter == 8 && (nonce == 8 || nonce == 24));
 
             assert_int_equal(check(&m), good ? CKR_OK : CKR_MECHANISM_PARAM_INVALID);
         }
@@ -120,7 +123,8 @@ other_lengths_of_counter_and_nonce_are_refused(void **state)
     for (size_t nonce = 0; nonce <= 24; nonce++) {
         const struct mechanism m = sealed(view_of(bytes, nonce), VIEW_EMPTY);
 
-        assert_int_equal(check(&m), nonce == 12 ? CKR_OK : CKR_MECHANISM_PARAM_INVALID);
+        assert_int_equal(check(&m), nonce == 12 || nonce == 24 ? CKR_OK
+                                                               : CKR_MECHANISM_PARAM_INVALID);
     }
 }
 
@@ -187,6 +191,72 @@ the_aead_agrees_with_rfc_8439(void **state)
     algo_key_free(key);
 }
 
+/* draft-irtf-cfrg-xchacha-03, 2.2.1. */
+static void
+the_key_of_a_long_nonce_agrees_with_the_draft(void **state)
+{
+    uint8_t out[32];
+
+    UNUSED(state);
+    assert_true(xchacha_key(hex(KEY), hex("000000090000004a0000000031415927").data, out));
+    assert_view(view_of(out, sizeof out),
+                hex("82413b4227b27bfed30e42508a877d73a0f9e4d58a74a853c12ec41326d3ecdc"));
+}
+
+/* The same, A.3.1. */
+static void
+the_aead_with_a_long_nonce_agrees_with_the_draft(void **state)
+{
+    struct algo_key *key = secret_key(
+        KIND_CHACHA20, hex("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f"));
+    const struct mechanism m = sealed(hex("404142434445464748494a4b4c4d4e4f5051525354555657"),
+                                      hex("50515253c0c1c2c3c4c5c6c7"));
+    view out = hex("bd6d179d3e83d43b9576579493c0e939572a1700252bfaccbed2902c21396cbb"
+                   "731c7f1b0b4aa6440bf3a82f4eda7e39ae64c6708c54c216cb96b72e1213b452"
+                   "2f8c9ba40db5d945b11b69b982c1bb9e3f3fac2bc369488f76b2383565d3fff9"
+                   "21f9664c97637da9768812f615c68b13b52e"
+                   "c0875924c1c7987947deafd8780acf49");
+    view spoiled = view_slice(out, 1, out.len);
+
+    UNUSED(state);
+    assert_runs(&m, CKF_ENCRYPT, key, VIEW_TEXT(SUNSCREEN), out);
+    assert_runs(&m, CKF_DECRYPT, key, out, VIEW_TEXT(SUNSCREEN));
+    assert_refused(&m, CKF_DECRYPT, key, spoiled, VIEW_EMPTY, CKR_ENCRYPTED_DATA_INVALID);
+    algo_key_free(key);
+}
+
+/* The stream is ChaCha20's with the other key, a counter of 64 bits and the rest of the nonce;
+ * and no context of one key is used with another. */
+static void
+the_stream_with_a_long_nonce_is_that_of_its_key(void **state)
+{
+    static const uint8_t zeros[200];
+    struct algo_key *key = secret_key(KIND_CHACHA20, hex(KEY));
+    struct writer out;
+
+    UNUSED(state);
+    writer_init(&out, OUT_MAX);
+    for (unsigned i = 0; i < 3; i++) {
+        uint8_t nonce[24] = { (uint8_t)(i + 1), 2, 3 }, subkey[32];
+        const struct mechanism m = stream(hex("0100000000000000"), view_of(nonce, sizeof nonce));
+        const struct mechanism plain =
+            stream(hex("0100000000000000"), view_of(nonce + 16, sizeof nonce - 16));
+        struct algo_key *other;
+
+        nonce[20] = 9;
+        assert_true(xchacha_key(hex(KEY), nonce, subkey));
+        other = secret_key(KIND_CHACHA20, view_of(subkey, sizeof subkey));
+        writer_reset(&out);
+        assert_int_equal(run_once(&plain, CKF_ENCRYPT, other, view_of(zeros, sizeof zeros),
+                                  VIEW_EMPTY, &out), CKR_OK);
+        assert_runs(&m, CKF_ENCRYPT, key, view_of(zeros, sizeof zeros), writer_view(&out));
+        assert_runs(&m, CKF_DECRYPT, key, writer_view(&out), view_of(zeros, sizeof zeros));
+        algo_key_free(other);
+    }
+    writer_clear(&out);
+    algo_key_free(key);
+}
+
 static void
 keys_have_32_bytes(void **state)
 {
@@ -216,6 +286,9 @@ main(void)
         cmocka_unit_test(other_lengths_of_counter_and_nonce_are_refused),
         cmocka_unit_test(lengths_are_told_in_bits_or_bytes),
         cmocka_unit_test(the_aead_agrees_with_rfc_8439),
+        cmocka_unit_test(the_key_of_a_long_nonce_agrees_with_the_draft),
+        cmocka_unit_test(the_aead_with_a_long_nonce_agrees_with_the_draft),
+        cmocka_unit_test(the_stream_with_a_long_nonce_is_that_of_its_key),
         cmocka_unit_test(keys_have_32_bytes),
     };
 
