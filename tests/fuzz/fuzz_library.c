@@ -434,6 +434,95 @@ operation_step(void)
     }
 }
 
+/* Processes of messages (3.0), and their messages whole and in parts. */
+static CK_RV
+message_init_step(void)
+{
+    static const CK_FLAGS functions[] = { CKF_ENCRYPT, CKF_DECRYPT, CKF_SIGN, CKF_VERIFY };
+    static CK_RV (*const inits[])(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE) = {
+        C_MessageEncryptInit, C_MessageDecryptInit, C_MessageSignInit, C_MessageVerifyInit,
+    };
+    static CK_RV (*const finals[])(CK_SESSION_HANDLE) = {
+        C_MessageEncryptFinal, C_MessageDecryptFinal, C_MessageSignFinal, C_MessageVerifyFinal,
+    };
+    uint8_t which = liar_u8();
+    CK_MECHANISM mechanism;
+
+    some_mechanism(functions[which & 3], &mechanism);
+    if ((which & 4) != 0) {
+        mechanism.mechanism = CKM_AES_GCM;
+    }
+    return which >= 0xc0 ? finals[which & 3](a_session())
+                         : inits[which & 3](a_session(), &mechanism, an_object());
+}
+
+static CK_RV
+message_cipher_step(CK_SESSION_HANDLE session, uint8_t which)
+{
+    CK_ULONG in_len, had = liar_len(256), len = had;
+    CK_GCM_MESSAGE_PARAMS params = { room(12), 12, which & 31, liar_u8() % 6, room(16), 128 };
+    CK_BYTE *in = some_input(32, &in_len), *out = had % 16 == 15 ? NULL : room(had);
+    CK_FLAGS flags = (which & 0x80) != 0 ? CKF_END_OF_MESSAGE : 0;
+
+    switch (which % 6) {
+    case 0:
+        return C_EncryptMessageBegin(session, &params, sizeof params, play.iv, 8);
+    case 1:
+        return C_DecryptMessageBegin(session, &params, sizeof params, play.iv, 8);
+    case 2:
+        return output_check(C_EncryptMessageNext(session, &params, sizeof params, in, in_len, out,
+                                                 &len, flags),
+                            had, len, out);
+    case 3:
+        return output_check(C_DecryptMessageNext(session, &params, sizeof params, in, in_len, out,
+                                                 &len, flags),
+                            had, len, out);
+    case 4:
+        return output_check(C_EncryptMessage(session, &params, sizeof params, NULL, 0, in, in_len,
+                                             out, &len),
+                            had, len, out);
+    default:
+        return output_check(C_DecryptMessage(session, &params, sizeof params, NULL, 0, in, in_len,
+                                             out, &len),
+                            had, len, out);
+    }
+}
+
+static CK_RV
+message_sign_step(CK_SESSION_HANDLE session, uint8_t which)
+{
+    CK_ULONG in_len, had = liar_len(256), len = had;
+    CK_BYTE *in = some_input(32, &in_len), *out = had % 16 == 15 ? NULL : room(had);
+
+    switch (which % 7) {
+    case 0:
+        return C_SignMessageBegin(session, NULL, 0);
+    case 1:
+        return C_VerifyMessageBegin(session, NULL, 0);
+    case 2:
+        return C_SignMessageNext(session, NULL, 0, in, in_len, NULL, NULL);
+    case 3:
+        return output_check(C_SignMessageNext(session, NULL, 0, in, in_len, out, &len), had, len,
+                            out);
+    case 4:
+        return output_check(C_SignMessage(session, NULL, 0, in, in_len, out, &len), had, len, out);
+    case 5:
+        return C_VerifyMessageNext(session, NULL, 0, in, in_len, out, out == NULL ? 0 : had);
+    default:
+        return C_VerifyMessage(session, NULL, 0, in, in_len, out, out == NULL ? 0 : had);
+    }
+}
+
+static CK_RV
+message_step(void)
+{
+    CK_SESSION_HANDLE session = a_session();
+    uint8_t which = liar_u8();
+
+    return (which & 0x40) != 0 ? message_sign_step(session, which)
+                               : message_cipher_step(session, which);
+}
+
 static CK_RV
 random_step(void)
 {
@@ -472,7 +561,7 @@ step(void)
     static CK_RV (*const calls[])(void) = {
         operation_init, operation_step, operation_step, operation_step, find,   find, object_make,
         object_get,     object_get,     object_change,  random_step,    cancel, login, session_open,
-        session_close,  ask_about,
+        session_close,  ask_about,      message_init_step, message_step, message_step,
     };
     unsigned trips = liar_trips();
     uint8_t b = liar_u8();
