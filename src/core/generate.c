@@ -17,14 +17,30 @@ source_fill(void *arg, void *bytes, size_t len)
     return entropy->fill(entropy, bytes, len);
 }
 
+/* Is it 65537 or more? */
+static bool
+exponent_is_large(view exponent)
+{
+    uint32_t number = 0;
+
+    for (size_t i = 0; i < exponent.len && number <= 65536; i++) {
+        number = number << 8 | exponent.data[i];
+    }
+    return number > 65536;
+}
+
 /* Sizes that the policy and the curve table allow. PKCS #11 v3.1, 5.18.1 and 5.18.2. */
 static CK_RV
 size_check(const struct request *r, const struct mechanism_row *row, view template)
 {
     const struct mechanism_limit *limit = mechanism_limit(r->rules, row);
     uint64_t size;
-    view params;
+    view params, exponent;
 
+    if (attributes_find(template, CKA_PUBLIC_EXPONENT, &exponent) &&
+        !rules_switch_on(r->rules, SWITCH_small_exponents) && !exponent_is_large(exponent)) {
+        return CKR_ATTRIBUTE_VALUE_INVALID;
+    }
     if (attributes_ulong(template, CKA_VALUE_LEN, &size)) {
         size = row->unit == UNIT_BITS && size <= UINT32_MAX ? size * 8 : size;
         return size >= limit->min && size <= limit->max ? CKR_OK : CKR_KEY_SIZE_RANGE;

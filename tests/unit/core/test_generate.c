@@ -439,6 +439,35 @@ half_a_pair_is_none(void **state)
                           VIEW_EMPTY), CKR_ARGUMENTS_BAD);
 }
 
+/* FIPS 186-4, B.3.1; in azure and standard 3 will do. */
+static void
+exponents_are_those_of_the_policy(void **state)
+{
+    struct fixture *f = *state;
+    const bool fips = f->hsm.policy == POLICY_FIPS;
+    const struct {
+        view exponent;
+        bool always;
+    } cases[] = {
+        { VIEW_TEXT("\x03"), false },
+        { VIEW_TEXT("\xff\xff"), false },
+        { VIEW_TEXT("\0\0\0\0\x03"), false },
+        { VIEW_TEXT("\x01\0\x01"), true },
+        { VIEW_TEXT("\0\x01\0\x01"), true },
+        { VIEW_TEXT("\x01\0\0\0\x0f"), true },
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct key_info public, private;
+
+        assert_code(app_generate_pair(&f->cu1, CKM_RSA_PKCS_KEY_PAIR_GEN,
+                                      LIST(ULONG(MODULUS_BITS, 2048),
+                                           VIEW(CKA_PUBLIC_EXPONENT, cases[i].exponent)),
+                                      VIEW_EMPTY, &public, &private),
+                    cases[i].always || !fips ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID);
+    }
+}
+
 int
 main(void)
 {
@@ -458,6 +487,8 @@ main(void)
         STANDARD(rsa_keys_have_the_sizes_of_their_policy),
         AZURE(rsa_keys_have_the_sizes_of_their_policy),
         FIPS(rsa_keys_have_the_sizes_of_their_policy),
+        AZURE(exponents_are_those_of_the_policy),
+        FIPS(exponents_are_those_of_the_policy),
         AZURE(the_largest_rsa_key_has_4096_bits),
         AZURE(an_rsa_pair_is_one_key_in_two_halves),
         STANDARD(curves_are_those_of_the_policy),
