@@ -73,6 +73,7 @@ run_record(const struct file *file)
     view in = hex(record.text[IN]), out = hex(record.text[OUT]);
 
     snprintf(key_text, sizeof key_text, "%s%.16s%.16s", record.text[KEY], second, third);
+    CHACHA_TYPE(file->type == CKM_POLY1305 ? CKK_POLY1305 : CKK_CHACHA20);
     key = secret_key(file->kind, hex(key_text));
     if (m.shape == PARAMS_iv) {
         m.params.iv.bytes = hex(record.text[IV]);

@@ -18,6 +18,9 @@
 
 #define GROUP_SETUP through_setup
 #define GROUP_TEARDOWN through_teardown
+/* The type of keys of KIND_CHACHA20 that are made from now on. */
+#define CHACHA_TYPE(type) (through_chacha = (type))
+extern unsigned long through_chacha;
 int through_setup(void **state);
 int through_teardown(void **state);
 
