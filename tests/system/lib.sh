@@ -142,9 +142,14 @@ hsm_down() {
 }
 
 # hsm_up DIR [OPTION...]: a throwaway HSM that goes away with the test; its environment is ours then.
+# Its policy is $POLICY where that is set and no other is asked for.
 hsm_up() {
     local dir=$1 environment
     shift
+    case " $* " in
+    *" --policy "*) ;;
+    *) [ -z "${POLICY:-}" ] || set -- "$@" --policy "$POLICY" ;;
+    esac
     limit 60 "$BIN/azcloudhsm_dev" up --dir "$dir" "$@" >"$TMP/up.log" 2>&1 || {
         not_ok "azcloudhsm_dev up" "$(cat "$TMP/up.log")"
         exit 1
