@@ -63,6 +63,25 @@ C_GetSlotInfo(CK_SLOT_ID slotID, CK_SLOT_INFO_PTR pInfo)
     return rv;
 }
 
+/* No policy offers it (docs/pkcs11_choices.md), so nobody is asked which one is in force. */
+PUBLIC CK_RV
+C_InitToken(CK_SLOT_ID slotID, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen, CK_UTF8CHAR_PTR pLabel)
+{
+    const struct rules rules = { POLICY_STANDARD, INTERFACE_P11, 0 };
+    struct library *library;
+    CK_RV rv = library_enter(&library);
+
+    UNUSED(slotID);
+    UNUSED(pPin);
+    UNUSED(ulPinLen);
+    UNUSED(pLabel);
+    if (rv == CKR_OK) {
+        library_leave(library);
+        rv = rules_function_code(rules, FUNCTION_InitToken);
+    }
+    return rv;
+}
+
 static CK_RV
 token_info(struct library *library, CK_TOKEN_INFO *ret_info)
 {

@@ -103,13 +103,15 @@ bool
 rules_switches_read(struct rules *rules, view text)
 {
     bool all = true;
+    bool more = text.len > 0;
 
-    while (text.len > 0) {
-        const uint8_t *comma = memchr(text.data, ',', text.len);
+    while (more) {
+        const uint8_t *comma = text.len == 0 ? NULL : memchr(text.data, ',', text.len);
         const size_t len = comma == NULL ? text.len : (size_t)(comma - text.data);
 
         all = switch_read(rules, view_slice(text, 0, len)) && all;
-        text = comma == NULL ? VIEW_EMPTY : view_slice(text, len + 1, text.len - len - 1);
+        text = view_slice(text, len + 1, text.len);
+        more = comma != NULL;
     }
     return all;
 }

@@ -72,6 +72,7 @@ switches_are_turned_by_name(void **state)
         { "wrap_iv=online", false, "" },
         { "wrap_i=on", false, "" },
         { ",", false, "" },
+        { "wrap_iv=on,", false, "wrap_iv=on" },
     };
 
     UNUSED(state);
