@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define USERS_MAX 1024u
+#define USERS_MAX 16384u
 #define USER_FIRST_ID 3u /* 1 is the first CO, 2 the service's own */
 
 CK_RV
@@ -15,13 +15,16 @@ handle_USER_LIST(struct request *r)
     struct hsm *hsm = r->hsm;
     struct user_list_request m;
     struct writer users;
+    size_t count = 0;
+    size_t i;
 
-    if (!user_list_request_read(r->body, &m)) {
+    if (!user_list_request_read(r->body, &m) || m.max > USERS_PAGE_MAX) {
         return CODE_BAD_FRAME;
     }
+    m.max = m.max == 0 ? USERS_PAGE_MAX : m.max;
     writer_init(&users, FRAME_BODY_MAX / 2);
     pthread_rwlock_rdlock(&hsm->lock);
-    for (size_t i = 0; i < hsm->users.count; i++) {
+    for (i = user_after(&hsm->users, m.after); i < hsm->users.count && count < m.max; i++) {
         const struct user *user = &hsm->users.users[i];
         const struct user_info info = {
             .id = user->id,
@@ -31,10 +34,14 @@ handle_USER_LIST(struct request *r)
         };
 
         user_info_write(&users, &info);
+        count++;
     }
+
+    bool more = i < hsm->users.count;
+
     pthread_rwlock_unlock(&hsm->lock);
 
-    const struct user_list_reply answer = { .users = { writer_view(&users) } };
+    const struct user_list_reply answer = { .users = { writer_view(&users) }, .more = more };
     CK_RV rv = writer_ok(&users) ? CKR_OK : CKR_DEVICE_MEMORY;
 
     if (rv == CKR_OK) {

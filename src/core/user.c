@@ -27,12 +27,25 @@ user_table_clear(struct user_table *table)
 static size_t
 user_at(const struct user_table *table, uint32_t id)
 {
-    size_t i = 0;
+    size_t low = 0;
+    size_t high = table->count;
 
-    while (i < table->count && table->users[i].id < id) {
-        i++;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (table->users[middle].id < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
-    return i;
+    return low;
+}
+
+size_t
+user_after(const struct user_table *table, uint32_t id)
+{
+    return id == UINT32_MAX ? table->count : user_at(table, id + 1);
 }
 
 bool

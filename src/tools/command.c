@@ -328,6 +328,33 @@ values_number(const struct values *values, const char *name, uint32_t fallback)
     return value->given ? value->number : fallback;
 }
 
+bool
+command_line_is_secret(const struct command_table *table, const char *line)
+{
+    const char *word = line + strspn(line, " \t");
+    size_t len = strcspn(word, " \t");
+    char name[64];
+    const char *error = NULL;
+
+    if (len >= sizeof name || strstr(line, " -hpswd") != NULL) {
+        return len >= sizeof name;
+    }
+    memcpy(name, word, len);
+    name[len] = '\0';
+
+    const struct command *command = command_find(table, name, &error);
+
+    if (command == NULL) {
+        return true; /* misspelt: it may have been a login */
+    }
+    for (size_t i = 0; i < argument_count(command); i++) {
+        if (command->arguments[i].type == ARGUMENT_SECRET) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 argument_usage(const struct argument *argument, FILE *out)
 {

@@ -39,10 +39,15 @@ struct argument {
 
 struct values;
 
+/* What a command is, beside its arguments. */
+#define COMMAND_OFFLINE 1u /* needs no connection */
+#define COMMAND_SERVER 2u  /* mgmt_util: only in the scope of one server */
+#define COMMAND_UNOWNED 4u /* mgmt_util: may be sent to a node without an owner */
+
 struct command {
     const char *name;
     enum status (*run)(void *tool, const struct values *values);
-    bool offline; /* needs no connection */
+    unsigned flags;
     const char *help;
     struct argument arguments[COMMAND_ARGUMENTS_MAX]; /* up to the first without a name */
 };
@@ -95,6 +100,9 @@ uint32_t values_number(const struct values *values, const char *name, uint32_t f
 
 /* "genSymKey -t TYPE -s BYTES -l LABEL [-nex]", what it does, and its arguments. */
 void command_help(const struct command *command, FILE *out);
+/* Does a line begin with a command that takes a secret, and is one written out in it? Such a line
+ * is not for the history. */
+bool command_line_is_secret(const struct command_table *table, const char *line);
 /* One line for each row. */
 void command_list(const struct command_table *table, FILE *out);
 

@@ -5,6 +5,10 @@
  */
 #include "tools/console.h"
 
+#include "tools/command.h"
+
+#include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +21,9 @@
 
 #define LINE_MAX_LEN 4096u
 #define INTERRUPT 0x03
+
+static const struct command_table *completed;
+static char *unread; /* the next line, which was read too early */
 
 void
 console_begin(void)
@@ -64,9 +71,55 @@ line_read(char *line, size_t size, bool *ret_interrupted)
     return any || c == '\n';
 }
 
+#ifdef HAVE_LIBEDIT
+/* The matches one by one; NULL after the last. */
+static char *
+completion_next(const char *text, int state)
+{
+    static size_t at;
+
+    if (state == 0) {
+        at = 0;
+    }
+    while (at < completed->count) {
+        const char *name = completed->rows[at++].name;
+
+        if (strncmp(name, text, strlen(text)) == 0) {
+            return strdup(name);
+        }
+    }
+    return NULL;
+}
+
+/* Names of commands at the line's begin, those of files behind it (which libedit does itself). */
+static char **
+completion(const char *text, int start, int end)
+{
+    UNUSED(end);
+    return start == 0 ? rl_completion_matches(text, completion_next) : NULL;
+}
+#endif
+
+void
+console_complete(const struct command_table *table)
+{
+    completed = table;
+#ifdef HAVE_LIBEDIT
+    rl_attempted_completion_function = completion;
+#endif
+}
+
 char *
 console_line(const char *prompt)
 {
+    if (unread != NULL) {
+        char *again = unread;
+
+        unread = NULL;
+        fputs(prompt, stdout);
+        putchar('\n');
+        return again;
+    }
 #ifdef HAVE_LIBEDIT
     if (console_is_terminal()) {
         return readline(prompt);
@@ -149,4 +202,110 @@ console_confirm(const char *prompt)
 
     console_line_free(line);
     return yes;
+}
+
+char
+console_choice(const char *prompt, const char *letters, char otherwise)
+{
+    for (;;) {
+        char *line = console_line(prompt);
+        char answer = line == NULL ? '\0' : (char)toupper((unsigned char)line[0]);
+
+        if (answer != '\0' && line[1] == '\0' && strchr(letters, answer) != NULL) {
+            console_line_free(line);
+            return answer;
+        }
+        if (line == NULL || !console_is_terminal()) {
+            unread = line;
+            return otherwise;
+        }
+        console_line_free(line);
+    }
+}
+
+/* ---- passwords ---- */
+
+/* Byte by byte, as what follows is not ours. */
+static struct secret *
+password_from_fd(const char *number)
+{
+    char line[512];
+    size_t len = 0;
+    char *end = NULL;
+    long fd = strtol(number, &end, 10);
+    ssize_t got = -1;
+
+    if (number[0] < '0' || number[0] > '9' || *end != '\0' || fd > 65535) {
+        fprintf(stderr, "-hpswd=fd:%s: give the number of a descriptor\n", number);
+        return NULL;
+    }
+    while (len < sizeof line && (got = read((int)fd, line + len, 1)) == 1 && line[len] != '\n') {
+        len++;
+    }
+    if (got < 0 || len == 0 || len == sizeof line) {
+        fprintf(stderr, "-hpswd=fd:%ld: %s\n", fd,
+                got < 0 ? strerror(errno) : "no line with a password");
+        wipe(line, sizeof line);
+        return NULL;
+    }
+
+    struct secret *password = secret_dup(view_of(line, len));
+
+    wipe(line, sizeof line);
+    return password;
+}
+
+static struct secret *
+password_from_environment(const char *name)
+{
+    const char *value = getenv(name);
+
+    if (value == NULL || value[0] == '\0') {
+        fprintf(stderr, "-hpswd=env:%s: environment variable %s is not set\n", name, name);
+        return NULL;
+    }
+    return secret_dup(view_str(value));
+}
+
+static struct secret *
+password_asked(bool twice)
+{
+    struct secret *password = console_secret("Enter password: ");
+
+    if (password != NULL && twice) {
+        struct secret *again = console_secret("Confirm password: ");
+
+        if (again == NULL || !view_equal_secret(secret_view(password), secret_view(again))) {
+            fputs("the passwords differ\n", stderr);
+            secret_free(password);
+            password = NULL;
+        }
+        secret_free(again);
+    }
+    return password;
+}
+
+struct secret *
+console_password(view word, bool twice)
+{
+    static const view fd = VIEW_TEXT("-hpswd=fd:");
+    static const view environment = VIEW_TEXT("-hpswd=env:");
+    char rest[256];
+    size_t skip = 0;
+
+    if (view_equal(word, VIEW_TEXT("-hpswd"))) {
+        return password_asked(twice);
+    }
+    if (word.len > fd.len && memcmp(word.data, fd.data, fd.len) == 0) {
+        skip = fd.len;
+    } else if (word.len > environment.len &&
+               memcmp(word.data, environment.data, environment.len) == 0) {
+        skip = environment.len;
+    }
+    if (skip == 0 || word.len - skip >= sizeof rest) {
+        return secret_dup(word);
+    }
+    memcpy(rest, word.data + skip, word.len - skip);
+    rest[word.len - skip] = '\0';
+    return skip == fd.len ? password_from_fd(rest) : password_from_environment(rest);
 }

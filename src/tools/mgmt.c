@@ -76,21 +76,18 @@ line_run(struct mgmt *mgmt, char *line)
     if (used < count) {
         fprintf(stderr, "%s: there is one argument too many\n", values.command->name);
         status = STATUS_MISUSED;
-    } else if (!values.help && !values.command->offline && mgmt_connect(mgmt) == 0) {
+    } else if (!values.help && (values.command->flags & COMMAND_SERVER) != 0 &&
+               mgmt->scope == NULL) {
+        fprintf(stderr, "%s: is for one server; say which: server 0\n", values.command->name);
+        status = STATUS_MISUSED;
+    } else if (!values.help && (values.command->flags & COMMAND_OFFLINE) == 0 &&
+               mgmt_connect(mgmt) == 0) {
         status = STATUS_REFUSED;
     } else {
         status = command_run(mgmt, &values);
     }
     values_clear(&values);
     return status;
-}
-
-/* Lines that hold a password stay out of the history. */
-static bool
-line_is_open(const char *line)
-{
-    return strncmp(line, "login", 5) != 0 && strncmp(line, "create", 6) != 0 &&
-           strncmp(line, "change", 6) != 0;
 }
 
 static enum status
@@ -102,12 +99,18 @@ interactive(struct mgmt *mgmt)
     while (status != STATUS_LEAVE) {
         putchar('\n');
 
-        char *line = console_line("cloudmgmt>");
+        char prompt[32] = "cloudmgmt>";
+
+        if (mgmt->scope != NULL) {
+            snprintf(prompt, sizeof prompt, "server%u>", mgmt->scope->number);
+        }
+
+        char *line = console_line(prompt);
 
         if (line == NULL) {
             break;
         }
-        if (line[0] != '\0' && line_is_open(line)) {
+        if (line[0] != '\0' && !command_line_is_secret(&mgmt_commands, line)) {
             console_remember(line);
         }
         status = line_run(mgmt, line);
@@ -127,6 +130,7 @@ main(int argc, char **argv)
     enum status status;
 
     console_begin();
+    console_complete(&mgmt_commands);
     signal(SIGPIPE, SIG_IGN);
     log_set_level(LOG_LEVEL_WRN);
     if (argc != 2 || argv[1][0] == '-') {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * azcloudhsm_mgmt_util: the management tool. It talks to each node's management port itself,
- * and trusts the nodes that PO.crt has signed. Its commands are rows of mgmt_commands.
+ * and trusts the nodes that PO.crt has signed. Its commands are rows of mgmt_commands.def: a row
+ * there and a function are all that a command takes.
  */
 #ifndef TOOLS_MGMT_H
 #define TOOLS_MGMT_H
@@ -10,10 +11,15 @@
 #include "net/settings.h"
 #include "tools/command.h"
 
+#include <jansson.h>
+
+#define MGMT_BODY_MAX 65536u /* of a request of this tool */
+
 struct mgmt_server {
     const struct settings_server *settings;
     unsigned number;       /* `server 0` */
     struct caller *caller; /* NULL: not connected */
+    char login[64];        /* "bob(CU)", "" */
 };
 
 struct mgmt {
@@ -21,24 +27,67 @@ struct mgmt {
     struct tls_context *tls;
     struct mgmt_server servers[SETTINGS_SERVERS_MAX];
     size_t server_count;
+    struct mgmt_server *scope; /* `server 0` was said; NULL: all of them */
 };
 
 extern const struct command_table mgmt_commands;
 
+#define COMMAND(name, run, flags, help, ...) \
+    enum status run(void *tool, const struct values *values);
+#include "tools/mgmt_commands.def"
+#undef COMMAND
+
+/* ---- connections (mgmt_server.c) ---- */
+
 /* Connects to each server that has no connection, with the lines for it; the number of
- * connections there are then. */
+ * connections there are then, in the scope. */
 size_t mgmt_connect(struct mgmt *mgmt);
 void mgmt_disconnect(struct mgmt *mgmt);
+/* How many are connected, in the scope. */
+size_t mgmt_connected(const struct mgmt *mgmt);
+/* Steps through the connected servers of the scope: begin with NULL; NULL at the end. */
+struct mgmt_server *mgmt_next(struct mgmt *mgmt, const struct mgmt_server *before);
 
 /* One call to one server; a lost connection is closed. */
 CK_RV mgmt_call(struct mgmt_server *server, enum operation operation, const struct writer *body,
                 view *ret_reply);
 
-enum status mgmt_login(void *tool, const struct values *values);
-enum status mgmt_logout(void *tool, const struct values *values);
-enum status mgmt_create_user(void *tool, const struct values *values);
-enum status mgmt_delete_user(void *tool, const struct values *values);
-enum status mgmt_change_password(void *tool, const struct values *values);
-enum status mgmt_list_users(void *tool, const struct values *values);
+/* ---- one request to every server (mgmt_step.c) ---- */
+
+/* What is asked after a failure. An answer that is none of them, from a pipe, is Abort and the
+ * next command. */
+enum mgmt_ask { ASK_NOT, ASK_ABORT, ASK_ROLL_BACK };
+
+struct mgmt_step {
+    const char *command;      /* "createUser": `createUser success on server 0(hsm1)` */
+    const char *act;          /* "creating user": `creating user on server 0(hsm1) failed` */
+    enum operation operation;
+    enum mgmt_ask ask;
+    /* Prints what the reply says; false: it does not read. NULL: only the line of success. */
+    bool (*show)(void *arg, struct mgmt_server *server, view reply);
+    void *arg;
+    bool quiet; /* no line of success: show says all there is */
+};
+
+/* The frame of asterisks before what a node keeps for itself, and y/n. */
+bool mgmt_confirmed(void);
+/* To each connected server of the scope in turn. */
+enum status mgmt_everywhere(struct mgmt *mgmt, const struct mgmt_step *step,
+                            const struct writer *body);
+/* The two lines of a failure, for commands that go their own way. */
+void mgmt_failed(const char *command, const char *act, const struct mgmt_server *server,
+                 CK_RV rv);
+
+/* ---- files and JSON ---- */
+
+/* The whole file, at most max bytes, appended; false with a line on stderr. */
+MUST_USE bool mgmt_file_read(const char *path, size_t max, struct writer *out);
+/* Replaces the file; false with a line on stderr. */
+MUST_USE bool mgmt_file_write(const char *path, view bytes);
+
+/* {"server":0,"hostname":"hsm1"}: listings add what they found. */
+json_t *mgmt_json_server(const struct mgmt_server *server);
+/* Prints {"servers":[...]} on a line of its own and releases the list. */
+enum status mgmt_json_print(json_t *servers, enum status status);
 
 #endif

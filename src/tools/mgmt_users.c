@@ -5,95 +5,17 @@
  */
 #include "tools/mgmt.h"
 
-#include "tools/code.h"
 #include "tools/console.h"
 #include "wire/role.h"
 
 #define BODY_MAX 4096u
-
-/* Shown before what a node keeps for itself until all of them were told. */
-static const char caution[] =
-    "\n*************************CAUTION********************************\n"
-    "This is a CRITICAL operation, should be done on all nodes in the\n"
-    "cluster. The server does NOT synchronize these changes\n"
-    "automatically with the nodes on which this operation is not\n"
-    "executed or failed, please ensure this operation is executed on\n"
-    "all nodes in the cluster.\n"
-    "****************************************************************\n\n";
-
-static bool
-confirmed(void)
-{
-    fputs(caution, stdout);
-    return console_confirm("Do you want to continue(y/n)?");
-}
+#define USERS_BYTES_MAX (8u * 1024u * 1024u) /* of one server, all pages */
 
 /* What stands for the password in the line, or asks for it. NULL: none was given. */
 static struct secret *
 password_get(const struct values *values, bool twice)
 {
-    view given = values_secret(values, "password");
-
-    if (!view_equal(given, VIEW_TEXT("-hpswd"))) {
-        return secret_dup(given);
-    }
-
-    struct secret *password = console_secret("Enter password: ");
-
-    if (password != NULL && twice) {
-        struct secret *again = console_secret("Confirm password: ");
-
-        if (again == NULL || !view_equal_secret(secret_view(password), secret_view(again))) {
-            fputs("the passwords differ\n", stderr);
-            secret_free(password);
-            password = NULL;
-        }
-        secret_free(again);
-    }
-    return password;
-}
-
-/*
- * The same request to every server that is connected. act says what failed in the line for
- * the server: "creating user".
- */
-static enum status
-everywhere(struct mgmt *mgmt, const char *command, const char *act, enum operation operation,
-           const struct writer *body)
-{
-    enum status status = STATUS_DONE;
-
-    for (size_t i = 0; i < mgmt->server_count; i++) {
-        struct mgmt_server *server = &mgmt->servers[i];
-        view reply;
-
-        if (server->caller == NULL) {
-            continue;
-        }
-
-        CK_RV rv = mgmt_call(server, operation, body, &reply);
-
-        if (rv == CKR_OK) {
-            printf("%s success on server %u(%s)\n", command, server->number,
-                   server->settings->hostname);
-        } else {
-            printf("%s failed: %s\n%s on server %u(%s) failed\n", command, code_of(rv)->text, act,
-                   server->number, server->settings->hostname);
-            status = STATUS_REFUSED;
-        }
-    }
-    return status;
-}
-
-static size_t
-connected_count(const struct mgmt *mgmt)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < mgmt->server_count; i++) {
-        count += mgmt->servers[i].caller != NULL;
-    }
-    return count;
+    return console_password(values_secret(values, "password"), twice);
 }
 
 /* `Creating User cu1(CU) on 3 nodes` */
@@ -101,7 +23,24 @@ static void
 say_begin(const struct mgmt *mgmt, const char *act, const struct values *values)
 {
     printf("%s %s(%s) on %zu nodes\n", act, values_text(values, "user"),
-           values_text(values, "type"), connected_count(mgmt));
+           values_text(values, "type"), mgmt_connected(mgmt));
+}
+
+static bool
+login_show(void *arg, struct mgmt_server *server, view reply)
+{
+    UNUSED(reply);
+    snprintf(server->login, sizeof server->login, "%s", (const char *)arg);
+    return true;
+}
+
+static bool
+logout_show(void *arg, struct mgmt_server *server, view reply)
+{
+    UNUSED(arg);
+    UNUSED(reply);
+    server->login[0] = '\0';
+    return true;
 }
 
 enum status
@@ -124,7 +63,14 @@ mgmt_login(void *tool, const struct values *values)
     writer_init(&body, BODY_MAX);
     login_request_write(&body, &request);
 
-    enum status status = everywhere(mgmt, "loginHSM", "login", OPERATION_LOGIN, &body);
+    char login[sizeof mgmt->servers[0].login];
+
+    snprintf(login, sizeof login, "%.40s(%s)", values_text(values, "user"),
+             role_name(request.role));
+
+    const struct mgmt_step step = { "loginHSM", "login",   OPERATION_LOGIN, ASK_NOT,
+                                    login_show, login, false };
+    enum status status = mgmt_everywhere(mgmt, &step, &body);
 
     writer_clear(&body);
     secret_free(password);
@@ -140,7 +86,9 @@ mgmt_logout(void *tool, const struct values *values)
     UNUSED(values);
     writer_init(&body, BODY_MAX);
 
-    enum status status = everywhere(mgmt, "logoutHSM", "logout", OPERATION_LOGOUT, &body);
+    const struct mgmt_step step = { "logoutHSM", "logout", OPERATION_LOGOUT, ASK_NOT,
+                                    logout_show, NULL,     false };
+    enum status status = mgmt_everywhere(mgmt, &step, &body);
 
     writer_clear(&body);
     return status;
@@ -153,7 +101,7 @@ mgmt_create_user(void *tool, const struct values *values)
     struct secret *password;
     struct writer body;
 
-    if (!confirmed()) {
+    if (!mgmt_confirmed()) {
         return STATUS_REFUSED;
     }
     if ((password = password_get(values, true)) == NULL) {
@@ -170,8 +118,11 @@ mgmt_create_user(void *tool, const struct values *values)
     user_create_request_write(&body, &request);
     say_begin(mgmt, "Creating User", values);
 
-    enum status status =
-        everywhere(mgmt, "createUser", "creating user", OPERATION_USER_CREATE, &body);
+    const struct mgmt_step step = { .command = "createUser",
+                                    .act = "creating user",
+                                    .operation = OPERATION_USER_CREATE,
+                                    .ask = ASK_ABORT };
+    enum status status = mgmt_everywhere(mgmt, &step, &body);
 
     writer_clear(&body);
     secret_free(password);
@@ -188,15 +139,18 @@ mgmt_delete_user(void *tool, const struct values *values)
     };
     struct writer body;
 
-    if (!confirmed()) {
+    if (!mgmt_confirmed()) {
         return STATUS_REFUSED;
     }
     writer_init(&body, BODY_MAX);
     user_delete_request_write(&body, &request);
     say_begin(mgmt, "Deleting user", values);
 
-    enum status status =
-        everywhere(mgmt, "deleteUser", "deleting user", OPERATION_USER_DELETE, &body);
+    const struct mgmt_step step = { .command = "deleteUser",
+                                    .act = "deleting user",
+                                    .operation = OPERATION_USER_DELETE,
+                                    .ask = ASK_ROLL_BACK };
+    enum status status = mgmt_everywhere(mgmt, &step, &body);
 
     writer_clear(&body);
     return status;
@@ -209,7 +163,7 @@ mgmt_change_password(void *tool, const struct values *values)
     struct secret *password;
     struct writer body;
 
-    if (!confirmed()) {
+    if (!mgmt_confirmed()) {
         return STATUS_REFUSED;
     }
     if ((password = password_get(values, true)) == NULL) {
@@ -226,18 +180,45 @@ mgmt_change_password(void *tool, const struct values *values)
     user_password_request_write(&body, &request);
     say_begin(mgmt, "Changing password for", values);
 
-    enum status status =
-        everywhere(mgmt, "changePswd", "changing password", OPERATION_USER_PASSWORD, &body);
+    const struct mgmt_step step = { .command = "changePswd",
+                                    .act = "changing password",
+                                    .operation = OPERATION_USER_PASSWORD,
+                                    .ask = ASK_ABORT };
+    enum status status = mgmt_everywhere(mgmt, &step, &body);
 
     writer_clear(&body);
     secret_free(password);
     return status;
 }
 
-static void
-users_print(const struct mgmt_server *server, struct user_array users)
+static json_t *
+user_json(const struct user_info *user)
 {
-    struct reader r = reader_of(users.bytes);
+    return json_pack("{s:i,s:s,s:s%,s:b,s:i,s:b}", "id", (int)user->id, "type",
+                     role_name(user->role), "name", (const char *)user->name.data,
+                     user->name.len, "mofn_key", user->quorum_key, "failures",
+                     (int)user->failures, "second_factor", user->second_factor);
+}
+
+static void
+users_json(const struct mgmt_server *server, view users, json_t *list)
+{
+    struct reader r = reader_of(users);
+    struct user_info user;
+    json_t *found = json_array();
+    json_t *entry = mgmt_json_server(server);
+
+    while (user_array_next(&r, &user)) {
+        json_array_append_new(found, user_json(&user));
+    }
+    json_object_set_new(entry, "users", found);
+    json_array_append_new(list, entry);
+}
+
+static void
+users_print(const struct mgmt_server *server, view users)
+{
+    struct reader r = reader_of(users);
     struct user_info user;
     unsigned count = 0;
 
@@ -248,7 +229,7 @@ users_print(const struct mgmt_server *server, struct user_array users)
            server->settings->hostname, count);
     printf("    %-18s  %-14s  %-33s  %-15s  %-22s  %s\n", "User Id", "User Type", "User Name",
            "MofnPubKey", "LoginFailureCnt", "2FA");
-    r = reader_of(users.bytes);
+    r = reader_of(users);
     while (user_array_next(&r, &user)) {
         printf("    %-18u  %-14s  %-33.*s  %-15s  %-22u  %s\n", (unsigned)user.id,
                role_name(user.role), (int)user.name.len, (const char *)user.name.data,
@@ -257,37 +238,64 @@ users_print(const struct mgmt_server *server, struct user_array users)
     }
 }
 
+/* All pages of one server, one after the other, as they stand in the replies. */
+static CK_RV
+users_fetch(struct mgmt_server *server, struct writer *users)
+{
+    struct user_list_request request = { .after = 0, .max = USERS_PAGE_MAX };
+    struct user_list_reply reply = { .more = true };
+    CK_RV rv = CKR_OK;
+
+    while (rv == CKR_OK && reply.more) {
+        struct writer body;
+        struct reader r;
+        struct user_info user;
+        view bytes;
+
+        writer_init(&body, BODY_MAX);
+        user_list_request_write(&body, &request);
+        rv = mgmt_call(server, OPERATION_USER_LIST, &body, &bytes);
+        writer_clear(&body);
+        if (rv != CKR_OK) {
+            break;
+        }
+        if (!user_list_reply_read(bytes, &reply)) {
+            return CKR_DEVICE_ERROR;
+        }
+        write_raw(users, reply.users.bytes);
+        r = reader_of(reply.users.bytes);
+        if (reply.more && reply.users.bytes.len == 0) {
+            return CKR_DEVICE_ERROR;
+        }
+        while (user_array_next(&r, &user)) {
+            request.after = user.id;
+        }
+    }
+    return rv == CKR_OK && !writer_ok(users) ? CKR_HOST_MEMORY : rv;
+}
+
 enum status
 mgmt_list_users(void *tool, const struct values *values)
 {
     struct mgmt *mgmt = tool;
     enum status status = STATUS_DONE;
-    struct writer body;
+    json_t *list = values_given(values, "--json") ? json_array() : NULL;
 
-    UNUSED(values);
-    writer_init(&body, BODY_MAX);
-    for (size_t i = 0; i < mgmt->server_count; i++) {
-        struct mgmt_server *server = &mgmt->servers[i];
-        struct user_list_reply reply;
-        view bytes;
+    for (struct mgmt_server *server = NULL; (server = mgmt_next(mgmt, server)) != NULL;) {
+        struct writer users;
+        CK_RV rv;
 
-        if (server->caller == NULL) {
-            continue;
-        }
-
-        CK_RV rv = mgmt_call(server, OPERATION_USER_LIST, &body, &bytes);
-
-        if (rv == CKR_OK && !user_list_reply_read(bytes, &reply)) {
-            rv = CKR_DEVICE_ERROR;
-        }
-        if (rv == CKR_OK) {
-            users_print(server, reply.users);
-        } else {
-            printf("listUsers failed: %s\nlisting users on server %u(%s) failed\n",
-                   code_of(rv)->text, server->number, server->settings->hostname);
+        writer_init(&users, USERS_BYTES_MAX);
+        rv = users_fetch(server, &users);
+        if (rv != CKR_OK) {
+            mgmt_failed("listUsers", "listing users", server, rv);
             status = STATUS_REFUSED;
+        } else if (list != NULL) {
+            users_json(server, writer_view(&users), list);
+        } else {
+            users_print(server, writer_view(&users));
         }
+        writer_clear(&users);
     }
-    writer_clear(&body);
-    return status;
+    return list != NULL ? mgmt_json_print(list, status) : status;
 }

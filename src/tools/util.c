@@ -88,7 +88,7 @@ single(struct util *util, char **words, size_t count)
             status = STATUS_MISUSED;
             goto out;
         }
-        offline = offline && (commands[command_count].command->offline ||
+        offline = offline && ((commands[command_count].command->flags & COMMAND_OFFLINE) != 0 ||
                               commands[command_count].help);
         command_count++;
         at += used;

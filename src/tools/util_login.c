@@ -7,6 +7,8 @@
 #include "tools/console.h"
 #include "wire/role.h"
 
+#define USERS_BYTES_MAX (8u * 1024u * 1024u) /* all pages of the list */
+
 static CK_RV
 login(struct util *util, uint32_t role, const char *name, view password)
 {
@@ -78,9 +80,9 @@ util_logout(void *tool, const struct values *values)
 }
 
 static void
-users_print(struct user_array users)
+users_print(view users)
 {
-    struct reader r = reader_of(users.bytes);
+    struct reader r = reader_of(users);
     struct user_info user;
     unsigned count = 0;
 
@@ -90,7 +92,7 @@ users_print(struct user_array users)
     printf("\n\tNumber Of Users found %u\n\n", count);
     printf("\t%-10s  %-10s  %-14s  %-32s  %-12s  %-16s  %s\n", "Index", "User ID", "User Type",
            "User Name", "MofnPubKey", "LoginFailureCnt", "2FA");
-    r = reader_of(users.bytes);
+    r = reader_of(users);
     for (unsigned i = 1; user_array_next(&r, &user); i++) {
         printf("\t%-10u  %-10u  %-14s  %-32.*s  %-12s  %-16u  %s\n", i, (unsigned)user.id,
                role_name(user.role), (int)user.name.len, (const char *)user.name.data,
@@ -99,24 +101,53 @@ users_print(struct user_array users)
     }
 }
 
-enum status
-util_list_users(void *tool, const struct values *values)
+/* The users numbered above *after, appended; the last one's number is in *after then. */
+static CK_RV
+users_page(struct util *util, uint32_t *after, struct writer *users, bool *ret_more)
 {
-    struct util *util = tool;
+    const struct user_list_request m = { *after, USERS_PAGE_MAX };
     struct user_list_reply reply;
     struct call call;
     CK_RV rv = call_begin(util->client, &call);
 
-    UNUSED(values);
     if (rv == CKR_OK) {
+        user_list_request_write(call.body, &m);
         rv = call_send(&call, OPERATION_USER_LIST, 0, 0);
     }
     if (rv == CKR_OK && !user_list_reply_read(call.reply, &reply)) {
         rv = CKR_DEVICE_ERROR;
     }
     if (rv == CKR_OK) {
-        users_print(reply.users);
+        struct reader r = reader_of(reply.users.bytes);
+        struct user_info user = { .id = *after };
+
+        write_raw(users, reply.users.bytes);
+        while (user_array_next(&r, &user)) {
+        }
+        *ret_more = reply.more && user.id > *after;
+        *after = user.id;
     }
     call_end(&call);
+    return rv;
+}
+
+enum status
+util_list_users(void *tool, const struct values *values)
+{
+    struct util *util = tool;
+    struct writer users;
+    uint32_t after = 0;
+    bool more = true;
+    CK_RV rv = CKR_OK;
+
+    UNUSED(values);
+    writer_init(&users, USERS_BYTES_MAX);
+    while (rv == CKR_OK && more) {
+        rv = users_page(util, &after, &users, &more);
+    }
+    if (rv == CKR_OK && writer_ok(&users)) {
+        users_print(writer_view(&users));
+    }
+    writer_clear(&users);
     return util_returned("Cfm3ListUsers", rv);
 }

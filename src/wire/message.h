@@ -19,6 +19,7 @@
 
 #define FIND_MAX 512u
 #define TEXT_MAX 256u
+#define USERS_PAGE_MAX 1024u
 
 /* Roles, numbered as the original numbers them (azure-cloud-hsm.md 2.4). */
 enum role { ROLE_NONE = 0, ROLE_CU = 1, ROLE_CO = 2, ROLE_AU = 5, ROLE_PRECO = 6 };

@@ -251,10 +251,11 @@ app_delete_user(struct app *app, uint32_t role, const char *name)
 uint32_t
 app_failures(struct app *app, const char *name)
 {
+    const struct user_list_request all = { 0, 0 };
     struct user_list_reply answer;
     struct user_info user;
 
-    LIB_HOLDS(app_send_user_list(app, NULL, &answer) == CKR_OK);
+    LIB_HOLDS(app_send_user_list(app, &all, &answer) == CKR_OK);
 
     struct reader r = reader_of(answer.users.bytes);
 

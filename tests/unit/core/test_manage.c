@@ -35,7 +35,9 @@ the_list_names_every_user_with_role_and_number(void **state)
     struct user_list_reply answer;
     struct user_info user;
 
-    assert_ok(app_send_user_list(&f->nobody, NULL, &answer));
+    const struct user_list_request all = { 0, 0 };
+
+    assert_ok(app_send_user_list(&f->nobody, &all, &answer));
 
     struct reader r = reader_of(answer.users.bytes);
 

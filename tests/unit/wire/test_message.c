@@ -350,8 +350,8 @@ arrays_are_of_whole_entries(void **state)
     assert_false(object_copy_reply_read(VIEW_TEXT("\x01\0\0\0x"), &infos));
     assert_true(key_details_reply_read(VIEW_TEXT("\0\0\0\0\x04\0\0\0abcd"), &numbers));
     assert_false(key_details_reply_read(VIEW_TEXT("\0\0\0\0\x03\0\0\0abc"), &numbers));
-    assert_true(user_list_reply_read(VIEW_TEXT("\0\0\0\0"), &users));
-    assert_false(user_list_reply_read(VIEW_TEXT("\x01\0\0\0x"), &users));
+    assert_true(user_list_reply_read(VIEW_TEXT("\0\0\0\0\0"), &users));
+    assert_false(user_list_reply_read(VIEW_TEXT("\x01\0\0\0x\0"), &users));
 }
 
 static void
@@ -612,7 +612,7 @@ users_are_these_bytes(void **state)
     writer_init(&users, 1000);
     user_info_write(&users, &user);
 
-    struct user_list_reply m = { { writer_view(&users) } };
+    struct user_list_reply m = { { writer_view(&users) }, true };
 
     writer_init(&w, 1000);
     user_list_reply_write(&w, &m);
@@ -622,8 +622,10 @@ users_are_these_bytes(void **state)
                                                    "\x05\0\0\0"
                                                    "admin"
                                                    "\x02\0\0\0"
-                                                   "\0\x01")));
+                                                   "\0\x01"
+                                                   "\x01")));
     assert_true(user_list_reply_read(writer_view(&w), &read));
+    assert_true(read.more);
 
     struct reader r = reader_of(read.users.bytes);
 

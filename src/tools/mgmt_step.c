@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * azcloudhsm_mgmt_util: the same request to every server, with a line for each and a question
+ * after a failure; and what commands share: files, JSON.
+ */
+#include "tools/mgmt.h"
+
+#include "tools/code.h"
+#include "tools/console.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Shown before what a node keeps for itself until all of them were told. */
+static const char caution[] =
+    "\n*************************CAUTION********************************\n"
+    "This is a CRITICAL operation, should be done on all nodes in the\n"
+    "cluster. The server does NOT synchronize these changes\n"
+    "automatically with the nodes on which this operation is not\n"
+    "executed or failed, please ensure this operation is executed on\n"
+    "all nodes in the cluster.\n"
+    "****************************************************************\n\n";
+
+bool
+mgmt_confirmed(void)
+{
+    fputs(caution, stdout);
+    return console_confirm("Do you want to continue(y/n)?");
+}
+
+void
+mgmt_failed(const char *command, const char *act, const struct mgmt_server *server, CK_RV rv)
+{
+    printf("%s failed: %s\n%s on server %u(%s) failed\n", command, code_of(rv)->text, act,
+           server->number, server->settings->hostname);
+}
+
+/* 'R', 'I', or what ends it: 'A' and 'B'. */
+static char
+failure_ask(enum mgmt_ask ask)
+{
+    switch (ask) {
+    case ASK_ABORT:
+        putchar('\n');
+        return console_choice("Retry/Ignore/Abort?(R/I/A):", "RIA", 'A');
+    case ASK_ROLL_BACK:
+        putchar('\n');
+        return console_choice("Retry/rollBack/Ignore?(R/B/I):", "RBI", 'B');
+    default:
+        return 'I';
+    }
+}
+
+static CK_RV
+step_once(const struct mgmt_step *step, struct mgmt_server *server, const struct writer *body)
+{
+    view reply;
+    CK_RV rv = mgmt_call(server, step->operation, body, &reply);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if (!step->quiet) {
+        printf("%s success on server %u(%s)\n", step->command, server->number,
+               server->settings->hostname);
+    }
+    return step->show == NULL || step->show(step->arg, server, reply) ? CKR_OK : CKR_DEVICE_ERROR;
+}
+
+enum status
+mgmt_everywhere(struct mgmt *mgmt, const struct mgmt_step *step, const struct writer *body)
+{
+    enum status status = STATUS_DONE;
+    struct mgmt_server *server = mgmt_next(mgmt, NULL);
+
+    while (server != NULL) {
+        CK_RV rv = step_once(step, server, body);
+
+        if (rv != CKR_OK) {
+            mgmt_failed(step->command, step->act, server, rv);
+
+            char answer = failure_ask(step->ask);
+
+            if (answer == 'R' && server->caller != NULL) {
+                continue;
+            }
+            status = STATUS_REFUSED;
+            if (answer == 'A' || answer == 'B') {
+                break;
+            }
+        }
+        server = mgmt_next(mgmt, server);
+    }
+    return status;
+}
+
+bool
+mgmt_file_read(const char *path, size_t max, struct writer *out)
+{
+    FILE *file = fopen(path, "re");
+    uint8_t piece[4096];
+    size_t len = 0;
+    size_t got;
+
+    if (file == NULL) {
+        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        return false;
+    }
+    while ((got = fread(piece, 1, sizeof piece, file)) > 0 && len + got <= max) {
+        write_raw(out, view_of(piece, got));
+        len += got;
+    }
+
+    bool whole = ferror(file) == 0 && got == 0;
+
+    fclose(file);
+    wipe(piece, sizeof piece);
+    if (!whole) {
+        fprintf(stderr, "%s: cannot be read, or has more than %zu bytes\n", path, max);
+    }
+    return whole && writer_ok(out);
+}
+
+bool
+mgmt_file_write(const char *path, view bytes)
+{
+    FILE *file = fopen(path, "we");
+    bool wrote;
+
+    if (file == NULL) {
+        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        return false;
+    }
+    wrote = fwrite(bytes.data, 1, bytes.len, file) == bytes.len;
+    if (fclose(file) != 0 || !wrote) {
+        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+json_t *
+mgmt_json_server(const struct mgmt_server *server)
+{
+    return json_pack("{s:i,s:s}", "server", (int)server->number, "hostname",
+                     server->settings->hostname);
+}
+
+enum status
+mgmt_json_print(json_t *servers, enum status status)
+{
+    json_t *all = json_pack("{s:o}", "servers", servers);
+    int printed = all == NULL ? -1 : json_dumpf(all, stdout, JSON_COMPACT);
+
+    putchar('\n');
+    json_decref(all);
+    return printed == 0 ? status : STATUS_REFUSED;
+}
