@@ -2,7 +2,7 @@
  *
  * Arguments of calls: from the values of a test to handles and bytes.
  */
-#include "exec/run.h"
+#include "exec/message.h"
 #include "ref/ref.h"
 
 #include <string.h>
@@ -465,7 +465,9 @@ bind_step(struct runner *runner, const struct test *test, const struct mstate *s
     if (has_role(step->fn, ROLE_CANCEL)) {
         bag->flags = step_value(step, ROLE_CANCEL) == V_CANCEL_ALL
                          ? CKF_ENCRYPT | CKF_DECRYPT | CKF_DIGEST | CKF_SIGN | CKF_SIGN_RECOVER |
-                               CKF_VERIFY | CKF_VERIFY_RECOVER | CKF_FIND_OBJECTS
+                               CKF_VERIFY | CKF_VERIFY_RECOVER | CKF_FIND_OBJECTS |
+                               CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MESSAGE_SIGN |
+                               CKF_MESSAGE_VERIFY
                          : 0;
     }
     bind_session(runner, step_value(step, ROLE_SESSION), bag);
@@ -495,6 +497,14 @@ bind_step(struct runner *runner, const struct test *test, const struct mstate *s
     if (has_role(step->fn, ROLE_KEY) &&
         !bind_key(runner, &work, step_value(step, ROLE_KEY), state->login == LOGIN_USER, bag)) {
         return false;
+    }
+    if (functions[step->fn].part == PART_MINIT && work.mech->param == PARAM_GCM &&
+        bag->mech != NULL) {
+        place.mech.pParameter = NULL;       /* it comes with each message */
+        place.mech.ulParameterLen = 0;
+    }
+    if (functions[step->fn].part > PART_MINIT) {
+        return message_bind(runner, &work, state, step, bag);
     }
     if (has_role(step->fn, ROLE_IN) && !bind_in(runner, &work, state, step, bag)) {
         return false;

@@ -89,6 +89,9 @@ call_has(const struct module *module, enum fn fn)
 #define FIND b->attrs, b->attrs_count
 #define MAX b->handles, b->max, b->found
 #define CANCEL b->flags
+#define MPARAM b->mparam, b->mparam_len
+#define AAD b->aad, b->aad_len
+#define END b->flags
 
 CK_RV
 call(const struct module *module, enum fn fn, struct bag *b)

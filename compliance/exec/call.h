@@ -28,6 +28,9 @@ struct bag {
     CK_MECHANISM *mech;
     enum param param; /* what mech->pParameter is */
     CK_OBJECT_HANDLE key;
+    void *mparam; /* of a message */
+    CK_ULONG mparam_len, aad_len;
+    CK_BYTE *aad;
     CK_BYTE *in, *out, *sig, *random;
     CK_ULONG in_len, out_room, sig_len, random_len;
     CK_ULONG *out_len; /* &out_room, or NULL */

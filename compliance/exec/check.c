@@ -2,7 +2,7 @@
  *
  * What calls give back, against the model's lengths and the reference's bytes.
  */
-#include "exec/run.h"
+#include "exec/message.h"
 #include "ref/ref.h"
 
 #include <string.h>
@@ -91,6 +91,9 @@ check_step(struct runner *runner, const struct test *test, const struct mstate *
 
     if (shadow == NULL) {
         return DETAIL_NONE;
+    }
+    if (part >= PART_MINIT) {
+        return message_check(runner, &work, state, step, bag, rv);
     }
     if (bag->out != NULL && !guard_intact(&runner->out, (size_t)(runner->out.end - bag->out))) {
         return DETAIL_BEFORE;

@@ -234,9 +234,43 @@ put_role(enum role role, enum fn fn, const struct bag *b)
         fprintf(out, "%s, %lu, %s", b->handles != NULL ? "handles" : "NULL", b->max,
                 b->found != NULL ? "&len" : "NULL");
         break;
+    case ROLE_MPARAM:
+        if (b->mparam == NULL || b->param != PARAM_GCM) {
+            put_bytes(b->mparam, b->mparam_len);
+        } else {
+            fputs("&gcm", out);
+        }
+        fprintf(out, ", %lu", b->mparam_len);
+        break;
+    case ROLE_AAD:
+        put_bytes(b->aad, b->aad_len);
+        fprintf(out, ", %lu", b->aad_len);
+        break;
+    case ROLE_END:
+        fprintf(out, "0x%lx", b->flags);
+        break;
     default:
         break;
     }
+}
+
+/* What a parameter of a message points to stays where it is from call to call. */
+static void
+put_gcm(const CK_GCM_MESSAGE_PARAMS *p)
+{
+    if (p->pIv != NULL) {
+        fputs("    memcpy(nonce, ", out);
+        put_bytes(p->pIv, p->ulIvLen);
+        fprintf(out, ", %lu);\n", p->ulIvLen);
+    }
+    if (p->pTag != NULL) {
+        fputs("    memcpy(tag, ", out);
+        put_bytes(p->pTag, 16);
+        fputs(", 16);\n", out);
+    }
+    fprintf(out, "    gcm = (CK_GCM_MESSAGE_PARAMS){ %s, %lu, %lu, %lu, %s, %lu };\n",
+            p->pIv != NULL ? "nonce" : "NULL", p->ulIvLen, p->ulIvFixedBits, p->ivGenerator,
+            p->pTag != NULL ? "tag" : "NULL", p->ulTagBits);
 }
 
 /* ---- statements ---- */
@@ -249,6 +283,9 @@ trace_before(enum fn fn, const struct bag *b)
     }
     if (has_role(fn, ROLE_OUT)) {
         fprintf(out, "    len = %lu;\n", b->out_room);
+    }
+    if (has_role(fn, ROLE_MPARAM) && b->param == PARAM_GCM && b->mparam != NULL) {
+        put_gcm(b->mparam);
     }
     fprintf(out, "    rv = p11->%s(", functions[fn].name);
     for (size_t i = 0; i < ROLES_MAX && functions[fn].roles[i] != ROLE_NONE; i++) {
@@ -364,6 +401,8 @@ trace_begin(FILE *file, const char *id)
         "static CK_SESSION_HANDLE s[256];\n"
         "static CK_OBJECT_HANDLE o[256], handles[64];\n"
         "static CK_BYTE buffer[65536], info[4096];\n"
+        "static CK_BYTE nonce[16], tag[16];\n"
+        "static CK_GCM_MESSAGE_PARAMS gcm;\n"
         "static int differs;\n\n"
         "/* The bytes, at the end of memory that one may touch. */\n"
         "static CK_BYTE *\nedge(const CK_BYTE *bytes, CK_ULONG len)\n{\n"
@@ -399,6 +438,7 @@ trace_begin(FILE *file, const char *id)
         "    CK_ULONG len = 0;\n"
         "    CK_RV rv = CKR_OK;\n\n"
         "    (void)pin, (void)so_pin, (void)wrong_pin, (void)len, (void)some_mutex, (void)edge;\n"
+        "    (void)nonce, (void)tag, (void)gcm;\n"
         "    (void)s, (void)o, (void)handles, (void)buffer, (void)info;\n"
         "    if (argc < 3 || !open_module(argv[1])) {\n        return 2;\n    }\n",
         id);

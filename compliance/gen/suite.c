@@ -31,15 +31,23 @@ struct explorer {
 
 typedef void (*step_seen)(struct explorer *x, const struct place *from, const struct step *step);
 
+static struct step
+usual_step(enum fn fn)
+{
+    struct step step = { .fn = (uint8_t)fn };
+
+    for (size_t i = 0; i < ROLES_MAX && functions[fn].roles[i] != ROLE_NONE; i++) {
+        step.value[i] = (uint8_t)role_default(functions[fn].roles[i]);
+    }
+    return step;
+}
+
 /* All calls of a function with up to `most` arguments that are not the usual ones. */
 static void
 calls(struct explorer *x, const struct place *from, enum fn fn, size_t most, step_seen seen)
 {
-    struct step usual = { .fn = (uint8_t)fn };
+    struct step usual = usual_step(fn);
 
-    for (size_t i = 0; i < ROLES_MAX && functions[fn].roles[i] != ROLE_NONE; i++) {
-        usual.value[i] = (uint8_t)role_default(functions[fn].roles[i]);
-    }
     if (step_enabled(x->world, &x->object, &from->state, &usual)) {
         seen(x, from, &usual);
     }
@@ -128,13 +136,20 @@ probe(const struct explorer *x, struct step *ret_step)
     struct work work = object_work(&x->object, areas[x->area].kind);
     enum part part = work.mech == NULL || work.mech->parts ? PART_FINAL : PART_ONE;
 
+    if (x->area == AREA_MSG) {
+        for (size_t f = 0; f < x->fn_count; f++) {
+            if (functions[x->fn[f]].part == PART_MFINAL) {
+                *ret_step = usual_step((enum fn)x->fn[f]);
+                return true;
+            }
+        }
+        return false;
+    }
+
     for (int fn = 0; fn < FN_COUNT; fn++) {
         if (functions[fn].kind == areas[x->area].kind && functions[fn].kind != KIND_NONE &&
             functions[fn].part == part && x->world->has_fn[fn]) {
-            *ret_step = (struct step){ .fn = (uint8_t)fn };
-            for (size_t i = 0; i < ROLES_MAX && functions[fn].roles[i] != ROLE_NONE; i++) {
-                ret_step->value[i] = (uint8_t)role_default(functions[fn].roles[i]);
-            }
+            *ret_step = usual_step((enum fn)fn);
             return true;
         }
     }
@@ -209,6 +224,12 @@ is_representative(enum mech mech)
         }
     }
     return false;
+}
+
+static bool
+is_message_example(enum mech mech)
+{
+    return mech == MECH_AES_GCM || mech == MECH_SHA256_HMAC;
 }
 
 /* And those whose calls are tried two after each other. */
@@ -332,6 +353,79 @@ write_keys(struct explorer *x)
     }
 }
 
+/* Messages of one kind with one mechanism and key. */
+static void
+write_process(struct explorer *x, enum kind kind, bool representative)
+{
+    struct step other = { .fn = FN_COUNT };
+
+    x->fn_count = 0;
+    for (int fn = 0; fn < FN_COUNT; fn++) {
+        bool of_kind = functions[fn].kind == kind && functions[fn].part >= PART_MINIT;
+
+        if (area_has(&areas[x->area], (enum fn)fn) && x->world->has_fn[fn] &&
+            (of_kind || functions[fn].part == PART_CANCEL)) {
+            x->fn[x->fn_count++] = (uint8_t)fn;
+        }
+        if (functions[fn].kind == kind && functions[fn].part == PART_INIT && x->world->has_fn[fn]) {
+            other = usual_step((enum fn)fn);
+        }
+    }
+    explore(x);
+    for (size_t i = 0; i < x->place_count; i++) {
+        const struct place *place = &x->place[i];
+
+        for (size_t f = 0; f < x->fn_count; f++) {
+            enum fn fn = (enum fn)x->fn[f];
+
+            if (functions[fn].part == PART_CANCEL && place->count == 0) {
+                continue;       /* ids want a first call that has a kind */
+            }
+            calls(x, place, fn, x->depth == DEPTH_DEEP || representative ? 2 : 1, write_test);
+            if (representative && functions[fn].part != PART_CANCEL) {
+                calls(x, place, fn, 1, write_two);
+            }
+        }
+        if (place->count > 0 && other.fn != FN_COUNT) {
+            write_test(x, place, &other);
+        }
+    }
+}
+
+static void
+write_messages(struct explorer *x)
+{
+    static const struct {
+        enum kind kind;
+        CK_FLAGS flag;
+    } kinds[] = { { KIND_ENC, CKF_MESSAGE_ENCRYPT },
+                  { KIND_DEC, CKF_MESSAGE_DECRYPT },
+                  { KIND_SIG, CKF_MESSAGE_SIGN },
+                  { KIND_VER, CKF_MESSAGE_VERIFY } };
+
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        for (int m = 0; m < MECH_COUNT; m++) {
+            bool first = true;
+
+            if (!(x->world->mech_flags[m] & kinds[i].flag) ||
+                (kinds[i].kind < KIND_DIG && mechanisms[m].param != PARAM_GCM) ||
+                (x->depth == DEPTH_QUICK && !is_representative((enum mech)m))) {
+                continue;
+            }
+            for (int k = 0; k < KEY_COUNT; k++) {
+                if (keys[k].family != mechanisms[m].family || !x->world->has_key[k] ||
+                    (x->depth == DEPTH_QUICK && !first)) {
+                    continue;
+                }
+                x->object = object_make(x->world, kinds[i].kind, (enum mech)m, (enum key)k);
+                write_process(x, kinds[i].kind,
+                              first && x->depth != DEPTH_QUICK && is_message_example((enum mech)m));
+                first = false;
+            }
+        }
+    }
+}
+
 static void
 write_area(struct explorer *x)
 {
@@ -342,6 +436,10 @@ write_area(struct explorer *x)
     enum kind kind = areas[x->area].kind;
 
     if (!add_functions(x)) {
+        return;
+    }
+    if (x->area == AREA_MSG) {
+        write_messages(x);
         return;
     }
     if (areas[x->area].base == BASE_OBJECTS) {

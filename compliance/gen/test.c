@@ -27,11 +27,17 @@ step_print(const struct step *step, char *ret_text, size_t size)
     }
 }
 
+enum kind
+test_kind(const struct test *test)
+{
+    return test->area == AREA_MSG ? functions[test->step[0].fn].kind : areas[test->area].kind;
+}
+
 void
 test_print(const struct test *test, char *ret_id)
 {
     const struct area_row *area = &areas[test->area];
-    struct work work = object_work(&test->object, area->kind);
+    struct work work = object_work(&test->object, test_kind(test));
     size_t at;
 
     if (work.mech == NULL) {
@@ -137,7 +143,7 @@ object_parse(const struct world *world, enum kind kind, const char *text, struct
 bool
 test_parse(const struct world *world, const char *id, struct test *ret_test)
 {
-    char part[64];
+    char part[64], object[64];
 
     *ret_test = (struct test){ .area = AREA_COUNT };
     id = word(id, "/", part, sizeof part);
@@ -149,9 +155,8 @@ test_parse(const struct world *world, const char *id, struct test *ret_test)
     if (id == NULL || *id != '/' || ret_test->area == AREA_COUNT) {
         return false;
     }
-    id = word(id + 1, "/", part, sizeof part);
-    if (id == NULL || *id != '/' ||
-        !object_parse(world, areas[ret_test->area].kind, part, &ret_test->object)) {
+    id = word(id + 1, "/", object, sizeof object);
+    if (id == NULL || *id != '/') {
         return false;
     }
     do {
@@ -160,7 +165,7 @@ test_parse(const struct world *world, const char *id, struct test *ret_test)
             return false;
         }
     } while (*id == '-');
-    return *id == '\0';
+    return *id == '\0' && object_parse(world, test_kind(ret_test), object, &ret_test->object);
 }
 
 struct mstate

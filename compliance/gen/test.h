@@ -54,6 +54,9 @@ struct mstate base_state(enum base base);
 /* The object of an area: mechanism and key for its kind, and what other kinds use beside it. */
 struct object object_make(const struct world *world, enum kind kind, enum mech mech, enum key key);
 
+/* The kind of operation that a test is about: its area's, or of messages that of its first call. */
+enum kind test_kind(const struct test *test);
+
 /* Whether an area is about a function. */
 bool area_has(const struct area_row *area, enum fn fn);
 

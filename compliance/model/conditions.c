@@ -24,13 +24,13 @@ struct look {
 static bool
 is_crypto(const struct look *l)
 {
-    return l->kind < KINDS && l->kind != KIND_FND;
+    return l->kind < KINDS && l->kind != KIND_FND && l->part < PART_MINIT;
 }
 
 static bool
 cancels(const struct look *l)
 {
-    return l->part == PART_INIT && IS(MECH, NULL);
+    return (l->part == PART_INIT || l->part == PART_MINIT) && IS(MECH, NULL);
 }
 
 static bool
@@ -42,7 +42,8 @@ is_cancel_version(const struct look *l)
 static bool
 is_idle(const struct look *l)
 {
-    return l->op != NULL && l->op->phase == PHASE_IDLE && l->part != PART_INIT;
+    return l->op != NULL && l->op->phase == PHASE_IDLE && l->part != PART_INIT &&
+           l->part < PART_MINIT;
 }
 
 static bool
@@ -170,7 +171,11 @@ VIOLATED(LEGACY)
 
 VIOLATED(ACTIVE)
 {
-    return l->part == PART_INIT && l->op != NULL && l->op->phase != PHASE_IDLE && !cancels(l);
+    bool active = l->part == PART_MINIT ? l->state->message.phase != PROCESS_NONE
+                                        : l->part == PART_INIT && l->op != NULL &&
+                                              l->op->phase != PHASE_IDLE;
+
+    return active && l->session != NULL && !cancels(l);
 }
 
 static bool
@@ -191,6 +196,9 @@ beside(const struct look *l, size_t *ret_strangers)
     *ret_strangers = 0;
     if (l->part != PART_INIT || l->session == NULL || cancels(l)) {
         return 0;
+    }
+    if (l->state->message.phase != PROCESS_NONE) {
+        count = *ret_strangers = 1;
     }
     for (enum kind k = 0; k < KINDS; k++) {
         if (k != l->kind && l->session->op[k].phase != PHASE_IDLE) {
@@ -245,7 +253,9 @@ VIOLATED(CANCEL_OLD)
 
 VIOLATED(CANCEL_IDLE)
 {
-    return cancels(l) && is_cancel_version(l) && l->op != NULL && l->op->phase == PHASE_IDLE;
+    return cancels(l) && is_cancel_version(l) && l->op != NULL &&
+           (l->part == PART_MINIT ? l->state->message.phase == PROCESS_NONE
+                                  : l->op->phase == PHASE_IDLE);
 }
 
 VIOLATED(MECHANISM)

@@ -39,6 +39,9 @@ enum role {
     ROLE_FIND,
     ROLE_MAX,
     ROLE_CANCEL,
+    ROLE_MPARAM,
+    ROLE_AAD,
+    ROLE_END,
     ROLE_KIND,
     ROLE_ATTR,
     ROLE_FORM,
@@ -48,7 +51,7 @@ enum role {
     ROLE_COUNT
 };
 
-#define ROLES_MAX 3
+#define ROLES_MAX 5
 
 /* V_SESSION_A and so on; 0 is no value. */
 enum value {
@@ -91,7 +94,12 @@ enum part {
     PART_RANDOM,
     PART_LEGACY,
     PART_OBJECT,
-    PART_KEYM
+    PART_KEYM,
+    PART_MINIT, /* from here on of messages: see message.c */
+    PART_MONE,
+    PART_MBEGIN,
+    PART_MNEXT,
+    PART_MFINAL
 };
 
 enum fn {
@@ -296,6 +304,17 @@ struct m_op {
     uint16_t fed; /* bytes of input so far */
 };
 
+/* A process of messages in the first session, and the message that is open in it. */
+enum process { PROCESS_NONE, PROCESS_IDLE, PROCESS_BEGUN, PROCESS_PARTS };
+
+struct m_message {
+    uint8_t phase;
+    uint8_t aad;                /* a value of ROLE_AAD */
+    uint8_t flipped;
+    uint8_t counters;           /* generators that count, of this process: as bits */
+    uint16_t fed;
+};
+
 struct m_session {
     uint8_t open, rw;
     struct m_op op[KINDS];
@@ -306,6 +325,7 @@ struct mstate {
     uint8_t login;
     uint8_t closed; /* a session was closed: there is a handle that was valid once */
     uint8_t home; /* the suite's own session for keys is open */
+    struct m_message message;
     struct m_session session[SESSIONS];
 };
 
@@ -393,6 +413,17 @@ void oracle(const struct world *world, const struct object *object, const struct
 /* The states that a call that succeeds may lead to. */
 size_t effects(const struct world *world, const struct object *object, const struct mstate *state,
                const struct step *step, bool too_small, struct mstate ret_post[4]);
+
+/* The same for calls on messages, of which the functions above make use. */
+bool message_enabled(const struct work *work, const struct mstate *state, const struct step *step);
+void message_oracle(const struct world *world, const struct object *object,
+                    const struct mstate *state, const struct step *step, struct expect *ret_expect);
+size_t message_in_len(const struct work *work, const struct mstate *state, const struct step *step);
+size_t message_need(const struct work *work, const struct mstate *state, const struct step *step);
+bool message_ends(const struct step *step); /* the last part of a message, or the whole */
+
+void expect_add(struct expect *expect, CK_RV code, enum level level, enum cond cond,
+                const struct mstate *post);
 
 /* Two states are one for tests when their keys are. */
 uint64_t state_key(const struct mstate *state);

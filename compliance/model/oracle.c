@@ -138,6 +138,7 @@ effects(const struct world *world, const struct object *object, const struct mst
     case PART_CANCEL:
         if (step_value(step, ROLE_CANCEL) == V_CANCEL_ALL) {
             memset(post->session[s].op, 0, sizeof post->session[s].op);
+            post->message = (struct m_message){ 0 };
         }
         return 1;
     case PART_INIT:
@@ -151,6 +152,11 @@ effects(const struct world *world, const struct object *object, const struct mst
             *step_op(post, step) = (struct m_op){ .phase = PHASE_FRESH };
         }
         return 1;
+    case PART_MINIT:
+        post->message = (struct m_message){
+            .phase = step_value(step, ROLE_MECH) == V_MECH_NULL ? PROCESS_NONE : PROCESS_IDLE,
+        };
+        return 1;
     case PART_ONE:
     case PART_UPDATE:
     case PART_FINAL:
@@ -161,8 +167,9 @@ effects(const struct world *world, const struct object *object, const struct mst
     }
 }
 
-static void
-add(struct expect *expect, CK_RV code, enum level level, enum cond cond, const struct mstate *post)
+void
+expect_add(struct expect *expect, CK_RV code, enum level level, enum cond cond,
+           const struct mstate *post)
 {
     struct outcome *o;
 
@@ -194,7 +201,7 @@ add_effects(struct expect *expect, CK_RV code, enum level level, enum cond cond,
     size_t count = effects(world, object, state, step, too_small, post);
 
     for (size_t i = 0; i < count; i++) {
-        add(expect, code, level, cond, &post[i]);
+        expect_add(expect, code, level, cond, &post[i]);
     }
 }
 
@@ -226,6 +233,10 @@ oracle(const struct world *world, const struct object *object, const struct msta
     bool ok = true;
     enum level ok_level = LEVEL_STRICT, level;
 
+    if (functions[step->fn].part > PART_MINIT) {
+        message_oracle(world, object, state, step, ret_expect);
+        return;
+    }
     if (!filled) {
         for (enum cond c = 0; c < COND_COUNT; c++) {
             need_bits[c] = cond_needs(c);
@@ -277,10 +288,10 @@ oracle(const struct world *world, const struct object *object, const struct msta
                 continue;
             }
             if (conditions[c].after != AFTER_END) {
-                add(ret_expect, answers[i].code, answers[i].level, c, &kept);
+                expect_add(ret_expect, answers[i].code, answers[i].level, c, &kept);
             }
             if (conditions[c].after != AFTER_KEEP) {
-                add(ret_expect, answers[i].code, answers[i].level, c, &ended);
+                expect_add(ret_expect, answers[i].code, answers[i].level, c, &ended);
             }
         }
     }
@@ -358,6 +369,9 @@ step_enabled(const struct world *world, const struct object *object, const struc
     if (fn->part == PART_LOGIN && any_active(state)) {
         return false;       /* whether operations live on is open */
     }
+    if (fn->part >= PART_MINIT && !message_enabled(&work, state, step)) {
+        return false;
+    }
     if (is_late(&work, state, step) && !is_plain(step)) {
         return false;       /* data of a call that should not be there mean nothing */
     }
@@ -418,10 +432,11 @@ uint64_t
 state_key(const struct mstate *state)
 {
     uint64_t hash = UINT64_C(1469598103934665603);
-    uint8_t byte[8 + SESSIONS * (2 + 2 * KINDS)] = { state->ready, state->login, state->closed,
+    uint8_t byte[10 + SESSIONS * (2 + 2 * KINDS)] = { state->ready, state->login, state->closed,
                                                      state->home };
     size_t at = 4;
 
+    byte[at++] = state->message.phase;
     for (size_t i = 0; i < SESSIONS; i++) {
         byte[at++] = state->session[i].open;
         byte[at++] = state->session[i].rw;

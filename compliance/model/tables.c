@@ -30,6 +30,9 @@ const struct value_row values[V_COUNT] = {
 #define FIND ROLE_FIND
 #define MAX ROLE_MAX
 #define CANCEL ROLE_CANCEL
+#define MPARAM ROLE_MPARAM
+#define AAD ROLE_AAD
+#define END ROLE_END
 #define LIST(...)   \
     {               \
         __VA_ARGS__ \
@@ -63,6 +66,9 @@ const struct fn_row functions[FN_COUNT] = {
 #undef FIND
 #undef MAX
 #undef CANCEL
+#undef MPARAM
+#undef AAD
+#undef END
 
 const struct mech_row mechanisms[MECH_COUNT] = {
 #define MECH(tag, number, family, parts, cipher, signer, param, size, name)                    \

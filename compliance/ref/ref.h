@@ -44,6 +44,14 @@ bool ref_check(const struct work *work, const uint8_t *in, size_t len, const uin
 bool ref_plain(const struct work *work, const uint8_t *in, size_t len, uint8_t *ret_out,
                size_t *ret_len);
 
+/* AES-GCM with a tag of its own, under the key of a test or under one that is given. */
+bool ref_seal_aead(const struct work *work, const uint8_t nonce[12], const uint8_t *aad,
+                   size_t aad_len, const uint8_t *in, size_t len, uint8_t *ret_out,
+                   uint8_t ret_tag[16]);
+bool ref_seal_key(const uint8_t *key, size_t key_len, const uint8_t *nonce, size_t nonce_len,
+                  const uint8_t *aad, size_t aad_len, const uint8_t *in, size_t len,
+                  uint8_t *ret_out, uint8_t ret_tag[16]);
+
 /* ---- keys that travel ---- */
 
 bool ref_secret(enum key key, uint8_t ret_value[64], size_t *ret_len);

@@ -111,6 +111,26 @@ calls_have_the_codes_of_the_text(void **state)
 }
 
 static void
+messages_have_the_codes_of_the_text(void **state)
+{
+    (void)state;
+    assert_right("MSG/AES_GCM.AES16/meo", CKR_OPERATION_NOT_INITIALIZED);
+    assert_right("MSG/AES_GCM.AES16/mei-meo", CKR_OK);
+    assert_right("MSG/AES_GCM.AES16/mei-mei", CKR_OPERATION_ACTIVE);
+    assert_right("MSG/AES_GCM.AES16/mei-men", CKR_OPERATION_NOT_INITIALIZED);
+    assert_right("MSG/AES_GCM.AES16/mei-meb-meo", CKR_OPERATION_ACTIVE);
+    assert_right("MSG/AES_GCM.AES16/mei-meb.zb-men", CKR_OPERATION_NOT_INITIALIZED);
+    assert_right("MSG/AES_GCM.AES16/mei-meb-men.zl-mef", CKR_OK);
+    assert_right("MSG/AES_GCM.AES16/mei-meo.os", CKR_BUFFER_TOO_SMALL);
+    assert_right("MSG/AES_GCM.AES16/mei-meo.zt", CKR_MECHANISM_PARAM_INVALID);
+    assert_right("MSG/AES_GCM.AES16/mei-meb-sca-men", CKR_OPERATION_NOT_INITIALIZED);
+    assert_right("MSG/AES_GCM.AES16/mei-mei.mn-mef", CKR_OPERATION_NOT_INITIALIZED);
+    assert_right("MSG/SHA256_HMAC.GEN64/mvi-mvo.gx", CKR_SIGNATURE_INVALID);
+    assert_right("MSG/SHA256_HMAC.GEN64/mvi-mvb-mvn.gn-mvn.gx-mvo", CKR_OK);
+    assert_right("MSG/ECDSA.EC256/mgi-mgb", CKR_OPERATION_NOT_INITIALIZED);
+}
+
+static void
 two_wrong_arguments_have_either_code(void **state)
 {
     CK_RV codes[8];
@@ -191,6 +211,8 @@ what_is_no_id_is_refused(void **state)
         "ENC/AES_CBC.AES16/ei.",
         "ENC/AES_CBC.AES16/ei.d17",
         "ENC/AES_CBC.AES16/ei-zz",
+        "MSG/AES_CBC/mei",
+        "MSG/AES_GCM.AES16/sca.meo",
         "ENC/AES_CBC.AES16/ei-ei-ei-ei-ei-ei-ei-ei-ei-ei-ei-ei-ei",
     };
     struct test test;
@@ -207,6 +229,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_tables_are_sound),
         cmocka_unit_test(calls_have_the_codes_of_the_text),
+        cmocka_unit_test(messages_have_the_codes_of_the_text),
         cmocka_unit_test(two_wrong_arguments_have_either_code),
         cmocka_unit_test(ids_are_read_as_they_were_written),
         cmocka_unit_test(no_test_is_there_twice),
