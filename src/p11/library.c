@@ -156,6 +156,7 @@ library_free(struct library *library)
     session_table_clear(&library->sessions);
     client_close(library->client);
     cache_free(library->cache);
+    seen_free(library->seen);
     pthread_mutex_destroy(&library->token_lock);
     pthread_mutex_destroy(&library->login_lock);
     free(library);
@@ -266,9 +267,12 @@ library_new(void)
     }
     library->refs = 1;
     library->cache = cache_new();
-    if (library->cache == NULL || pthread_mutex_init(&library->token_lock, NULL) != 0 ||
+    library->seen = seen_new();
+    if (library->cache == NULL || library->seen == NULL ||
+        pthread_mutex_init(&library->token_lock, NULL) != 0 ||
         pthread_mutex_init(&library->login_lock, NULL) != 0) {
         cache_free(library->cache);
+        seen_free(library->seen);
         free(library);
         return NULL;
     }

@@ -10,6 +10,7 @@
 
 #include "api/client.h"
 #include "p11/cache.h"
+#include "p11/seen.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -43,6 +44,7 @@ struct library {
     unsigned refs; /* under the lock: one for being current, one for each call */
     struct client *client;
     struct cache *cache;
+    struct seen *seen;
     struct session_table sessions; /* under the lock */
 
     pthread_mutex_t token_lock; /* one asks, the others wait */

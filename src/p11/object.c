@@ -8,6 +8,7 @@
 
 #include "p11/template.h"
 #include "p11/trip.h"
+#include "wire/page.h"
 
 #include <string.h>
 
@@ -279,6 +280,8 @@ static CK_RV
 attributes_get(struct session *session, uint32_t handle, uint8_t *attributes, size_t count)
 {
     struct object_get_request request = { .object = handle };
+    const struct moment before = trip_moment(session->library);
+    const struct seen_key key = { handle, page_stamp(before.page, handle), before.epoch };
     struct object_get_reply reply;
     struct writer types;
     struct reader r;
@@ -311,10 +314,26 @@ attributes_get(struct session *session, uint32_t handle, uint8_t *attributes, si
         memcpy(attributes + i * sizeof to, &to, sizeof to);
     }
     rv = result;
+    seen_keep(session->library->seen, &key, reply.attributes);
 out:
     call_end(&call);
     writer_clear(&types);
     return rv;
+}
+
+/* Attributes that the HSM has told and that are still so: no trip. */
+static bool
+attributes_remembered(struct session *session, CK_OBJECT_HANDLE handle, uint8_t *attributes,
+                      size_t count, CK_RV *ret_rv)
+{
+    struct library *library = session->library;
+    struct seen_key key = { .epoch = atomic_load(&library->epoch) };
+
+    if (!trip_stamp(library, handle, &key.stamp)) {
+        return false;
+    }
+    key.handle = (uint32_t)handle;
+    return seen_give(library->seen, &key, attributes, count, ret_rv);
 }
 
 /* PKCS #11 v3.1, 5.7.5: one attribute's trouble does not keep the others from an answer. */
@@ -341,7 +360,8 @@ C_GetAttributeValue(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject,
         rv = CKR_ARGUMENTS_BAD;
         goto out;
     }
-    if ((rv = trip_object(session, hObject, false, &info)) != CKR_OK) {
+    if (attributes_remembered(session, hObject, (uint8_t *)pTemplate, ulCount, &rv) ||
+        (rv = trip_object(session, hObject, false, &info)) != CKR_OK) {
         goto out;
     }
     do {

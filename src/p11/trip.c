@@ -142,6 +142,21 @@ is_so(const struct library *library, uint32_t handle, uint64_t stamp)
            page_is_valid(page, client_clock());
 }
 
+bool
+trip_stamp(const struct library *library, CK_OBJECT_HANDLE handle, uint64_t *ret_stamp)
+{
+    const struct page *page = client_page(library->client);
+    struct key_info info;
+    uint64_t then;
+
+    if (handle > UINT32_MAX || !page_is_valid(page, client_clock()) ||
+        !cache_get(library->cache, (uint32_t)handle, &info, &then)) {
+        return false;
+    }
+    *ret_stamp = page_stamp(page, (uint32_t)handle);
+    return true;
+}
+
 CK_RV
 trip_object(struct session *session, CK_OBJECT_HANDLE handle, bool exact,
             struct key_info *ret_info)

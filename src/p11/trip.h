@@ -42,4 +42,8 @@ MUST_USE CK_RV trip_learn(struct library *library, struct moment before, struct 
 MUST_USE CK_RV trip_object(struct session *session, CK_OBJECT_HANDLE handle, bool exact,
                            struct key_info *ret_info);
 
+/* Was this process told of the object, and does the change page hold good? Then *ret_stamp is
+ * what it shows of the object now. */
+bool trip_stamp(const struct library *library, CK_OBJECT_HANDLE handle, uint64_t *ret_stamp);
+
 #endif
