@@ -15,7 +15,8 @@ static const char usage[] =
     "usage: p11comply --module LIBRARY --pin PIN [OPTION...]\n"
     "       p11comply --selfcheck\n"
     "\n"
-    "  --pin PIN           the user's; or --pin-file FILE, whose first line it is\n"
+    "  --pin PIN           the user's; or --pin-file FILE, whose first line it is. More lines\n"
+    "                      are PINs of other users: each worker takes one\n"
     "  --so-pin PIN        the security officer's; or --so-pin-file FILE\n"
     "  --slot NUMBER       the first with a token, if it is not said\n"
     "  --areas A,B         of SESS DIG ENC DEC SIG VER RECOV DUAL FIND RAND ACC ATTR\n"
@@ -47,7 +48,7 @@ struct options {
     struct profile *profile;
 };
 
-static char pin[256], so_pin[256];
+static char pin[256], so_pin[256], pins[PINS_MAX][256];
 static struct profile profile;
 
 static bool
@@ -64,6 +65,30 @@ read_line(const char *path, char *ret_line, size_t size)
         return false;
     }
     ret_line[strcspn(ret_line, "\r\n")] = '\0';
+    return true;
+}
+
+/* The first line, and further ones for further workers. */
+static bool
+read_pins(const char *path, struct target *target)
+{
+    FILE *file;
+
+    if (!read_line(path, pin, sizeof pin) || (file = fopen(path, "r")) == NULL) {
+        return false;
+    }
+    target->pin = pin;
+    target->pin_count = 0;
+    while (target->pin_count < PINS_MAX &&
+           fgets(pins[target->pin_count], (int)sizeof pins[0], file) != NULL) {
+        char *line = pins[target->pin_count];
+
+        line[strcspn(line, "\r\n")] = '\0';
+        if (line[0] != '\0') {
+            target->pins[target->pin_count++] = line;
+        }
+    }
+    fclose(file);
     return true;
 }
 
@@ -133,8 +158,7 @@ parse(int argc, char **argv, struct options *o)
             o->target.pin = pin;
             break;
         case 'P':
-            good = read_line(optarg, pin, sizeof pin);
-            o->target.pin = pin;
+            good = read_pins(optarg, &o->target);
             break;
         case 's':
             snprintf(so_pin, sizeof so_pin, "%s", optarg);
@@ -272,7 +296,7 @@ run_one(const struct options *options, const struct sheet *sheet)
     if (options->trace != NULL) {
         trace_begin(stdout, id);
     }
-    alive = apart(run_single, &single, 60);
+    alive = apart(run_single, &single, 180);
     if (options->trace != NULL) {
         trace_end(stdout);
         return 0;
@@ -402,7 +426,7 @@ main(int argc, char **argv)
             break;                      /* it did not get as far as the first function */
         }
     }
-    if (fill.sheet == NULL || !apart(fill_sheet, &fill, 60) || !fill.sheet->good) {
+    if (fill.sheet == NULL || !apart(fill_sheet, &fill, 180) || !fill.sheet->good) {
         fprintf(stderr, "p11comply: %s\n",
                 fill.sheet != NULL && fill.sheet->problem[0] != '\0' ? fill.sheet->problem
                                                                      : "the module died at once");

@@ -10,6 +10,22 @@
 #include <dlfcn.h>
 #include <string.h>
 
+bool call_trouble;
+
+static void
+look_for_trouble(CK_RV rv)
+{
+    call_trouble |= rv == CKR_DEVICE_ERROR || rv == CKR_DEVICE_REMOVED || rv == CKR_DEVICE_MEMORY ||
+                    rv == CKR_HOST_MEMORY;
+}
+
+static void
+seen(const char *name, CK_RV rv)
+{
+    trace_seen(name, rv);
+    look_for_trouble(rv);
+}
+
 bool
 module_open(struct module *module, const char *path)
 {
@@ -109,6 +125,7 @@ call(const struct module *module, enum fn fn, struct bag *b)
         break;
     }
     trace_after(fn, b, rv);
+    look_for_trouble(rv);
     return rv;
 }
 
@@ -122,7 +139,7 @@ call_create(const struct module *module, CK_SESSION_HANDLE session, CK_ATTRIBUTE
 
     trace("rv = p11->C_CreateObject(%s, %a, &%n);", session, attrs, count);
     rv = module->list.C_CreateObject(session, attrs, count, ret_object);
-    trace_seen("C_CreateObject", rv);
+    seen("C_CreateObject", rv);
     trace_born(*ret_object, rv);
     return rv;
 }
@@ -134,7 +151,7 @@ call_destroy(const struct module *module, CK_SESSION_HANDLE session, CK_OBJECT_H
 
     trace("rv = p11->C_DestroyObject(%s, %o);", session, object);
     rv = module->list.C_DestroyObject(session, object);
-    trace_seen("C_DestroyObject", rv);
+    seen("C_DestroyObject", rv);
     return rv;
 }
 
@@ -147,7 +164,7 @@ call_generate(const struct module *module, CK_SESSION_HANDLE session, CK_MECHANI
     trace("rv = p11->C_GenerateKey(%s, &(CK_MECHANISM){ %u, NULL, 0 }, %a, &%n);", session,
           mech->mechanism, attrs, count);
     rv = module->list.C_GenerateKey(session, mech, attrs, count, ret_key);
-    trace_seen("C_GenerateKey", rv);
+    seen("C_GenerateKey", rv);
     trace_born(*ret_key, rv);
     return rv;
 }
@@ -164,7 +181,7 @@ call_generate_pair(const struct module *module, CK_SESSION_HANDLE session, CK_ME
           session, mech->mechanism, public_attrs, public_count, private_attrs, private_count);
     rv = module->list.C_GenerateKeyPair(session, mech, public_attrs, public_count, private_attrs,
                                         private_count, ret_public, ret_private);
-    trace_seen("C_GenerateKeyPair", rv);
+    seen("C_GenerateKeyPair", rv);
     trace_born(*ret_public, rv);
     trace_born(*ret_private, rv);
     return rv;
@@ -178,7 +195,7 @@ call_copy(const struct module *module, CK_SESSION_HANDLE session, CK_OBJECT_HAND
 
     trace("rv = p11->C_CopyObject(%s, %o, %a, &%n);", session, object, attrs, count);
     rv = module->list.C_CopyObject(session, object, attrs, count, ret_object);
-    trace_seen("C_CopyObject", rv);
+    seen("C_CopyObject", rv);
     trace_born(*ret_object, rv);
     return rv;
 }
@@ -191,7 +208,7 @@ call_set(const struct module *module, CK_SESSION_HANDLE session, CK_OBJECT_HANDL
 
     trace("rv = p11->C_SetAttributeValue(%s, %o, %a);", session, object, attrs, count);
     rv = module->list.C_SetAttributeValue(session, object, attrs, count);
-    trace_seen("C_SetAttributeValue", rv);
+    seen("C_SetAttributeValue", rv);
     return rv;
 }
 
@@ -205,7 +222,7 @@ call_get(const struct module *module, CK_SESSION_HANDLE session, CK_OBJECT_HANDL
     trace("rv = p11->C_GetAttributeValue(%s, %o, &(CK_ATTRIBUTE){ %u, %b, %u }, 1);", session,
           object, type, value, attr.ulValueLen);
     rv = module->list.C_GetAttributeValue(session, object, &attr, 1);
-    trace_seen("C_GetAttributeValue", rv);
+    seen("C_GetAttributeValue", rv);
     *len = attr.ulValueLen;
     return rv;
 }
@@ -219,7 +236,7 @@ call_wrap(const struct module *module, CK_SESSION_HANDLE session, CK_MECHANISM *
     trace("len = %u;", len != NULL ? *len : 0UL);
     trace("rv = p11->C_WrapKey(%s, %m, %o, %o, %b, %l);", session, mech, wrapper, key, out, len);
     rv = module->list.C_WrapKey(session, mech, wrapper, key, out, len);
-    trace_seen("C_WrapKey", rv);
+    seen("C_WrapKey", rv);
     return rv;
 }
 
@@ -233,7 +250,7 @@ call_unwrap(const struct module *module, CK_SESSION_HANDLE session, CK_MECHANISM
     trace("rv = p11->C_UnwrapKey(%s, %m, %o, %i, %a, &%n);", session, mech, wrapper, in, len, attrs,
           count);
     rv = module->list.C_UnwrapKey(session, mech, wrapper, in, len, attrs, count, ret_key);
-    trace_seen("C_UnwrapKey", rv);
+    seen("C_UnwrapKey", rv);
     trace_born(*ret_key, rv);
     return rv;
 }
@@ -246,7 +263,7 @@ call_derive(const struct module *module, CK_SESSION_HANDLE session, CK_MECHANISM
 
     trace("rv = p11->C_DeriveKey(%s, %m, %o, %a, &%n);", session, mech, base, attrs, count);
     rv = module->list.C_DeriveKey(session, mech, base, attrs, count, ret_key);
-    trace_seen("C_DeriveKey", rv);
+    seen("C_DeriveKey", rv);
     trace_born(*ret_key, rv);
     return rv;
 }

@@ -47,6 +47,10 @@ void module_close(struct module *module);
 bool call_has(const struct module *module, enum fn fn);
 CK_RV call(const struct module *module, enum fn fn, struct bag *bag);
 
+/* Set when a call returned a code that says that the device or memory failed: it may have been a
+ * machine with too much to do. */
+extern bool call_trouble;
+
 /* Calls beside those of the model. */
 CK_RV call_create(const struct module *module, CK_SESSION_HANDLE session, CK_ATTRIBUTE *attrs,
                   CK_ULONG count, CK_OBJECT_HANDLE *ret_object);

@@ -12,6 +12,7 @@ void
 fixture_forget(struct fixture *fixture)
 {
     memset(fixture->key, 0, sizeof fixture->key);
+    memset(fixture->kept, 0, sizeof fixture->kept);
     fixture->data = fixture->gone = CK_INVALID_HANDLE;
 }
 

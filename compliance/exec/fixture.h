@@ -20,6 +20,7 @@ struct fixture {
     CK_OBJECT_HANDLE key[KEY_COUNT][HALF_COUNT][2];     /* [1] may not do anything */
     CK_OBJECT_HANDLE stale[KEY_COUNT][HALF_COUNT];      /* of keys that a logout took away */
     CK_OBJECT_HANDLE data, gone;
+    CK_OBJECT_HANDLE kept[OBJECT_COUNT][3];             /* objects of area ATTR, by form */
 };
 
 /* Brings the module into the state in which tests of a base begin, from any other. */

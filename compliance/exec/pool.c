@@ -2,12 +2,17 @@
  *
  * Worker processes and their watcher. A worker takes blocks of tests; when it dies or hangs, the
  * test it was at is reported, and a new worker goes on behind it.
+ *
+ * What may be the machine's fault and not the module's is tried again when all is done, alone and
+ * with more patience: a test that hung, and one in which the module spoke of a device or of memory
+ * that fails. The second result counts.
  */
 #include "exec/pool.h"
 
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -16,6 +21,7 @@
 
 #define JOBS_MAX 16
 #define BLOCK 32
+#define AGAIN_MAX 2000
 #define DONE 23             /* exit status of a worker that found nothing more to do */
 
 struct worker {
@@ -27,6 +33,16 @@ struct board {
     _Atomic size_t next; /* first test that nobody took */
     _Atomic size_t finished;
     struct worker worker[JOBS_MAX];
+};
+
+/* Tests to be run: all of the suite, or those of a list. */
+struct pass {
+    struct pool *pool;
+    struct board *board;
+    const size_t *list; /* NULL for all */
+    size_t count, jobs;
+    unsigned patience;
+    int pins;           /* locked while a wrong PIN is counted */
 };
 
 void *
@@ -75,32 +91,45 @@ apart(void (*function)(void *), void *context, unsigned seconds)
            WEXITSTATUS(status) == DONE;
 }
 
-static void
-work_on(struct pool *pool, struct board *board, struct worker *worker)
+static size_t
+pass_test(const struct pass *pass, size_t at)
 {
+    return pass->list != NULL ? pass->list[at] : at;
+}
+
+static void
+work_on(const struct pass *pass, size_t number)
+{
+    struct pool *pool = pass->pool;
+    struct worker *worker = &pass->board->worker[number];
+    const struct target *target = pool->target;
     struct module module;
     struct runner runner;
-    size_t count = pool->suite->count;
 
     quiet_signals();
-    if (!module_open(&module, pool->target->module) ||
-        !runner_init(&runner, &module, &pool->sheet->world, pool->sheet->slot, pool->target->pin,
-                     pool->target->so_pin)) {
+    if (!module_open(&module, target->module) ||
+        !runner_init(&runner, &module, &pool->sheet->world, pool->sheet->slot,
+                     target->pin_count > 0 ? target->pins[number % target->pin_count]
+                                           : target->pin,
+                     target->so_pin)) {
         _exit(1);
     }
+    runner.pins = pass->pins;
     for (;;) {
         if (worker->at == worker->end) {
-            size_t first = atomic_fetch_add(&board->next, BLOCK);
+            size_t first = atomic_fetch_add(&pass->board->next, BLOCK);
 
-            if (first >= count) {
+            if (first >= pass->count) {
                 break;
             }
-            worker->end = first + BLOCK < count ? first + BLOCK : count;
+            worker->end = first + BLOCK < pass->count ? first + BLOCK : pass->count;
             worker->at = first;
         }
+        size_t test = pass_test(pass, worker->at);
+
         worker->since = now_ms();
-        runner_run(&runner, &pool->suite->test[worker->at], &pool->result[worker->at]);
-        board->finished++;
+        runner_run(&runner, &pool->suite->test[test], &pool->result[test]);
+        pass->board->finished++;
         worker->at++;
     }
     worker->since = now_ms();
@@ -109,79 +138,83 @@ work_on(struct pool *pool, struct board *board, struct worker *worker)
 }
 
 static pid_t
-start(struct pool *pool, struct board *board, struct worker *worker)
+start(const struct pass *pass, size_t number)
 {
     pid_t pid;
 
-    worker->since = now_ms();
+    pass->board->worker[number].since = now_ms();
     pid = fork();
     if (pid == 0) {
-        work_on(pool, board, worker);
+        work_on(pass, number);
     }
     return pid;
 }
 
 /* The test at which a worker died, with its worst verdict. */
 static void
-write_death(struct pool *pool, struct board *board, struct worker *worker, enum verdict verdict)
+write_death(const struct pass *pass, struct worker *worker, enum verdict verdict)
 {
+    const struct test *test;
     struct result *result;
 
     if (worker->at >= worker->end) {
         return;
     }
-    result = &pool->result[worker->at];
-    if (result->step < pool->suite->test[worker->at].setup) {
+    test = &pass->pool->suite->test[pass_test(pass, worker->at)];
+    result = &pass->pool->result[pass_test(pass, worker->at)];
+    result->trouble |= verdict == VERDICT_HANG;
+    if (result->step < test->setup) {
         verdict = VERDICT_BLOCKED;
     }
     result->verdict = (uint8_t)verdict;
     result->class = CLASS_ROBUST;
-    result->fn = pool->suite->test[worker->at].step[result->step].fn;
+    result->fn = test->step[result->step].fn;
     result->cond = COND_NOTHING;
-    board->finished++;
+    pass->board->finished++;
     worker->at++;
 }
 
 static void
-show_progress(const struct pool *pool, const struct board *board, long long began)
+show_progress(const struct pass *pass, long long began)
 {
-    size_t finished = board->finished, deviations = 0;
+    const struct pool *pool = pass->pool;
+    size_t finished = pass->board->finished, deviations = 0, at = pass->board->worker[0].at;
     long long took = now_ms() - began;
 
     for (size_t i = 0; i < pool->suite->count; i++) {
         deviations += pool->result[i].verdict >= VERDICT_CODE;
     }
-    fprintf(stderr, "\r%zu of %zu tests, %zu deviations, %lld s left  ", finished,
-            pool->suite->count, deviations,
-            finished > 0
-                ? took * (long long)(pool->suite->count - finished) / (long long)finished / 1000
-                : 0);
+    at = pass_test(pass, at < pass->count ? at : pass->count - 1);
+    fprintf(stderr, "\r%s: %zu of %zu tests, %zu deviations, %lld s left  ",
+            areas[pool->suite->test[at].area].tag, finished, pass->count, deviations,
+            finished > 0 ? took * (long long)(pass->count - finished) / (long long)finished / 1000
+                         : 0);
 }
 
-bool
-pool_run(struct pool *pool)
+static bool
+pass_run(struct pass *pass)
 {
-    struct board *board = shared_new(sizeof *board);
-    size_t jobs = pool->jobs < JOBS_MAX ? pool->jobs : JOBS_MAX, alive = 0;
     pid_t pids[JOBS_MAX] = { 0 };
     long long began = now_ms();
     bool worked = false;
+    size_t alive = 0;
 
-    if (board == NULL) {
+    pass->board = shared_new(sizeof *pass->board);
+    if (pass->board == NULL) {
         return false;
     }
     fflush(NULL);
-    for (size_t i = 0; i < jobs; i++) {
-        pids[i] = start(pool, board, &board->worker[i]);
+    for (size_t i = 0; i < pass->jobs; i++) {
+        pids[i] = start(pass, i);
         alive += pids[i] > 0;
     }
     while (alive > 0) {
         struct timespec pause = { 0, 20 * 1000 * 1000 };
 
         nanosleep(&pause, NULL);
-        for (size_t i = 0; i < jobs; i++) {
-            struct worker *worker = &board->worker[i];
-            bool hangs = pids[i] > 0 && now_ms() - worker->since > 1000LL * pool->patience;
+        for (size_t i = 0; i < pass->jobs; i++) {
+            struct worker *worker = &pass->board->worker[i];
+            bool hangs = pids[i] > 0 && now_ms() - worker->since > 1000LL * pass->patience;
             int status = 0;
 
             if (hangs) {
@@ -195,18 +228,92 @@ pool_run(struct pool *pool)
             if (WIFEXITED(status) && WEXITSTATUS(status) == DONE && worker->at == worker->end) {
                 worked = true;
             } else if (worker->at < worker->end) {
-                write_death(pool, board, worker, hangs ? VERDICT_HANG : VERDICT_CRASH);
-                pids[i] = start(pool, board, worker);
+                write_death(pass, worker, hangs ? VERDICT_HANG : VERDICT_CRASH);
+                pids[i] = start(pass, i);
                 alive += pids[i] > 0;
             }
         }
-        if (pool->progress) {
-            show_progress(pool, board, began);
+        if (pass->pool->progress && pass->count > 0) {
+            show_progress(pass, began);
         }
     }
-    if (pool->progress) {
+    if (pass->pool->progress) {
         fputs("\r\033[K", stderr);
     }
-    munmap(board, sizeof *board);
+    munmap(pass->board, sizeof *pass->board);
+    return worked;
+}
+
+static bool
+is_hang(const struct result *result)
+{
+    return result->verdict == VERDICT_HANG || (result->verdict == VERDICT_BLOCKED && result->trouble);
+}
+
+/* Tests whose result may be the machine's. */
+static size_t
+find_troubled(const struct pool *pool, bool hangs, size_t *ret_list)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < pool->suite->count; i++) {
+        const struct result *result = &pool->result[i];
+
+        if (result->trouble && result->verdict != VERDICT_PASS && is_hang(result) == hangs &&
+            count < AGAIN_MAX) {
+            ret_list[count++] = i;
+        }
+    }
+    return count;
+}
+
+static void
+run_again(struct pass *pass, size_t *list)
+{
+    struct pool *pool = pass->pool;
+    size_t hangs = find_troubled(pool, true, list);
+    struct timespec pause = { 1, 0 };
+
+    pass->list = list;
+    pass->jobs = 1;
+    pass->patience = 3 * pool->patience;
+    /* One by one: when one hangs again the others are believed. */
+    for (size_t i = 0; i < hangs; i++) {
+        pass->list = &list[i];
+        pass->count = 1;
+        pool->again++;
+        if (!pass_run(pass) || is_hang(&pool->result[list[i]])) {
+            break;
+        }
+    }
+    pass->list = list;
+    pass->count = find_troubled(pool, false, list);
+    if (pass->count > 0) {
+        pool->again += pass->count;
+        nanosleep(&pause, NULL);
+        (void)pass_run(pass);
+    }
+}
+
+bool
+pool_run(struct pool *pool)
+{
+    struct pass pass = {
+        .pool = pool,
+        .count = pool->suite->count,
+        .jobs = pool->jobs < JOBS_MAX ? pool->jobs : JOBS_MAX,
+        .patience = pool->patience,
+        .pins = memfd_create("pins", MFD_CLOEXEC),
+    };
+    size_t *list = calloc(AGAIN_MAX, sizeof *list);
+    bool worked = list != NULL && pass_run(&pass);
+
+    if (worked) {
+        run_again(&pass, list);
+    }
+    if (pass.pins >= 0) {
+        close(pass.pins);
+    }
+    free(list);
     return worked;
 }

@@ -16,6 +16,7 @@ struct pool {
     size_t jobs;
     unsigned patience;          /* seconds that a test may take */
     bool progress;              /* a line on the terminal */
+    size_t again;               /* tests that were run twice: the machine may have been at fault */
 };
 
 /* Runs a function in a process of its own. False when it did not come to its end. */

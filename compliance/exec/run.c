@@ -5,7 +5,9 @@
 #include "exec/attr.h"
 #include "exec/keym.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define STATES_MAX 8
 
@@ -51,6 +53,7 @@ runner_init(struct runner *runner, struct module *module, const struct world *wo
     runner->fixture.so_pin = so_pin;
     runner->world = world;
     runner->dirty = true;
+    runner->pins = -1;
     return guard_init(&runner->in) && guard_init(&runner->out) && guard_init(&runner->sig);
 }
 
@@ -217,6 +220,17 @@ advance(struct states *next, const struct expect *expect, CK_RV rv, enum level *
     return found;
 }
 
+/* One worker at a time has a wrong PIN counted. */
+static void
+lock_pins(const struct runner *runner, short type)
+{
+    struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+
+    if (runner->pins >= 0) {
+        (void)fcntl(runner->pins, F_SETLKW, &lock);
+    }
+}
+
 static bool
 run_step(struct runner *runner, const struct test *test, size_t at, struct states *states,
          struct result *result)
@@ -237,7 +251,10 @@ run_step(struct runner *runner, const struct test *test, size_t at, struct state
         result->verdict = VERDICT_SKIPPED;
         return false;
     }
-    runner->wrong_pin = runner->wrong_pin || step_value(step, ROLE_PIN) == V_PIN_WRONG;
+    if (step_value(step, ROLE_PIN) == V_PIN_WRONG && !runner->wrong_pin) {
+        lock_pins(runner, F_WRLCK);     /* until mend_counter: no two wrong ones in a row */
+        runner->wrong_pin = true;
+    }
     rv = call(runner->fixture.module, (enum fn)step->fn, &bag);
     result->seen = (uint32_t)rv;
     if (rv == CKR_OK) {
@@ -279,6 +296,9 @@ mend_counter(struct runner *runner)
 {
     if (runner->wrong_pin && fixture_ready(&runner->fixture, BASE_LIBRARY)) {
         runner->wrong_pin = !fixture_ready(&runner->fixture, BASE_LOGIN);
+        if (!runner->wrong_pin) {
+            lock_pins(runner, F_UNLCK);
+        }
     }
 }
 
@@ -295,8 +315,8 @@ make_keys(struct runner *runner, const struct test *test)
     }
 }
 
-void
-runner_run(struct runner *runner, const struct test *test, struct result *ret_result)
+static void
+run_test(struct runner *runner, const struct test *test, struct result *ret_result)
 {
     struct states states = { .count = 1 };
     bool relogin = false;
@@ -337,4 +357,12 @@ runner_run(struct runner *runner, const struct test *test, struct result *ret_re
     if (relogin) {
         (void)fixture_ready(&runner->fixture, BASE_LIBRARY);    /* from scratch: with a login */
     }
+}
+
+void
+runner_run(struct runner *runner, const struct test *test, struct result *ret_result)
+{
+    call_trouble = false;
+    run_test(runner, test, ret_result);
+    ret_result->trouble = call_trouble;
 }

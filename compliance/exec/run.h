@@ -45,6 +45,7 @@ enum detail {
 struct result {
     uint8_t verdict, advisory, step, fn, cond, class, detail;
     uint8_t attr;       /* a value of ROLE_ATTR, or 0 */
+    uint8_t trouble;    /* the module spoke of trouble with its device or with memory, or hung */
     uint32_t seen;
     uint32_t want;      /* of several right codes the first */
 };
@@ -64,6 +65,7 @@ struct runner {
     struct shadow shadow[SESSIONS][KINDS];
     bool dirty;             /* the module may be in any state */
     bool wrong_pin;         /* the last login failed: mend the counter before the next */
+    int pins;               /* a file to lock while a wrong PIN is counted; below 0 for none */
 };
 
 bool runner_init(struct runner *runner, struct module *module, const struct world *world,

@@ -9,6 +9,7 @@
 #include "report/doc.h"
 
 #define SHEET_MECHANISMS 512
+#define PINS_MAX 16
 
 struct sheet {
     bool good;
@@ -27,6 +28,8 @@ struct sheet {
 struct target {
     const char *module;
     const char *pin, *so_pin;       /* so_pin may be NULL */
+    const char *pins[PINS_MAX];     /* of several users, one for each worker; the first is pin */
+    size_t pin_count;
     bool has_slot;
     CK_SLOT_ID slot;
 };

@@ -95,6 +95,9 @@ put_summary(struct doc *doc, const struct report *report)
             doc_row(doc, verdict_names[v], "%zu", report->of_verdict[v]);
         }
     }
+    if (report->pool->again > 0) {
+        doc_row(doc, "Tried again", "%zu; what counts is the second result", report->pool->again);
+    }
     doc_row(doc, "Model", "%zu of %zu reachable combinations of state, call and rule",
             report->covered, report->reachable);
     doc_row(doc, "Issues", "%zu", report->issue_count);
