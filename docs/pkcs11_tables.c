@@ -176,6 +176,7 @@ rule_print(const struct use_rule *rule)
     static const char *const defaults[] = {
         [DEFAULT_none] = "-",        [DEFAULT_empty] = "empty", [DEFAULT_false] = "FALSE",
         [DEFAULT_true] = "TRUE", [DEFAULT_zero] = "0",      [DEFAULT_made] = "made",
+        [DEFAULT_sha1] = "`CKM_SHA_1`",
     };
     static const char *const sets[] = {
         [SET_no] = "fixed",           [SET_yes] = "may change",

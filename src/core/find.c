@@ -36,8 +36,8 @@ found_insert(struct found *found, const struct key_info *info)
     while (at > 0 && found->infos[at - 1].handle > info->handle) {
         at--;
     }
-    if (at > found->max) {
-        return;
+    if (at > found->max || (at > 0 && found->infos[at - 1].handle == info->handle)) {
+        return; /* on its way from one table to the other it is in both */
     }
     if (found->count <= found->max) {
         found->count++;

@@ -23,6 +23,12 @@ object_sealer(const struct hsm *hsm, uint32_t handle)
     return handle_is_session(handle) ? &hsm->boot_sealer : &hsm->sealer;
 }
 
+uint32_t
+hsm_seconds(const struct hsm *hsm)
+{
+    return (uint32_t)(hsm_time(hsm) / 1000u);
+}
+
 uint64_t
 hsm_time(const struct hsm *hsm)
 {
@@ -175,6 +181,17 @@ gone_logout(void *arg, uint64_t login)
     gone_add(arg, logout_name_view(&name));
 }
 
+#define RESTS_MAX 256u /* ended by one sweep */
+
+/* Under the lock of the numbers: nobody has taken the number again before its record is on its way. */
+static void
+gone_rest(void *arg, uint32_t handle)
+{
+    struct record_name name = record_name('d', handle);
+
+    gone_add(arg, record_name_view(&name));
+}
+
 void
 hsm_sweep(struct hsm *hsm, uint64_t idle_ms)
 {
@@ -189,6 +206,7 @@ hsm_sweep(struct hsm *hsm, uint64_t idle_ms)
         replies_sweep(&hsm->replies, wall - REPLY_LIFE_MS, gone_reply, &gone);
     }
     logouts_sweep(&hsm->logouts, wall, gone_logout, &gone);
+    numbers_sweep(&hsm->certificates, hsm_seconds(hsm), RESTS_MAX, gone_rest, &gone);
     gone_flush(&gone);
 }
 
@@ -253,6 +271,18 @@ request_sees(const struct request *request, const struct object *object)
     return false;
 }
 
+static struct object *
+session_object(struct request *request, uint32_t handle)
+{
+    struct object *object;
+
+    pthread_mutex_lock(&request->context->lock);
+    object = table_find(&request->context->objects, handle);
+    object = object != NULL && request_sees(request, object) ? object_ref(object) : NULL;
+    pthread_mutex_unlock(&request->context->lock);
+    return object;
+}
+
 struct object *
 request_object(struct request *request, uint32_t handle)
 {
@@ -260,14 +290,15 @@ request_object(struct request *request, uint32_t handle)
     struct object *object;
 
     if (handle_is_session(handle)) {
-        pthread_mutex_lock(&request->context->lock);
-        object = table_find(&request->context->objects, handle);
-        object = object != NULL && request_sees(request, object) ? object_ref(object) : NULL;
-        pthread_mutex_unlock(&request->context->lock);
+        object = session_object(request, handle);
     } else if (handle_is_builtin(handle)) {
         object = table_find(&hsm->builtin, handle);
         object = object != NULL ? object_ref(object) : NULL;
     } else {
+        object = handle_is_certificate(handle) ? session_object(request, handle) : NULL;
+        if (object != NULL) {
+            return object; /* one that is not stored for now */
+        }
         pthread_rwlock_rdlock(&hsm->lock);
         object = table_find(&hsm->objects, handle);
         object = object != NULL && request_sees(request, object) ? object_ref(object) : NULL;

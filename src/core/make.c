@@ -5,6 +5,8 @@
  */
 #include "core/make.h"
 
+#include "base/log.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -151,21 +153,21 @@ make_finish(struct request *request, struct make *make)
 /* ---- numbers ---- */
 
 static CK_RV
-number_take(struct hsm *hsm, struct number_block *block, const char *counter, uint32_t first,
-            uint32_t last, uint32_t *ret_handle)
+number_take(struct hsm *hsm, uint32_t *ret_handle)
 {
+    struct number_block *block = &hsm->handles;
     struct store *store = hsm->ports.store;
     CK_RV rv = CKR_OK;
 
     pthread_mutex_lock(&hsm->numbers);
     if (block->left == 0) {
-        if (store->next_numbers(store, counter, HANDLE_BLOCK, first, &block->next)) {
+        if (store->next_numbers(store, "handle", HANDLE_BLOCK, HANDLE_TOKEN_FIRST, &block->next)) {
             block->left = HANDLE_BLOCK;
         } else {
             rv = CKR_DEVICE_ERROR;
         }
     }
-    if (rv == CKR_OK && block->next > last) {
+    if (rv == CKR_OK && block->next > HANDLE_TOKEN_LAST) {
         rv = CKR_DEVICE_MEMORY;
     }
     if (rv == CKR_OK) {
@@ -190,12 +192,26 @@ handle_take(struct request *request, const struct make *make, uint32_t *ret_hand
         *ret_handle = make->handle;
         return CKR_OK;
     }
-    if (make->kind == KIND_X509) {
-        return number_take(hsm, &hsm->certificates, "certificate", HANDLE_CERTIFICATE_FIRST,
-                           HANDLE_CERTIFICATE_LAST, ret_handle);
+    if (make->kind != KIND_X509) {
+        return number_take(hsm, ret_handle);
     }
-    return number_take(hsm, &hsm->handles, "handle", HANDLE_TOKEN_FIRST, HANDLE_TOKEN_LAST,
-                       ret_handle);
+    if (!numbers_take(&hsm->certificates, hsm_seconds(hsm), ret_handle)) {
+        log_wrn("no more certificates: %u are there or were removed in the last 24 hours",
+                (unsigned)NUMBERS_COUNT);
+        return CKR_DEVICE_MEMORY;
+    }
+    return CKR_OK;
+}
+
+/* What the store has never heard of may be given at once. After a failed commit it may be there. */
+static void
+numbers_untake(struct hsm *hsm, struct make *const makes[], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (handle_is_certificate(makes[i]->object->handle)) {
+            numbers_give_back(&hsm->certificates, makes[i]->object->handle);
+        }
+    }
 }
 
 /* ---- store and tables ---- */
@@ -216,7 +232,11 @@ object_build(struct request *request, struct make *make)
         return rv;
     }
     parts.session = handle_is_session(parts.handle) ? request->frame->session : 0;
-    return object_new(object_sealer(request->hsm, parts.handle), &parts, &make->object);
+    rv = object_new(object_sealer(request->hsm, parts.handle), &parts, &make->object);
+    if (rv != CKR_OK && handle_is_certificate(parts.handle)) {
+        numbers_give_back(&request->hsm->certificates, parts.handle);
+    }
+    return rv;
 }
 
 static CK_RV
@@ -371,6 +391,7 @@ CK_RV
 make_commit(struct request *request, struct make *const makes[], size_t count)
 {
     size_t reserved = 0;
+    bool tried;
     CK_RV rv = CKR_OK;
 
     for (size_t i = 0; i < count && rv == CKR_OK; i++) {
@@ -385,6 +406,7 @@ make_commit(struct request *request, struct make *const makes[], size_t count)
     if (rv == CKR_OK) {
         rv = enter_session_objects(request, makes, count);
     }
+    tried = rv == CKR_OK;
     if (rv == CKR_OK && (rv = store_objects(request, makes, count)) != CKR_OK) {
         leave_session_objects(request, makes, count);
     }
@@ -392,6 +414,9 @@ make_commit(struct request *request, struct make *const makes[], size_t count)
         enter_token_objects(request->hsm, makes, count);
     } else {
         unreserve_token_objects(request->hsm, reserved);
+    }
+    if (rv != CKR_OK && !tried) {
+        numbers_untake(request->hsm, makes, count);
     }
     return rv;
 }

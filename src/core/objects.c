@@ -6,6 +6,8 @@
  */
 #include "core/make.h"
 
+#include "base/log.h"
+
 #include <string.h>
 
 /* ---- create ---- */
@@ -104,7 +106,7 @@ object_may_change(const struct request *r, const struct object *object)
     if (object_is_token(object) && (r->frame->flags & FRAME_READ_WRITE) == 0) {
         return CKR_SESSION_READ_ONLY;
     }
-    if (handle_is_session(object->handle) || object->owner == 0 ||
+    if (!object_is_token(object) || object->owner == 0 ||
         object->owner == r->who.user) {
         return CKR_OK;
     }
@@ -147,12 +149,160 @@ attributes_merge(view current, view changes, struct writer *out)
     }
 }
 
+/* A certificate's check value follows its value, unless the changes say it, too. */
+static CK_RV
+check_value_renew(view current, view changes, struct writer *merged)
+{
+    struct writer next, made, secrets;
+    struct reader r;
+    struct attribute attribute;
+    view value, now;
+    CK_RV rv;
+
+    if (!attributes_find(changes, CKA_VALUE, &value) ||
+        attributes_find(changes, CKA_CHECK_VALUE, &now) ||
+        (attributes_find(current, CKA_VALUE, &now) && view_equal(value, now))) {
+        return CKR_OK;
+    }
+    writer_init(&next, ATTRIBUTES_BYTES_MAX);
+    writer_init(&made, ATTRIBUTES_BYTES_MAX);
+    writer_init(&secrets, ATTRIBUTES_BYTES_MAX);
+    r = reader_of(writer_view(merged));
+    while (attributes_next(&r, &attribute)) {
+        if (attribute.type != CKA_CHECK_VALUE) {
+            attribute_write(&next, attribute.type, attribute.value);
+        }
+    }
+    rv = algo_key_made(KIND_X509, NULL, writer_view(&next), &made, &secrets);
+    write_raw(&next, writer_view(&made));
+    if (rv == CKR_OK && (!writer_ok(&next) || !writer_ok(&made))) {
+        rv = CKR_DEVICE_MEMORY;
+    }
+    if (rv == CKR_OK) {
+        writer_truncate(merged, 0);
+        write_raw(merged, writer_view(&next));
+    }
+    writer_clear(&next);
+    writer_clear(&made);
+    writer_clear(&secrets);
+    return rv;
+}
+
+/* ---- certificates that come into the store, or leave it ---- */
+
+/*
+ * Seed 002 sets CKA_TOKEN of a stored certificate to FALSE: then it is an object of the session
+ * that did it, under the handle that it has; TRUE brings it back. Under change_lock().
+ */
+static CK_RV
+certificate_leave(struct request *r, const struct object *old, struct object *object)
+{
+    struct hsm *hsm = r->hsm;
+    struct record_name name = record_name('o', old->handle);
+    struct record_name rest = record_name('d', old->handle);
+    struct writer record;
+    const uint32_t now = hsm_seconds(hsm);
+    uint64_t revision;
+    CK_RV rv;
+
+    writer_init(&record, STORE_VALUE_MAX);
+    rv = rest_record(&hsm->sealer, old->handle, now, &record);
+    if (rv != CKR_OK) {
+        goto out;
+    }
+    pthread_mutex_lock(&r->context->lock);
+    if (table_count(&r->context->objects) >= CONTEXT_OBJECTS_MAX ||
+        !table_put(&r->context->objects, object)) {
+        rv = CKR_DEVICE_MEMORY;
+    }
+    pthread_mutex_unlock(&r->context->lock);
+    if (rv != CKR_OK) {
+        goto out;
+    }
+
+    const struct store_compare compare = { record_name_view(&name), old->revision };
+    const struct store_change changes[] = {
+        { record_name_view(&name), VIEW_EMPTY, true },
+        { record_name_view(&rest), writer_view(&record), false },
+    };
+
+    rv = request_commit(r, &compare, 1, changes, ARRAY_COUNT(changes), &revision);
+    if (rv == CKR_OK) {
+        pthread_rwlock_wrlock(&hsm->lock);
+        table_remove(&hsm->objects, old->handle);
+        pthread_rwlock_unlock(&hsm->lock);
+        numbers_rest(&hsm->certificates, old->handle, now);
+        changes_add(&hsm->changes, old->handle);
+    } else {
+        pthread_mutex_lock(&r->context->lock);
+        table_remove(&r->context->objects, object->handle);
+        pthread_mutex_unlock(&r->context->lock);
+    }
+out:
+    writer_clear(&record);
+    return rv;
+}
+
+/* With the number that it had. One that was made as a session object never had one: a copy has. */
+static CK_RV
+certificate_return(struct request *r, const struct object *old, struct object *object)
+{
+    struct hsm *hsm = r->hsm;
+    struct record_name name = record_name('o', old->handle);
+    struct record_name rest = record_name('d', old->handle);
+    struct writer record;
+    bool reserved;
+    CK_RV rv;
+
+    if (handle_is_session(old->handle)) {
+        return CKR_ATTRIBUTE_READ_ONLY;
+    }
+    if (!numbers_take_back(&hsm->certificates, old->handle)) {
+        log_wrn("certificate %u: its number is another's after more than 24 hours; copy it",
+                (unsigned)old->handle);
+        return CKR_FUNCTION_FAILED;
+    }
+    writer_init(&record, STORE_VALUE_MAX);
+    pthread_rwlock_wrlock(&hsm->lock);
+    reserved = (object->owner != 0 || hsm->objects.unowned < UNOWNED_MAX) &&
+               table_reserve(&hsm->objects, 1);
+    pthread_rwlock_unlock(&hsm->lock);
+    rv = reserved ? object_record(&hsm->sealer, object, &record) : CKR_DEVICE_MEMORY;
+    if (rv == CKR_OK) {
+        const struct store_compare compare = { record_name_view(&name), 0 };
+        const struct store_change changes[] = {
+            { record_name_view(&name), writer_view(&record), false },
+            { record_name_view(&rest), VIEW_EMPTY, true },
+        };
+
+        rv = request_commit(r, &compare, 1, changes, ARRAY_COUNT(changes), &object->revision);
+    }
+    pthread_rwlock_wrlock(&hsm->lock);
+    if (rv == CKR_OK) {
+        table_put_reserved(&hsm->objects, object);
+    } else if (reserved) {
+        table_unreserve(&hsm->objects, 1);
+    }
+    pthread_rwlock_unlock(&hsm->lock);
+    if (rv == CKR_OK) {
+        pthread_mutex_lock(&r->context->lock);
+        table_remove(&r->context->objects, old->handle);
+        pthread_mutex_unlock(&r->context->lock);
+        changes_add(&hsm->changes, old->handle);
+    } else {
+        numbers_rest(&hsm->certificates, old->handle, hsm_seconds(hsm));
+    }
+    writer_clear(&record);
+    return rv;
+}
+
 /* The next version of an object, in the reply, the store and its table. Under change_lock(). */
 static CK_RV
 object_replace(struct request *r, struct object *old, view attributes)
 {
     struct hsm *hsm = r->hsm;
     const struct sealer *sealer = object_sealer(hsm, old->handle);
+    bool token = object_is_token(old);
     struct object_parts parts = {
         .handle = old->handle,
         .session = old->session,
@@ -174,13 +324,23 @@ object_replace(struct request *r, struct object *old, view attributes)
         goto out;
     }
     parts.secrets = writer_view(&secrets);
+    (void)attributes_bool(attributes, CKA_TOKEN, &token);
+    if (token != object_is_token(old)) {
+        parts.session = token ? 0 : r->frame->session;
+        parts.owner = r->who.user;
+    }
+    if (parts.owner == 0) {
+        parts.owner = r->who.user; /* who makes it private can see it from then on */
+    }
     rv = object_new(sealer, &parts, &object);
     if (rv != CKR_OK) {
         goto out;
     }
     write_u32(r->reply, KEY_INFO_LEN);
     key_info_write(r->reply, &object->info);
-    if (object_is_token(object)) {
+    if (token != object_is_token(old)) {
+        rv = token ? certificate_return(r, old, object) : certificate_leave(r, old, object);
+    } else if (token) {
         struct record_name name = record_name('o', object->handle);
 
         rv = object_record(sealer, object, &record);
@@ -253,6 +413,11 @@ handle_OBJECT_SET(struct request *r)
         rv = CKR_DEVICE_MEMORY;
         goto out;
     }
+    if (object->kind == KIND_X509 &&
+        ((rv = make_allowed(r, writer_view(&attributes))) != CKR_OK ||
+         (rv = check_value_renew(object_attributes(object), m.changes, &attributes)) != CKR_OK)) {
+        goto out;
+    }
     rv = object_replace(r, object, writer_view(&attributes));
 out:
     pthread_mutex_unlock(change_lock(r, m.object));
@@ -276,8 +441,7 @@ handle_OBJECT_DESTROY(struct request *r)
         return CODE_BAD_FRAME;
     }
     note_key(r, m.object, AUDIT_NO_MECHANISM);
-    session = handle_is_session(m.object);
-    if (!session && !request_may(r, PLACE_STORE)) {
+    if (!handle_is_session(m.object) && !request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
     pthread_mutex_lock(change_lock(r, m.object));
@@ -286,6 +450,7 @@ handle_OBJECT_DESTROY(struct request *r)
         rv = CKR_OBJECT_HANDLE_INVALID;
         goto out;
     }
+    session = !object_is_token(object);
     if ((object->info.flags & KEY_FLAG_DESTROYABLE) == 0 &&
         !(session && rules_switch_on(r->rules, SWITCH_session_objects_destroyable))) {
         rv = CKR_ACTION_PROHIBITED;
@@ -301,15 +466,31 @@ handle_OBJECT_DESTROY(struct request *r)
         pthread_mutex_unlock(&r->context->lock);
     } else {
         struct record_name name = record_name('o', m.object);
-        const struct store_compare compare = { record_name_view(&name), object->revision };
-        const struct store_change change = { record_name_view(&name), VIEW_EMPTY, true };
+        struct record_name rest = record_name('d', m.object);
+        const bool rests = handle_is_certificate(m.object);
+        const uint32_t now = hsm_seconds(hsm);
+        struct writer record;
         uint64_t revision;
 
-        rv = request_commit(r, &compare, 1, &change, 1, &revision);
+        writer_init(&record, STORE_VALUE_MAX);
+        rv = rests ? rest_record(&hsm->sealer, m.object, now, &record) : CKR_OK;
+        if (rv == CKR_OK) {
+            const struct store_compare compare = { record_name_view(&name), object->revision };
+            const struct store_change changes[] = {
+                { record_name_view(&name), VIEW_EMPTY, true },
+                { record_name_view(&rest), writer_view(&record), false },
+            };
+
+            rv = request_commit(r, &compare, 1, changes, rests ? 2 : 1, &revision);
+        }
+        writer_clear(&record);
         if (rv == CKR_OK) {
             pthread_rwlock_wrlock(&hsm->lock);
             table_remove(&hsm->objects, m.object);
             pthread_rwlock_unlock(&hsm->lock);
+            if (rests) {
+                numbers_rest(&hsm->certificates, m.object, now);
+            }
             changes_add(&hsm->changes, m.object);
         }
     }

@@ -272,13 +272,23 @@ load_numbered(struct hsm *hsm, char prefix, uint32_t number, view value, uint64_
 {
     struct object *object = NULL;
     struct user user;
+    uint32_t since;
     CK_RV rv = CKR_OK;
 
     switch (prefix) {
+    case 'd':
+        rv = rest_from_record(&hsm->sealer, number, value, &since);
+        if (rv == CKR_OK) {
+            numbers_load(&hsm->certificates, number, since == 0 ? 1 : since);
+        }
+        break;
     case 'o':
         rv = object_from_record(&hsm->sealer, number, value, revision, &object);
         if (rv == CKR_OK && !table_put(&hsm->objects, object)) {
             rv = CKR_HOST_MEMORY;
+        }
+        if (rv == CKR_OK && handle_is_certificate(number)) {
+            numbers_load(&hsm->certificates, number, 0);
         }
         object_unref(object);
         break;
@@ -516,6 +526,7 @@ hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
     if (!locks_init(hsm) || !context_table_init(&hsm->contexts) ||
         !replies_init(&hsm->replies) || !logouts_init(&hsm->logouts) ||
         !changes_init(&hsm->changes) || !keyed_init(&hsm->keyed, KEYED_MAX) ||
+        !numbers_init(&hsm->certificates) ||
         hsm->sealer.key == NULL || hsm->boot_sealer.key == NULL) {
         goto fail;
     }
@@ -565,6 +576,7 @@ hsm_close(struct hsm *hsm)
     logouts_clear(&hsm->logouts);
     changes_clear(&hsm->changes);
     keyed_clear(&hsm->keyed);
+    numbers_clear(&hsm->certificates);
     table_clear(&hsm->objects);
     table_clear(&hsm->builtin);
     user_table_clear(&hsm->users);

@@ -13,6 +13,7 @@
 #include "core/hsm.h"
 #include "core/keyed.h"
 #include "core/logout.h"
+#include "core/numbers.h"
 #include "core/replies.h"
 #include "core/ticket.h"
 #include "core/user.h"
@@ -50,11 +51,12 @@ struct hsm {
     _Atomic uint64_t ticket_life; /* milliseconds */
 
     pthread_mutex_t change;  /* one change or removal of a stored record at a time */
-    pthread_mutex_t numbers; /* guards the two blocks */
+    pthread_mutex_t numbers; /* guards the block */
     struct number_block {
         uint64_t next;
         uint64_t left;
-    } handles, certificates;
+    } handles;
+    struct numbers certificates;
 
     struct password_gate gates[PASSWORD_GATES];
 
@@ -129,9 +131,9 @@ MUST_USE CK_RV request_key_of(struct request *request, struct object *object,
 #define HANDLE_TOKEN_LAST 0x7fffffffu
 #define HANDLE_SESSION_FIRST 0x80000000u
 #define HANDLE_SESSION_LAST 0xffefffffu
-#define HANDLE_CERTIFICATE_FIRST 0xfff00000u
-#define HANDLE_CERTIFICATE_LAST 0xfffffffeu
 bool handle_is_session(uint32_t handle);
+/* hsm_time() in seconds, as numbers rest. */
+uint32_t hsm_seconds(const struct hsm *hsm);
 
 /* Milliseconds since 1970 as they were at the start and have passed since: what lives for a time,
  * tickets and kept replies, does not live longer or shorter because somebody sets the clock. */

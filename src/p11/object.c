@@ -380,10 +380,30 @@ out:
     return rv;
 }
 
+/* A certificate may have become an object of this session, or of the token. */
 static CK_RV
-attributes_set(struct session *session, uint32_t handle, view changes)
+object_changed(struct session *session, struct moment before, const struct key_info *old,
+               struct info_array changed)
 {
-    const struct object_set_request request = { .object = handle, .changes = changes };
+    struct key_info info;
+    bool moved;
+
+    if (info_array_count(changed) != 1) {
+        return CKR_DEVICE_ERROR;
+    }
+    info = info_array_get(changed, 0);
+    moved = ((info.flags ^ old->flags) & KEY_FLAG_TOKEN) != 0;
+    if (moved) {
+        cache_drop(session->library->cache, old->handle);
+        session->remote = session->remote || (info.flags & KEY_FLAG_TOKEN) == 0;
+    }
+    return trip_learn(session->library, before, changed, moved ? session->number : 0);
+}
+
+static CK_RV
+attributes_set(struct session *session, const struct key_info *old, view changes)
+{
+    const struct object_set_request request = { .object = old->handle, .changes = changes };
     const struct moment before = trip_moment(session->library);
     struct object_set_reply reply;
     struct call call;
@@ -397,7 +417,7 @@ attributes_set(struct session *session, uint32_t handle, view changes)
         goto out;
     }
     rv = object_set_reply_read(call.reply, &reply)
-             ? trip_learn(session->library, before, reply.changed, 0)
+             ? object_changed(session, before, old, reply.changed)
              : CKR_DEVICE_ERROR;
 out:
     call_end(&call);
@@ -421,7 +441,7 @@ C_SetAttributeValue(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject,
         rv = CKR_ARGUMENTS_BAD;
     } else if ((rv = trip_object(session, hObject, false, &info)) == CKR_OK &&
                (rv = template_take(pTemplate, ulCount, &changes)) == CKR_OK) {
-        rv = attributes_set(session, info.handle, writer_view(&changes));
+        rv = attributes_set(session, &info, writer_view(&changes));
         if (rv == CKR_OBJECT_HANDLE_INVALID) {
             cache_drop(session->library->cache, info.handle);
         }

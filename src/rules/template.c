@@ -359,6 +359,9 @@ default_write(struct rules rules, enum object_kind kind, enum origin origin, vie
     case DEFAULT_zero:
         attribute_write_ulong(w, row->type, 0);
         break;
+    case DEFAULT_sha1:
+        attribute_write_ulong(w, row->type, CKM_SHA_1);
+        break;
     case DEFAULT_made:
         if (row->type == CKA_SIGN_RECOVER || row->type == CKA_VERIFY_RECOVER) {
             attribute_write_bool(w, row->type, effective_bool(rules, kind, origin, template,
@@ -400,7 +403,7 @@ copy_may_change(CK_ATTRIBUTE_TYPE type)
 
 /* May the attribute become that value? A one-way attribute that is absent may become either. */
 static bool
-may_set(const struct use_rule *rule, bool copy, bool is_co, view current,
+may_set(const struct use_rule *rule, enum object_kind kind, bool copy, bool is_co, view current,
         const struct attribute *attribute)
 {
     bool value = is_true(attribute->value);
@@ -414,7 +417,8 @@ may_set(const struct use_rule *rule, bool copy, bool is_co, view current,
     case SET_down:
         return !attributes_bool(current, attribute->type, &now) || !value || now;
     case SET_co:
-        return is_co;
+        /* Who may modify a certificate may say that it is not trusted. */
+        return is_co || (kind == KIND_X509 && !value);
     case SET_no:
         break;
     }
@@ -450,7 +454,7 @@ check_change(struct rules rules, enum object_kind kind, bool copy, bool is_co, v
     if (!only_fits(rule->only, attribute->value)) {
         return CKR_TEMPLATE_INCONSISTENT;
     }
-    if (!may_set(rule, copy, is_co, current, attribute)) {
+    if (!may_set(rule, kind, copy, is_co, current, attribute)) {
         return CKR_ATTRIBUTE_READ_ONLY;
     }
     return is_repeated_alike(changes, attribute) ? CKR_OK : CKR_TEMPLATE_INCONSISTENT;

@@ -11,7 +11,7 @@
 enum origin { ORIGIN_CREATE, ORIGIN_GENERATE, ORIGIN_UNWRAP, ORIGIN_DERIVE, ORIGIN_COPY };
 
 enum attribute_default { DEFAULT_none, DEFAULT_empty, DEFAULT_false, DEFAULT_true, DEFAULT_zero,
-                         DEFAULT_made };
+                         DEFAULT_sha1, DEFAULT_made };
 enum attribute_set { SET_no, SET_yes, SET_up, SET_down, SET_co };
 enum attribute_need { NEED_optional, NEED_required, NEED_forbidden };
 enum attribute_only { ONLY_any, ONLY_true, ONLY_false };

@@ -158,9 +158,13 @@ an_empty_default_is_present_and_none_is_absent(void **state)
     template_complete(standard, KIND_X509, ORIGIN_CREATE, VIEW_EMPTY, &w);
     assert_true(attributes_find(writer_view(&w), CKA_LABEL, &value));
     assert_int_equal(value.len, 0);
-    assert_false(attributes_find(writer_view(&w), CKA_NAME_HASH_ALGORITHM, &value));
     assert_true(attributes_ulong(writer_view(&w), CKA_CERTIFICATE_CATEGORY, &number));
     assert_int_equal(number, 0);
+    assert_true(attributes_ulong(writer_view(&w), CKA_NAME_HASH_ALGORITHM, &number));
+    assert_int_equal(number, CKM_SHA_1);
+    writer_truncate(&w, 0);
+    template_complete(standard, KIND_AES, ORIGIN_CREATE, VIEW_EMPTY, &w);
+    assert_false(attributes_find(writer_view(&w), CKA_WRAP_TEMPLATE, &value));
     writer_clear(&w);
 }
 

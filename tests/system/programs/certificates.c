@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * certificates MODULE STEP [NAME:PASSWORD]: the tutorial's functions (sample/certificates.c) in turn,
+ * and what they leave. TAP. STEP:
+ *
+ *   seed        the tutorial's snippets, as they stand
+ *   create N    N certificates; prints their handles
+ *   count N     there are N of them
+ *   attributes  each attribute of the tutorial's table is created, read, found and changed
+ */
+#include "cryptoki.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+CK_FUNCTION_LIST_PTR func_list;
+
+int create_cert(CK_SESSION_HANDLE session_rw, CK_OBJECT_HANDLE_PTR cert_handle);
+int delete_cert(CK_SESSION_HANDLE session_rw, CK_OBJECT_HANDLE cert_handle);
+int copy_cert(CK_SESSION_HANDLE session_rw, CK_OBJECT_HANDLE cert_handle,
+              CK_OBJECT_HANDLE_PTR copied_cert_handle);
+int get_cert_attribute(CK_SESSION_HANDLE session_rw, CK_OBJECT_HANDLE_PTR cert_handle);
+int set_cert_attribute(CK_SESSION_HANDLE session_rw, CK_OBJECT_HANDLE_PTR cert_handle);
+int find_cert(CK_SESSION_HANDLE session_rw, CK_OBJECT_HANDLE cert_handle);
+
+static int failed;
+static CK_OBJECT_CLASS certificate = CKO_CERTIFICATE;
+static CK_CERTIFICATE_TYPE x509 = CKC_X_509;
+static CK_BBOOL yes = CK_TRUE;
+
+static void
+check(const char *what, CK_RV rv, CK_RV wanted)
+{
+    printf("%s - %s\n", rv == wanted ? "ok" : "not ok", what);
+    if (rv != wanted) {
+        printf("#   0x%lx, not 0x%lx\n", rv, wanted);
+        failed = 1;
+    }
+    fflush(stdout);
+}
+
+static CK_ULONG
+count_of(CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG count, CK_OBJECT_HANDLE *first)
+{
+    CK_OBJECT_HANDLE found[64];
+    CK_ULONG got, total = 0;
+    CK_RV rv = func_list->C_FindObjectsInit(session, template, count);
+
+    if (rv != CKR_OK) {
+        printf("# C_FindObjectsInit: 0x%lx\n", rv);
+        return (CK_ULONG)-1;
+    }
+    do {
+        rv = func_list->C_FindObjects(session, found, 64, &got);
+        if (rv != CKR_OK) {
+            printf("# C_FindObjects: 0x%lx\n", rv);
+            total = (CK_ULONG)-1;
+            break;
+        }
+        if (first != NULL && total == 0 && got > 0) {
+            *first = found[0];
+        }
+        total += got;
+    } while (got > 0);
+    (void)func_list->C_FindObjectsFinal(session);
+    return total;
+}
+
+static CK_ULONG
+certificates(CK_SESSION_HANDLE session)
+{
+    CK_ATTRIBUTE template[] = { { CKA_CLASS, &certificate, sizeof certificate } };
+
+    return count_of(session, template, 1, NULL);
+}
+
+static void
+seed(CK_SESSION_HANDLE session)
+{
+    CK_OBJECT_HANDLE first = 0, second = 0, third = 0;
+
+    check("create_cert", (CK_RV)create_cert(session, &first), CKR_OK);
+    check("the first handle is 4293918720", first, 0xfff00000ul);
+    check("get_cert_attribute", (CK_RV)get_cert_attribute(session, &first), CKR_OK);
+    (void)find_cert(session, first); /* it ends without a return */
+    check("copy_cert", (CK_RV)copy_cert(session, first, &second), CKR_OK);
+    check("the copy has the next handle", second, first + 1);
+    check("there are two", certificates(session), 2);
+    check("set_cert_attribute", (CK_RV)set_cert_attribute(session, &second), CKR_OK);
+    check("create_cert again", (CK_RV)create_cert(session, &third), CKR_OK);
+    check("with the handle after it", third, first + 2);
+    check("there are three", certificates(session), 3);
+    check("delete_cert", (CK_RV)delete_cert(session, third), CKR_OK);
+    check("delete_cert of one of the session", (CK_RV)delete_cert(session, second), CKR_OK);
+    check("there is one", certificates(session), 1);
+}
+
+static void
+create(CK_SESSION_HANDLE session, CK_ULONG count)
+{
+    CK_RV rv = CKR_OK;
+
+    for (CK_ULONG i = 0; i < count && rv == CKR_OK; i++) {
+        char id[16];
+        CK_OBJECT_HANDLE handle = 0;
+        CK_ATTRIBUTE template[] = {
+            { CKA_CLASS, &certificate, sizeof certificate },
+            { CKA_CERTIFICATE_TYPE, &x509, sizeof x509 },
+            { CKA_TOKEN, &yes, sizeof yes },
+            { CKA_LABEL, "many", 4 },
+            { CKA_SUBJECT, "s", 1 },
+            { CKA_ID, id, (CK_ULONG)snprintf(id, sizeof id, "%lu", i) },
+            { CKA_VALUE, "v", 1 },
+        };
+
+        rv = func_list->C_CreateObject(session, template, 7, &handle);
+        if (rv == CKR_OK) {
+            printf("# made %lu\n", handle);
+            fflush(stdout);
+        }
+    }
+    check("create", rv, CKR_OK);
+}
+
+/* ---- the table ---- */
+
+static CK_BBOOL no = CK_FALSE;
+static CK_ULONG number_one = 1, number_two = 2;
+static CK_MECHANISM_TYPE sha256 = CKM_SHA256;
+
+#define NUMBER(name, value) { CKA_##name, &(value), sizeof(value) }
+#define TEXT(name, text) { CKA_##name, text, sizeof(text) - 1 }
+
+static CK_ATTRIBUTE made[] = {
+    NUMBER(CLASS, certificate),
+    NUMBER(CERTIFICATE_TYPE, x509),
+    NUMBER(TOKEN, yes),
+    NUMBER(PRIVATE, no),
+    NUMBER(MODIFIABLE, yes),
+    TEXT(LABEL, "K\xc3\xb6nig \"/\\\n"),
+    NUMBER(COPYABLE, yes),
+    NUMBER(DESTROYABLE, yes),
+    NUMBER(TRUSTED, no),
+    NUMBER(CERTIFICATE_CATEGORY, number_one),
+    TEXT(CHECK_VALUE, "\x83\x2f\x5a"),
+    TEXT(START_DATE, "20260102"),
+    TEXT(END_DATE, "20270304"),
+    TEXT(PUBLIC_KEY_INFO, "info\x00\xff"),
+    TEXT(SUBJECT, "subject\x00\x80"),
+    TEXT(ID, "\x00\x01 table"),
+    TEXT(ISSUER, "issuer"),
+    TEXT(SERIAL_NUMBER, "serial"),
+    TEXT(VALUE, "\x30\x82value"),
+    TEXT(URL, "https://example.com/a?b=c&d"),
+    TEXT(HASH_OF_SUBJECT_PUBLIC_KEY, "hash one"),
+    TEXT(HASH_OF_ISSUER_PUBLIC_KEY, "hash two"),
+    NUMBER(JAVA_MIDP_SECURITY_DOMAIN, number_two),
+    NUMBER(NAME_HASH_ALGORITHM, sha256),
+};
+
+static CK_ATTRIBUTE changed[] = {
+    TEXT(LABEL, "another"),
+    NUMBER(CERTIFICATE_CATEGORY, number_two),
+    TEXT(CHECK_VALUE, "abc"),
+    TEXT(START_DATE, ""),
+    TEXT(END_DATE, "20280304"),
+    TEXT(PUBLIC_KEY_INFO, ""),
+    TEXT(SUBJECT, "other subject"),
+    TEXT(ID, "other id"),
+    TEXT(ISSUER, "other issuer"),
+    TEXT(SERIAL_NUMBER, ""),
+    TEXT(VALUE, "nonsense"),
+    TEXT(URL, ""),
+    TEXT(HASH_OF_SUBJECT_PUBLIC_KEY, "x"),
+    TEXT(HASH_OF_ISSUER_PUBLIC_KEY, "y"),
+    NUMBER(JAVA_MIDP_SECURITY_DOMAIN, number_one),
+    NUMBER(PRIVATE, yes),
+    NUMBER(DESTROYABLE, no),
+    NUMBER(DESTROYABLE, yes),
+    NUMBER(TOKEN, no),
+    NUMBER(TOKEN, yes),
+    NUMBER(COPYABLE, no),
+    NUMBER(CLASS, certificate),
+    NUMBER(CERTIFICATE_TYPE, x509),
+    NUMBER(TRUSTED, no),
+    NUMBER(MODIFIABLE, no),
+};
+
+static int
+is_so(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle, const CK_ATTRIBUTE *wanted)
+{
+    char room[256];
+    CK_ATTRIBUTE got = { wanted->type, NULL, 0 };
+    CK_RV rv = func_list->C_GetAttributeValue(session, handle, &got, 1);
+
+    if (rv == CKR_OK && got.ulValueLen == wanted->ulValueLen) {
+        got.pValue = room;
+        rv = func_list->C_GetAttributeValue(session, handle, &got, 1);
+    }
+    if (rv != CKR_OK || got.ulValueLen != wanted->ulValueLen ||
+        memcmp(room, wanted->pValue, wanted->ulValueLen) != 0) {
+        printf("# attribute 0x%lx: 0x%lx, length %lu\n", wanted->type, rv, got.ulValueLen);
+        return 0;
+    }
+    return 1;
+}
+
+static void
+attributes(CK_SESSION_HANDLE session)
+{
+    const CK_ULONG count = sizeof made / sizeof *made;
+    CK_OBJECT_HANDLE handle = 0, first = 0;
+    CK_ULONG wrong = 0;
+
+    check("create with every attribute", func_list->C_CreateObject(session, made, count, &handle),
+          CKR_OK);
+    for (CK_ULONG i = 0; i < count; i++) {
+        CK_ATTRIBUTE by[2] = { made[15], made[i] };
+
+        wrong += !is_so(session, handle, &made[i]);
+        if (count_of(session, by, 2, &first) != 1 || first != handle) {
+            printf("# not found by attribute 0x%lx\n", made[i].type);
+            wrong++;
+        }
+    }
+    check("each is read and found", wrong, 0);
+    for (CK_ULONG i = 0; i < sizeof changed / sizeof *changed; i++) {
+        CK_RV rv = func_list->C_SetAttributeValue(session, handle, &changed[i], 1);
+
+        if (rv != CKR_OK || !is_so(session, handle, &changed[i])) {
+            printf("# attribute 0x%lx, change %lu: 0x%lx\n", changed[i].type, i, rv);
+            wrong++;
+        }
+    }
+    check("each is changed", wrong, 0);
+    check("what may not be modified is not",
+          func_list->C_SetAttributeValue(session, handle, changed, 1), CKR_ACTION_PROHIBITED);
+
+    CK_ATTRIBUTE bad[] = { TEXT(LABEL, "bad"), TEXT(MODULUS, "m") };
+    CK_ATTRIBUTE label = TEXT(LABEL, "many");
+
+    check("make one more", func_list->C_CreateObject(session, made, count, &handle), CKR_OK);
+    check("an attribute outside of the table is refused",
+          func_list->C_SetAttributeValue(session, handle, bad, 2), CKR_TEMPLATE_INCONSISTENT);
+    check("and nothing changed", (CK_RV)is_so(session, handle, &made[5]), 1);
+    check("a copy with a template is refused",
+          func_list->C_CopyObject(session, handle, &label, 1, &first), CKR_TEMPLATE_INCONSISTENT);
+    for (CK_ULONG i = 0; i < 2; i++) {
+        CK_ATTRIBUTE trusted[] = { NUMBER(TRUSTED, yes) };
+
+        check("trust is a crypto officer's",
+              func_list->C_SetAttributeValue(session, handle, trusted, 1), CKR_ATTRIBUTE_READ_ONLY);
+    }
+    for (CK_ULONG i = 0; i < 4; i++) {
+        static const CK_ULONG needed[] = { 0, 1, 14, 18 }; /* of made */
+        CK_ATTRIBUTE less[sizeof made / sizeof *made];
+        CK_ULONG left = 0;
+
+        for (CK_ULONG k = 0; k < count; k++) {
+            if (k != needed[i]) {
+                less[left++] = made[k];
+            }
+        }
+        check("without one of the minimum there is none",
+              func_list->C_CreateObject(session, less, left, &first), CKR_TEMPLATE_INCOMPLETE);
+    }
+}
+
+int
+main(int argc, char *argv[])
+{
+    CK_RV (*list)(CK_FUNCTION_LIST_PTR_PTR) = NULL;
+    CK_SESSION_HANDLE session = 0;
+    CK_ULONG number = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
+    const char *pin = getenv("PIN");
+    void *module = argc > 2 ? dlopen(argv[1], RTLD_NOW) : NULL;
+    CK_RV rv;
+
+    if (module == NULL) {
+        fprintf(stderr, "certificates: %s\n", argc > 2 ? dlerror() : "MODULE STEP [N]");
+        return 2;
+    }
+    *(void **)&list = dlsym(module, "C_GetFunctionList");
+    if (list == NULL || list(&func_list) != CKR_OK ||
+        (rv = func_list->C_Initialize(NULL)) != CKR_OK ||
+        (rv = func_list->C_OpenSession(1, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
+                                       &session)) != CKR_OK ||
+        (pin != NULL && (rv = func_list->C_Login(session, CKU_USER, (CK_UTF8CHAR *)(size_t)pin,
+                                                 strlen(pin))) != CKR_OK)) {
+        fprintf(stderr, "certificates: no session\n");
+        return 2;
+    }
+    if (strcmp(argv[2], "seed") == 0) {
+        seed(session);
+    } else if (strcmp(argv[2], "create") == 0) {
+        create(session, number);
+    } else if (strcmp(argv[2], "count") == 0) {
+        check("so many are there", certificates(session), number);
+    } else if (strcmp(argv[2], "attributes") == 0) {
+        attributes(session);
+    }
+    (void)func_list->C_Finalize(NULL);
+    return failed;
+}
