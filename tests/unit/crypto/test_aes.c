@@ -73,9 +73,9 @@ modes_agree_with_sp_800_38a(void **state)
         view text = hex(TEXT);
         view out = hex(modes[i].out);
 
-        assert_runs(&m, CKF_ENCRYPT, key, text, out);
-        assert_runs(&m, CKF_DECRYPT, key, out, text);
-        assert_runs(&m, CKF_ENCRYPT, key, VIEW_EMPTY, VIEW_EMPTY);
+        assert_known(&m, CKF_ENCRYPT, key, text, out);
+        assert_known(&m, CKF_DECRYPT, key, out, text);
+        assert_known(&m, CKF_ENCRYPT, key, VIEW_EMPTY, VIEW_EMPTY);
         algo_key_free(key);
     }
 }
@@ -92,8 +92,8 @@ bits_feed_back_as_sp_800_38a_has_it(void **state)
         struct algo_key *key = secret_key(KIND_AES, hex(keys[i]));
         const struct mechanism m = iv_mechanism(CKM_AES_CFB1, hex(IV));
 
-        assert_runs(&m, CKF_ENCRYPT, key, hex("6bc1"), hex(outs[i]));
-        assert_runs(&m, CKF_DECRYPT, key, hex(outs[i]), hex("6bc1"));
+        assert_known(&m, CKF_ENCRYPT, key, hex("6bc1"), hex(outs[i]));
+        assert_known(&m, CKF_DECRYPT, key, hex(outs[i]), hex("6bc1"));
         algo_key_free(key);
     }
 }
@@ -331,8 +331,8 @@ gcm_agrees_with_its_specification(void **state)
         view out = hex(gcms[i].out);
         const struct mechanism m = gcm_mechanism(hex(gcms[i].iv), hex(gcms[i].aad), 128);
 
-        assert_runs(&m, CKF_ENCRYPT, key, text, out);
-        assert_runs(&m, CKF_DECRYPT, key, out, text);
+        assert_known(&m, CKF_ENCRYPT, key, text, out);
+        assert_known(&m, CKF_DECRYPT, key, out, text);
         algo_key_free(key);
     }
 }
@@ -467,5 +467,5 @@ main(void)
         cmocka_unit_test(room_of_just_the_right_size_is_enough),
     };
 
-    return cmocka_run_group_tests_name("aes", tests, NULL, NULL);
+    return RUN_GROUP("aes", tests, 1);
 }

@@ -30,8 +30,8 @@ des_agrees_with_fips_113(void **state)
     view text = VIEW_TEXT("7654321 Now is the time for ");
 
     UNUSED(state);
-    assert_runs(&m, CKF_SIGN, key, text, hex("f1d30f68"));
-    assert_runs(&whole, CKF_SIGN, key, text, hex("f1d30f6849312ca4"));
+    assert_known(&m, CKF_SIGN, key, text, hex("f1d30f68"));
+    assert_known(&whole, CKF_SIGN, key, text, hex("f1d30f6849312ca4"));
     algo_key_free(key);
 }
 
@@ -57,10 +57,10 @@ xcbc_agrees_with_rfc_3566(void **state)
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         view in = view_slice(text, 0, cases[i].len), mac = hex(cases[i].mac);
 
-        assert_runs(&m, CKF_SIGN, key, in, mac);
-        assert_runs(&cut, CKF_SIGN, key, in, view_slice(mac, 0, 12));
+        assert_known(&m, CKF_SIGN, key, in, mac);
+        assert_known(&cut, CKF_SIGN, key, in, view_slice(mac, 0, 12));
     }
-    assert_runs(&m, CKF_SIGN, key, view_of(zeros, sizeof zeros),
+    assert_known(&m, CKF_SIGN, key, view_of(zeros, sizeof zeros),
                 hex("f0dafee895db30253761103b5d84528f"));
     algo_key_free(key);
 }

@@ -56,8 +56,8 @@ ccm_agrees_with_sp_800_38c(void **state)
         const struct mechanism m = example(i);
         view text = view_slice(hex(TEXT), 0, examples[i].len), out = hex(examples[i].out);
 
-        assert_runs(&m, CKF_ENCRYPT, key, text, out);
-        assert_runs(&m, CKF_DECRYPT, key, out, text);
+        assert_known(&m, CKF_ENCRYPT, key, text, out);
+        assert_known(&m, CKF_DECRYPT, key, out, text);
     }
     algo_key_free(key);
 }

@@ -51,7 +51,7 @@ cmac_agrees_with_sp_800_38b(void **state)
         struct algo_key *key = secret_key(KIND_AES, hex(examples[i].key));
         view text = view_slice(hex(TEXT), 0, examples[i].len);
 
-        assert_runs(&m, CKF_SIGN, key, text, hex(examples[i].mac));
+        assert_known(&m, CKF_SIGN, key, text, hex(examples[i].mac));
         assert_int_equal(run_once(&m, CKF_VERIFY, key, text, hex(examples[i].mac), &none), CKR_OK);
         assert_int_equal(run_parts(&m, CKF_VERIFY, key, text, 7, hex(examples[i].mac), &none),
                          CKR_OK);
@@ -70,7 +70,7 @@ a_shorter_mac_is_the_start_of_the_whole(void **state)
     for (uint32_t len = 1; len <= 16; len++) {
         const struct mechanism m = cut_to(len);
 
-        assert_runs(&m, CKF_SIGN, key, text, view_slice(mac, 0, len));
+        assert_known(&m, CKF_SIGN, key, text, view_slice(mac, 0, len));
         assert_int_equal(run_once(&m, CKF_VERIFY, key, text, view_slice(mac, 0, len), &none),
                          CKR_OK);
         assert_refused(&m, CKF_VERIFY, key, text, view_slice(mac, 0, len - 1),

@@ -20,11 +20,11 @@ one_key_agrees_with_fips_81(void **state)
     const struct mechanism cbc = iv_mechanism(CKM_DES_CBC, hex(IV));
 
     UNUSED(state);
-    assert_runs(&ecb, CKF_ENCRYPT, key, TEXT,
+    assert_known(&ecb, CKF_ENCRYPT, key, TEXT,
                 hex("3fa40e8a984d48156a271787ab8883f9893d51ec4b563b53"));
-    assert_runs(&cbc, CKF_ENCRYPT, key, TEXT,
+    assert_known(&cbc, CKF_ENCRYPT, key, TEXT,
                 hex("e5c7cdde872bf27c43e934008c389c0f683788499a7c05f6"));
-    assert_runs(&cbc, CKF_DECRYPT, key, hex("e5c7cdde872bf27c43e934008c389c0f683788499a7c05f6"),
+    assert_known(&cbc, CKF_DECRYPT, key, hex("e5c7cdde872bf27c43e934008c389c0f683788499a7c05f6"),
                 TEXT);
     algo_key_free(key);
 }
@@ -39,8 +39,8 @@ three_keys_agree_with_sp_800_67(void **state)
     view out = hex("a826fd8ce53b855fcce21c8112256fe668d5c05dd9b6b900");
 
     UNUSED(state);
-    assert_runs(&ecb, CKF_ENCRYPT, key, plain, out);
-    assert_runs(&ecb, CKF_DECRYPT, key, out, plain);
+    assert_known(&ecb, CKF_ENCRYPT, key, plain, out);
+    assert_known(&ecb, CKF_DECRYPT, key, out, plain);
     algo_key_free(key);
 }
 
@@ -252,11 +252,11 @@ cmac_agrees_with_sp_800_38b(void **state)
         struct mechanism cut = plain_mechanism(CKM_DES3_CMAC_GENERAL);
         const struct mechanism m = plain_mechanism(CKM_DES3_CMAC);
 
-        assert_runs(&m, CKF_SIGN, key, text, mac);
+        assert_known(&m, CKF_SIGN, key, text, mac);
         for (uint32_t len = 1; len <= 9; len++) {
             cut.params.number.number = len;
             if (len <= 8) {
-                assert_runs(&cut, CKF_SIGN, key, text, view_slice(mac, 0, len));
+                assert_known(&cut, CKF_SIGN, key, text, view_slice(mac, 0, len));
             } else {
                 assert_refused(&cut, CKF_SIGN, key, text, VIEW_EMPTY, CKR_MECHANISM_PARAM_INVALID);
             }
@@ -318,12 +318,12 @@ main(void)
         cmocka_unit_test(padding_comes_and_goes_at_every_length),
         cmocka_unit_test(wrong_padding_is_told_in_one_way),
         cmocka_unit_test(partial_blocks_and_long_ivs_are_refused),
+        cmocka_unit_test(cmac_agrees_with_sp_800_38b),
         cmocka_unit_test(a_key_has_its_length_and_its_parity),
         cmocka_unit_test(derived_bytes_get_their_parity),
         cmocka_unit_test(the_check_value_is_a_block_of_zeros_encrypted),
-        cmocka_unit_test(cmac_agrees_with_sp_800_38b),
         cmocka_unit_test(tkw_agrees_with_nist),
     };
 
-    return cmocka_run_group_tests_name("des", tests, NULL, NULL);
+    return RUN_GROUP("des", tests, 4);
 }

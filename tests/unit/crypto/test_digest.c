@@ -53,7 +53,7 @@ digests_agree_with_fips_180(void **state)
     for (size_t i = 0; i < ARRAY_COUNT(digests); i++) {
         const struct mechanism m = plain_mechanism(digests[i].type);
 
-        assert_runs(&m, CKF_DIGEST, NULL, hex(digests[i].in), hex(digests[i].out));
+        assert_known(&m, CKF_DIGEST, NULL, hex(digests[i].in), hex(digests[i].out));
     }
 }
 
@@ -114,7 +114,7 @@ macs_agree_with_the_rfcs(void **state)
             view mac = hex(macs[i].out[j]);
             uint8_t wrong[64];
 
-            assert_runs(&m, CKF_SIGN, key, data, mac);
+            assert_known(&m, CKF_SIGN, key, data, mac);
             assert_int_equal(run_once(&m, CKF_VERIFY, key, data, mac, &(struct writer){ 0 }),
                              CKR_OK);
             memcpy(wrong, mac.data, mac.len);
@@ -176,11 +176,11 @@ md5_makes_macs(void **state)
     struct algo_key *key = secret_key(KIND_GENERIC, VIEW_TEXT("Jefe"));
 
     UNUSED(state);
-    assert_runs(&m, CKF_SIGN, key, VIEW_TEXT("what do ya want for nothing?"),
+    assert_known(&m, CKF_SIGN, key, VIEW_TEXT("what do ya want for nothing?"),
                 hex("750c783e6ab0b503eaa86e310a5db738"));
     algo_key_free(key);
     key = secret_key(KIND_GENERIC, hex("0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"));
-    assert_runs(&m, CKF_SIGN, key, VIEW_TEXT("Hi There"), hex("9294727a3638bb1c13f48ef8158bfc9d"));
+    assert_known(&m, CKF_SIGN, key, VIEW_TEXT("Hi There"), hex("9294727a3638bb1c13f48ef8158bfc9d"));
     algo_key_free(key);
 }
 
@@ -215,7 +215,7 @@ short_macs_agree_with_the_rfcs(void **state)
         view mac = hex(cases[i].out);
         const struct mechanism m = cut_to(cases[i].type, (uint32_t)mac.len);
 
-        assert_runs(&m, CKF_SIGN, key, VIEW_TEXT("Test With Truncation"), mac);
+        assert_known(&m, CKF_SIGN, key, VIEW_TEXT("Test With Truncation"), mac);
     }
     algo_key_free(key);
 }
@@ -339,5 +339,5 @@ main(void)
         cmocka_unit_test(wrong_kind_of_key_is_refused),
     };
 
-    return cmocka_run_group_tests_name("digest", tests, NULL, NULL);
+    return RUN_GROUP("digest", tests, 1);
 }

@@ -28,7 +28,7 @@ gmac_agrees_with_nists_vector(void **state)
     struct writer none = { 0 };
 
     UNUSED(state);
-    assert_runs(&m, CKF_SIGN, key, hex(NIST_TEXT), hex(NIST_TAG));
+    assert_known(&m, CKF_SIGN, key, hex(NIST_TEXT), hex(NIST_TAG));
     assert_int_equal(run_once(&m, CKF_VERIFY, key, hex(NIST_TEXT), hex(NIST_TAG), &none), CKR_OK);
     assert_refused(&m, CKF_VERIFY, key, hex(NIST_IV), hex(NIST_TAG), CKR_SIGNATURE_INVALID);
     assert_refused(&m, CKF_VERIFY, key, hex(NIST_TEXT), view_slice(hex(NIST_TAG), 0, 15),

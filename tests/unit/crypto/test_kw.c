@@ -28,6 +28,8 @@ static const struct vector {
     { CKM_AES_KEY_WRAP_KWP, "5840df6e29b02af1ab493b705bf16ea1ae8338f4dcc176a8",
       "c37b7e6492584340bed12207808941155068f738",
       "138bdeaa9b8fa7fc61f97742e72248ee5ae6ae5360d1ae6a5f54f373fa543b6a" },
+    { CKM_AES_KEY_WRAP_PAD, "5840df6e29b02af1ab493b705bf16ea1ae8338f4dcc176a8", "466f7250617369",
+      "afbeb0f07dfbf5419200f2ccb50bb24f" },
     { CKM_CLOUDHSM_AES_KEY_WRAP_ZERO_PAD, "5840df6e29b02af1ab493b705bf16ea1ae8338f4dcc176a8",
       "466f7250617369", "afbeb0f07dfbf5419200f2ccb50bb24f" },
 };
@@ -58,6 +60,7 @@ the_vectors_are_met(void **state)
         assert_view(writer_view(&out), hex(v->wrapped));
         assert_int_equal(pass(v->mechanism, CKF_DECRYPT, key, hex(v->wrapped), &out), CKR_OK);
         assert_view(writer_view(&out), hex(v->plain));
+        VECTOR(v->mechanism);
         algo_key_free(key);
     }
     writer_clear(&out);

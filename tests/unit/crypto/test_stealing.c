@@ -30,8 +30,8 @@ xts_agrees_with_ieee_1619(void **state)
         struct algo_key *key = secret_key(KIND_AES_XTS, hex(cases[i].key));
         const struct mechanism m = iv_mechanism(CKM_AES_XTS, hex(cases[i].unit));
 
-        assert_runs(&m, CKF_ENCRYPT, key, hex(cases[i].plain), hex(cases[i].out));
-        assert_runs(&m, CKF_DECRYPT, key, hex(cases[i].out), hex(cases[i].plain));
+        assert_known(&m, CKF_ENCRYPT, key, hex(cases[i].plain), hex(cases[i].out));
+        assert_known(&m, CKF_DECRYPT, key, hex(cases[i].out), hex(cases[i].plain));
         algo_key_free(key);
     }
 }
@@ -95,8 +95,8 @@ cts_agrees_with_rfc_3962(void **state)
         memcpy(ours, swapped.data, before);
         memcpy(ours + before, swapped.data + before + 16, rest);
         memcpy(ours + before + rest, swapped.data + before, 16);
-        assert_runs(&m, CKF_ENCRYPT, key, view_slice(text, 0, len), view_of(ours, len));
-        assert_runs(&m, CKF_DECRYPT, key, view_of(ours, len), view_slice(text, 0, len));
+        assert_known(&m, CKF_ENCRYPT, key, view_slice(text, 0, len), view_of(ours, len));
+        assert_known(&m, CKF_DECRYPT, key, view_of(ours, len), view_slice(text, 0, len));
     }
     algo_key_free(key);
 }
@@ -204,5 +204,5 @@ main(void)
         cmocka_unit_test(cfb64_is_made_of_single_blocks),
     };
 
-    return cmocka_run_group_tests_name("stealing", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("stealing", tests, GROUP_SETUP, GROUP_TEARDOWN);
 }

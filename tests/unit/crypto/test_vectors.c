@@ -83,6 +83,7 @@ run_record(const struct file *file)
         m.params.chacha20.counter = view_of(counter, sizeof counter);
         m.params.chacha20.nonce = hex(record.text[IV]);
     }
+    VECTOR(file->type);
     if (record.given[OFFSET]) {
         run_stream_at(&m, key, strtoul(record.text[OFFSET], NULL, 10), out);
     } else if (mechanism_row(file->type)->out == OUT_mac) {

@@ -172,9 +172,11 @@ run_hmac(const json_t *group, struct count *count, enum hash hash)
         cut.params.number.number = (uint32_t)tag_len;
         writer_init(&out, OUT_MAX);
         assert_int_equal(run_once(&cut, CKF_SIGN, key, data, VIEW_EMPTY, &out), CKR_OK);
+        VECTOR(cut.type);
         count_result(count, test, view_equal(writer_view(&out), tag));
         count_result(count, test, run_once(&cut, CKF_VERIFY, key, data, tag, &out) == CKR_OK);
         if (tag_len == hash_row(hash)->length) {
+            VECTOR(m.type);
             count_result(count, test, run_once(&m, CKF_VERIFY, key, data, tag, &out) == CKR_OK);
         }
         writer_clear(&out);
@@ -201,6 +203,7 @@ run_cmac(const json_t *group, struct count *count, enum hash hash)
             continue;
         }
         key = secret_key(KIND_AES, value);
+        VECTOR(m.type);
         count_result(count, test,
                      run_once(&m, CKF_VERIFY, key, bytes_of(test, "msg"), bytes_of(test, "tag"),
                               &none) == CKR_OK);
@@ -225,6 +228,7 @@ run_cipher(const struct mechanism *m, const json_t *test, struct algo_key *key, 
     rv = run_once(m, CKF_DECRYPT, key, sealed, VIEW_EMPTY, &out);
     assert_true(rv == CKR_OK || rv == CKR_ENCRYPTED_DATA_INVALID ||
                 rv == CKR_ENCRYPTED_DATA_LEN_RANGE);
+    VECTOR(m->type);
     count_result(count, test, rv == CKR_OK && view_equal(writer_view(&out), data));
     if (multi) {
         assert_int_equal(run_parts(m, CKF_DECRYPT, key, sealed, 13, VIEW_EMPTY, &out), rv);
@@ -378,6 +382,7 @@ run_verify(const json_t *group, struct count *count, const struct mechanism *m,
         CK_RV rv = run_once(m, CKF_VERIFY, key, data, signature, &none);
 
         assert_true(rv == CKR_OK || rv == CKR_SIGNATURE_INVALID || rv == CKR_SIGNATURE_LEN_RANGE);
+        VECTOR(m->type);
         count_result(count, test, rv == CKR_OK);
         assert_int_equal(run_parts(m, CKF_VERIFY, key, data, 5, signature, &none), rv);
     }
@@ -477,6 +482,7 @@ run_decrypt(const json_t *test, struct count *count, const struct mechanism *m,
     /* Implicit rejection gives other bytes instead of a code; they are not the message. */
     assert_true(m->type != CKM_RSA_PKCS || rv != CKR_ENCRYPTED_DATA_INVALID ||
                 has_flag(test, "InvalidCiphertextFormat"));
+    VECTOR(m->type);
     count_result(count, test,
                  rv == CKR_OK && view_equal(writer_view(&out), bytes_of(test, "msg")));
     writer_clear(&out);

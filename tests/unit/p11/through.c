@@ -31,6 +31,7 @@ through_setup(void **state)
 int
 through_teardown(void **state)
 {
+    counts_write();
     teardown(state);
     return group_teardown(state);
 }
@@ -122,6 +123,7 @@ union parameter {
     CK_RSA_PKCS_PSS_PARAMS pss;
     CK_CHACHA20_PARAMS chacha20;
     CK_SALSA20_CHACHA20_POLY1305_PARAMS chacha_poly;
+    CK_TLS_MAC_PARAMS tls_mac;
     CK_ULONG number;
 };
 
@@ -187,6 +189,11 @@ mechanism_from(const struct mechanism *m, union parameter *p)
             bytes(m->params.chacha_poly.aad), m->params.chacha_poly.aad.len
         };
         mechanism.ulParameterLen = sizeof p->chacha_poly;
+        break;
+    case PARAMS_tls_mac:
+        p->tls_mac = (CK_TLS_MAC_PARAMS){ m->params.tls_mac.hash, m->params.tls_mac.len,
+                                          m->params.tls_mac.side };
+        mechanism.ulParameterLen = sizeof p->tls_mac;
         break;
     case PARAMS_number:
         p->number = m->params.number.number;

@@ -16,9 +16,13 @@
 #define algo_final through_final
 #define algo_op_free through_op_free
 
+#include "counts.h"
+
 #define GROUP_SETUP through_setup
 #define GROUP_TEARDOWN through_teardown
 /* The type of keys of KIND_CHACHA20 that are made from now on. */
+#define VECTOR(type) counts_add(type)
+#define LEAVE_OUT(own) (own)
 #define CHACHA_TYPE(type) (through_chacha = (type))
 extern unsigned long through_chacha;
 int through_setup(void **state);
