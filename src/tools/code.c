@@ -37,6 +37,12 @@ static const struct code codes[] = {
     { CKR_PIN_LEN_RANGE,            0xa2,       "HSM Error",         "a password has 8 to 32 characters" },
     { CODE_USER_EXISTS,             0x9c,       "HSM Error",         "a user with this name exists already" },
     { CODE_USER_OWNS_KEYS,          0x9f,       "HSM Error",         "this user owns keys; delete them first" },
+    { CKR_KEY_NOT_WRAPPABLE,        0x69,       "HSM Error",         "the wrapping key is not trusted, or the key is not yours to wrap" },
+    { CKR_KEY_UNEXTRACTABLE,        0x6a,       "HSM Error",         "the key is not extractable" },
+    { CKR_WRAPPING_KEY_HANDLE_INVALID,    0x113, "HSM Error",        "Key/Token not found" },
+    { CKR_UNWRAPPING_KEY_HANDLE_INVALID,  0xf0,  "HSM Error",        "Key/Token not found" },
+    { CKR_WRAPPING_KEY_TYPE_INCONSISTENT, 0x115, "HSM Error",        "Invalid key-handle/token" },
+    { CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT, 0xf2, "HSM Error",       "Invalid key-handle/token" },
     { CKR_DEVICE_ERROR,             0x30000085, "HSM CLUSTER ERROR", "Server in cluster is unavailable" },
     { CKR_GENERAL_ERROR,            0x30000085, "HSM CLUSTER ERROR", "Server in cluster is unavailable" },
 };
@@ -61,4 +67,15 @@ code_of(CK_RV rv)
     }
     other = (struct code){ rv, (uint32_t)rv, "HSM Error", return_name(rv) };
     return &other;
+}
+
+const struct code *
+code_by_shown(uint32_t shown)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(codes); i++) {
+        if (codes[i].shown == shown) {
+            return &codes[i];
+        }
+    }
+    return return_is_known(shown) ? code_of(shown) : NULL;
 }

@@ -17,6 +17,8 @@ struct code {
 /* Never NULL. A code without a row is shown by its PKCS #11 name. Valid until the next call
  * in the thread. */
 const struct code *code_of(CK_RV rv);
+/* By the number that is shown; NULL when there is none. Valid as that of code_of(). */
+const struct code *code_by_shown(uint32_t shown);
 const struct code *code_rows(size_t *ret_count);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-#define COMMAND_ARGUMENTS_MAX 11
+#define COMMAND_ARGUMENTS_MAX 24
 #define COMMAND_WORDS_MAX 64
 
 /* Also the exit statuses of the programs. LEAVE: done, and the session ends. */

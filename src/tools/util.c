@@ -8,14 +8,17 @@
 #include "tools/console.h"
 #include "tools/version.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define COMMANDS_MAX 32u
 
 static const char usage[] =
-    "usage: azcloudhsm_util [--compat aws|azure] [singlecmd COMMAND [OPTION...] ...]\n"
-    "Without singlecmd it asks for commands. `azcloudhsm_util singlecmd help` lists them.\n";
+    "usage: azcloudhsm_util [--compat aws|azure] [--json] [singlecmd COMMAND [OPTION...] ...]\n"
+    "Without singlecmd it asks for commands. `azcloudhsm_util singlecmd help` lists them.\n"
+    "--json: listings go to standard output as one line of JSON each, all else to standard error.\n";
 
 /* Connects, and says what the original says then. False: said why not. */
 static bool
@@ -50,6 +53,7 @@ util_begin(struct util *util)
         call_send(&call, OPERATION_TOKEN, 0, 0) == CKR_OK &&
         token_reply_read(call.reply, &token)) {
         fips = token.policy == POLICY_FIPS;
+        util->policy = (enum policy)token.policy;
     }
     call_end(&call);
     printf("\n\tCfm3Initialize() returned app id : 01000000\n\n\tsession_handle 1000000\n"
@@ -150,7 +154,7 @@ interactive(struct util *util)
     }
     putchar('\n');
     while (status != STATUS_LEAVE && (line = console_line("Command: ")) != NULL) {
-        if (line[0] != '\0' && strstr(line, " -p ") == NULL) {
+        if (line[0] != '\0' && !command_line_is_secret(&util_commands, line)) {
             console_remember(line);
         }
         status = line_run(util, line);
@@ -164,21 +168,53 @@ interactive(struct util *util)
     return console_is_terminal() ? STATUS_DONE : worst;
 }
 
+/* What is printed for people goes to standard error from now on. */
+static bool
+json_begin(struct util *util)
+{
+    const int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+
+    util->json = fd < 0 ? NULL : fdopen(fd, "w");
+    return util->json != NULL && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0;
+}
+
+/* The options before the commands; *ret_at is where those begin. */
+static bool
+options_read(struct util *util, int argc, char **argv, int *ret_at)
+{
+    int at = 1;
+
+    for (; at < argc; at++) {
+        if (strcmp(argv[at], "--json") == 0) {
+            if (util->json == NULL && !json_begin(util)) {
+                return false;
+            }
+        } else if (strcmp(argv[at], "--compat") == 0 && at + 1 < argc) {
+            at++;
+            util->aws = strcmp(argv[at], "aws") == 0;
+            if (!util->aws && strcmp(argv[at], "azure") != 0) {
+                return false;
+            }
+        } else {
+            break;
+        }
+    }
+    *ret_at = at;
+    return true;
+}
+
 int
 main(int argc, char **argv)
 {
-    struct util util = { 0 };
+    struct util util = { .policy = POLICY_AZURE };
     enum status status;
     int at = 1;
 
     console_begin();
-    if (at + 1 < argc && strcmp(argv[at], "--compat") == 0) {
-        util.aws = strcmp(argv[at + 1], "aws") == 0;
-        if (!util.aws && strcmp(argv[at + 1], "azure") != 0) {
-            fputs(usage, stderr);
-            return STATUS_MISUSED;
-        }
-        at += 2;
+    console_complete(&util_commands);
+    if (!options_read(&util, argc, argv, &at)) {
+        fputs(usage, stderr);
+        return STATUS_MISUSED;
     }
 
     const bool is_single = at < argc && strcmp(argv[at], "singlecmd") == 0;
@@ -192,7 +228,7 @@ main(int argc, char **argv)
     status = is_single ? single(&util, argv + at + 1, (size_t)(argc - at - 1))
                        : interactive(&util);
     util_end(&util);
-    if (fflush(stdout) != 0) {
+    if (fflush(stdout) != 0 || (util.json != NULL && fclose(util.json) != 0)) {
         return STATUS_REFUSED;
     }
     return (int)status;

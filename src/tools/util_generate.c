@@ -19,6 +19,28 @@ static const CK_ATTRIBUTE_TYPE usage_rsa_public[]  = { CKA_VERIFY, CKA_ENCRYPT, 
 static const CK_ATTRIBUTE_TYPE usage_rsa_private[] = { CKA_SIGN, CKA_DECRYPT, CKA_UNWRAP, 0 };
 static const CK_ATTRIBUTE_TYPE usage_ec_public[]   = { CKA_VERIFY, 0 };
 static const CK_ATTRIBUTE_TYPE usage_ec_private[]  = { CKA_SIGN, CKA_DERIVE, 0 };
+static const CK_ATTRIBUTE_TYPE usage_signs[]       = { CKA_SIGN, 0 };
+static const CK_ATTRIBUTE_TYPE usage_none[]        = { 0 };
+
+/* By class and type, for keys that come from outside. */
+static const struct usage_row {
+    CK_OBJECT_CLASS class;
+    CK_KEY_TYPE type;
+    const CK_ATTRIBUTE_TYPE *usage;
+} usage_rows[] = {
+    { CKO_PUBLIC_KEY,  CKK_RSA,            usage_rsa_public  },
+    { CKO_PUBLIC_KEY,  CKK_EC,             usage_ec_public   },
+    { CKO_PUBLIC_KEY,  CKK_EC_EDWARDS,     usage_ec_public   },
+    { CKO_PUBLIC_KEY,  CKK_EC_MONTGOMERY,  usage_none        },
+    { CKO_PRIVATE_KEY, CKK_RSA,            usage_rsa_private },
+    { CKO_PRIVATE_KEY, CKK_EC,             usage_ec_private  },
+    { CKO_PRIVATE_KEY, CKK_EC_EDWARDS,     usage_signs       },
+    { CKO_PRIVATE_KEY, CKK_EC_MONTGOMERY,  usage_generic     },
+    { CKO_SECRET_KEY,  CKK_GENERIC_SECRET, usage_generic     },
+    { CKO_SECRET_KEY,  CKK_RC4,            usage_rc4         },
+    { CKO_SECRET_KEY,  CKK_DES3,           usage_cipher      },
+    { CKO_SECRET_KEY,  CKK_AES,            usage_cipher      },
+};
 
 /* genSymKey: the numbers of -t. */
 static const struct sym_row {
@@ -34,15 +56,17 @@ static const struct sym_row {
 };
 /* clang-format on */
 
-/* What every object gets, and what a usage row says. */
-static void
-common_write(struct writer *w, const struct values *values, const CK_ATTRIBUTE_TYPE *usage)
+void
+util_common_write(struct writer *w, const struct values *values, const CK_ATTRIBUTE_TYPE *usage)
 {
+    const char *label = values_text(values, "-l");
     const char *id = values_text(values, "-id");
 
     attribute_write_bool(w, CKA_TOKEN, !values_given(values, "-sess"));
     attribute_write_bool(w, CKA_PRIVATE, true);
-    attribute_write(w, CKA_LABEL, view_str(values_text(values, "-l")));
+    if (label != NULL) {
+        attribute_write(w, CKA_LABEL, view_str(label));
+    }
     if (id != NULL) {
         attribute_write(w, CKA_ID, view_str(id));
     }
@@ -51,9 +75,8 @@ common_write(struct writer *w, const struct values *values, const CK_ATTRIBUTE_T
     }
 }
 
-/* What private and secret keys get beside. */
-static void
-secret_write(struct writer *w, const struct util *util, const struct values *values)
+void
+util_secret_write(struct writer *w, const struct util *util, const struct values *values)
 {
     attribute_write_bool(w, CKA_SENSITIVE, true);
     attribute_write_bool(w, CKA_EXTRACTABLE, !values_given(values, "-nex"));
@@ -62,16 +85,14 @@ secret_write(struct writer *w, const struct util *util, const struct values *val
         values_number(values, "-wrap_with_trusted", util->config.wrap_with_trusted) != 0);
 }
 
-/* Session objects are numbered by who makes them, token objects (0) by the HSM. */
-static uint32_t
-handle_next(struct util *util, const struct values *values)
+uint32_t
+util_handle_next(struct util *util, const struct values *values)
 {
     return values_given(values, "-sess") ? SESSION_HANDLE_FIRST + util->session_objects++ : 0;
 }
 
-/* False, with a line on stderr, when a key has the id already or the HSM cannot be asked. */
-static bool
-id_is_free(struct util *util, const struct values *values)
+bool
+util_id_is_free(struct util *util, const struct values *values)
 {
     const char *id = values_text(values, "-id");
     struct find_reply reply;
@@ -109,13 +130,34 @@ id_is_free(struct util *util, const struct values *values)
     return free;
 }
 
+const CK_ATTRIBUTE_TYPE *
+util_usage(CK_OBJECT_CLASS class, CK_KEY_TYPE type)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(usage_rows); i++) {
+        if (usage_rows[i].class == class && usage_rows[i].type == type) {
+            return usage_rows[i].usage;
+        }
+    }
+    return usage_none;
+}
+
+void
+util_made(const struct values *values)
+{
+    /* A node is who it says because the owner signed its certificate; the daemon speaks with no
+     * other. */
+    if (values_given(values, "-attest")) {
+        printf("\n\tAttestation Check : [PASS]\n");
+    }
+}
+
 static CK_RV
 key_generate(struct util *util, const struct values *values, CK_MECHANISM_TYPE type,
              const struct writer *template, uint32_t *ret_handle)
 {
     const struct generate_key_request request = {
         .mechanism = { .type = (uint32_t)type, .shape = PARAMS_none },
-        .handle = handle_next(util, values),
+        .handle = util_handle_next(util, values),
         .template = writer_view(template),
     };
     struct generate_key_reply reply;
@@ -145,11 +187,11 @@ pair_generate(struct util *util, const struct values *values, CK_MECHANISM_TYPE 
               const struct writer *public_template, const struct writer *private_template,
               uint32_t *ret_public, uint32_t *ret_private)
 {
-    const uint32_t public_handle = handle_next(util, values);
+    const uint32_t public_handle = util_handle_next(util, values);
     const struct generate_pair_request request = {
         .mechanism = { .type = (uint32_t)type, .shape = PARAMS_none },
         .public_handle = public_handle,
-        .private_handle = handle_next(util, values),
+        .private_handle = util_handle_next(util, values),
         .public_template = writer_view(public_template),
         .private_template = writer_view(private_template),
     };
@@ -201,12 +243,12 @@ util_gen_sym_key(void *tool, const struct values *values)
         fputs("genSymKey: -t is 16, 18, 21 or 31\n", stderr);
         return STATUS_MISUSED;
     }
-    if (!id_is_free(util, values)) {
+    if (!util_id_is_free(util, values)) {
         return STATUS_REFUSED;
     }
     writer_init(&template, TEMPLATE_MAX);
-    common_write(&template, values, row->usage);
-    secret_write(&template, util, values);
+    util_common_write(&template, values, row->usage);
+    util_secret_write(&template, util, values);
     if (row->size == 0) {
         attribute_write_ulong(&template, CKA_VALUE_LEN, size);
     }
@@ -218,6 +260,7 @@ util_gen_sym_key(void *tool, const struct values *values)
     enum status status = util_returned("Cfm3GenerateSymmetricKey", rv);
 
     if (rv == CKR_OK) {
+        util_made(values);
         printf("\n\tSymmetric Key Created.  Key Handle: %u\n", (unsigned)handle);
     }
     util_cluster(util, rv);
@@ -236,6 +279,7 @@ pair_make(struct util *util, const struct values *values, CK_MECHANISM_TYPE type
     enum status status = util_returned("Cfm3GenerateKeyPair", rv);
 
     if (rv == CKR_OK) {
+        util_made(values);
         printf("\n\tCfm3GenerateKeyPair:    public key handle: %u    private key handle: %u\n",
                (unsigned)public_handle, (unsigned)private_handle);
     }
@@ -258,17 +302,17 @@ util_gen_rsa_pair(void *tool, const struct values *values)
         fputs("genRSAKeyPair: -e is an odd number from 65537 on\n", stderr);
         return STATUS_MISUSED;
     }
-    if (!id_is_free(util, values)) {
+    if (!util_id_is_free(util, values)) {
         return STATUS_REFUSED;
     }
     writer_init(&public_template, TEMPLATE_MAX);
     writer_init(&private_template, TEMPLATE_MAX);
-    common_write(&public_template, values, usage_rsa_public);
+    util_common_write(&public_template, values, usage_rsa_public);
     attribute_write_ulong(&public_template, CKA_MODULUS_BITS, values_number(values, "-m", 0));
     attribute_write(&public_template, CKA_PUBLIC_EXPONENT,
                     view_of(big + zeros, sizeof big - zeros));
-    common_write(&private_template, values, usage_rsa_private);
-    secret_write(&private_template, util, values);
+    util_common_write(&private_template, values, usage_rsa_private);
+    util_secret_write(&private_template, util, values);
 
     enum status status =
         pair_make(util, values, CKM_RSA_PKCS_KEY_PAIR_GEN, &public_template, &private_template);
@@ -293,20 +337,43 @@ util_gen_ecc_pair(void *tool, const struct values *values)
         util_cluster(util, CKR_CURVE_NOT_SUPPORTED);
         return refused;
     }
-    if (!id_is_free(util, values)) {
+    if (!util_id_is_free(util, values)) {
         return STATUS_REFUSED;
     }
     writer_init(&public_template, TEMPLATE_MAX);
     writer_init(&private_template, TEMPLATE_MAX);
-    common_write(&public_template, values, usage_ec_public);
+    util_common_write(&public_template, values, usage_ec_public);
     attribute_write(&public_template, CKA_EC_PARAMS, view_of(curve->oid, curve->oid_len));
-    common_write(&private_template, values, usage_ec_private);
-    secret_write(&private_template, util, values);
+    util_common_write(&private_template, values, usage_ec_private);
+    util_secret_write(&private_template, util, values);
 
     enum status status =
         pair_make(util, values, CKM_EC_KEY_PAIR_GEN, &public_template, &private_template);
 
     writer_clear(&public_template);
     writer_clear(&private_template);
+    return status;
+}
+
+/* DSA keys and keys from passwords are in the original's list; this HSM has neither. */
+enum status
+util_gen_dsa_pair(void *tool, const struct values *values)
+{
+    struct util *util = tool;
+    enum status status = util_returned("Cfm3GenerateKeyPair:", CKR_MECHANISM_INVALID);
+
+    UNUSED(values);
+    util_cluster(util, CKR_MECHANISM_INVALID);
+    return status;
+}
+
+enum status
+util_gen_pbe_key(void *tool, const struct values *values)
+{
+    struct util *util = tool;
+    enum status status = util_returned("Cfm3GeneratePBEKey", CKR_MECHANISM_INVALID);
+
+    UNUSED(values);
+    util_cluster(util, CKR_MECHANISM_INVALID);
     return status;
 }

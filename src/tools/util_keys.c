@@ -4,7 +4,10 @@
  */
 #include "tools/util.h"
 
+#include "tools/file.h"
+
 #include <stdlib.h>
+#include <string.h>
 
 #define TEMPLATE_MAX 4096u
 #define HANDLES_MAX (16u * 1024u * 1024u) /* bytes */
@@ -30,6 +33,94 @@ template_write(struct writer *w, const struct values *values)
     if (values_given(values, "-sess")) {
         attribute_write_bool(w, CKA_TOKEN, values_number(values, "-sess", 0) == 0);
     }
+}
+
+/* A file with hexadecimal digits, or with the bytes themselves, becomes an attribute. */
+static bool
+file_add(struct writer *w, CK_ATTRIBUTE_TYPE type, const char *path)
+{
+    struct secret *file;
+    char text[4097];
+    uint8_t bytes[2048];
+    view value;
+    size_t len;
+
+    if (path == NULL) {
+        return true;
+    }
+    if ((file = file_read(path, sizeof text - 1)) == NULL) {
+        return false;
+    }
+    value = secret_view(file);
+    len = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        if (strchr(" \t\r\n:", value.data[i]) == NULL || value.data[i] == '\0') {
+            text[len++] = (char)value.data[i];
+        }
+    }
+    text[len] = '\0';
+    if (strlen(text) == len && hex_decode(strncmp(text, "0x", 2) == 0 ? text + 2 : text, bytes,
+                                          sizeof bytes, &len)) {
+        value = view_of(bytes, len);
+    }
+    attribute_write(w, type, value);
+    secret_free(file);
+    return true;
+}
+
+/* ---- owner and sharing ---- */
+
+/* Of the reply, which is borrowed until the call ends. */
+static CK_RV
+details_read(struct util *util, uint32_t key, struct call *call, struct key_details_reply *ret_reply)
+{
+    const struct key_details_request request = { .object = key };
+    CK_RV rv = call_begin(util->client, call);
+
+    if (rv == CKR_OK) {
+        key_details_request_write(call->body, &request);
+        rv = call_send(call, OPERATION_KEY_DETAILS, UTIL_SESSION, 0);
+    }
+    return rv == CKR_OK && !key_details_reply_read(call->reply, ret_reply) ? CKR_DEVICE_ERROR : rv;
+}
+
+/* Is the key shared with each user of the list "3,5"? */
+static bool
+is_shared(struct util *util, uint32_t key, const char *users)
+{
+    struct key_details_reply reply;
+    struct call call;
+    bool all = details_read(util, key, &call, &reply) == CKR_OK;
+
+    while (all && *users != '\0') {
+        char *end = NULL;
+        const unsigned long user = strtoul(users, &end, 10);
+        bool found = false;
+
+        for (size_t i = 0; i < number_array_count(reply.shared); i++) {
+            found = found || number_array_get(reply.shared, i) == user;
+        }
+        all = found && (*end == ',' || *end == '\0');
+        users = *end == ',' ? end + 1 : end;
+    }
+    call_end(&call);
+    return all;
+}
+
+/* Keeps the keys that are shared with all of these users. */
+static void
+shared_keep(struct util *util, struct writer *handles, const char *users)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < handles->len / 4; i++) {
+        const uint32_t key = load_u32(handles->data + 4 * i);
+
+        if (is_shared(util, key, users)) {
+            store_u32(handles->data + 4 * kept++, key);
+        }
+    }
+    writer_truncate(handles, 4 * kept);
 }
 
 /* Adds a page of handles. Certificates and data are no keys. */
@@ -71,6 +162,12 @@ handles_print(const struct util *util, const struct writer *handles)
 {
     const size_t count = handles->len / 4;
     const char *separator = "";
+    json_t *json = json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(json, json_integer(load_u32(handles->data + 4 * i)));
+    }
+    util_json(util, json_pack("{s:I, s:o}", "count", (json_int_t)count, "handles", json));
 
     printf(util->aws ? "\n\tTotal number of keys present %zu\n"
                      : "\n\tTotal number of keys present: %zu\n",
@@ -102,6 +199,11 @@ util_find_key(void *tool, const struct values *values)
     writer_init(&template, TEMPLATE_MAX);
     writer_init(&handles, HANDLES_MAX);
     template_write(&template, values);
+    if (!file_add(&template, CKA_MODULUS, values_text(values, "-m")) ||
+        !file_add(&template, CKA_CHECK_VALUE, values_text(values, "-kcv"))) {
+        writer_clear(&template);
+        return STATUS_MISUSED;
+    }
     if (!writer_ok(&template)) {
         fputs("findKey: the label or the id is too long\n", stderr);
         writer_clear(&template);
@@ -113,6 +215,9 @@ util_find_key(void *tool, const struct values *values)
             rv = CKR_HOST_MEMORY;
         }
     }
+    if (rv == CKR_OK && values_given(values, "-u")) {
+        shared_keep(util, &handles, values_text(values, "-u"));
+    }
     if (rv == CKR_OK) {
         handles_print(util, &handles);
     }
@@ -123,26 +228,36 @@ util_find_key(void *tool, const struct values *values)
 }
 
 enum status
+util_find_single_key(void *tool, const struct values *values)
+{
+    static const CK_ATTRIBUTE_TYPE type = CKA_CLASS;
+    struct util *util = tool;
+    struct writer list;
+    CK_RV rv;
+
+    writer_init(&list, TEMPLATE_MAX);
+    rv = util_get(util, values_number(values, "-k", 0), &type, 1, &list);
+    writer_clear(&list);
+
+    enum status status = util_returned("Cfm3FindKey", rv);
+
+    util_cluster(util, rv);
+    return status;
+}
+
+enum status
 util_key_info(void *tool, const struct values *values)
 {
     struct util *util = tool;
-    const struct key_details_request request = { .object = values_number(values, "-k", 0) };
+    const uint32_t key = values_number(values, "-k", 0);
     struct key_details_reply reply;
     struct call call;
-    CK_RV rv = call_begin(util->client, &call);
-
-    if (rv == CKR_OK) {
-        key_details_request_write(call.body, &request);
-        rv = call_send(&call, OPERATION_KEY_DETAILS, UTIL_SESSION, 0);
-    }
-    if (rv == CKR_OK && !key_details_reply_read(call.reply, &reply)) {
-        rv = CKR_DEVICE_ERROR;
-    }
-
+    CK_RV rv = details_read(util, key, &call, &reply);
     enum status status = util_returned("Cfm3GetKey", rv);
 
     if (rv == CKR_OK) {
         const size_t count = number_array_count(reply.shared);
+        json_t *json = json_array();
 
         printf("\n\tOwned by user %u\n", (unsigned)reply.owner);
         if (count > 0) {
@@ -150,7 +265,10 @@ util_key_info(void *tool, const struct values *values)
         }
         for (size_t i = 0; i < count; i++) {
             printf("\t\t%u\n", (unsigned)number_array_get(reply.shared, i));
+            json_array_append_new(json, json_integer(number_array_get(reply.shared, i)));
         }
+        util_json(util, json_pack("{s:I, s:I, s:o}", "handle", (json_int_t)key, "owner",
+                                  (json_int_t)reply.owner, "shared", json));
     }
     call_end(&call);
     return status;

@@ -32,32 +32,59 @@ login(struct util *util, uint32_t role, const char *name, view password)
     return rv;
 }
 
+/* From where the options say. NULL: said why. */
+static struct secret *
+password_read(const struct values *values)
+{
+    const bool asked = values_given(values, "-hpswd");
+
+    if (values_given(values, "-p") == asked) {
+        fputs("loginHSM: give the password with -p, or -hpswd to be asked for it\n", stderr);
+        return NULL;
+    }
+    return console_password(asked ? VIEW_TEXT("-hpswd") : values_secret(values, "-p"), false);
+}
+
 enum status
 util_login(void *tool, const struct values *values)
 {
     struct util *util = tool;
-    struct secret *asked = NULL;
-    view password = values_secret(values, "-p");
+    const uint32_t role = values_number(values, "-u", ROLE_NONE);
+    const char *name = values_text(values, "-s");
+    struct secret *password = password_read(values);
+    CK_RV rv;
 
-    if (values_given(values, "-p") == values_given(values, "-hpswd")) {
-        fputs("loginHSM: give the password with -p, or -hpswd to be asked for it\n", stderr);
+    if (password == NULL) {
         return STATUS_MISUSED;
     }
-    if (values_given(values, "-hpswd")) {
-        asked = console_secret("Enter password: ");
-        if (asked == NULL) {
-            return STATUS_MISUSED;
-        }
-        password = secret_view(asked);
-    }
+    rv = login(util, role, name, secret_view(password));
 
-    CK_RV rv = login(util, values_number(values, "-u", ROLE_NONE), values_text(values, "-s"),
-                     password);
     enum status status = util_returned("Cfm3LoginHSM", rv);
 
     util_cluster(util, rv);
-    secret_free(asked);
+    secret_free(password);
+    if (rv == CKR_OK) {
+        util->role = role;
+        snprintf(util->user, sizeof util->user, "%s", name);
+    }
     return status;
+}
+
+enum status
+util_login_status(void *tool, const struct values *values)
+{
+    struct util *util = tool;
+    const bool in = util->user[0] != '\0';
+
+    UNUSED(values);
+    if (in) {
+        printf("\n\tLogged in as '%s(%s)'\n", util->user, role_name(util->role));
+    } else {
+        printf("\n\tNot logged in\n");
+    }
+    util_json(util, json_pack("{s:b, s:s, s:s}", "logged_in", in, "user", util->user, "role",
+                              in ? role_name(util->role) : ""));
+    return util_returned("Cfm3LoginStatus", CKR_OK);
 }
 
 enum status
@@ -71,6 +98,9 @@ util_logout(void *tool, const struct values *values)
     if (rv == CKR_OK) {
         rv = call_send(&call, OPERATION_LOGOUT, 0, 0);
     }
+    if (rv == CKR_OK) {
+        util->user[0] = '\0';
+    }
     call_end(&call);
 
     enum status status = util_returned("Cfm3LogoutHSM", rv);
@@ -80,9 +110,10 @@ util_logout(void *tool, const struct values *values)
 }
 
 static void
-users_print(view users)
+users_print(const struct util *util, view users)
 {
     struct reader r = reader_of(users);
+    json_t *json = json_array();
     struct user_info user;
     unsigned count = 0;
 
@@ -98,7 +129,13 @@ users_print(view users)
                role_name(user.role), (int)user.name.len, (const char *)user.name.data,
                user.quorum_key ? "YES" : "NO", (unsigned)user.failures,
                user.second_factor ? "YES" : "NO");
+        json_array_append_new(
+            json, json_pack("{s:I, s:s, s:o, s:b, s:I, s:b}", "id", (json_int_t)user.id, "type",
+                            role_name(user.role), "name", util_json_text(user.name),
+                            "mofn_key", user.quorum_key, "failures",
+                            (json_int_t)user.failures, "second_factor", user.second_factor));
     }
+    util_json(util, json_pack("{s:I, s:o}", "count", (json_int_t)count, "users", json));
 }
 
 /* The users numbered above *after, appended; the last one's number is in *after then. */
@@ -146,7 +183,7 @@ util_list_users(void *tool, const struct values *values)
         rv = users_page(util, &after, &users, &more);
     }
     if (rv == CKR_OK && writer_ok(&users)) {
-        users_print(writer_view(&users));
+        users_print(util, writer_view(&users));
     }
     writer_clear(&users);
     return util_returned("Cfm3ListUsers", rv);
