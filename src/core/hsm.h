@@ -30,6 +30,9 @@ struct hsm_birth {
 MUST_USE CK_RV hsm_initialize(const struct hsm_ports *ports, view master_key,
                               const struct hsm_birth *birth);
 
+/* The key of the store's guard, for who writes a store that this master key is to open. */
+MUST_USE bool hsm_guard_key(view master_key, const uint8_t store_id[16], uint8_t ret_key[32]);
+
 /* Loads everything. CKR_TOKEN_NOT_INITIALIZED for an empty store; CKR_GENERAL_ERROR when a
  * record does not open with this master key (logged with its name); CKR_ARGUMENTS_BAD when that
  * has not HSM_MASTER_KEY_LEN bytes. Ports outlive the HSM. */

@@ -20,6 +20,20 @@
 #define SERVICE_ID 2u
 #define SERVICE_NAME "app_user"
 
+#define GUARD_USE VIEW_TEXT("store guard")
+
+bool
+hsm_guard_key(view master_key, const uint8_t store_id[16], uint8_t ret_key[32])
+{
+    struct sealer sealer = { .key = secret_dup(master_key) };
+    bool made;
+
+    memcpy(sealer.store_id, store_id, sizeof sealer.store_id);
+    made = sealer.key != NULL && sealer_derive(&sealer, GUARD_USE, ret_key);
+    secret_free(sealer.key);
+    return made;
+}
+
 /* The engine's own hash over all records, where it keeps one. False: they are not whole. */
 static bool
 store_guard(struct store *store, const struct sealer *sealer)
@@ -30,7 +44,7 @@ store_guard(struct store *store, const struct sealer *sealer)
     if (store->guard == NULL) {
         return true;
     }
-    whole = sealer_derive(sealer, VIEW_TEXT("store guard"), key) && store->guard(store, key);
+    whole = sealer_derive(sealer, GUARD_USE, key) && store->guard(store, key);
     wipe(key, sizeof key);
     return whole;
 }

@@ -81,6 +81,7 @@ typedef bool store_entry(void *arg, struct chain *chain, view journal, struct wr
 typedef void store_done(void *arg, enum store_result result, uint64_t revision);
 /* Return false to stop. */
 typedef bool store_visit(void *arg, view key, view value, uint64_t revision);
+typedef bool store_count(void *arg, view counter, uint64_t next);
 
 struct store {
     /* 16 bytes that name this store for ever, drawn when it was made. */
@@ -95,6 +96,8 @@ struct store {
     /* A block of numbers never given before, also after a crash: *ret_first .. +count-1. */
     bool (*next_numbers)(struct store *store, const char *counter, uint32_t count,
                          uint64_t start, uint64_t *ret_first);
+    /* The counters that numbers were taken of, each with the next one. NULL where there is no backup. */
+    bool (*each_number)(struct store *store, store_count *count, void *arg);
     /* Keeps a keyed hash over all records from now on, where the engine has one (else NULL).
      * Called once, before the first transaction. False: these are not the records that were
      * left, which was logged. */
@@ -121,11 +124,31 @@ struct store {
 MUST_USE enum store_result store_commit(struct store *store, const struct store_txn *txn,
                                         uint64_t *ret_revision);
 
+/*
+ * Backups, as the edge keeps them: one that was made and one that is coming in, both gone with the
+ * process. All may wait for the store and the disk. CKR_DEVICE_ERROR: logged.
+ */
+struct backups {
+    /* Seals all of the store (core/archive.h) to the owners; it takes the place of one made
+     * before. What is named is told in its header. */
+    CK_RV (*make)(struct backups *backups, const uint8_t store_id[16], const char *serial,
+                  const char *label, uint64_t *ret_size);
+    /* At most max bytes from offset on, appended to out; none are behind its end. */
+    CK_RV (*read)(struct backups *backups, uint64_t offset, size_t max, struct writer *out);
+    /* The next bytes of one that comes in; offset 0 begins it. CKR_ARGUMENTS_BAD: they are not
+     * the next, CKR_DEVICE_MEMORY: it is too large. */
+    CK_RV (*take)(struct backups *backups, uint64_t offset, view bytes);
+    /* Checks all of what came in, and only then arranges that this partition ends, and begins
+     * anew as that one. CODE_BAD_BACKUP. */
+    CK_RV (*restore)(struct backups *backups, view key);
+};
+
 struct hsm_ports {
     struct store *store;
     struct clock *clock;
     struct entropy *entropy;
     struct audit *audit;
+    struct backups *backups; /* NULL: there is no such thing here */
 };
 
 #endif

@@ -457,8 +457,43 @@ client_settings_read(const char *path, struct client_settings *ret_settings)
 static const char *const node_known[] = {
     "listen", "listen_management", "state", "certificate", "private_key", "owner_certificate",
     "client_ca", "require_client_certificate", "log_level", "loops",
-    "ticket_life", NULL
+    "ticket_life", "backup_owners", "backup_needed", NULL
 };
+
+/* Certificates of those who can open a backup, and how many it takes. */
+static void
+take_owners(const struct section *root, struct server_settings *settings)
+{
+    json_t *array = field(root, "backup_owners");
+    long needed = 1;
+    size_t i;
+    json_t *value;
+
+    if (array == NULL) {
+        return;
+    }
+    if (!json_is_array(array) || json_array_size(array) == 0 ||
+        json_array_size(array) > ARRAY_COUNT(settings->backup_owners)) {
+        refuse(root, "backup_owners", "a list of 1 to 16 certificates");
+        return;
+    }
+    json_array_foreach(array, i, value)
+    {
+        const char *name = json_string_value(value);
+        int len = name == NULL ? -1
+                  : name[0] == '/'
+                      ? snprintf(settings->backup_owners[i], 512, "%s", name)
+                      : snprintf(settings->backup_owners[i], 512, "%s/%s", settings->state, name);
+
+        if (len < 0 || len >= 512) {
+            refuse(root, "backup_owners", "a list of file names");
+            return;
+        }
+    }
+    settings->backup_owner_count = json_array_size(array);
+    take_number(root, "backup_needed", 1, (long)settings->backup_owner_count, &needed);
+    settings->backup_needed = (unsigned)needed;
+}
 
 static void
 take_addresses(const struct section *root, const char *name, char (*out)[128], size_t *ret_count)
@@ -527,6 +562,7 @@ server_settings_read(const char *path, struct server_settings *ret_settings)
         take_level(&root, "log_level", &settings->log_level);
         take_number(&root, "loops", 0, 256, &loops);
         take_number(&root, "ticket_life", 2, 86400, &ticket_life);
+        take_owners(&root, settings);
         settings->ticket_life = (unsigned)ticket_life;
         settings->loops = (unsigned)loops;
         good = !source.wrong;

@@ -49,6 +49,9 @@ struct server_settings {
     enum log_level log_level;
     unsigned loops; /* 0: one per core */
     unsigned ticket_life; /* seconds */
+    char backup_owners[16][512]; /* certificates, relative to state; none: owner_certificate */
+    size_t backup_owner_count;
+    unsigned backup_needed; /* how many of them open a backup */
 };
 
 /* False, with one line on the log that names file, line and field. Relative paths in the

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "net/link.h"
+#include "server/backup.h"
 #include "server/lane.h"
 #include "server/notify.h"
 #include "server/partition.h"
@@ -58,6 +59,8 @@ struct node {
     struct timer *drain_timer;
     size_t draining; /* lanes that still are; counted on the main loop */
     bool stopping;
+    bool again; /* a backup was restored: start with it */
+    struct backups *backups;
 };
 
 static const char *
@@ -251,8 +254,10 @@ node_stop(void *arg)
         return;
     }
     node->stopping = true;
-    log_inf("stopping");
-    notify_send("STOPPING=1");
+    log_inf(node->again ? "starting anew" : "stopping");
+    if (!node->again) {
+        notify_send("STOPPING=1");
+    }
     gate_close(&node->client);
     gate_close(&node->manage);
     node->drain_timer = timer_new(node->loop, DRAIN_MS, false, node_give_up, node);
@@ -263,6 +268,38 @@ node_stop(void *arg)
     if (node->drain_timer == NULL) {
         loop_stop(node->loop);
     }
+}
+
+static void
+node_restart(void *arg)
+{
+    struct node *node = arg;
+
+    if (!node->stopping) {
+        node->again = true;
+        notify_reloading();
+        node_stop(node);
+    }
+}
+
+/* On a pool's thread; the reply leaves before the lanes are drained. */
+static void
+node_restored(void *arg)
+{
+    struct node *node = arg;
+
+    if (!loop_post(node->loop, node_restart, node)) {
+        log_wrn("restart this server: a backup was restored");
+    }
+}
+
+static bool
+node_start_backups(struct node *node, const struct server_settings *settings)
+{
+    const struct backup_plan plan = { settings, node_restored, node };
+
+    node->backups = backup_new(node->folder, &plan);
+    return node->backups != NULL && backup_settle(node->folder);
 }
 
 static bool
@@ -315,7 +352,8 @@ node_start_threads(struct node *node, const struct server_settings *settings, bo
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
 
-    bool good = partition_open(node->folder, accept_older, &node->partition);
+    bool good = node_start_backups(node, settings) &&
+                partition_open(node->folder, accept_older, node->backups, &node->partition);
 
     if (good) {
         node->service.hsm = node->partition.hsm;
@@ -358,6 +396,7 @@ node_clear(struct node *node)
         pool_free(node->service.pools[i]);
     }
     partition_close(&node->partition);
+    backup_free(node->backups);
     for (size_t i = 0; i < ARRAY_COUNT(node->watches); i++) {
         signal_watch_free(node->watches[i]);
     }
@@ -375,14 +414,20 @@ node_clear(struct node *node)
 int
 node_run(const char *path, const struct server_settings *settings, bool accept_older)
 {
-    struct node node = { .settings_path = path };
-    bool started = node_start(&node, settings, accept_older);
+    bool started;
+    bool again;
 
-    if (started) {
-        node_ready(&node, settings);
-        loop_run(node.loop);
-    }
-    node_clear(&node);
+    do {
+        struct node node = { .settings_path = path };
+
+        started = node_start(&node, settings, accept_older);
+        if (started) {
+            node_ready(&node, settings);
+            loop_run(node.loop);
+        }
+        node_clear(&node);
+        again = started && node.again;
+    } while (again);
     if (started) {
         log_inf("stopped");
     }

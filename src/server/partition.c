@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "server/audit.h"
+#include "server/backup.h"
 #include "server/clock.h"
 #include "server/entropy.h"
 #include "store/sqlite.h"
@@ -75,7 +76,7 @@ ports_close(struct hsm_ports *ports)
         ports->store->close(ports->store);
     }
     audit_close(ports->audit);
-    *ports = (struct hsm_ports){ NULL, NULL, NULL, NULL };
+    *ports = (struct hsm_ports){ .store = NULL };
 }
 
 static bool
@@ -155,7 +156,7 @@ partition_make(const char *state, const struct partition_plan *plan)
 {
     struct folder *folder = folder_open(state);
     struct secret *password = NULL;
-    struct hsm_ports ports = { NULL, NULL, NULL, NULL };
+    struct hsm_ports ports = { .store = NULL };
     bool made = false;
 
     if (folder == NULL) {
@@ -175,7 +176,8 @@ out:
 }
 
 bool
-partition_open(struct folder *folder, bool accept_older, struct partition *ret_partition)
+partition_open(struct folder *folder, bool accept_older, struct backups *backups,
+               struct partition *ret_partition)
 {
     struct partition partition = { .hsm = NULL };
     struct secret *key = NULL;
@@ -188,6 +190,10 @@ partition_open(struct folder *folder, bool accept_older, struct partition *ret_p
         if (!ports_open(folder, &partition.ports)) {
             secret_free(key);
             return false;
+        }
+        partition.ports.backups = backups;
+        if (backups != NULL) {
+            backup_begin(backups, partition.ports.store);
         }
         rv = hsm_open(&partition.ports, secret_view(key), &partition.hsm);
         secret_free(key);

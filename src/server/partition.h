@@ -31,8 +31,8 @@ struct partition {
 };
 
 /* False with a line in the log; *ret_partition is untouched then. accept_older: see
- * audit_start(). */
-MUST_USE bool partition_open(struct folder *folder, bool accept_older,
+ * audit_start(). backups (server/backup.h) may be NULL, and outlives it. */
+MUST_USE bool partition_open(struct folder *folder, bool accept_older, struct backups *backups,
                              struct partition *ret_partition);
 /* Nothing handles requests any more. A partition of zeros is fine. */
 void partition_close(struct partition *partition);

@@ -29,6 +29,7 @@ enum query {
     QUERY_EACH,
     QUERY_NUMBER_GET,
     QUERY_NUMBER_SET,
+    QUERY_NUMBER_EACH,
     QUERY_COPY,
     QUERY_COUNT
 };
@@ -49,6 +50,7 @@ static const char *const queries[QUERY_COUNT] = {
     [QUERY_EACH] = "SELECT key, value, revision FROM record ORDER BY key",
     [QUERY_NUMBER_GET] = "SELECT next FROM number WHERE counter = ?1",
     [QUERY_NUMBER_SET] = "INSERT OR REPLACE INTO number (counter, next) VALUES (?1, ?2)",
+    [QUERY_NUMBER_EACH] = "SELECT counter, next FROM number ORDER BY counter",
     [QUERY_COPY] = "VACUUM INTO ?1",
 };
 
@@ -340,6 +342,40 @@ database_next_numbers(struct database *database, const char *counter, uint32_t c
     database_worked(database);
     *ret_first = first;
     return true;
+}
+
+bool
+database_set_number(struct database *database, const char *counter, uint64_t next)
+{
+    sqlite3_stmt *set = database_query(database, QUERY_NUMBER_SET);
+
+    if (set == NULL) {
+        return false;
+    }
+    sqlite3_bind_text(set, 1, counter, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(set, 2, (sqlite3_int64)next);
+    return statement_run(database, set);
+}
+
+bool
+database_each_number(struct database *database, store_count *count, void *arg)
+{
+    sqlite3_stmt *statement = database_query(database, QUERY_NUMBER_EACH);
+    bool going = true;
+    int step = SQLITE_DONE;
+
+    if (statement == NULL) {
+        return false;
+    }
+    while (going && (step = sqlite3_step(statement)) == SQLITE_ROW) {
+        going = count(arg, column_view(statement, 0),
+                      (uint64_t)sqlite3_column_int64(statement, 1));
+    }
+    if (going && step != SQLITE_DONE) {
+        going = database_failed(database, sqlite3_sql(statement));
+    }
+    sqlite3_reset(statement);
+    return going;
 }
 
 /* Makes sure that a file's name, and what was written without SQLite's care, is on the disk. */

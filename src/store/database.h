@@ -50,6 +50,9 @@ MUST_USE bool database_guard(struct database *database, uint8_t *room, size_t si
 bool database_each(struct database *database, store_visit *visit, void *arg);
 bool database_next_numbers(struct database *database, const char *counter, uint32_t count,
                            uint64_t start, uint64_t *ret_first);
+bool database_each_number(struct database *database, store_count *count, void *arg);
+/* Within a transaction of the caller's. */
+MUST_USE bool database_set_number(struct database *database, const char *counter, uint64_t next);
 bool database_copy(struct database *database, const char *path);
 
 #endif

@@ -315,6 +315,19 @@ sqlite_next_numbers(struct store *store, const char *counter, uint32_t count, ui
     return given;
 }
 
+static bool
+sqlite_each_number(struct store *store, store_count *count, void *arg)
+{
+    struct sqlite *sqlite = (struct sqlite *)store;
+
+    pthread_mutex_lock(&sqlite->database_lock);
+
+    bool told = database_each_number(sqlite->database, count, arg);
+
+    pthread_mutex_unlock(&sqlite->database_lock);
+    return told;
+}
+
 static uint64_t
 sqlite_revision(struct store *store)
 {
@@ -455,6 +468,7 @@ sqlite_store_open(const char *path, struct entropy *entropy)
         .get = sqlite_get,
         .submit = sqlite_submit,
         .next_numbers = sqlite_next_numbers,
+        .each_number = sqlite_each_number,
         .guard = sqlite_guard,
         .journal = sqlite_journal,
         .journal_end = sqlite_journal_end,

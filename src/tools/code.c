@@ -43,6 +43,8 @@ static const struct code codes[] = {
     { CKR_UNWRAPPING_KEY_HANDLE_INVALID,  0xf0,  "HSM Error",        "Key/Token not found" },
     { CKR_WRAPPING_KEY_TYPE_INCONSISTENT, 0x115, "HSM Error",        "Invalid key-handle/token" },
     { CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT, 0xf2, "HSM Error",       "Invalid key-handle/token" },
+    { CODE_BAD_BACKUP,              0x1b,       "HSM Error",         "the backup is truncated, altered, of another owner, or the key is another" },
+    { CODE_NOT_FRESH,               0x9e,       "HSM Error",         "this partition has users or keys; restore into a fresh one" },
     { CKR_DEVICE_ERROR,             0x30000085, "HSM CLUSTER ERROR", "Server in cluster is unavailable" },
     { CKR_GENERAL_ERROR,            0x30000085, "HSM CLUSTER ERROR", "Server in cluster is unavailable" },
 };

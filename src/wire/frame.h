@@ -53,6 +53,8 @@ struct frame {
 #define CODE_USER_EXISTS 0xfffffff3u
 #define CODE_USER_UNKNOWN 0xfffffff4u
 #define CODE_USER_OWNS_KEYS 0xfffffff5u
+#define CODE_BAD_BACKUP 0xfffffffau /* truncated, altered, of another owner, or the wrong key */
+#define CODE_NOT_FRESH 0xfffffffbu  /* a restore would replace keys or users */
 
 /*
  * All `once` requests of the context that are numbered below this are over: whoever sent them

@@ -281,8 +281,10 @@ outside_start(struct outside *outside, const uint8_t id[16])
     outside->entropy.outside = outside;
     outside->audit.audit = (struct audit){ outside_reserve, outside_append, outside_release };
     outside->audit.outside = outside;
-    outside->ports = (struct hsm_ports){ &outside->store.store, &outside->clock.clock,
-                                         &outside->entropy.entropy, &outside->audit.audit };
+    outside->ports = (struct hsm_ports){ .store = &outside->store.store,
+                                         .clock = &outside->clock.clock,
+                                         .entropy = &outside->entropy.entropy,
+                                         .audit = &outside->audit.audit };
     outside->inner = memory_store_new(id);
     LIB_HOLDS(outside->inner != NULL);
     atomic_store(&outside->wall, OUTSIDE_START_MS);

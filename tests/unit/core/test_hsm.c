@@ -62,6 +62,10 @@ static const struct right {
     { OPERATION_USER_CREATE,    { false, false, true  }, { false, false, true  }, false, true  },
     { OPERATION_USER_DELETE,    { false, false, true  }, { false, false, true  }, false, true  },
     { OPERATION_USER_PASSWORD,  { false, true,  true  }, { false, true,  true  }, false, true  },
+    { OPERATION_BACKUP,         { false, false, true  }, { false, false, true  }, false, true  },
+    { OPERATION_BACKUP_READ,    { false, false, true  }, { false, false, true  }, false, true  },
+    { OPERATION_RESTORE_WRITE,  { false, false, true  }, { false, false, true  }, false, true  },
+    { OPERATION_RESTORE,        { false, false, true  }, { false, false, true  }, false, true  },
     /* clang-format on */
 };
 

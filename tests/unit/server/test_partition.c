@@ -84,7 +84,7 @@ opens(const struct fixture *f)
     bool opened;
 
     assert_non_null(folder);
-    opened = partition_open(folder, false, &partition);
+    opened = partition_open(folder, false, NULL, &partition);
     partition_close(&partition);
     folder_close(folder);
     return opened;
@@ -100,7 +100,7 @@ made_partition_opens_and_has_its_officer(void **state)
 
     assert_true(make(f, "adminpassword\nnot ours\n"));
     folder = folder_open(f->path);
-    assert_true(partition_open(folder, false, &partition));
+    assert_true(partition_open(folder, false, NULL, &partition));
     hsm_count(partition.hsm, &counts);
     partition_close(&partition);
     folder_close(folder);

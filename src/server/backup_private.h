@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What making and restoring share: the port's state. Only backup.c and restore.c include this.
+ */
+#ifndef SERVER_BACKUP_PRIVATE_H
+#define SERVER_BACKUP_PRIVATE_H
+
+#include "server/backup.h"
+
+#include <pthread.h>
+
+#define BACKUP_FILE_MAX 4096u /* certificates and keys */
+#define BACKUP_SIZE_MAX (UINT64_C(64) << 30)
+
+struct backup_file {
+    int fd; /* -1: none */
+    uint64_t size;
+};
+
+struct backup_host {
+    struct backups backups; /* first, so that a backups is its host */
+    struct folder *folder;
+    struct store *store;
+    struct backup_plan plan;
+    pthread_mutex_t lock; /* one at a time */
+    struct backup_file made;
+    struct backup_file coming;
+};
+
+/* A file without a name in the state folder. */
+MUST_USE bool backup_file_make(struct backup_host *host, struct backup_file *file);
+void backup_file_close(struct backup_file *file);
+MUST_USE bool backup_file_add(struct backup_file *file, view bytes);
+/* Exactly len bytes. */
+MUST_USE bool backup_file_get(const struct backup_file *file, uint64_t offset, size_t len,
+                              struct writer *out);
+/* A small file as a whole; logged. */
+MUST_USE bool backup_text(const char *path, struct writer *out);
+
+/* The whole of restore(): CODE_BAD_BACKUP, CKR_DEVICE_ERROR. */
+MUST_USE CK_RV restore_check(struct backup_host *host, view key);
+
+#endif
