@@ -6,26 +6,14 @@
 #include "crypto/digest.h"
 #include "crypto/library.h"
 
-#include <openssl/core_names.h>
-#include <openssl/params.h>
+#include "base/secret.h"
 
-static const char digest_name[] = "SHA2-256";
+#include <openssl/evp.h>
+#include <string.h>
 
-/* The library's parameters take no const; it only reads what these point at. */
-static OSSL_PARAM
-text_param(const char *key, const char *text)
-{
-    return OSSL_PARAM_construct_utf8_string(key, (char *)(uintptr_t)text, 0);
-}
-
-static OSSL_PARAM
-bytes_param(const char *key, view bytes)
-{
-    static const uint8_t none;
-    const uint8_t *data = bytes.len == 0 ? &none : bytes.data;
-
-    return OSSL_PARAM_construct_octet_string(key, (void *)(uintptr_t)data, bytes.len);
-}
+#define HMAC_BLOCK_LEN 64u
+#define HKDF_INFO_MAX 512u
+#define HKDF_LEN_MAX (255u * 32u)
 
 static bool
 reported(bool done, const char *doing)
@@ -43,40 +31,76 @@ algo_sha256(view in, uint8_t out[32])
                     "compute SHA-256");
 }
 
+/* RFC 2104 on the fetched hash: the library's own HMAC looks its hash up by name each time, which
+ * takes longer than the hashing of a record's name. */
+static bool
+hmac_half(EVP_MD_CTX *ctx, const uint8_t pad[HMAC_BLOCK_LEN], view in, uint8_t out[32])
+{
+    return EVP_DigestInit_ex2(ctx, library_hash(HASH_SHA256), NULL) == 1 &&
+           EVP_DigestUpdate(ctx, pad, HMAC_BLOCK_LEN) == 1 &&
+           EVP_DigestUpdate(ctx, in.data, in.len) == 1 && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+}
+
 bool
 algo_hmac_sha256(view key, view in, uint8_t out[32])
 {
-    static const uint8_t none;
-    const OSSL_PARAM params[] = {
-        text_param(OSSL_MAC_PARAM_DIGEST, digest_name),
-        OSSL_PARAM_construct_end(),
-    };
-    EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(library_hmac());
-    size_t len = 0;
-    bool done = ctx != NULL &&
-                EVP_MAC_init(ctx, key.len == 0 ? &none : key.data, key.len, params) == 1 &&
-                (in.len == 0 || EVP_MAC_update(ctx, in.data, in.len) == 1) &&
-                EVP_MAC_final(ctx, out, &len, 32) == 1 && len == 32;
+    uint8_t block[HMAC_BLOCK_LEN] = { 0 };
+    uint8_t inner[32];
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    bool done = ctx != NULL;
 
-    EVP_MAC_CTX_free(ctx);
+    if (key.len > sizeof block) {
+        done = done && algo_sha256(key, block);
+    } else if (key.len > 0) {
+        memcpy(block, key.data, key.len);
+    }
+    for (size_t i = 0; i < sizeof block; i++) {
+        block[i] ^= 0x36;
+    }
+    done = done && hmac_half(ctx, block, in, inner);
+    for (size_t i = 0; i < sizeof block; i++) {
+        block[i] ^= 0x36 ^ 0x5c;
+    }
+    done = done && hmac_half(ctx, block, view_of(inner, sizeof inner), out);
+    EVP_MD_CTX_free(ctx); /* wipes its state */
+    wipe(block, sizeof block);
+    wipe(inner, sizeof inner);
     return reported(done, "compute HMAC-SHA-256");
+}
+
+/* RFC 5869, 2.3: T(i) is the HMAC of T(i-1), the info and i. */
+static bool
+hkdf_expand(const uint8_t secret[32], view info, uint8_t *out, size_t len)
+{
+    uint8_t bytes[32 + HKDF_INFO_MAX + 1];
+    uint8_t block[32];
+    size_t before = 0; /* the first block has none before it */
+    bool done = true;
+
+    for (size_t at = 0; done && at < len; at += sizeof block) {
+        memcpy(bytes, block, before);
+        if (info.len > 0) {
+            memcpy(bytes + before, info.data, info.len);
+        }
+        bytes[before + info.len] = (uint8_t)(at / sizeof block + 1);
+        done = algo_hmac_sha256(view_of(secret, 32), view_of(bytes, before + info.len + 1), block);
+        memcpy(out + at, block, size_min(len - at, sizeof block));
+        before = sizeof block;
+    }
+    wipe(bytes, sizeof bytes);
+    wipe(block, sizeof block);
+    return done;
 }
 
 bool
 algo_hkdf(view key, view salt, view info, uint8_t *out, size_t len)
 {
-    const OSSL_PARAM params[] = {
-        text_param(OSSL_KDF_PARAM_DIGEST, digest_name),
-        bytes_param(OSSL_KDF_PARAM_KEY, key),
-        bytes_param(OSSL_KDF_PARAM_SALT, salt),
-        bytes_param(OSSL_KDF_PARAM_INFO, info),
-        OSSL_PARAM_construct_end(),
-    };
-    EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(library_hkdf());
-    bool done = ctx != NULL && EVP_KDF_derive(ctx, out, len, params) == 1;
+    uint8_t secret[32];
+    bool done = info.len <= HKDF_INFO_MAX && len <= HKDF_LEN_MAX &&
+                algo_hmac_sha256(salt, key, secret) && hkdf_expand(secret, info, out, len);
 
-    EVP_KDF_CTX_free(ctx);
-    return reported(done, "derive a key with HKDF");
+    wipe(secret, sizeof secret);
+    return done;
 }
 
 bool

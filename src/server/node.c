@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define LANES_MAX 256u
-#define STORE_THREADS 8u
+#define STORE_THREADS 64u /* they wait; as many as that share one commit */
 #define CPU_QUEUE_MAX 4096u
 #define SLOW_QUEUE_MAX 256u
 #define STORE_QUEUE_MAX 4096u

@@ -85,10 +85,10 @@ pool_put(struct pool *pool, const uint8_t context[FRAME_CONTEXT_LEN], struct que
 
     bool put = !pool->stopping && queue_put(pool->queue, context, item);
 
-    if (put) {
-        pthread_cond_signal(&pool->filled);
-    }
     pthread_mutex_unlock(&pool->lock);
+    if (put) {
+        pthread_cond_signal(&pool->filled); /* without the lock, which who wakes takes first */
+    }
     return put;
 }
 
