@@ -2,6 +2,8 @@
  *
  * The one slot, the token that is always in it, and its mechanisms by the token's policy.
  */
+#include "p11/slot.h"
+
 #include "p11/library.h"
 #include "p11/text.h"
 #include "p11/trip.h"
@@ -142,16 +144,36 @@ C_GetTokenInfo(CK_SLOT_ID slotID, CK_TOKEN_INFO_PTR pInfo)
     return rv;
 }
 
+/* Numbers that came with 3.1. Programs of the time of 2.40 and 3.0 name what is listed by tables of
+ * their own, and stumble over what they do not know: PyKCS11 lists nothing at all then. */
+static const CK_MECHANISM_TYPE later[] = {
+    CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE,
+    CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE_DH,
+    CKM_AES_KEY_WRAP_PKCS7,
+};
+
+static bool
+is_later(CK_MECHANISM_TYPE type)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(later); i++) {
+        if (later[i] == type) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Writes the types that the policy offers into list[0..size); gives how many there are. */
 static CK_ULONG
-mechanisms_list(struct rules rules, CK_MECHANISM_TYPE *list, CK_ULONG size)
+mechanisms_list(struct rules rules, bool all, CK_MECHANISM_TYPE *list, CK_ULONG size)
 {
     size_t rows_count;
     const struct mechanism_row *rows = mechanism_rows(&rows_count);
     CK_ULONG count = 0;
 
     for (size_t i = 0; i < rows_count; i++) {
-        if (mechanism_limit(rules, &rows[i])->functions != 0) {
+        if (mechanism_limit(rules, &rows[i])->functions != 0 &&
+            (all || !is_later(rows[i].type))) {
             if (count < size) {
                 list[count] = rows[i].type;
             }
@@ -161,8 +183,8 @@ mechanisms_list(struct rules rules, CK_MECHANISM_TYPE *list, CK_ULONG size)
     return count;
 }
 
-PUBLIC CK_RV
-C_GetMechanismList(CK_SLOT_ID slotID, CK_MECHANISM_TYPE_PTR pMechanismList, CK_ULONG_PTR pulCount)
+static CK_RV
+mechanisms_get(CK_SLOT_ID slot, bool all, CK_MECHANISM_TYPE *list, CK_ULONG *count)
 {
     struct library *library;
     struct rules rules;
@@ -171,22 +193,35 @@ C_GetMechanismList(CK_SLOT_ID slotID, CK_MECHANISM_TYPE_PTR pMechanismList, CK_U
     if (rv != CKR_OK) {
         return rv;
     }
-    if (slotID != SLOT_ID) {
+    if (slot != SLOT_ID) {
         rv = CKR_SLOT_ID_INVALID;
-    } else if (pulCount == NULL) {
+    } else if (count == NULL) {
         rv = CKR_ARGUMENTS_BAD;
     } else if ((rv = library_rules(library, &rules)) == CKR_OK) {
-        CK_ULONG count = mechanisms_list(rules, NULL, 0);
+        CK_ULONG needed = mechanisms_list(rules, all, NULL, 0);
 
-        if (pMechanismList != NULL && *pulCount < count) {
+        if (list != NULL && *count < needed) {
             rv = CKR_BUFFER_TOO_SMALL;
-        } else if (pMechanismList != NULL) {
-            mechanisms_list(rules, pMechanismList, count);
+        } else if (list != NULL) {
+            mechanisms_list(rules, all, list, needed);
         }
-        *pulCount = count;
+        *count = needed;
     }
     library_leave(library);
     return rv;
+}
+
+PUBLIC CK_RV
+C_GetMechanismList(CK_SLOT_ID slotID, CK_MECHANISM_TYPE_PTR pMechanismList, CK_ULONG_PTR pulCount)
+{
+    return mechanisms_get(slotID, true, pMechanismList, pulCount);
+}
+
+CK_RV
+slot_mechanisms_2_40(CK_SLOT_ID slotID, CK_MECHANISM_TYPE_PTR pMechanismList,
+                     CK_ULONG_PTR pulCount)
+{
+    return mechanisms_get(slotID, false, pMechanismList, pulCount);
 }
 
 static CK_RV

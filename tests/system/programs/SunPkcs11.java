@@ -3,10 +3,10 @@
  * Java's PKCS#11 provider on the module: keys are made, imported and listed, and what they sign or
  * encrypt is held against Java's own providers. Speaks TAP.
  *
- *   java SunPkcs11.java CONFIGURATION PIN azure|standard
+ *   java SunPkcs11.java CONFIGURATION PIN azure|fips|standard
  *
- * With azure, nothing is stored through the KeyStore: Java stores keys by copying them with another
- * template, which that policy refuses.
+ * With azure and fips, nothing is stored through the KeyStore: Java stores keys by copying them with
+ * another template, which those policies refuse. With fips, neither does Java choose an IV for GCM.
  */
 import java.security.*;
 import java.security.spec.*;
@@ -99,7 +99,8 @@ public class SunPkcs11 {
     }
 
     public static void main(String[] args) throws Exception {
-        boolean standard = args[2].equals("standard");
+        boolean standard = args[2].equals("standard"), fips = args[2].equals("fips");
+        String sealing = fips ? "AES/CBC/PKCS5Padding" : "AES/GCM/NoPadding";
         char[] pin = args[1].toCharArray();
         hsm = Security.getProvider("SunPKCS11").configure(args[0]);
         Security.addProvider(hsm);
@@ -128,9 +129,10 @@ public class SunPkcs11 {
         });
         check("the secret key of the KeyStore encrypts", () -> {
             Key key = store.getKey("aes1", null);
-            GCMParameterSpec parameters = new GCMParameterSpec(128, Arrays.copyOf(data, 12));
-            byte[] cipher = crypt(Cipher.ENCRYPT_MODE, "AES/GCM/NoPadding", hsm, key, parameters, data);
-            return Arrays.equals(crypt(Cipher.DECRYPT_MODE, "AES/GCM/NoPadding", hsm, key, parameters, cipher), data);
+            AlgorithmParameterSpec parameters = fips ? new IvParameterSpec(Arrays.copyOf(data, 16))
+                    : new GCMParameterSpec(128, Arrays.copyOf(data, 12));
+            byte[] cipher = crypt(Cipher.ENCRYPT_MODE, sealing, hsm, key, parameters, data);
+            return Arrays.equals(crypt(Cipher.DECRYPT_MODE, sealing, hsm, key, parameters, cipher), data);
         });
 
         KeyPair rsa = pair("RSA", new RSAKeyGenParameterSpec(2048, RSAKeyGenParameterSpec.F4));
@@ -154,7 +156,19 @@ public class SunPkcs11 {
         encrypts("AES/CBC/NoPadding", known, iv);
         encrypts("AES/CBC/PKCS5Padding", known, iv);
         encrypts("AES/CTR/NoPadding", known, iv);
-        encrypts("AES/GCM/NoPadding", known, new GCMParameterSpec(128, Arrays.copyOf(data, 12)));
+        GCMParameterSpec gcm = new GCMParameterSpec(128, Arrays.copyOf(data, 12));
+        if (fips) {
+            check("AES/GCM/NoPadding with an IV of Java's is refused", () -> {
+                try {
+                    crypt(Cipher.ENCRYPT_MODE, "AES/GCM/NoPadding", hsm, known, gcm, data);
+                    return false;
+                } catch (GeneralSecurityException | ProviderException e) {
+                    return true;
+                }
+            });
+        } else {
+            encrypts("AES/GCM/NoPadding", known, gcm);
+        }
         for (String algorithm : new String[] { "HmacSHA1", "HmacSHA256", "HmacSHA512" }) {
             check(algorithm, () -> {
                 SecretKeySpec key = new SecretKeySpec(Arrays.copyOf(data, 40), algorithm);
@@ -178,10 +192,10 @@ public class SunPkcs11 {
             for (int i = 0; i < 8; i++) {
                 results.add(threads.submit(() -> {
                     for (int round = 0; round < 100; round++) {
-                        Cipher cipher = Cipher.getInstance("AES/GCM/NoPadding", hsm);
+                        Cipher cipher = Cipher.getInstance(sealing, hsm);
                         cipher.init(Cipher.ENCRYPT_MODE, aes);
                         byte[] sealed = cipher.doFinal(data);
-                        Cipher back = Cipher.getInstance("AES/GCM/NoPadding", hsm);
+                        Cipher back = Cipher.getInstance(sealing, hsm);
                         back.init(Cipher.DECRYPT_MODE, aes, cipher.getParameters());
                         if (!Arrays.equals(back.doFinal(sealed), data)) {
                             return false;

@@ -280,6 +280,38 @@ mechanisms_are_those_of_the_policy(void **state)
     assert_code(C_GetMechanismList(SLOT, NULL, NULL), CKR_ARGUMENTS_BAD);
 }
 
+/* Who asks in the way of 2.40 is not told numbers that came with 3.1. He may use them. */
+static void
+old_lists_have_no_new_numbers(void **state)
+{
+    static const CK_MECHANISM_TYPE later[] = { CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE,
+                                               CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE_DH,
+                                               CKM_AES_KEY_WRAP_PKCS7 };
+    CK_MECHANISM_TYPE all[400], old[400];
+    CK_FUNCTION_LIST *functions = NULL;
+    CK_MECHANISM_INFO info;
+    CK_ULONG all_count = ARRAY_COUNT(all), old_count = 1, k = 0, left_out = 0;
+
+    UNUSED(state);
+    assert_ok(C_GetFunctionList(&functions));
+    assert_ok(C_GetMechanismList(SLOT, all, &all_count));
+    assert_code(functions->C_GetMechanismList(SLOT, old, &old_count), CKR_BUFFER_TOO_SMALL);
+    assert_int_equal(old_count, all_count - ARRAY_COUNT(later));
+    assert_ok(functions->C_GetMechanismList(SLOT, old, &old_count));
+    for (CK_ULONG i = 0; i < all_count; i++) {
+        if (left_out < ARRAY_COUNT(later) && (k == old_count || old[k] != all[i])) {
+            left_out++;
+            assert_true(all[i] == later[0] || all[i] == later[1] || all[i] == later[2]);
+            assert_ok(functions->C_GetMechanismInfo(SLOT, all[i], &info));
+        } else {
+            assert_int_equal(old[k++], all[i]);
+        }
+    }
+    assert_int_equal(left_out, ARRAY_COUNT(later));
+    assert_code(functions->C_GetMechanismList(0, NULL, &old_count), CKR_SLOT_ID_INVALID);
+    assert_code(functions->C_GetMechanismList(SLOT, NULL, NULL), CKR_ARGUMENTS_BAD);
+}
+
 /* What the child sees, as the bits of its exit status. */
 static int
 child_sees(CK_SESSION_HANDLE session)
@@ -333,6 +365,7 @@ main(void)
         TEST_PUBLIC(there_is_one_slot_with_a_token),
         TEST_PUBLIC(the_token_is_asked_once),
         TEST_PUBLIC(mechanisms_are_those_of_the_policy),
+        TEST_PUBLIC(old_lists_have_no_new_numbers),
         TEST_PUBLIC(a_child_of_fork_begins_anew),
     };
 
