@@ -21,14 +21,18 @@
 #include "store/memory.h"
 #include "store/sqlite.h"
 
+struct engine;
+
 struct fixture {
     struct store *store;
+    const struct engine *engine;
     char folder[64];
     char path[96];
+    char prefix[32];
 };
 
 /* Bytes that are never the same twice; an id needs no more. */
-static bool
+static inline bool
 counting_fill(struct entropy *entropy, void *bytes, size_t len)
 {
     static uint8_t count;
@@ -40,7 +44,7 @@ counting_fill(struct entropy *entropy, void *bytes, size_t len)
 
 static struct entropy counting = { counting_fill };
 
-static void
+static inline void
 fixture_folder(struct fixture *f)
 {
     const char *base = getenv("TMPDIR");
@@ -50,7 +54,7 @@ fixture_folder(struct fixture *f)
     snprintf(f->path, sizeof f->path, "%s/store.db", f->folder);
 }
 
-static void
+static inline void
 fixture_clean(struct fixture *f)
 {
     static const char *const ends[] = { "store.db", "store.db-wal", "store.db-shm", "copy.db",
@@ -96,7 +100,7 @@ delete(struct store *store, const char *key)
     assert_int_equal(store_commit(store, &txn, &revision), STORE_OK);
 }
 
-static bool
+static inline bool
 append(void *arg, view key, view value, uint64_t revision)
 {
     struct writer *w = arg;
