@@ -82,6 +82,9 @@ call_has(const struct module *module, enum fn fn)
 #define KEYM_FN(tag, name) \
     case FN_##name:        \
         return module->list.name != NULL;
+#define CASE_FN(tag, name) \
+    case FN_##name:        \
+        return module->list.name != NULL;
 #include "model/objects.def"
     default:
         return false;

@@ -3,6 +3,7 @@
  * Runs a test: call by call, with all states that the model thinks possible.
  */
 #include "exec/attr.h"
+#include "exec/cases.h"
 #include "exec/keym.h"
 
 #include <fcntl.h>
@@ -39,6 +40,7 @@ const char *const detail_texts[DETAIL_COUNT] = {
     [DETAIL_USUAL] = "another value than the default",
     [DETAIL_CHANGED] = "a value changed that should not",
     [DETAIL_COMPUTED] = "wrong values of what the token computes",
+    [DETAIL_CONTENT] = "what the rule forbids",
     [DETAIL_UNAVAILABLE] = "a length that is not CK_UNAVAILABLE_INFORMATION",
 };
 
@@ -330,6 +332,10 @@ run_test(struct runner *runner, const struct test *test, struct result *ret_resu
         return;
     }
     runner->dirty = false;
+    if (areas[test->area].base == BASE_CASES) {
+        case_run(runner, test, ret_result);
+        return;
+    }
     if (areas[test->area].base == BASE_OBJECTS) {
         (functions[test->step[0].fn].part == PART_KEYM ? keym_run : attr_run)(runner, test,
                                                                               ret_result);

@@ -39,6 +39,7 @@ enum detail {
     DETAIL_CHANGED,     /* an attribute changed that should not */
     DETAIL_COMPUTED,    /* attributes that the token computes are wrong */
     DETAIL_UNAVAILABLE, /* ulValueLen is not CK_UNAVAILABLE_INFORMATION */
+    DETAIL_CONTENT,     /* what is told is not true */
     DETAIL_COUNT
 };
 

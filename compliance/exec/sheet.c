@@ -42,11 +42,14 @@ find_mechanisms(const struct module *module, struct sheet *sheet)
     if (module->list.C_GetMechanismList(sheet->slot, sheet->mech, &sheet->mech_count) != CKR_OK) {
         sheet->mech_count = 0;
     }
+    sheet->world.listed_count = sheet->mech_count;
     for (CK_ULONG i = 0; i < sheet->mech_count; i++) {
         CK_MECHANISM_INFO info = { 0 };
 
         (void)module->list.C_GetMechanismInfo(sheet->slot, sheet->mech[i], &info);
         sheet->flags[i] = info.flags;
+        sheet->world.listed[i] = sheet->mech[i];
+        sheet->world.listed_flags[i] = info.flags;
         for (int way = 0; way < WAYS; way++) {
             if (ways[way].number == sheet->mech[i]) {
                 sheet->world.way_flags[way] = info.flags;
@@ -141,7 +144,7 @@ is_there(const struct module *module, enum fn fn)
         return is_object_there(module, fn);
     }
     if (!has_role(fn, ROLE_SESSION)) {
-        return true;
+        return true;        /* or nobody knows before it is tried */
     }
     bag.info = place;
     bag.mech = &mech;

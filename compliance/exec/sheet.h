@@ -8,7 +8,7 @@
 #include "exec/fixture.h"
 #include "report/doc.h"
 
-#define SHEET_MECHANISMS 512
+#define SHEET_MECHANISMS LISTED_MOST
 #define PINS_MAX 16
 
 struct sheet {

@@ -309,17 +309,11 @@ trace_after(enum fn fn, const struct bag *b, CK_RV rv)
     trace_seen(functions[fn].name, rv);
 }
 
-void
-trace(const char *format, ...)
+static void
+put_format(const char *format, va_list list)
 {
     size_t fresh = object_count;
-    va_list list;
 
-    if (out == NULL) {
-        return;
-    }
-    va_start(list, format);
-    fputs("    ", out);
     for (const char *c = format; *c != '\0'; c++) {
         if (*c != '%') {
             fputc(*c, out);
@@ -344,6 +338,9 @@ trace(const char *format, ...)
         case 'u':
             fprintf(out, "0x%lx", va_arg(list, CK_ULONG));
             break;
+        case 't':
+            fputs(va_arg(list, const char *), out);
+            break;
         case 'm':
             put_mech(va_arg(list, const CK_MECHANISM *));
             break;
@@ -361,6 +358,33 @@ trace(const char *format, ...)
             break;
         }
     }
+}
+
+void
+trace_piece(const char *format, ...)
+{
+    va_list list;
+
+    if (out == NULL) {
+        return;
+    }
+    va_start(list, format);
+    put_format(format, list);
+    fflush(out);
+    va_end(list);
+}
+
+void
+trace(const char *format, ...)
+{
+    va_list list;
+
+    if (out == NULL) {
+        return;
+    }
+    va_start(list, format);
+    fputs("    ", out);
+    put_format(format, list);
     fputc('\n', out);
     fflush(out);
     va_end(list);
@@ -403,6 +427,7 @@ trace_begin(FILE *file, const char *id)
         "static CK_BYTE buffer[65536], info[4096];\n"
         "static CK_BYTE nonce[16], tag[16];\n"
         "static CK_GCM_MESSAGE_PARAMS gcm;\n"
+        "static CK_ULONG place[16];\n"
         "static int differs;\n\n"
         "/* The bytes, at the end of memory that one may touch. */\n"
         "static CK_BYTE *\nedge(const CK_BYTE *bytes, CK_ULONG len)\n{\n"
@@ -411,6 +436,25 @@ trace_begin(FILE *file, const char *id)
         "    mprotect(memory + 65536, 65536, PROT_NONE);\n"
         "    memcpy(memory + 65536 - len, bytes, len);\n"
         "    return memory + 65536 - len;\n}\n\n"
+        "/* So many bytes of it, as the suite filled them. */\n"
+        "static CK_BYTE *\nmark(CK_ULONG len, CK_ULONG odd)\n{\n"
+        "    CK_ULONG size = (len + 64 + 4096) / 4096 * 4096;\n"
+        "    CK_BYTE *memory = mmap(NULL, size + 4096, PROT_READ | PROT_WRITE,\n"
+        "                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n\n"
+        "    mprotect(memory + size, 4096, PROT_NONE);\n"
+        "    for (CK_ULONG i = 0; i < len; i++) {\n"
+        "        memory[size - len - odd + i] = (CK_BYTE)(0x20 + (i * 7 + i / 16) %% 0x5f);\n    }\n"
+        "    return memory + size - len - odd;\n}\n\n"
+        "static CK_ATTRIBUTE *\nmany(void)\n{\n"
+        "    static CK_ATTRIBUTE attrs[1000000];\n    static CK_BYTE text[1] = { 'x' };\n\n"
+        "    for (CK_ULONG i = 0; i < 1000000; i++) {\n"
+        "        attrs[i] = (CK_ATTRIBUTE){ CKA_LABEL, text, 1 };\n    }\n    return attrs;\n}\n\n"
+        "/* Arguments are words: the first two, and zeros. */\n"
+        "static CK_RV\nwords(void (*f)(void), CK_ULONG a, CK_ULONG b)\n{\n"
+        "    typedef CK_ULONG w;\n\n"
+        "    return ((CK_RV (*)(w, w, w, w, w, w, w, w, w, w, w, w))f)(a, b, 0, 0, 0, 0, 0, 0, 0,\n"
+        "                                                              0, 0, 0);\n}\n\n"
+        "static CK_RV\none_mutex(void *mutex)\n{\n    (void)mutex;\n    return CKR_OK;\n}\n\n"
         "static CK_RV\nsome_mutex(void **ret_mutex)\n{\n    *ret_mutex = NULL;\n"
         "    return CKR_OK;\n}\n\n"
         "static void\nseen(const char *name, CK_RV rv, CK_RV then)\n{\n"
@@ -436,8 +480,12 @@ trace_begin(FILE *file, const char *id)
         "    const char *pin = argc > 2 ? argv[2] : \"\", *so_pin = argc > 3 ? argv[3] : \"\";\n"
         "    const char *wrong_pin = \"wrong:wrong-pin\";\n"
         "    CK_ULONG len = 0;\n"
+        "    CK_FUNCTION_LIST *plain = NULL;\n"
+        "    CK_INTERFACE *interface = NULL;\n"
         "    CK_RV rv = CKR_OK;\n\n"
         "    (void)pin, (void)so_pin, (void)wrong_pin, (void)len, (void)some_mutex, (void)edge;\n"
+        "    (void)plain, (void)interface;\n"
+        "    (void)mark, (void)many, (void)words, (void)one_mutex, (void)place;\n"
         "    (void)nonce, (void)tag, (void)gcm;\n"
         "    (void)s, (void)o, (void)handles, (void)buffer, (void)info;\n"
         "    if (argc < 3 || !open_module(argv[1])) {\n        return 2;\n    }\n",

@@ -12,9 +12,11 @@ void trace_before(enum fn fn, const struct bag *bag);
 void trace_after(enum fn fn, const struct bag *bag, CK_RV rv);
 
 /* A statement. In format %s is a session, %o an object, %n the variable of a new object, %a
- * attributes and their count, %m a mechanism, %i bytes and their length, %u a number, %b a buffer
+ * attributes and their count, %t a text, %m a mechanism, %i bytes and their length, %u a number, %b a buffer
  * and %l its length, or NULL; all arguments are words. */
 void trace(const char *format, ...);
+/* A part of one. */
+void trace_piece(const char *format, ...);
 void trace_seen(const char *name, CK_RV rv);
 void trace_born(CK_OBJECT_HANDLE object, CK_RV rv);
 

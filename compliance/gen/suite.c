@@ -427,6 +427,46 @@ write_messages(struct explorer *x)
 }
 
 static void
+write_case(struct explorer *x, size_t row, uint32_t arg)
+{
+    struct test *test;
+
+    x->object = object_none();
+    test = new_test(x);
+    if (test != NULL) {
+        test->row = (uint16_t)row;
+        test->arg = arg;
+        test->step[test->count++] = (struct step){ .fn = (uint8_t)cases[row].fn };
+    }
+}
+
+/* The cases of an area, each for all that it is done for. */
+static void
+write_cases(struct explorer *x)
+{
+    for (size_t i = 0; i < cases_count; i++) {
+        size_t many = cases[i].sweep == SWEEP_OLD    ? LIST_OLD
+                      : cases[i].sweep == SWEEP_NEW  ? LIST_NEW
+                      : cases[i].sweep == SWEEP_MASK ? 15
+                      : cases[i].sweep == SWEEP_MECH ? x->world->listed_count
+                                                     : 1;
+
+        if (strcmp(cases[i].area, areas[x->area].tag) != 0 || !x->world->has_fn[cases[i].fn] ||
+            (x->depth == DEPTH_QUICK && !cases[i].quick)) {
+            continue;
+        }
+        for (size_t k = 0; k < many; k++) {
+            uint32_t arg = cases[i].sweep == SWEEP_MECH ? (uint32_t)x->world->listed[k]
+                                                        : (uint32_t)k;
+
+            if (case_fits(&cases[i], arg)) {
+                write_case(x, i, arg);
+            }
+        }
+    }
+}
+
+static void
 write_area(struct explorer *x)
 {
     static const CK_FLAGS flags[KINDS] = {
@@ -436,6 +476,10 @@ write_area(struct explorer *x)
     enum kind kind = areas[x->area].kind;
 
     if (!add_functions(x)) {
+        return;
+    }
+    if (areas[x->area].base == BASE_CASES) {
+        write_cases(x);
         return;
     }
     if (x->area == AREA_MSG) {

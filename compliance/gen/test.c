@@ -4,7 +4,9 @@
  */
 #include "gen/test.h"
 
+#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct area_row areas[AREA_COUNT] = {
@@ -40,7 +42,12 @@ test_print(const struct test *test, char *ret_id)
     struct work work = object_work(&test->object, test_kind(test));
     size_t at;
 
-    if (work.mech == NULL) {
+    if (area->base == BASE_CASES && cases[test->row].sweep != SWEEP_ONE) {
+        at = (size_t)snprintf(ret_id, ID_MAX, "%s/%s.%x/", area->tag, cases[test->row].tag,
+                              test->arg);
+    } else if (area->base == BASE_CASES) {
+        at = (size_t)snprintf(ret_id, ID_MAX, "%s/%s/", area->tag, cases[test->row].tag);
+    } else if (work.mech == NULL) {
         at = (size_t)snprintf(ret_id, ID_MAX, "%s/-/", area->tag);
     } else if (work.mech->family == FAMILY_NONE) {
         at = (size_t)snprintf(ret_id, ID_MAX, "%s/%s/", area->tag, work.mech->tag);
@@ -140,6 +147,30 @@ object_parse(const struct world *world, enum kind kind, const char *text, struct
     return false;
 }
 
+/* The row of a case, and what it is done for. The function is that of the row. */
+static bool
+case_parse(const char *text, struct test *test)
+{
+    size_t len = strcspn(text, ".");
+    char *end = NULL;
+
+    for (size_t i = 0; i < cases_count; i++) {
+        if (strcmp(cases[i].area, areas[test->area].tag) == 0 && strlen(cases[i].tag) == len &&
+            strncmp(cases[i].tag, text, len) == 0) {
+            test->row = (uint16_t)i;
+            test->object = object_none();
+            if (cases[i].sweep != SWEEP_ONE && text[len] == '.' && isxdigit(text[len + 1])) {
+                test->arg = (uint32_t)strtoul(text + len + 1, &end, 16);
+                return *end == '\0' && test->count == 1 && test->step[0].fn == cases[i].fn &&
+                       case_fits(&cases[i], test->arg);
+            }
+            return cases[i].sweep == SWEEP_ONE && text[len] == '\0' && test->count == 1 &&
+                   test->step[0].fn == cases[i].fn;
+        }
+    }
+    return false;
+}
+
 bool
 test_parse(const struct world *world, const char *id, struct test *ret_test)
 {
@@ -165,6 +196,9 @@ test_parse(const struct world *world, const char *id, struct test *ret_test)
             return false;
         }
     } while (*id == '-');
+    if (*id == '\0' && areas[ret_test->area].base == BASE_CASES) {
+        return case_parse(object, ret_test);
+    }
     return *id == '\0' && object_parse(world, test_kind(ret_test), object, &ret_test->object);
 }
 
@@ -179,6 +213,16 @@ base_state(enum base base)
         state.session[0] = (struct m_session){ .open = 1, .rw = 1 };
     }
     return state;
+}
+
+struct object
+object_none(void)
+{
+    struct object object;
+
+    memset(object.mech, NO_MECH, sizeof object.mech);
+    memset(object.key, 0, sizeof object.key);
+    return object;
 }
 
 /* What kinds use that a test is not about: the first of these that the module has. */

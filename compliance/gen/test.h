@@ -4,7 +4,8 @@
  *
  *     AREA/object/step-step-step        ENC/AES_CBC.AES32/ei-eu.d17-ef.os
  *
- * with a step being the tag of a function and those of the arguments that are not the usual ones.
+ * with a step being the tag of a function and those of the arguments that are not the usual ones. A
+ * case of cases.def has its tag for an object, and behind it what it is done for: IFACE/mech_info.1081/gmi.
  */
 #ifndef COMPLIANCE_TEST_H
 #define COMPLIANCE_TEST_H
@@ -21,7 +22,7 @@ enum area {
 };
 
 /* Where a test of an area begins. */
-enum base { BASE_LIBRARY, BASE_LOGIN, BASE_OBJECTS };
+enum base { BASE_LIBRARY, BASE_LOGIN, BASE_OBJECTS, BASE_CASES };
 
 struct area_row {
     const char *tag;
@@ -35,6 +36,8 @@ struct test {
     uint8_t area;
     uint8_t count;
     uint8_t setup;              /* steps that lead to the state; what they show others judge */
+    uint16_t row;               /* of cases */
+    uint32_t arg;               /* what a case is done for: see enum sweep */
     struct object object;
     struct step step[STEPS_MAX];
 };
@@ -53,6 +56,9 @@ struct mstate base_state(enum base base);
 
 /* The object of an area: mechanism and key for its kind, and what other kinds use beside it. */
 struct object object_make(const struct world *world, enum kind kind, enum mech mech, enum key key);
+
+/* Of tests that need none. */
+struct object object_none(void);
 
 /* The kind of operation that a test is about: its area's, or of messages that of its first call. */
 enum kind test_kind(const struct test *test);

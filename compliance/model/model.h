@@ -95,6 +95,7 @@ enum part {
     PART_LEGACY,
     PART_OBJECT,
     PART_KEYM,
+    PART_CASE,
     PART_MINIT, /* from here on of messages: see message.c */
     PART_MONE,
     PART_MBEGIN,
@@ -107,6 +108,7 @@ enum fn {
 #include "model/functions.def"
 #define OBJECT_FN(tag, name) FN_##name,
 #define KEYM_FN(tag, name) FN_##name,
+#define CASE_FN(tag, name) FN_##name,
 #include "model/objects.def"
     FN_COUNT
 };
@@ -253,6 +255,41 @@ struct answer_row {
     enum level level;
 };
 
+/* Tests of cases.def. */
+enum sweep { SWEEP_ONE, SWEEP_OLD, SWEEP_NEW, SWEEP_MASK, SWEEP_MECH };
+
+enum check {
+    CHECK_SCRIPT,
+#define SCRIPT(area, tag, quick, fn, rule, text)
+#define CHECK(area, tag, quick, fn, sweep, rule) CHECK_##tag,
+#include "model/cases.def"
+    CHECK_COUNT
+};
+
+struct case_row {
+    const char *area, *tag;
+    bool quick;
+    enum fn fn;
+    enum check check;
+    enum sweep sweep;
+    enum cond rule;
+    const char *script;
+};
+
+#define LIST_OLD 68 /* functions of version 2.40 */
+#define LIST_NEW 92 /* of 3.0 */
+
+extern const struct case_row cases[];
+extern const size_t cases_count;
+extern const char *const list_names[LIST_NEW]; /* in the order of the list of functions */
+
+/* The function of that name; FN_COUNT when there is none. */
+enum fn fn_find(const char *name, size_t len);
+/* Whether a number is one that a case may be done for. */
+bool case_fits(const struct case_row *row, uint32_t arg);
+/* Of a function of the list, by its number there: whether it takes a session before all else. */
+bool list_takes_session(size_t at);
+
 extern const struct value_row values[V_COUNT];
 extern const struct fn_row functions[FN_COUNT];
 extern const struct mech_row mechanisms[MECH_COUNT];
@@ -344,6 +381,8 @@ struct object {
 
 #define NO_MECH 0xff
 
+#define LISTED_MOST 512
+
 /* What is known of the module before a test. */
 struct world {
     CK_VERSION version;
@@ -356,6 +395,9 @@ struct world {
     bool login_required; /* for all cryptography: a profile says so */
     bool so; /* there is a PIN for the security officer */
     CK_FLAGS mech_flags[MECH_COUNT];
+    size_t listed_count; /* mechanisms of the token, also those that the model does not know */
+    CK_MECHANISM_TYPE listed[LISTED_MOST];
+    CK_FLAGS listed_flags[LISTED_MOST];
     CK_MECHANISM_TYPE other_mech[KINDS]; /* a mechanism that is not for this kind */
 };
 

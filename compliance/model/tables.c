@@ -46,6 +46,7 @@ const struct fn_row functions[FN_COUNT] = {
     [FN_##name] = { #tag, #name, KIND_NONE, PART_OBJECT, { ROLE_KIND, ROLE_ATTR, ROLE_FORM } },
 #define KEYM_FN(tag, name) \
     [FN_##name] = { #tag, #name, KIND_NONE, PART_KEYM, { ROLE_WAY, ROLE_TARGET, ROLE_FAULT } },
+#define CASE_FN(tag, name) [FN_##name] = { #tag, #name, KIND_NONE, PART_CASE, { ROLE_NONE } },
 #include "model/objects.def"
 };
 

@@ -130,6 +130,9 @@ test_key(const struct report *report, const struct test *test)
     uint64_t key = 0, rule;
     struct expect expect;
 
+    if (areas[test->area].base == BASE_CASES) {
+        return ((uint64_t)test->row << 40 | (uint64_t)test->arg << 8 | step->fn) * 2 + 1;
+    }
     if (areas[test->area].base == BASE_OBJECTS) {
         for (size_t i = 0; i < ROLES_MAX; i++) {
             key = key << 8 | step->value[i];
@@ -234,7 +237,7 @@ issue_rule(const struct issue *issue, char *ret_text)
         fill_in(
             "After %s the state of every session follows from the login and from how it was opened.",
             name, ret_text);
-    } else if (issue->verdict == VERDICT_OUTPUT) {
+    } else if (issue->verdict == VERDICT_OUTPUT && issue->detail != DETAIL_CONTENT) {
         fill_in("%s shall return what the mechanism gives, and its length.", name, ret_text);
     } else if (issue->verdict == VERDICT_CRASH || issue->verdict == VERDICT_HANG ||
                issue->verdict == VERDICT_CORRUPT) {

@@ -213,6 +213,11 @@ what_is_no_id_is_refused(void **state)
         "ENC/AES_CBC.AES16/ei-zz",
         "MSG/AES_CBC/mei",
         "MSG/AES_GCM.AES16/sca.meo",
+        "IFACE/none/gfl",
+        "IFACE/list_null/gsl",
+        "IFACE/list_null.1/gfl",
+        "IFACE/list_entry/gfl",
+        "IFACE/list_entry.ff/gfl",
         "ENC/AES_CBC.AES16/ei-ei-ei-ei-ei-ei-ei-ei-ei-ei-ei-ei-ei",
     };
     struct test test;
