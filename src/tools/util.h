@@ -46,6 +46,7 @@ json_t *util_json_text(view text);
 MUST_USE CK_RV util_get(struct util *util, uint32_t handle, const CK_ATTRIBUTE_TYPE *types,
                         size_t count, struct writer *ret_list);
 MUST_USE CK_RV util_set(struct util *util, uint32_t handle, view changes);
+MUST_USE CK_RV util_destroy(struct util *util, uint32_t handle);
 MUST_USE CK_RV util_create(struct util *util, uint32_t wanted, view template,
                            uint32_t *ret_handle);
 /* iv may be NULL where the mechanism makes none. */
@@ -58,6 +59,10 @@ MUST_USE CK_RV util_encrypt(struct util *util, const struct mechanism *mechanism
                             view data, struct writer *ret_data);
 MUST_USE CK_RV util_decrypt(struct util *util, const struct mechanism *mechanism, uint32_t key,
                             view data, struct writer *ret_data);
+MUST_USE CK_RV util_mask(struct util *util, uint32_t key, struct writer *ret_blob);
+/* token: as a token key, whatever was masked. */
+MUST_USE CK_RV util_unmask(struct util *util, view blob, uint32_t wanted, bool token,
+                           uint32_t *ret_handle);
 /* Of data of whatever length. */
 MUST_USE CK_RV util_sign(struct util *util, const struct mechanism *mechanism, uint32_t key,
                          view data, struct writer *ret_signature);
@@ -129,6 +134,8 @@ enum status util_sign_file(void *tool, const struct values *values);
 enum status util_verify_file(void *tool, const struct values *values);
 enum status util_fake_key(void *tool, const struct values *values);
 enum status util_check_fake(void *tool, const struct values *values);
+enum status util_extract_masked(void *tool, const struct values *values);
+enum status util_insert_masked(void *tool, const struct values *values);
 enum status util_error_text(void *tool, const struct values *values);
 
 #endif

@@ -274,11 +274,43 @@ wanted_value(const struct values *values, const struct name_row *row, struct wri
     return ok;
 }
 
+/* A session key stays behind as a token key, which has a handle of its own; then it goes. What is
+ * a token key already is one. */
+static CK_RV
+token_set(struct util *util, uint32_t handle, view changes, uint32_t *ret_handle)
+{
+    static const CK_ATTRIBUTE_TYPE type = CKA_TOKEN;
+    struct writer list;
+    struct writer blob;
+    bool wanted = false;
+    bool is = false;
+    CK_RV rv;
+
+    writer_init(&list, UTIL_TEMPLATE_MAX);
+    writer_init(&blob, FRAME_DATA_MAX);
+    rv = util_get(util, handle, &type, 1, &list);
+    (void)attributes_bool(changes, CKA_TOKEN, &wanted);
+    (void)attributes_bool(writer_view(&list), CKA_TOKEN, &is);
+    if (rv == CKR_OK && is && !wanted) {
+        rv = CKR_ATTRIBUTE_READ_ONLY;
+    }
+    if (rv == CKR_OK && wanted && !is &&
+        (rv = util_mask(util, handle, &blob)) == CKR_OK &&
+        (rv = util_unmask(util, writer_view(&blob), 0, true, ret_handle)) == CKR_OK) {
+        rv = util_destroy(util, handle);
+    }
+    writer_clear(&list);
+    writer_clear(&blob);
+    return rv;
+}
+
 enum status
 util_set_attribute(void *tool, const struct values *values)
 {
     struct util *util = tool;
     const struct name_row *row = name_row(values_number(values, "-a", 0));
+    const uint32_t handle = values_number(values, "-o", 0);
+    uint32_t kept = handle;
     struct writer changes;
     CK_RV rv;
 
@@ -292,13 +324,20 @@ util_set_attribute(void *tool, const struct values *values)
         writer_clear(&changes);
         return STATUS_MISUSED;
     }
-    rv = writer_ok(&changes)
-             ? util_set(util, values_number(values, "-o", 0), writer_view(&changes))
-             : CKR_HOST_MEMORY;
+    if (!writer_ok(&changes)) {
+        rv = CKR_HOST_MEMORY;
+    } else if (row->type == CKA_TOKEN) {
+        rv = token_set(util, handle, writer_view(&changes), &kept);
+    } else {
+        rv = util_set(util, handle, writer_view(&changes));
+    }
     writer_clear(&changes);
 
     enum status status = util_returned("Cfm3SetAttribute", rv);
 
+    if (rv == CKR_OK && kept != handle) {
+        printf("\n\tNew Key Handle: %u\n", (unsigned)kept);
+    }
     util_cluster(util, rv);
     return status;
 }

@@ -83,6 +83,21 @@ util_set(struct util *util, uint32_t handle, view changes)
 }
 
 CK_RV
+util_destroy(struct util *util, uint32_t handle)
+{
+    const struct object_destroy_request request = { .object = handle };
+    struct call call;
+    CK_RV rv = call_begin(util->client, &call);
+
+    if (rv == CKR_OK) {
+        object_destroy_request_write(call.body, &request);
+    }
+    rv = send(&call, rv, OPERATION_OBJECT_DESTROY);
+    call_end(&call);
+    return rv;
+}
+
+CK_RV
 util_create(struct util *util, uint32_t wanted, view template, uint32_t *ret_handle)
 {
     const struct object_create_request request = { .handle = wanted, .template = template };
@@ -175,6 +190,42 @@ util_decrypt(struct util *util, const struct mechanism *mechanism, uint32_t key,
     rv = send(&call, rv, OPERATION_DECRYPT);
     rv = read_as(rv, rv == CKR_OK && decrypt_reply_read(call.reply, &reply));
     rv = keep(rv, reply.data, ret_data);
+    call_end(&call);
+    return rv;
+}
+
+CK_RV
+util_mask(struct util *util, uint32_t key, struct writer *ret_blob)
+{
+    const struct object_mask_request request = { key };
+    struct object_mask_reply reply = { VIEW_EMPTY };
+    struct call call;
+    CK_RV rv = call_begin(util->client, &call);
+
+    if (rv == CKR_OK) {
+        object_mask_request_write(call.body, &request);
+    }
+    rv = send(&call, rv, OPERATION_OBJECT_MASK);
+    rv = read_as(rv, rv == CKR_OK && object_mask_reply_read(call.reply, &reply));
+    rv = keep(rv, reply.masked, ret_blob);
+    call_end(&call);
+    return rv;
+}
+
+CK_RV
+util_unmask(struct util *util, view blob, uint32_t wanted, bool token, uint32_t *ret_handle)
+{
+    const struct object_unmask_request request = { blob, wanted, token };
+    struct object_unmask_reply reply = { { VIEW_EMPTY } };
+    struct call call;
+    CK_RV rv = call_begin(util->client, &call);
+
+    if (rv == CKR_OK) {
+        object_unmask_request_write(call.body, &request);
+    }
+    rv = send(&call, rv, OPERATION_OBJECT_UNMASK);
+    rv = read_as(rv, rv == CKR_OK && object_unmask_reply_read(call.reply, &reply));
+    rv = keep_made(rv, reply.made, ret_handle);
     call_end(&call);
     return rv;
 }

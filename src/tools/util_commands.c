@@ -145,6 +145,13 @@ static const struct command rows[] = {
         IN_OPTION("what was signed"),
         { "-s",          "FILE",  ARGUMENT_TEXT,   NEED_ALWAYS, 0, 0,   "the signature" },
         KEY_OPTION, SIGN_OPTION } },
+    { "extractMaskedObject", util_extract_masked, 0, "writes a key to a file that its HSM alone can read", {
+        { "-o",          "HANDLE", ARGUMENT_NUMBER, NEED_ALWAYS, 0, U32, "handle of the key" },
+        OUT_OPTION } },
+    { "insertMaskedObject", util_insert_masked, 0, "makes a key of what extractMaskedObject wrote", {
+        IN_OPTION("the masked key"),
+        { "-min_srv",    "COUNT", ARGUMENT_NUMBER, NEED_NOT,    1, 1,   "nodes that must have the key (1: they share their keys)" },
+        { "-timeout",    "SECONDS", ARGUMENT_NUMBER, NEED_NOT,  0, U32, "taken and not needed: see -min_srv" } } },
     { "getCaviumPrivKey", util_fake_key, 0, "writes a PEM file that names a private key", {
         KEY_OPTION, OUT_OPTION } },
     { "IsValidKeyHandlefile", util_check_fake, 0, "tells what a PEM file holds: a key, or a key's handle", {

@@ -278,16 +278,7 @@ enum status
 util_delete_key(void *tool, const struct values *values)
 {
     struct util *util = tool;
-    const struct object_destroy_request request = { .object = values_number(values, "-k", 0) };
-    struct call call;
-    CK_RV rv = call_begin(util->client, &call);
-
-    if (rv == CKR_OK) {
-        object_destroy_request_write(call.body, &request);
-        rv = call_send(&call, OPERATION_OBJECT_DESTROY, UTIL_SESSION, FRAME_READ_WRITE);
-    }
-    call_end(&call);
-
+    CK_RV rv = util_destroy(util, values_number(values, "-k", 0));
     enum status status = util_returned("Cfm3DeleteKey", rv);
 
     util_cluster(util, rv);

@@ -127,6 +127,52 @@ util_export_symmetric(void *tool, const struct values *values)
     return done ? STATUS_DONE : STATUS_REFUSED;
 }
 
+/* ---- masked objects ---- */
+
+enum status
+util_extract_masked(void *tool, const struct values *values)
+{
+    struct util *util = tool;
+    const char *path = values_text(values, "-out");
+    struct writer blob;
+    bool written = true;
+    CK_RV rv;
+
+    writer_init(&blob, BLOB_MAX);
+    rv = util_mask(util, values_number(values, "-o", 0), &blob);
+    if (rv == CKR_OK && (written = file_write(path, writer_view(&blob)))) {
+        printf("\n\tObject was masked and written to file \"%s\"\n", path);
+    }
+
+    enum status status = util_returned("Cfm3ExtractMaskedObject", rv);
+
+    writer_clear(&blob);
+    return written ? status : STATUS_REFUSED;
+}
+
+enum status
+util_insert_masked(void *tool, const struct values *values)
+{
+    struct util *util = tool;
+    struct secret *file = file_read(values_text(values, "-f"), BLOB_MAX);
+    uint32_t handle = 0;
+    CK_RV rv;
+
+    if (file == NULL) {
+        return STATUS_MISUSED;
+    }
+    rv = util_unmask(util, secret_view(file), 0, true, &handle);
+    secret_free(file);
+
+    enum status status = util_returned("Cfm3InsertMaskedObject", rv);
+
+    if (rv == CKR_OK) {
+        printf("\n\tNew Key Handle: %u\n", (unsigned)handle);
+    }
+    util_cluster(util, rv);
+    return status;
+}
+
 /* ---- private keys ---- */
 
 /* The private key of a PEM file as PrivateKeyInfo; NULL with a line on stderr. */

@@ -445,7 +445,7 @@ reply_check(struct play *p, enum operation operation, view body)
     HOLDS(reads);
     if (operation == OPERATION_OBJECT_CREATE || operation == OPERATION_OBJECT_COPY ||
         operation == OPERATION_GENERATE_KEY || operation == OPERATION_GENERATE_PAIR ||
-        operation == OPERATION_UNWRAP) {
+        operation == OPERATION_UNWRAP || operation == OPERATION_OBJECT_UNMASK) {
         note_infos(p, (struct info_array){ view_slice(body, 4, body.len) });
     } else if (operation == OPERATION_DERIVE) {
         struct derive_reply m;

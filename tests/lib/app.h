@@ -75,6 +75,8 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(OBJECT_GET, object_get)           \
     ROW(OBJECT_SET, object_set)           \
     ROW(OBJECT_SIZE, object_size)         \
+    ROW(OBJECT_MASK, object_mask)         \
+    ROW(OBJECT_UNMASK, object_unmask)     \
     ROW(GENERATE_KEY, generate_key)       \
     ROW(GENERATE_PAIR, generate_pair)     \
     ROW(DERIVE, derive)                   \

@@ -41,6 +41,8 @@ static const struct right {
     { OPERATION_OBJECT_GET,     { true,  true,  true  }, { true,  true,  true  }, true,  false },
     { OPERATION_OBJECT_SET,     { true,  true,  true  }, { true,  true,  true  }, true,  false },
     { OPERATION_OBJECT_SIZE,    { true,  true,  true  }, { true,  true,  true  }, true,  false },
+    { OPERATION_OBJECT_MASK,    { false, true,  false }, { true,  true,  true  }, true,  false },
+    { OPERATION_OBJECT_UNMASK,  { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_GENERATE_KEY,   { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_GENERATE_PAIR,  { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_WRAP,           { false, true,  false }, { true,  true,  true  }, true,  false },
@@ -189,6 +191,7 @@ later_rows(struct later *rows, const struct later_keys *keys)
     LATER(LOGIN, login, PLACE_SLOW, ROLE_CU, VIEW_TEXT(USER1_NAME), VIEW_TEXT(USER1_PASSWORD));
     LATER(OBJECT_CREATE, object_create, PLACE_STORE, 0, LIST(PRIVATE_DATA, TOKEN_YES));
     LATER(OBJECT_COPY, object_copy, PLACE_STORE, keys->token, 0, VIEW_EMPTY);
+    LATER(OBJECT_UNMASK, object_unmask, PLACE_STORE, GARBAGE, 0, false);
     LATER(OBJECT_SET, object_set, PLACE_STORE, keys->token, LIST(BYTES(LABEL, "x")));
     LATER(OBJECT_DESTROY, object_destroy, PLACE_STORE, keys->token);
     LATER(GENERATE_KEY, generate_key, PLACE_STORE, aes, 0, LIST(AES_GENERATE, TOKEN_YES));
@@ -270,7 +273,9 @@ what_was_put_off_is_done_where_it_was_sent(void **state)
 
     for (size_t i = 0; i < count; i++) {
         struct app *app = rows[i].operation == OPERATION_LOGIN ? &f->nobody : &f->cu1;
-        CK_RV expected = rows[i].operation == OPERATION_VERIFY ? CKR_SIGNATURE_LEN_RANGE : CKR_OK;
+        CK_RV expected = rows[i].operation == OPERATION_VERIFY          ? CKR_SIGNATURE_LEN_RANGE
+                         : rows[i].operation == OPERATION_OBJECT_UNMASK ? CKR_WRAPPED_KEY_INVALID
+                                                                        : CKR_OK;
         enum hsm_place place;
 
         assert_false(app_put_off(app, rows[i].operation, writer_view(&rows[i].body),

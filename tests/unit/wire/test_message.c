@@ -547,6 +547,27 @@ object_size_is_these_bytes(void **state)
 }
 
 static void
+masked_objects_are_these_bytes(void **state)
+{
+    const struct object_mask_request mask = { 0x40000 };
+    const struct object_mask_reply masked = { VIEW_TEXT("abc") };
+    const struct object_unmask_request unmask = { VIEW_TEXT("abc"), 0x80000001u, true };
+    struct writer w;
+
+    UNUSED(state);
+    writer_init(&w, 1000);
+    object_mask_request_write(&w, &mask);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\0\0\x04\0")));
+    writer_reset(&w);
+    object_mask_reply_write(&w, &masked);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x03\0\0\0" "abc")));
+    writer_reset(&w);
+    object_unmask_request_write(&w, &unmask);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x03\0\0\0" "abc" "\x01\0\0\x80" "\x01")));
+    writer_clear(&w);
+}
+
+static void
 an_update_is_these_bytes(void **state)
 {
     const struct update_request data = { CKF_ENCRYPT, 0, VIEW_TEXT("abc") };
@@ -727,6 +748,7 @@ main(void)
         cmocka_unit_test(authenticate_is_these_bytes),
         cmocka_unit_test(pins_are_these_bytes),
         cmocka_unit_test(object_size_is_these_bytes),
+        cmocka_unit_test(masked_objects_are_these_bytes),
         cmocka_unit_test(an_update_is_these_bytes),
         cmocka_unit_test(found_keys_are_these_bytes),
         cmocka_unit_test(users_are_these_bytes),
