@@ -528,6 +528,26 @@ is_for_no_context(enum operation operation)
            operation == OPERATION_CHANGES;
 }
 
+/* Without an owner the node speaks of nothing else. */
+static bool
+request_waits_for_owner(const struct request *request)
+{
+    if (!atomic_load_explicit(&request->hsm->owner.missing, memory_order_relaxed)) {
+        return false;
+    }
+    switch (request->row->operation) {
+    case OPERATION_DETACH:
+    case OPERATION_LOGIN:
+    case OPERATION_LOGOUT:
+    case OPERATION_CERT_REQUEST:
+    case OPERATION_CERT_GET:
+    case OPERATION_CERT_STORE:
+        return request->peer->port != PORTS_manage;
+    default:
+        return true;
+    }
+}
+
 /* Everything up to the handler. CODE_LATER goes through. */
 static CK_RV
 request_run(struct request *request)
@@ -539,6 +559,9 @@ request_run(struct request *request)
         return CKR_FUNCTION_NOT_SUPPORTED;
     }
     request->rules = hsm->rules;
+    if (request_waits_for_owner(request) && !is_for_no_context(request->row->operation)) {
+        return CODE_UNOWNED;
+    }
     if (is_for_no_context(request->row->operation)) {
         return request_dispatch(request);
     }

@@ -20,9 +20,17 @@ struct hsm_birth {
     const char *switches; /* that are not as the policy has them, see rules_switches_read() */
     const char *label;
     const char *serial;
-    const char *officer;  /* name of the first CO */
+    const char *officer;  /* name of the first CO; NULL: an owner has to come, see below */
     view officer_password;
 };
+
+/*
+ * A partition that was born without an officer has no owner. It has a PRECO of this name and
+ * password, who can do two things: store the owner's certificates (core/owner.c), and change his
+ * password, which makes him the first CO. Nothing else is answered before.
+ */
+#define HSM_FACTORY_OFFICER "admin"
+#define HSM_FACTORY_PASSWORD "tenantadmin"
 
 /* Writes a new partition into an empty store. CKR_GENERAL_ERROR when it is not empty,
  * CKR_ARGUMENTS_BAD for a text, a switch or the key, CKR_PIN_LEN_RANGE for the password,
@@ -81,6 +89,24 @@ MUST_USE bool hsm_audit_head(struct hsm *hsm, const struct chain *trail, struct 
  * the partition's serial (room for 17 characters). */
 MUST_USE bool hsm_audit_identity(struct hsm *hsm, uint8_t ret_store_id[16], uint8_t ret_key[32],
                                  char *ret_serial);
+
+/*
+ * By what the node is known. A partition that was born with an officer has nothing of it: its
+ * key and certificates are files.
+ */
+struct hsm_identity {
+    bool owned;
+    uint64_t version;           /* rises when it changes */
+    struct secret *private_key; /* PKCS #8 */
+    char *certificate;          /* PEM; without an owner one that it signed itself */
+    char *owner;                /* PEM; NULL without an owner */
+};
+/* False: there is none, or no memory (logged). */
+MUST_USE bool hsm_identity_get(struct hsm *hsm, struct hsm_identity *ret_identity);
+void hsm_identity_clear(struct hsm_identity *identity);
+uint64_t hsm_identity_version(struct hsm *hsm);
+/* The name in the node's certificate: "HSM:<serial>:PARTN:1,for non-FIPS mode". */
+void hsm_identity_name(const struct hsm *hsm, char *ret_name, size_t size);
 
 /* For getHSMInfo and the log. */
 struct hsm_counts {

@@ -281,6 +281,9 @@ handle_LOGIN(struct request *r)
     if (!login_request_read(r->body, &m)) {
         return CODE_BAD_FRAME;
     }
+    if (atomic_load(&hsm->owner.missing) && m.role != ROLE_PRECO) {
+        return CODE_UNOWNED;
+    }
     if (r->who.role != ROLE_NONE) {
         return r->who.role == (enum role)m.role ? CKR_USER_ALREADY_LOGGED_IN
                                                 : CKR_USER_ANOTHER_ALREADY_LOGGED_IN;

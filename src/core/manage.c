@@ -317,12 +317,17 @@ user_change(struct request *r, uint32_t role, view name, view password, uint64_t
         goto out;
     }
     user.version++;
+    /* His first own password makes him an officer. */
+    user.role = user.role == ROLE_PRECO ? ROLE_CO : user.role;
     rv = user_set_password(hsm->ports.entropy, &user, password);
     if (rv != CKR_OK) {
         goto out;
     }
-    note_detail(r, "id=%u name=%s", (unsigned)user.id, user.name);
+    note_detail(r, "id=%u role=%u name=%s", (unsigned)user.id, (unsigned)user.role, user.name);
     rv = user_store(r, &user);
+    if (rv == CKR_OK && user.role != role) {
+        context_logout_user(&hsm->contexts, user.id); /* as what he was */
+    }
 out:
     pthread_mutex_unlock(&gate->lock);
     pthread_mutex_unlock(&hsm->change);

@@ -98,6 +98,7 @@ partition_read(struct hsm *hsm, view record)
     return read;
 }
 
+/* password empty: nobody knows it. */
 static CK_RV
 birth_user(const struct sealer *sealer, uint32_t id, enum role role, const char *name,
            view password, struct writer *out)
@@ -106,7 +107,14 @@ birth_user(const struct sealer *sealer, uint32_t id, enum role role, const char 
     CK_RV rv;
 
     snprintf(user.name, sizeof user.name, "%s", name);
-    rv = user_set_password(sealer->entropy, &user, password);
+    if (password.len > 0) {
+        rv = user_set_password(sealer->entropy, &user, password);
+    } else {
+        rv = sealer->entropy->fill(sealer->entropy, user.salt, sizeof user.salt) &&
+                     sealer->entropy->fill(sealer->entropy, user.hash, sizeof user.hash)
+                 ? CKR_OK
+                 : CKR_FUNCTION_FAILED;
+    }
     if (rv == CKR_OK) {
         rv = user_record(sealer, &user, out);
     }
@@ -142,21 +150,24 @@ CK_RV
 hsm_initialize(const struct hsm_ports *ports, view master_key, const struct hsm_birth *birth)
 {
     struct sealer sealer = { .entropy = ports->entropy };
-    struct writer partition, officer, service;
+    const bool unowned = birth->officer == NULL;
+    const char *officer_text = unowned ? HSM_FACTORY_OFFICER : birth->officer;
+    view password = unowned ? VIEW_TEXT(HSM_FACTORY_PASSWORD) : birth->officer_password;
+    struct writer partition, officer, service, key;
     struct record_name officer_name = record_name('u', OFFICER_ID);
     struct record_name service_name = record_name('u', SERVICE_ID);
+    struct record_name key_name = owner_key_name();
     struct rules rules = { birth->policy, INTERFACE_P11, 0 };
-    uint8_t unknown[USER_PASSWORD_MAX];
     uint64_t revision;
     CK_RV rv;
 
-    if (master_key.len != HSM_MASTER_KEY_LEN || !user_name_valid(view_str(birth->officer)) ||
+    if (master_key.len != HSM_MASTER_KEY_LEN || !user_name_valid(view_str(officer_text)) ||
         strlen(birth->label) > 32 || strlen(birth->serial) > 16 ||
         strlen(birth->switches) > RULES_SWITCHES_TEXT_MAX ||
         !rules_switches_read(&rules, view_str(birth->switches))) {
         return CKR_ARGUMENTS_BAD;
     }
-    if (!user_password_valid(birth->officer_password)) {
+    if (!user_password_valid(password)) {
         return CKR_PIN_LEN_RANGE;
     }
     rv = store_is_empty(ports->store);
@@ -166,6 +177,7 @@ hsm_initialize(const struct hsm_ports *ports, view master_key, const struct hsm_
     writer_init(&partition, STORE_VALUE_MAX);
     writer_init(&officer, STORE_VALUE_MAX);
     writer_init(&service, STORE_VALUE_MAX);
+    writer_init(&key, STORE_VALUE_MAX);
     sealer.key = secret_dup(master_key);
     if (sealer.key == NULL) {
         rv = CKR_HOST_MEMORY;
@@ -177,15 +189,12 @@ hsm_initialize(const struct hsm_ports *ports, view master_key, const struct hsm_
         goto out;
     }
     /* Nobody knows the service user's password: it belongs to the nodes themselves. */
-    if (!ports->entropy->fill(ports->entropy, unknown, sizeof unknown)) {
-        rv = CKR_FUNCTION_FAILED;
-        goto out;
-    }
     if ((rv = partition_write(&sealer, birth, &partition)) != CKR_OK ||
-        (rv = birth_user(&sealer, OFFICER_ID, ROLE_CO, birth->officer, birth->officer_password,
-                         &officer)) != CKR_OK ||
-        (rv = birth_user(&sealer, SERVICE_ID, ROLE_AU, SERVICE_NAME,
-                         view_of(unknown, sizeof unknown), &service)) != CKR_OK) {
+        (rv = birth_user(&sealer, OFFICER_ID, unowned ? ROLE_PRECO : ROLE_CO, officer_text,
+                         password, &officer)) != CKR_OK ||
+        (rv = birth_user(&sealer, SERVICE_ID, ROLE_AU, SERVICE_NAME, VIEW_EMPTY, &service)) !=
+            CKR_OK ||
+        (unowned && (rv = owner_key_record(&sealer, &key)) != CKR_OK)) {
         goto out;
     }
 
@@ -194,8 +203,10 @@ hsm_initialize(const struct hsm_ports *ports, view master_key, const struct hsm_
         { PARTITION_NAME, writer_view(&partition), false },
         { record_name_view(&officer_name), writer_view(&officer), false },
         { record_name_view(&service_name), writer_view(&service), false },
+        { record_name_view(&key_name), writer_view(&key), false },
     };
-    const struct store_txn txn = { &empty, 1, changes, ARRAY_COUNT(changes), VIEW_EMPTY };
+    const struct store_txn txn = { &empty, 1, changes, ARRAY_COUNT(changes) - (unowned ? 0 : 1),
+                                   VIEW_EMPTY };
 
     switch (store_commit(ports->store, &txn, &revision)) {
     case STORE_OK:
@@ -210,11 +221,11 @@ hsm_initialize(const struct hsm_ports *ports, view master_key, const struct hsm_
         break;
     }
 out:
-    wipe(unknown, sizeof unknown);
     secret_free(sealer.key);
     writer_clear(&partition);
     writer_clear(&officer);
     writer_clear(&service);
+    writer_clear(&key);
     return rv;
 }
 
@@ -314,6 +325,12 @@ load_numbered(struct hsm *hsm, char prefix, uint32_t number, view value, uint64_
             rv = CKR_HOST_MEMORY;
         }
         wipe(&user, sizeof user);
+        break;
+    case 'n':
+        rv = owner_load_key(&hsm->owner, &hsm->sealer, number, value);
+        break;
+    case 'c':
+        rv = owner_load_cert(&hsm->owner, &hsm->sealer, number, value, revision);
         break;
     default:
         rv = CKR_GENERAL_ERROR;
@@ -456,6 +473,10 @@ hsm_load_with(struct store *store, struct loading *loading)
     if (!loading->partition) {
         return CKR_TOKEN_NOT_INITIALIZED;
     }
+    if (!owner_loaded(&loading->hsm->owner)) {
+        log_err("a certificate is there without its key, or without its owner's");
+        return CKR_GENERAL_ERROR;
+    }
     if (!store->load_all(store, load_failures_visit, loading)) {
         return loading->rv == CKR_OK ? CKR_DEVICE_ERROR : loading->rv;
     }
@@ -534,6 +555,7 @@ hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
     hsm->ports = *ports;
     table_init(&hsm->objects);
     table_init(&hsm->builtin);
+    owner_init(&hsm->owner);
     hsm->sealer = (struct sealer){ .key = secret_dup(master_key), .entropy = ports->entropy };
     hsm->boot_sealer =
         (struct sealer){ .key = secret_new(HSM_MASTER_KEY_LEN), .entropy = ports->entropy };
@@ -594,6 +616,7 @@ hsm_close(struct hsm *hsm)
     table_clear(&hsm->objects);
     table_clear(&hsm->builtin);
     user_table_clear(&hsm->users);
+    owner_clear(&hsm->owner);
     secret_free(hsm->sealer.key);
     secret_free(hsm->boot_sealer.key);
     pthread_rwlock_destroy(&hsm->lock);

@@ -14,6 +14,7 @@
 #include "core/keyed.h"
 #include "core/logout.h"
 #include "core/numbers.h"
+#include "core/owner.h"
 #include "core/replies.h"
 #include "core/ticket.h"
 #include "core/user.h"
@@ -42,6 +43,7 @@ struct hsm {
     struct table objects;
     struct table builtin; /* fixed once it is filled: no lock */
     struct user_table users;
+    struct owner owner;
 
     struct changes changes;
     struct keyed keyed;

@@ -48,7 +48,7 @@ bool user_table_remove(struct user_table *table, uint32_t id);
 struct user *user_by_id(struct user_table *table, uint32_t id);
 /* Where in the table the users numbered above id begin; its count when there are none. */
 size_t user_after(const struct user_table *table, uint32_t id);
-/* ROLE_CO also finds a PRECO. NULL when there is none of that role and name. */
+/* NULL when there is none of that role and name. */
 struct user *user_by_name(struct user_table *table, uint32_t role, view name);
 /* Whatever the role. */
 struct user *user_named(struct user_table *table, view name);

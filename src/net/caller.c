@@ -252,6 +252,12 @@ caller_open(const char *host, unsigned port, struct tls_context *tls, unsigned t
     return caller;
 }
 
+bool
+caller_is_unowned(const struct caller *caller)
+{
+    return caller->ssl != NULL && tls_is_unowned(caller->ssl);
+}
+
 void
 caller_close(struct caller *caller)
 {

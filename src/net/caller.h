@@ -18,6 +18,8 @@ struct caller *caller_open(const char *host, unsigned port, struct tls_context *
 /* body: what the operation's NAME_write wrote. *ret_reply is borrowed until the next call.
  * The code of the reply, or CKR_DEVICE_ERROR when the connection is gone. */
 CK_RV caller_call(struct caller *caller, enum operation operation, view body, view *ret_reply);
+/* Does the node say that it has no owner? Then nobody vouches for it: see tls_files.unowned. */
+bool caller_is_unowned(const struct caller *caller);
 void caller_close(struct caller *caller);
 
 #endif

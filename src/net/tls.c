@@ -9,11 +9,13 @@
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct tls_context {
     _Atomic unsigned refs;
@@ -34,9 +36,57 @@ tls_error(const char *what, const char *file)
     log_err("%s %s: %s", what, file == NULL ? "" : file, text);
 }
 
+/* From memory: what the node itself keeps. */
+static bool
+context_load_own(struct tls_context *context, const struct tls_files *files)
+{
+    BIO *bio = BIO_new_mem_buf(files->own_certificate.data, (int)files->own_certificate.len);
+    const unsigned char *at = files->own_private_key.data;
+    EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &at, (long)files->own_private_key.len);
+    X509 *certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    bool loaded = certificate != NULL && key != NULL &&
+                  SSL_CTX_use_certificate(context->ctx, certificate) == 1 &&
+                  SSL_CTX_use_PrivateKey(context->ctx, key) == 1 &&
+                  SSL_CTX_check_private_key(context->ctx) == 1;
+
+    if (!loaded) {
+        tls_error("the node's own certificate", NULL);
+    }
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    BIO_free(bio);
+    return loaded;
+}
+
+static X509 *
+own_anchor(const struct tls_files *files)
+{
+    BIO *bio = BIO_new_mem_buf(files->own_anchor.data, (int)files->own_anchor.len);
+    X509 *certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+    BIO_free(bio);
+    if (certificate == NULL) {
+        tls_error("the owner's certificate", NULL);
+    }
+    return certificate;
+}
+
 static bool
 context_load(struct tls_context *context, const struct tls_files *files)
 {
+    if (files->own_certificate.len > 0 && !context_load_own(context, files)) {
+        return false;
+    }
+    if (files->own_anchor.len > 0) {
+        X509 *anchor = own_anchor(files);
+        bool added = anchor != NULL &&
+                     X509_STORE_add_cert(SSL_CTX_get_cert_store(context->ctx), anchor) == 1;
+
+        X509_free(anchor);
+        if (!added) {
+            return false;
+        }
+    }
     if (files->certificate != NULL && files->certificate[0] != '\0') {
         if (SSL_CTX_use_certificate_chain_file(context->ctx, files->certificate) != 1) {
             tls_error("certificate", files->certificate);
@@ -95,10 +145,13 @@ tls_server_new(const struct tls_files *files)
     if (context == NULL) {
         return NULL;
     }
-    if (files->anchor != NULL && files->anchor[0] != '\0') {
-        STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(files->anchor);
+    if (files->own_anchor.len > 0 || (files->anchor != NULL && files->anchor[0] != '\0')) {
+        STACK_OF(X509_NAME) *names =
+            files->own_anchor.len > 0 ? NULL : SSL_load_client_CA_file(files->anchor);
 
-        SSL_CTX_set_client_CA_list(context->ctx, names);
+        if (names != NULL) {
+            SSL_CTX_set_client_CA_list(context->ctx, names);
+        }
         SSL_CTX_set_verify(context->ctx,
                            SSL_VERIFY_PEER |
                                (files->require_peer ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
@@ -109,18 +162,39 @@ tls_server_new(const struct tls_files *files)
     return context;
 }
 
+/*
+ * A certificate that signed itself is no owner's work: whoever connects sees it by the result of
+ * the verification, which stays (tls_is_unowned()).
+ */
+static int
+verify_unowned(int good, X509_STORE_CTX *ctx)
+{
+    return good == 1 || (X509_STORE_CTX_get_error(ctx) == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT &&
+                         X509_STORE_CTX_get_error_depth(ctx) == 0);
+}
+
+bool
+tls_is_unowned(const SSL *ssl)
+{
+    return SSL_get_verify_result(ssl) == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT;
+}
+
 struct tls_context *
 tls_client_new(const struct tls_files *files)
 {
     struct tls_context *context;
 
-    if (files->anchor == NULL || files->anchor[0] == '\0') {
+    struct tls_files found = *files;
+
+    if (files->unowned && files->anchor != NULL && access(files->anchor, F_OK) != 0) {
+        found.anchor = NULL;
+    } else if (files->anchor == NULL || files->anchor[0] == '\0') {
         log_err("no trust anchor: copy PO.crt to this host");
         return NULL;
     }
-    context = context_new(files, TLS_client_method());
+    context = context_new(&found, TLS_client_method());
     if (context != NULL) {
-        SSL_CTX_set_verify(context->ctx, SSL_VERIFY_PEER, NULL);
+        SSL_CTX_set_verify(context->ctx, SSL_VERIFY_PEER, files->unowned ? verify_unowned : NULL);
     }
     return context;
 }
@@ -166,7 +240,8 @@ tls_reason(SSL *ssl, int error, char *text, size_t size)
     int saved = errno;
     unsigned long code = ERR_peek_error();
 
-    if (!SSL_is_server(ssl) && SSL_get_verify_result(ssl) != X509_V_OK) {
+    if (!SSL_is_server(ssl) && SSL_get_verify_result(ssl) != X509_V_OK &&
+        !SSL_is_init_finished(ssl)) {
         log_err("the node's certificate: %s",
                 X509_verify_cert_error_string(SSL_get_verify_result(ssl)));
         snprintf(text, size, "%s", TLS_CERTIFICATE_ERROR);

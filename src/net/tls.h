@@ -6,7 +6,7 @@
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
-#include "base/base.h"
+#include "base/bytes.h"
 
 struct tls_context; /* counted: a link keeps the one it began with while it is replaced */
 
@@ -15,6 +15,11 @@ struct tls_files {
     const char *certificate;  /* own chain, PEM; NULL at a client without one */
     const char *private_key;
     bool require_peer;        /* a node: refuse clients without a certificate of the anchor */
+    view own_certificate;     /* in place of the files, where they are not empty: PEM, */
+    view own_private_key;     /* PKCS #8, */
+    view own_anchor;          /* PEM */
+    bool unowned;             /* a client: also takes a node that signed its own certificate, which
+                                 has no owner; the anchor may be missing then */
 };
 
 /*

@@ -13,6 +13,8 @@
 
 /* A new connection under the context; NULL when memory is short. */
 SSL *tls_connection(struct tls_context *context, int fd, bool server);
+/* Did the peer sign its own certificate? (tls_files.unowned) */
+bool tls_is_unowned(const SSL *ssl);
 /* Why the last call on ssl failed, one line; clears the library's queue. */
 void tls_reason(SSL *ssl, int error, char *text, size_t size);
 

@@ -14,12 +14,13 @@
 
 static const char usage[] =
     "usage: azcloudhsm_server azcloudhsm_server.cfg [--accept-older-store]\n"
-    "       azcloudhsm_server azcloudhsm_server.cfg --initialize --officer NAME\n"
+    "       azcloudhsm_server azcloudhsm_server.cfg --initialize [--officer NAME]\n"
     "                         [--label LABEL] [--policy azure|fips|standard]\n"
     "                         [--switches NAME=on,NAME=off...]\n"
     "       azcloudhsm_server azcloudhsm_server.cfg --audit [--json] [--journal] [--quiet]\n"
-    "The first form runs the node. The second makes its partition; the officer's password is\n"
-    "read from standard input, one line. The third prints the audit trail (or the store's\n"
+    "The first form runs the node. The second makes its partition, which then waits for its\n"
+    "owner (azcloudhsm_mgmt_util: getCertReq, storeCert). With --officer it has no owner to wait\n"
+    "for: certificates are files, the officer's password is one line of standard input. The third prints the audit trail (or the store's\n"
     "journal) and checks it: status 0 when it is whole, 1 when it is broken.\n";
 
 struct arguments {
@@ -87,10 +88,6 @@ arguments_read(int count, char **words, struct arguments *ret_arguments)
             fprintf(stderr, "--policy %s: not azure, fips or standard\n", words[i]);
             return false;
         }
-    }
-    if (a.initialize && a.plan.officer == NULL) {
-        fputs("--initialize needs --officer NAME\n", stderr);
-        return false;
     }
     if (a.path == NULL || (a.plan.officer != NULL && !a.initialize) ||
         a.initialize + a.audit + a.accept_older > 1 ||

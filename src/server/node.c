@@ -6,6 +6,7 @@
 #include "server/node.h"
 
 #include "base/log.h"
+#include "crypto/cert.h"
 #include "net/link.h"
 #include "server/backup.h"
 #include "server/lane.h"
@@ -48,6 +49,7 @@ struct node {
     struct partition partition;
     struct loop *loop;
     struct tls_context *tls; /* for connections from now on */
+    uint64_t identity;       /* version of what tls was made of; 0: of files */
     struct lane_service service;
     struct lane **lanes;
     size_t lane_count;
@@ -69,8 +71,26 @@ set_or_null(const char *text)
     return text[0] == '\0' ? NULL : text;
 }
 
+/* The node's own key and certificates. Without an owner nobody's client certificate counts. */
 static struct tls_context *
-node_tls(const struct server_settings *settings)
+identity_tls(const struct server_settings *settings, const struct hsm_identity *identity)
+{
+    const char *anchor = identity->owned ? set_or_null(settings->client_ca) : NULL;
+    const bool by_owner = identity->owned && anchor == NULL &&
+                          settings->require_client_certificate;
+    const struct tls_files files = {
+        .anchor = anchor,
+        .own_certificate = view_str(identity->certificate),
+        .own_private_key = secret_view(identity->private_key),
+        .own_anchor = by_owner ? view_str(identity->owner) : VIEW_EMPTY,
+        .require_peer = identity->owned && settings->require_client_certificate,
+    };
+
+    return tls_server_new(&files);
+}
+
+static struct tls_context *
+files_tls(const struct server_settings *settings)
 {
     /* Without a CA for clients, those that the owner signed are the only ones that can count. */
     const char *anchor = set_or_null(settings->client_ca);
@@ -86,11 +106,65 @@ node_tls(const struct server_settings *settings)
     return tls_server_new(&files);
 }
 
+/* Who has no owner is told apart by a fingerprint, which the owner compares. */
+static void
+identity_say(const struct hsm_identity *identity)
+{
+    uint8_t print[CERT_FINGERPRINT_LEN];
+    char text[2 * CERT_FINGERPRINT_LEN + 1];
+
+    if (!identity->owned &&
+        cert_fingerprint(view_str(identity->certificate), print) == CKR_OK) {
+        hex_encode(view_of(print, sizeof print), text);
+        log_inf("this node has no owner yet; SHA-256 of its public key: %s", text);
+    }
+}
+
+/* Made of what the node keeps itself, where it does; else of files. */
+static bool
+node_tls(struct node *node, const struct server_settings *settings)
+{
+    struct hsm_identity identity = { .version = 0 };
+    struct tls_context *tls;
+
+    if (hsm_identity_get(node->partition.hsm, &identity)) {
+        tls = identity_tls(settings, &identity);
+        identity_say(&identity);
+    } else {
+        tls = files_tls(settings);
+    }
+    if (tls != NULL) {
+        tls_context_free(node->tls);
+        node->tls = tls;
+        node->identity = identity.version;
+    }
+    hsm_identity_clear(&identity);
+    return tls != NULL;
+}
+
+/* The owner has come, or his certificate was renewed. */
+static void
+node_tls_renew(struct node *node)
+{
+    struct server_settings settings;
+
+    if (server_settings_read(node->settings_path, &settings) && node_tls(node, &settings)) {
+        log_inf("new certificates for new connections");
+    } else {
+        log_wrn("the certificates stay as they were");
+    }
+}
+
 static void
 gate_accepted(void *arg, int fd)
 {
     struct gate *gate = arg;
     struct node *node = gate->node;
+
+    if (node->identity != 0 && node->identity != hsm_identity_version(node->partition.hsm)) {
+        node_tls_renew(node);
+    }
+
     struct lane *lane = node->lanes[node->lane_next++ % node->lane_count];
 
     lane_take(lane, fd, node->tls, gate->port);
@@ -199,12 +273,8 @@ node_reload(void *arg)
     }
     notify_reloading();
     if (server_settings_read(node->settings_path, &settings)) {
-        struct tls_context *tls = node_tls(&settings);
-
         log_set_level(settings.log_level);
-        if (tls != NULL) {
-            tls_context_free(node->tls);
-            node->tls = tls;
+        if (node_tls(node, &settings)) {
             log_inf("reloaded: certificates for new connections, log level");
         } else {
             log_wrn("the certificates stay as they were");
@@ -368,8 +438,8 @@ static bool
 node_start(struct node *node, const struct server_settings *settings, bool accept_older)
 {
     return (node->folder = folder_open(settings->state)) != NULL &&
-           (node->tls = node_tls(settings)) != NULL && (node->loop = loop_new()) != NULL &&
-           node_watch(node) && node_start_threads(node, settings, accept_older) &&
+           (node->loop = loop_new()) != NULL && node_watch(node) &&
+           node_start_threads(node, settings, accept_older) && node_tls(node, settings) &&
            gate_open(&node->client, node, PORTS_client, settings->listen,
                      settings->listen_count) &&
            gate_open(&node->manage, node, PORTS_manage, settings->listen_management,

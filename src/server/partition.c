@@ -139,7 +139,11 @@ birth_run(struct folder *folder, struct hsm_ports *ports, const struct partition
         CK_RV rv = hsm_initialize(ports, secret_view(key), &birth);
 
         made = rv == CKR_OK;
-        if (made) {
+        if (made && plan->officer == NULL) {
+            log_inf("partition \"%s\" made: serial %s, policy %s%s%s; it has no owner yet",
+                    plan->label, serial, policy_name(plan->policy),
+                    plan->switches[0] == '\0' ? "" : " with ", plan->switches);
+        } else if (made) {
             log_inf("partition \"%s\" made: serial %s, policy %s%s%s, officer %s", plan->label,
                     serial, policy_name(plan->policy), plan->switches[0] == '\0' ? "" : " with ",
                     plan->switches, plan->officer);
@@ -162,8 +166,8 @@ partition_make(const char *state, const struct partition_plan *plan)
     if (folder == NULL) {
         return false;
     }
-    password = line_read();
-    if (password == NULL) {
+    password = plan->officer == NULL ? NULL : line_read();
+    if (password == NULL && plan->officer != NULL) {
         log_err("no password: give it as one line on standard input");
         goto out;
     }

@@ -17,11 +17,11 @@ struct partition_plan {
     enum policy policy;
     const char *switches;
     const char *label;
-    const char *officer;
+    const char *officer; /* NULL: an owner has to come */
 };
 
-/* Makes master key and store in the state folder; the officer's password is the first line of
- * standard input. False, with a line in the log: one exists already, or it fails. */
+/* Makes master key and store in the state folder; the officer's password, if there is one, is
+ * the first line of standard input. False, with a line in the log: one exists already, or it fails. */
 MUST_USE bool partition_make(const char *state, const struct partition_plan *plan);
 
 /* What a running server holds. */

@@ -231,8 +231,8 @@ make_all(struct dev *dev)
     if (pid > 0 && !dev_initialized(dev, pid)) {
         ok = false;
     }
-    return ok && server_up(dev) && dev_write_clients(dev) && dev_start(dev, DEV_DAEMON) &&
-           dev_create_user(dev) && dev_write(dev, "made", "%s\n", dev->policy) &&
+    return ok && server_up(dev) && dev_write_clients(dev) && dev_own(dev) &&
+           dev_start(dev, DEV_DAEMON) && dev_create_user(dev) && dev_write(dev, "made", "%s\n", dev->policy) &&
            dev_wait(dev, DEV_DAEMON);
 }
 

@@ -2,10 +2,10 @@
  *
  * azcloudhsm_dev: a throwaway HSM for a laptop or CI. A folder D holds all there is of it:
  *
- *     PO.key PO.crt                  the owner, who signs the node
+ *     PO.key PO.crt POAC.crt         the owner, and the node's certificate, which he signed
  *     client_ca.key client_ca.crt    who signs clients
  *     client.key client.crt          the daemon's and the management tool's certificate
- *     node0/                         the node's state, node.key, node.crt, its configuration
+ *     node0/                         the node's state, its configuration
  *     azcloudhsm_*.cfg               what the daemon, the tools and applications read
  *     client.pid client.log          the daemon's
  *     made                           written last: the folder is whole
@@ -13,6 +13,7 @@
 #ifndef TOOLS_DEV_H
 #define TOOLS_DEV_H
 
+#include "base/bytes.h"
 #include "rules/rules.h"
 
 #include <stdarg.h>
@@ -22,9 +23,6 @@
 #define DEV_TEXT_MAX 4096u
 #define DEV_WAIT_MS 10000
 #define DEV_STOP_MS 5000
-
-/* The serial number of the only node, in its certificate. */
-#define DEV_SERIAL "000000001"
 
 #define DEV_OFFICER "admin"
 #define DEV_OFFICER_PASSWORD "adminpassword"
@@ -43,8 +41,10 @@ struct dev {
 
 enum dev_program { DEV_SERVER, DEV_DAEMON };
 
-/* dev_cert.c: makes PO, node and client keys with their certificates in D. */
+/* dev_cert.c: makes the owner's and client's keys with their certificates in D. */
 MUST_USE bool dev_certificates(const struct dev *dev);
+/* The owner's answer to the node's request: POAC.crt in D. */
+MUST_USE bool dev_sign_node(const struct dev *dev, view request);
 
 /* dev_files.c. Failures print a line on stderr. */
 /* "D/name" into path, which has DEV_PATH_MAX bytes. */
@@ -89,7 +89,9 @@ int dev_command(const struct dev *dev, char **command);
 void dev_hold_signals(void);
 bool dev_interrupted(void);
 
-/* dev_user.c: creates DEV_USER over the management port. */
+/* dev_owner.c, all over the management port, as people do it: takes ownership of the node and makes
+ * DEV_OFFICER; creates DEV_USER. */
+MUST_USE bool dev_own(const struct dev *dev);
 MUST_USE bool dev_create_user(const struct dev *dev);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * azcloudhsm_dev: keys and certificates. PO.key is RSA-2048, as the seeds make it; the others
- * are on P-256, which is made in no time.
+ * are on P-256, which is made in no time. The node makes its own; here the owner signs it.
  */
 #include "tools/dev.h"
 
@@ -146,22 +146,79 @@ identity_clear(struct identity *identity)
     X509_free(identity->certificate);
 }
 
+/* The owner's key and certificate, as they are in D. */
+static bool
+owner_read(const struct dev *dev, struct identity *owner)
+{
+    char path[DEV_PATH_MAX];
+    FILE *file = dev_path(dev, owner->key_file, path) ? fopen(path, "re") : NULL;
+
+    if (file != NULL) {
+        owner->key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+        fclose(file);
+    }
+    file = dev_path(dev, owner->certificate_file, path) ? fopen(path, "re") : NULL;
+    if (file != NULL) {
+        owner->certificate = PEM_read_X509(file, NULL, NULL, NULL);
+        fclose(file);
+    }
+    return owner->key != NULL && owner->certificate != NULL;
+}
+
+static X509_REQ *
+request_read(view request)
+{
+    BIO *bio = BIO_new_mem_buf(request.data, (int)request.len);
+    X509_REQ *read = bio == NULL ? NULL : PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL);
+
+    BIO_free(bio);
+    return read;
+}
+
+bool
+dev_sign_node(const struct dev *dev, view request)
+{
+    struct identity owner = { "PO.key", "PO.crt", true, "PO", NULL, NULL };
+    X509_REQ *asked = request_read(request);
+    X509 *node = X509_new();
+    FILE *file = NULL;
+    bool ok = false;
+
+    if (asked != NULL && node != NULL && owner_read(dev, &owner) &&
+        X509_set_version(node, X509_VERSION_3) == 1 && serial_set(node) &&
+        X509_gmtime_adj(X509_getm_notBefore(node), -3600) != NULL &&
+        X509_time_adj_ex(X509_getm_notAfter(node), DAYS, 0, NULL) != NULL &&
+        X509_set_subject_name(node, X509_REQ_get_subject_name(asked)) == 1 &&
+        X509_set_issuer_name(node, X509_get_subject_name(owner.certificate)) == 1 &&
+        X509_set_pubkey(node, X509_REQ_get0_pubkey(asked)) == 1 &&
+        extension_add(node, owner.certificate, NID_authority_key_identifier, "keyid") &&
+        extension_add(node, owner.certificate, NID_basic_constraints, "critical,CA:FALSE") &&
+        extension_add(node, owner.certificate, NID_key_usage, "critical,digitalSignature") &&
+        X509_sign(node, owner.key, EVP_sha256()) > 0 &&
+        (file = file_create(dev, "POAC.crt")) != NULL) {
+        ok = PEM_write_X509(file, node) == 1;
+        ok = fclose(file) == 0 && ok;
+    }
+    if (!ok) {
+        fputs("POAC.crt cannot be made\n", stderr);
+    }
+    X509_REQ_free(asked);
+    X509_free(node);
+    identity_clear(&owner);
+    return ok;
+}
+
 bool
 dev_certificates(const struct dev *dev)
 {
     struct identity owner = { "PO.key", "PO.crt", true, "PO", NULL, NULL };
     struct identity ca = { "client_ca.key", "client_ca.crt", false, "client CA", NULL, NULL };
-    struct identity node = { "node0/node.key", "node0/node.crt", false, "", NULL, NULL };
     struct identity client = { "client.key", "client.crt", false, "client", NULL, NULL };
-
-    snprintf(node.name, sizeof node.name, "HSM:%s:PARTN:1", DEV_SERIAL);
-
     bool ok = identity_make(dev, &ca, NULL) && identity_make(dev, &client, &ca) &&
-              identity_make(dev, &owner, NULL) && identity_make(dev, &node, &owner);
+              identity_make(dev, &owner, NULL);
 
     identity_clear(&owner);
     identity_clear(&ca);
-    identity_clear(&node);
     identity_clear(&client);
     return ok;
 }

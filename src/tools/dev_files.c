@@ -97,14 +97,11 @@ dev_write_server(const struct dev *dev)
                      "  \"listen\": [\"127.0.0.1:%u\"],\n"
                      "  \"listen_management\": [\"127.0.0.1:%u\"],\n"
                      "  \"state\": \"%s/node0\",\n"
-                     "  \"certificate\": \"node.crt\",\n"
-                     "  \"private_key\": \"node.key\",\n"
-                     "  \"owner_certificate\": \"%s/PO.crt\",\n"
                      "  \"client_ca\": \"%s/client_ca.crt\",\n"
                      "  \"require_client_certificate\": true,\n"
                      "  \"log_level\": \"INFO\"\n"
                      "}\n",
-                     dev->client_port, dev->manage_port, dev->dir, dev->dir, dev->dir);
+                     dev->client_port, dev->manage_port, dev->dir, dev->dir);
 }
 
 /* The path of a Unix socket has little room: a D that is deep gets a folder under /tmp. */

@@ -209,27 +209,6 @@ log_show(const struct dev *dev, enum dev_program which)
     fclose(log);
 }
 
-/* The password goes through a pipe: arguments and environment can be read by others. */
-static int
-password_pipe(void)
-{
-    static const char line[] = DEV_OFFICER_PASSWORD "\n";
-    int ends[2];
-
-    if (pipe2(ends, O_CLOEXEC) < 0) {
-        return -1;
-    }
-
-    ssize_t written = write(ends[1], line, sizeof line - 1);
-
-    close(ends[1]);
-    if (written != (ssize_t)sizeof line - 1) {
-        close(ends[0]);
-        return -1;
-    }
-    return ends[0];
-}
-
 pid_t
 dev_initialize(const struct dev *dev)
 {
@@ -237,8 +216,8 @@ dev_initialize(const struct dev *dev)
     char config[DEV_PATH_MAX];
     char policy[16];
     char switches[RULES_SWITCHES_TEXT_MAX + 1];
-    char *arguments[] = { path,         config,   "--initialize", "--policy",  policy,
-                          "--switches", switches, "--officer",    DEV_OFFICER, NULL };
+    char *arguments[] = { path, config, "--initialize", "--policy", policy, "--switches", switches,
+                          NULL };
     const pid_t parent = getpid();
 
     snprintf(policy, sizeof policy, "%s", dev->policy);
@@ -249,7 +228,7 @@ dev_initialize(const struct dev *dev)
     }
 
     int log = log_open(dev, DEV_SERVER);
-    int input = log < 0 ? -1 : password_pipe();
+    int input = log < 0 ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
     pid_t pid = -1;
 
     if (input >= 0) {

@@ -14,7 +14,6 @@
 
 static const char usage[] =
     "usage: azcloudhsm_mgmt_util azcloudhsm_mgmt_util.cfg | azcloudhsm_resource.cfg\n";
-static const char certificate_error[] = "Certificate ERROR: [Certificate signature failure]\n";
 
 static bool
 mgmt_begin(struct mgmt *mgmt, const char *path)
@@ -38,20 +37,6 @@ mgmt_begin(struct mgmt *mgmt, const char *path)
         return false;
     }
     return true;
-}
-
-static bool
-trust_begin(struct mgmt *mgmt)
-{
-    const struct client_settings *settings = &mgmt->settings;
-    const struct tls_files files = {
-        .anchor = settings->anchor,
-        .certificate = settings->certificate[0] != '\0' ? settings->certificate : NULL,
-        .private_key = settings->private_key[0] != '\0' ? settings->private_key : NULL,
-    };
-
-    mgmt->tls = tls_client_new(&files);
-    return mgmt->tls != NULL;
 }
 
 static enum status
@@ -81,7 +66,7 @@ line_run(struct mgmt *mgmt, char *line)
         fprintf(stderr, "%s: is for one server; say which: server 0\n", values.command->name);
         status = STATUS_MISUSED;
     } else if (!values.help && (values.command->flags & COMMAND_OFFLINE) == 0 &&
-               mgmt_connect(mgmt) == 0) {
+               (mgmt_connect(mgmt) == 0 || !mgmt_permits(mgmt, values.command))) {
         status = STATUS_REFUSED;
     } else {
         status = command_run(mgmt, &values);
@@ -145,8 +130,7 @@ main(int argc, char **argv)
     puts("\nConnecting to the server(s), it may take time\n"
          "depending on the server(s) load, please wait...");
     fflush(stdout);
-    if (!trust_begin(&mgmt)) {
-        fputs(certificate_error, stdout);
+    if (!mgmt_trust(&mgmt)) {
         return STATUS_REFUSED;
     }
     status = mgmt_connect(&mgmt) > 0 ? interactive(&mgmt) : STATUS_REFUSED;

@@ -42,6 +42,13 @@ extern const struct command_table mgmt_commands;
 /* Connects to each server that has no connection, with the lines for it; the number of
  * connections there are then, in the scope. */
 size_t mgmt_connect(struct mgmt *mgmt);
+bool mgmt_connect_anew(struct mgmt *mgmt, struct mgmt_server *server);
+/* Reads PO.crt and the client's certificate, for connections from now on. False: the seeds' line
+ * was printed. */
+MUST_USE bool mgmt_trust(struct mgmt *mgmt);
+/* May the command go to the servers of its scope? Not when one has no owner, unless the command
+ * is for those; prints a line. */
+bool mgmt_permits(struct mgmt *mgmt, const struct command *command);
 void mgmt_disconnect(struct mgmt *mgmt);
 /* How many are connected, in the scope. */
 size_t mgmt_connected(const struct mgmt *mgmt);

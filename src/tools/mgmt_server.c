@@ -11,6 +11,53 @@
 /* Longer than any password check waits in a node's queue. */
 #define CALL_LIMIT_MS 65000u
 
+static const char certificate_error[] = "Certificate ERROR: [Certificate signature failure]";
+
+bool
+mgmt_trust(struct mgmt *mgmt)
+{
+    const struct client_settings *settings = &mgmt->settings;
+    const struct tls_files files = {
+        .anchor = settings->anchor,
+        .certificate = settings->certificate[0] != '\0' ? settings->certificate : NULL,
+        .private_key = settings->private_key[0] != '\0' ? settings->private_key : NULL,
+        .unowned = true,
+    };
+    struct tls_context *tls = tls_client_new(&files);
+
+    if (tls == NULL) {
+        puts(certificate_error);
+        return false;
+    }
+    tls_context_free(mgmt->tls);
+    mgmt->tls = tls;
+    return true;
+}
+
+bool
+mgmt_permits(struct mgmt *mgmt, const struct command *command)
+{
+    for (struct mgmt_server *server = NULL; (server = mgmt_next(mgmt, server)) != NULL;) {
+        if (caller_is_unowned(server->caller) && (command->flags & COMMAND_UNOWNED) == 0) {
+            printf("%s failed: server %u(%s) has no owner yet; see getCertReq and storeCert\n",
+                   command->name, server->number, server->settings->hostname);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+server_e2e(const struct mgmt_server *server)
+{
+    if (caller_is_unowned(server->caller)) {
+        printf("Server %u(%s) has no owner yet, so nothing proves that it is the server you mean\n",
+               server->number, server->settings->hostname);
+    } else {
+        printf("E2E enabled on server %u(%s)\n", server->number, server->settings->hostname);
+    }
+}
+
 static bool
 server_connect(struct mgmt *mgmt, struct mgmt_server *server)
 {
@@ -28,10 +75,9 @@ server_connect(struct mgmt *mgmt, struct mgmt_server *server)
         return false;
     }
     printf("Received server version\n"
-           "Connected to 'server %u': hostname '%s', port %u.\n"
-           "E2E enabled on server %u(%s)\n",
-           server->number, settings->hostname, settings->manage_port, server->number,
-           settings->hostname);
+           "Connected to 'server %u': hostname '%s', port %u.\n",
+           server->number, settings->hostname, settings->manage_port);
+    server_e2e(server);
     return true;
 }
 
@@ -153,14 +199,20 @@ mgmt_exit(void *tool, const struct values *values)
     return STATUS_DONE;
 }
 
+bool
+mgmt_connect_anew(struct mgmt *mgmt, struct mgmt_server *server)
+{
+    server_disconnect(server);
+    return server_connect(mgmt, server);
+}
+
 enum status
 mgmt_reconnect(void *tool, const struct values *values)
 {
     struct mgmt *mgmt = tool;
 
     UNUSED(values);
-    server_disconnect(mgmt->scope);
-    return server_connect(mgmt, mgmt->scope) ? STATUS_DONE : STATUS_REFUSED;
+    return mgmt_connect_anew(mgmt, mgmt->scope) ? STATUS_DONE : STATUS_REFUSED;
 }
 
 enum status
@@ -170,7 +222,7 @@ mgmt_enable_e2e(void *tool, const struct values *values)
 
     UNUSED(values);
     for (struct mgmt_server *server = NULL; (server = mgmt_next(mgmt, server)) != NULL;) {
-        printf("E2E enabled on server %u(%s)\n", server->number, server->settings->hostname);
+        server_e2e(server);
     }
     return STATUS_DONE;
 }

@@ -60,6 +60,14 @@ mgmt_login(void *tool, const struct values *values)
         .password = secret_view(password),
     };
 
+    /* No officer's password for a server that nobody vouches for. */
+    for (struct mgmt_server *server = NULL; (server = mgmt_next(mgmt, server)) != NULL;) {
+        if (caller_is_unowned(server->caller) && request.role != ROLE_PRECO) {
+            mgmt_failed("loginHSM", "login", server, CODE_UNOWNED);
+            secret_free(password);
+            return STATUS_REFUSED;
+        }
+    }
     writer_init(&body, BODY_MAX);
     login_request_write(&body, &request);
 

@@ -55,6 +55,16 @@ struct frame {
 #define CODE_USER_OWNS_KEYS 0xfffffff5u
 #define CODE_BAD_BACKUP 0xfffffffau /* truncated, altered, of another owner, or the wrong key */
 #define CODE_NOT_FRESH 0xfffffffbu  /* a restore would replace keys or users */
+/* Of ownership and quorum: 0xffffffd0 to 0xffffffef. */
+#define CODE_UNOWNED 0xffffffe0u     /* the node has no owner yet */
+#define CODE_OWNED 0xffffffe1u       /* it has one, who stays */
+#define CODE_CERT_BAD 0xffffffe2u
+#define CODE_CERT_OWNER 0xffffffe3u
+#define CODE_CERT_CHAIN 0xffffffe4u
+#define CODE_CERT_KEY 0xffffffe5u
+#define CODE_CERT_TIME 0xffffffe6u
+#define CODE_CERT_ORDER 0xffffffe7u  /* PO.crt comes first */
+#define CODE_CERT_NONE 0xffffffe8u   /* there is no certificate of that type */
 
 /*
  * All `once` requests of the context that are numbered below this are over: whoever sent them

@@ -24,6 +24,10 @@
 /* Roles, numbered as the original numbers them (azure-cloud-hsm.md 2.4). */
 enum role { ROLE_NONE = 0, ROLE_CU = 1, ROLE_CO = 2, ROLE_AU = 5, ROLE_PRECO = 6 };
 
+/* Certificates, numbered as the original numbers them (azure-cloud-hsm.md 0.1). */
+#define CERT_OWNER 4u /* PO.crt: the partition owner's trust anchor */
+#define CERT_NODE 8u  /* POAC.crt: the partition's, signed by the owner */
+
 struct user_info {
     uint32_t id;
     uint32_t role;

@@ -97,7 +97,10 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(USER_LIST, user_list)             \
     ROW(USER_CREATE, user_create)         \
     ROW(USER_DELETE, user_delete)         \
-    ROW(USER_PASSWORD, user_password)
+    ROW(USER_PASSWORD, user_password)     \
+    ROW(CERT_REQUEST, cert_request)       \
+    ROW(CERT_GET, cert_get)               \
+    ROW(CERT_STORE, cert_store)
 #define APP_DECLARE(operation, name)                                          \
     CK_RV app_send_##name(struct app *app, const struct name##_request *m, \
                           struct name##_reply *ret_m);

@@ -10,6 +10,7 @@
 
 #include "api/appcfg.h"
 #include "net/settings.h"
+#include "crypto/cert.h"
 #include "tools/dev.h"
 
 #include <stdio.h>
@@ -86,25 +87,42 @@ chains(const struct dev *dev, const char *name, const char *anchor_name)
     return good;
 }
 
+/* The owner, and his answer to the request of a node. */
+static void
+sign_node(const struct dev *dev)
+{
+    struct writer key, request;
+
+    writer_init(&key, 4096);
+    writer_init(&request, CERT_PEM_MAX);
+    assert_true(dev_certificates(dev));
+    assert_int_equal(cert_key_new(&key), CKR_OK);
+    assert_int_equal(cert_request(writer_view(&key), "HSM:1:PARTN:1", &request), CKR_OK);
+    assert_true(dev_sign_node(dev, writer_view(&request)));
+    assert_false(dev_sign_node(dev, VIEW_TEXT("no request")));
+    writer_clear(&key);
+    writer_clear(&request);
+}
+
 static void
 certificates_chain_to_who_signs_them(void **state)
 {
     struct dev *dev = *state;
     char subject[256];
 
-    assert_true(dev_certificates(dev));
+    sign_node(dev);
 
-    assert_true(chains(dev, "node0/node.crt", "PO.crt"));
+    assert_true(chains(dev, "POAC.crt", "PO.crt"));
     assert_true(chains(dev, "client.crt", "client_ca.crt"));
     assert_false(chains(dev, "client.crt", "PO.crt"));
-    assert_false(chains(dev, "node0/node.crt", "client_ca.crt"));
+    assert_false(chains(dev, "POAC.crt", "client_ca.crt"));
 
-    X509 *node = certificate_read(dev, "node0/node.crt");
+    X509 *node = certificate_read(dev, "POAC.crt");
     X509 *owner = certificate_read(dev, "PO.crt");
 
     X509_NAME_get_text_by_NID(X509_get_subject_name(node), NID_commonName, subject,
                               sizeof subject);
-    assert_string_equal(subject, "HSM:" DEV_SERIAL ":PARTN:1");
+    assert_string_equal(subject, "HSM:1:PARTN:1");
     assert_int_equal(EVP_PKEY_get_bits(X509_get0_pubkey(owner)), 2048);
     X509_free(node);
     X509_free(owner);
@@ -113,8 +131,7 @@ certificates_chain_to_who_signs_them(void **state)
 static void
 keys_are_the_owners_alone(void **state)
 {
-    static const char *const names[] = { "PO.key", "client_ca.key", "client.key",
-                                         "node0/node.key" };
+    static const char *const names[] = { "PO.key", "client_ca.key", "client.key" };
     struct dev *dev = *state;
 
     assert_true(dev_certificates(dev));

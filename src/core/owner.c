@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Taking ownership: the request for a certificate, and the two certificates that answer it, in
+ * their order. What is refused here would leave a node that nobody can reach.
+ */
+#include "core/state.h"
+
+#include "crypto/cert.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_NUMBER 1u
+#define KEY_BYTES_MAX 4096u
+
+enum { OWNER, NODE }; /* places in owner.certs */
+
+void
+owner_init(struct owner *owner)
+{
+    owner->certs[OWNER].type = CERT_OWNER;
+    owner->certs[NODE].type = CERT_NODE;
+    atomic_init(&owner->missing, false);
+    atomic_init(&owner->version, 1);
+}
+
+void
+owner_clear(struct owner *owner)
+{
+    secret_free(owner->key);
+    owner->key = NULL;
+    for (size_t i = 0; i < OWNER_CERTS; i++) {
+        free(owner->certs[i].pem);
+        owner->certs[i].pem = NULL;
+    }
+}
+
+/* ---- records ---- */
+
+struct record_name
+owner_key_name(void)
+{
+    return record_name('n', KEY_NUMBER);
+}
+
+CK_RV
+owner_key_record(const struct sealer *sealer, struct writer *out)
+{
+    struct record_name name = owner_key_name();
+    struct writer key;
+    CK_RV rv;
+
+    writer_init(&key, KEY_BYTES_MAX);
+    rv = cert_key_new(&key);
+    if (rv == CKR_OK) {
+        rv = record_seal(sealer, record_name_view(&name), 0, 1, writer_view(&key), out);
+    }
+    writer_clear(&key);
+    return rv;
+}
+
+CK_RV
+owner_load_key(struct owner *owner, const struct sealer *sealer, uint32_t number, view record)
+{
+    struct record_name name = owner_key_name();
+    struct writer key;
+    uint64_t version;
+    CK_RV rv;
+
+    if (number != KEY_NUMBER) {
+        return CKR_GENERAL_ERROR;
+    }
+    writer_init(&key, KEY_BYTES_MAX);
+    rv = record_open(sealer, record_name_view(&name), 0, record, &version, &key);
+    if (rv == CKR_OK) {
+        owner->key = secret_dup(writer_view(&key));
+        rv = owner->key == NULL ? CKR_HOST_MEMORY : CKR_OK;
+    }
+    writer_clear(&key);
+    return rv;
+}
+
+static struct owner_cert *
+owner_cert(struct owner *owner, uint32_t type)
+{
+    for (size_t i = 0; i < OWNER_CERTS; i++) {
+        if (owner->certs[i].type == type) {
+            return &owner->certs[i];
+        }
+    }
+    return NULL;
+}
+
+static char *
+text_of(view pem)
+{
+    char *text = memchr(pem.data, '\0', pem.len) != NULL ? NULL : malloc(pem.len + 1);
+
+    if (text != NULL) {
+        memcpy(text, pem.data, pem.len);
+        text[pem.len] = '\0';
+    }
+    return text;
+}
+
+CK_RV
+owner_load_cert(struct owner *owner, const struct sealer *sealer, uint32_t type, view record,
+                uint64_t revision)
+{
+    struct owner_cert *cert = owner_cert(owner, type);
+    struct record_name name = record_name('c', type);
+    struct writer pem;
+    CK_RV rv;
+
+    if (cert == NULL) {
+        return CKR_GENERAL_ERROR;
+    }
+    writer_init(&pem, CERT_PEM_MAX);
+    rv = record_open(sealer, record_name_view(&name), 0, record, &cert->version, &pem);
+    if (rv == CKR_OK) {
+        cert->revision = revision;
+        cert->pem = text_of(writer_view(&pem));
+        rv = cert->pem == NULL ? CKR_HOST_MEMORY : CKR_OK;
+    }
+    writer_clear(&pem);
+    return rv;
+}
+
+bool
+owner_loaded(struct owner *owner)
+{
+    bool any = owner->certs[OWNER].pem != NULL || owner->certs[NODE].pem != NULL;
+
+    atomic_store(&owner->missing, owner->key != NULL && owner->certs[NODE].pem == NULL);
+    return (owner->key != NULL || !any) &&
+           (owner->certs[NODE].pem == NULL || owner->certs[OWNER].pem != NULL);
+}
+
+/* ---- what the edge needs ---- */
+
+void
+hsm_identity_name(const struct hsm *hsm, char *ret_name, size_t size)
+{
+    snprintf(ret_name, size, "HSM:%s:PARTN:1,for %s mode", hsm->serial,
+             hsm->rules.policy == POLICY_FIPS ? "FIPS" : "non-FIPS");
+}
+
+uint64_t
+hsm_identity_version(struct hsm *hsm)
+{
+    return atomic_load(&hsm->owner.version);
+}
+
+void
+hsm_identity_clear(struct hsm_identity *identity)
+{
+    secret_free(identity->private_key);
+    free(identity->certificate);
+    free(identity->owner);
+    *identity = (struct hsm_identity){ 0 };
+}
+
+/* The certificate of a node without an owner. */
+static char *
+self_signed(struct hsm *hsm)
+{
+    char name[CERT_NAME_MAX + 1];
+    struct writer pem;
+    char *text = NULL;
+
+    hsm_identity_name(hsm, name, sizeof name);
+    writer_init(&pem, CERT_PEM_MAX);
+    if (cert_self(secret_view(hsm->owner.key), name,
+                  hsm->ports.clock->wall(hsm->ports.clock), &pem) == CKR_OK) {
+        text = text_of(writer_view(&pem));
+    }
+    writer_clear(&pem);
+    return text;
+}
+
+bool
+hsm_identity_get(struct hsm *hsm, struct hsm_identity *ret_identity)
+{
+    struct hsm_identity identity = { .version = hsm_identity_version(hsm) };
+    const struct owner *owner = &hsm->owner;
+    bool got;
+
+    if (owner->key == NULL) { /* it never changes */
+        return false;
+    }
+    pthread_rwlock_rdlock(&hsm->lock);
+    identity.owned = owner->certs[NODE].pem != NULL;
+    identity.private_key = secret_dup(secret_view(owner->key));
+    identity.certificate =
+        identity.owned ? strdup(owner->certs[NODE].pem) : self_signed(hsm);
+    identity.owner = identity.owned ? strdup(owner->certs[OWNER].pem) : NULL;
+    pthread_rwlock_unlock(&hsm->lock);
+    got = identity.private_key != NULL && identity.certificate != NULL &&
+          (!identity.owned || identity.owner != NULL);
+    if (got) {
+        *ret_identity = identity;
+    } else {
+        hsm_identity_clear(&identity);
+    }
+    return got;
+}
+
+/* ---- requests ---- */
+
+CK_RV
+handle_CERT_REQUEST(struct request *r)
+{
+    struct hsm *hsm = r->hsm;
+    struct cert_request_request m;
+    char name[CERT_NAME_MAX + 1];
+    struct writer pem;
+    CK_RV rv;
+
+    if (!cert_request_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    if (hsm->owner.key == NULL) {
+        return CODE_OWNED; /* by hand: its key is a file, and none of ours */
+    }
+    hsm_identity_name(hsm, name, sizeof name);
+    writer_init(&pem, CERT_PEM_MAX);
+    rv = cert_request(secret_view(hsm->owner.key), name, &pem);
+    if (rv == CKR_OK) {
+        const struct cert_request_reply answer = { .request = writer_view(&pem) };
+
+        cert_request_reply_write(r->reply, &answer);
+    }
+    writer_clear(&pem);
+    return rv;
+}
+
+CK_RV
+handle_CERT_GET(struct request *r)
+{
+    struct hsm *hsm = r->hsm;
+    struct cert_get_request m;
+    struct owner_cert *cert;
+    CK_RV rv = CODE_CERT_NONE;
+
+    if (!cert_get_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    pthread_rwlock_rdlock(&hsm->lock);
+    cert = owner_cert(&hsm->owner, m.type);
+    if (cert != NULL && cert->pem != NULL) {
+        const struct cert_get_reply answer = { .certificate = view_str(cert->pem) };
+
+        cert_get_reply_write(r->reply, &answer);
+        rv = CKR_OK;
+    }
+    pthread_rwlock_unlock(&hsm->lock);
+    return rv;
+}
+
+/* Who may store which one, and when. Under the lock for changes. */
+static CK_RV
+store_permitted(const struct request *r, uint32_t type)
+{
+    const struct owner *owner = &r->hsm->owner;
+
+    if (owner->key == NULL) {
+        return CODE_OWNED;
+    }
+    if (owner->certs[NODE].pem == NULL) {
+        if (r->who.role != ROLE_PRECO) {
+            return CKR_USER_NOT_LOGGED_IN;
+        }
+        return type == CERT_OWNER || owner->certs[OWNER].pem != NULL ? CKR_OK
+                                                                      : CODE_CERT_ORDER;
+    }
+    if (type == CERT_OWNER) {
+        return CODE_OWNED;
+    }
+    /* A new certificate of the same owner, before the old one expires. */
+    return r->who.role == ROLE_CO ? CKR_OK : CKR_USER_NOT_LOGGED_IN;
+}
+
+static CK_RV
+cert_check(struct hsm *hsm, const struct cert_store_request *m)
+{
+    uint64_t now = hsm->ports.clock->wall(hsm->ports.clock);
+    char name[CERT_NAME_MAX + 1];
+
+    if (m->type == CERT_OWNER) {
+        return cert_check_owner(m->certificate, now);
+    }
+    hsm_identity_name(hsm, name, sizeof name);
+    return cert_check_node(view_str(hsm->owner.certs[OWNER].pem), m->certificate,
+                           secret_view(hsm->owner.key), name, now);
+}
+
+/* Seals and stores; pem is the caller's still when it fails. Under the lock for changes. */
+static CK_RV
+cert_keep(struct request *r, struct owner_cert *cert, char *pem)
+{
+    struct hsm *hsm = r->hsm;
+    struct record_name name = record_name('c', cert->type);
+    struct writer record;
+    uint64_t revision = 0;
+    CK_RV rv;
+
+    writer_init(&record, CERT_PEM_MAX + RECORD_OVERHEAD);
+    rv = record_seal(&hsm->sealer, record_name_view(&name), 0, cert->version + 1, view_str(pem),
+                     &record);
+    if (rv == CKR_OK) {
+        const struct store_compare compare = { record_name_view(&name), cert->revision };
+        const struct store_change change = { record_name_view(&name), writer_view(&record),
+                                             false };
+
+        rv = request_commit(r, &compare, 1, &change, 1, &revision);
+    }
+    writer_clear(&record);
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    pthread_rwlock_wrlock(&hsm->lock);
+    free(cert->pem);
+    cert->pem = pem;
+    cert->version++;
+    cert->revision = revision;
+    pthread_rwlock_unlock(&hsm->lock);
+    if (cert->type == CERT_NODE) {
+        atomic_store(&hsm->owner.missing, false);
+    }
+    atomic_fetch_add(&hsm->owner.version, 1);
+    return CKR_OK;
+}
+
+CK_RV
+handle_CERT_STORE(struct request *r)
+{
+    struct hsm *hsm = r->hsm;
+    struct cert_store_request m;
+    struct owner_cert *cert;
+    char *pem = NULL;
+    CK_RV rv;
+
+    if (!cert_store_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    note_detail(r, "type=%u", (unsigned)m.type);
+    cert = owner_cert(&hsm->owner, m.type);
+    if (cert == NULL) {
+        return CODE_CERT_NONE;
+    }
+    if (!request_may(r, PLACE_STORE)) {
+        return CODE_LATER;
+    }
+    pthread_mutex_lock(&hsm->change);
+    if ((rv = store_permitted(r, m.type)) == CKR_OK && (rv = cert_check(hsm, &m)) == CKR_OK) {
+        pem = text_of(m.certificate);
+        rv = pem == NULL ? CODE_CERT_BAD : cert_keep(r, cert, pem);
+    }
+    pthread_mutex_unlock(&hsm->change);
+    if (rv != CKR_OK) {
+        free(pem);
+    }
+    return rv;
+}
