@@ -93,6 +93,13 @@ group_azure(void **state)
 }
 
 static UNUSED_HERE int
+group_fips(void **state)
+{
+    UNUSED(state);
+    return group_setup(POLICY_FIPS);
+}
+
+static UNUSED_HERE int
 group_teardown(void **state)
 {
     UNUSED(state);

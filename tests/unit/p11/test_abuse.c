@@ -151,6 +151,99 @@ templates_may_lie_anywhere(void **state)
     assert_memory_equal(label, "odd", 3);
 }
 
+/* A million attributes, which are all there: too many, whatever they say. */
+static void
+a_million_attributes_are_refused(void **state)
+{
+    enum { MILLION = 1000000 };
+    CK_SESSION_HANDLE s = ((struct fixture *)*state)->session;
+    CK_ATTRIBUTE *many = calloc(MILLION, sizeof *many), small[2];
+    CK_MECHANISM aes = { CKM_AES_KEY_GEN, NULL, 0 }, pair = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+    CK_OBJECT_HANDLE key = make_aes(), object = 77, other = 77;
+    CK_ATTRIBUTE nested = { CKA_WRAP_TEMPLATE, many, MILLION * sizeof *many };
+
+    assert_non_null(many);
+    for (size_t i = 0; i < MILLION; i++) {
+        many[i] = (CK_ATTRIBUTE)TEXT(CKA_LABEL, "the same");
+    }
+    refused(C_CreateObject(s, many, MILLION, &object));
+    refused(C_CopyObject(s, key, many, MILLION, &object));
+    refused(C_SetAttributeValue(s, key, many, MILLION));
+    refused(C_FindObjectsInit(s, many, MILLION));
+    refused(C_GenerateKey(s, &aes, many, MILLION, &object));
+    refused(C_GenerateKeyPair(s, &pair, many, MILLION, many, MILLION, &object, &other));
+    refused(C_UnwrapKey(s, &aes, key, (CK_BYTE *)"blob", 4, many, MILLION, &object));
+    refused(C_DeriveKey(s, &aes, key, many, MILLION, &object));
+    refused(C_SetAttributeValue(s, key, &nested, 1));
+    refused(C_CreateObject(s, &nested, 1, &object));
+    refused(C_GetAttributeValue(s, key, many, MILLION));
+    /* Templates in templates, without end: this one holds itself. */
+    small[0] = (CK_ATTRIBUTE){ CKA_WRAP_TEMPLATE, small, sizeof small };
+    small[1] = (CK_ATTRIBUTE)TEXT(CKA_LABEL, "round");
+    refused(C_SetAttributeValue(s, key, small, 2));
+    refused(C_CreateObject(s, small, 2, &object));
+    refused(C_FindObjectsInit(s, small, 2));
+    refused(C_GetAttributeValue(s, key, small, 2));
+    assert_int_equal(object, 77);
+    assert_int_equal(other, 77);
+    free(many);
+    assert_ok(C_SessionCancel(s, ~(CK_FLAGS)0));
+}
+
+/* Of every mechanism, parameters of every length up to beyond its structure, full of ones: what is
+ * in them are lengths that no memory has. And no parameter with a length. */
+static void
+absurd_parameters_are_refused(void **state)
+{
+    typedef CK_RV init_function(CK_SESSION_HANDLE, CK_MECHANISM *, CK_OBJECT_HANDLE);
+    static init_function *const inits[] = { C_EncryptInit, C_DecryptInit, C_SignInit, C_VerifyInit,
+                                            C_SignRecoverInit, C_VerifyRecoverInit,
+                                            C_MessageEncryptInit, C_MessageDecryptInit };
+    CK_SESSION_HANDLE s = ((struct fixture *)*state)->session;
+    CK_OBJECT_HANDLE public, private, keys[4], object = 77;
+    CK_MECHANISM_TYPE types[400];
+    CK_ULONG count = ARRAY_COUNT(types), taken = 0;
+    CK_BYTE ones[256], blob[64] = { 0 };
+
+    memset(ones, 0xff, sizeof ones);
+    make_rsa(&public, &private);
+    keys[0] = make_aes();
+    keys[1] = make_generic();
+    keys[2] = public;
+    keys[3] = private;
+    assert_ok(C_GetMechanismList(SLOT, types, &count));
+    for (CK_ULONG i = 0; i < count; i++) {
+        for (CK_ULONG len = 1; len <= sizeof ones; len += len < 130 ? 1 : 63) {
+            CK_MECHANISM mechanism = { types[i], ones, len };
+            CK_ULONG out_len = sizeof blob;
+            CK_OBJECT_HANDLE key = keys[(i + len) % 4];
+
+            for (size_t k = 0; k < ARRAY_COUNT(inits); k++) {
+                CK_RV rv = inits[k](s, &mechanism, key);
+
+                assert_true(return_is_known(rv));
+                taken += rv == CKR_OK;
+                assert_ok(C_SessionCancel(s, ~(CK_FLAGS)0));
+            }
+            refused(C_WrapKey(s, &mechanism, key, keys[1], blob, &out_len));
+            refused(C_UnwrapKey(s, &mechanism, key, blob, sizeof blob, NULL, 0, &object));
+            refused(C_DeriveKey(s, &mechanism, key, NULL, 0, &object));
+            mechanism.pParameter = NULL;
+            refused(C_DeriveKey(s, &mechanism, key, NULL, 0, &object));
+            refused(C_WrapKey(s, &mechanism, key, keys[1], blob, &out_len));
+            for (size_t k = 0; k < 4; k++) {
+                CK_RV rv = inits[k](s, &mechanism, key);
+
+                assert_true(rv != CKR_OK && return_is_known(rv));
+            }
+        }
+    }
+    assert_int_equal(object, 77);
+    /* IVs of ones are IVs; nothing else was. */
+    assert_in_range(taken, 1, 200);
+    assert_ok(C_SessionCancel(s, ~(CK_FLAGS)0));
+}
+
 /* ---- threads ---- */
 
 static _Atomic CK_SESSION_HANDLE sessions[SESSIONS];
@@ -382,6 +475,8 @@ main(void)
         TEST(calls_without_pointers_are_refused),
         TEST(lengths_without_sense_are_refused),
         TEST(templates_may_lie_anywhere),
+        TEST(a_million_attributes_are_refused),
+        TEST(absurd_parameters_are_refused),
         TEST(calls_survive_what_others_end),
     };
 

@@ -25,10 +25,13 @@ static CK_SESSION_HANDLE session;
 /* Functions that need what this test does not have, and who tries them. */
 static const struct {
     CK_MECHANISM_TYPE type;
+    enum policy policy;
     CK_FLAGS functions;
     const char *reason;
 } elsewhere[] = {
-    { CKM_VENDOR_DEFINED, 0, "none yet" },
+    { CKM_AES_GCM, POLICY_FIPS,
+      CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP | CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT,
+      "the HSM draws the IV: below, and test_crypt, test_wrap, test_message have the rest" },
 };
 
 #define TRIED_ALL                                                                                  \
@@ -795,6 +798,31 @@ try_wrapping(void)
     }
 }
 
+/* A cipher that encrypts what is to be unwrapped. */
+static void
+try_unwrapping(void)
+{
+    const struct keys *keys = own_keys();
+    CK_OBJECT_HANDLE back = 0;
+    CK_ULONG wrapped_len = 64, padded = row->out == OUT_pad ? 16 : 0;
+    CK_ATTRIBUTE template[] = { ATTR(CKA_CLASS, secret_class), ATTR(CKA_KEY_TYPE, aes_type),
+                                ATTR(CKA_ENCRYPT, yes) };
+    CK_MECHANISM mechanism = mechanism_of(32);
+    CK_OBJECT_HANDLE other = 0;
+    CK_BYTE wrapped[64];
+
+    assert_row_code(C_EncryptInit(session, &mechanism, keys->forward), CKR_OK);
+    assert_row_code(C_Encrypt(session, data, 32, wrapped, &wrapped_len), CKR_OK);
+    assert_row(wrapped_len == 32 + padded);
+    assert_row_code(C_UnwrapKey(session, &mechanism, keys->backward, wrapped, wrapped_len, template,
+                                ARRAY_COUNT(template), &back), CKR_OK);
+    assert_row_code(C_WrapKey(session, &mechanism, keys->forward, back, wrapped, &wrapped_len),
+                    CKR_MECHANISM_INVALID);
+    assert_row_code(C_UnwrapKey(session, &mechanism, keys->backward, wrapped, 17, template,
+                                ARRAY_COUNT(template), &other), CKR_WRAPPED_KEY_LEN_RANGE);
+    assert_ok(C_DestroyObject(session, back));
+}
+
 /* Of TLS: 48 bytes. */
 static CK_OBJECT_HANDLE
 premaster_make(void)
@@ -1028,6 +1056,7 @@ static const struct {
     { CKF_GENERATE, try_generation },
     { CKF_GENERATE_KEY_PAIR, try_generation },
     { CKF_WRAP | CKF_UNWRAP, try_wrapping },
+    { CKF_UNWRAP, try_unwrapping }, /* where the policy has no more of it */
     { CKF_DERIVE, try_derivation },
     { CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT, try_message_encryption },
     { CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY, try_message_signature },
@@ -1056,7 +1085,7 @@ static CK_FLAGS
 tried_elsewhere(void)
 {
     for (size_t i = 0; i < ARRAY_COUNT(elsewhere); i++) {
-        if (elsewhere[i].type == row->type) {
+        if (elsewhere[i].type == row->type && elsewhere[i].policy == rules.policy) {
             return elsewhere[i].functions;
         }
     }
@@ -1097,9 +1126,34 @@ every_function_of_every_mechanism_works(void **state)
     assert_true(mechanisms > 30);
 }
 
+static void
+in_fips_the_hsm_draws_the_iv(void **state)
+{
+    const CK_SESSION_HANDLE s = ((struct fixture *)*state)->session;
+    CK_BYTE iv[12] = { 0 }, zeros[12] = { 0 }, sealed[128], opened[128];
+    CK_GCM_PARAMS params_ = { iv, sizeof iv, 8 * sizeof iv, text, sizeof text, 128 };
+    CK_MECHANISM gcm = { CKM_AES_GCM, &params_, sizeof params_ };
+    CK_ULONG sealed_len = sizeof sealed, opened_len = sizeof opened;
+    CK_OBJECT_HANDLE key = make_aes();
+
+    assert_ok(C_EncryptInit(s, &gcm, key));
+    assert_ok(C_Encrypt(s, data, 100, sealed, &sealed_len));
+    assert_int_equal(sealed_len, 116);
+    assert_memory_not_equal(iv, zeros, sizeof iv);
+    assert_ok(C_DecryptInit(s, &gcm, key));
+    assert_ok(C_Decrypt(s, sealed, sealed_len, opened, &opened_len));
+    assert_int_equal(opened_len, 100);
+    assert_memory_equal(opened, data, 100);
+    assert_code(C_EncryptInit(s, &gcm, key), CKR_MECHANISM_PARAM_INVALID); /* ours, now */
+}
+
 int
 main(void)
 {
+    const struct CMUnitTest fips_tests[] = {
+        TEST(every_function_of_every_mechanism_works),
+        TEST(in_fips_the_hsm_draws_the_iv),
+    };
     const struct CMUnitTest tests[] = {
         TEST(every_function_of_every_mechanism_works),
     };
@@ -1107,5 +1161,6 @@ main(void)
     fill_bytes(data, sizeof data);
     data[0] = 0; /* below every modulus */
     return cmocka_run_group_tests(tests, group_standard, group_teardown) +
-           cmocka_run_group_tests(tests, group_azure, group_teardown);
+           cmocka_run_group_tests(tests, group_azure, group_teardown) +
+           cmocka_run_group_tests(fips_tests, group_fips, group_teardown);
 }
