@@ -67,6 +67,10 @@ struct script {
 bool
 case_judge(struct case_run *r, CK_RV rv)
 {
+    if (r->row->rule == RULE_R_ALIVE) {
+        r->result->seen = (uint32_t)rv;     /* that it returns is all */
+        return true;
+    }
     return result_judge(r->result, r->row->rule, rv);
 }
 
@@ -182,6 +186,23 @@ many_attributes(struct script *s)
     return s->many;
 }
 
+/* A template that holds itself. */
+static CK_ATTRIBUTE loop_attributes[2] = {
+    { CKA_WRAP_TEMPLATE, loop_attributes, sizeof loop_attributes },
+    { CKA_UNWRAP_TEMPLATE, loop_attributes, sizeof loop_attributes },
+};
+
+static bool
+is_listed(const struct world *world, CK_MECHANISM_TYPE type)
+{
+    for (size_t i = 0; i < world->listed_count; i++) {
+        if (world->listed[i] == type) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The value of a word; false when the module lacks what it names. */
 static bool
 word_value(struct script *s, const char *word, CK_ULONG *ret_word)
@@ -217,7 +238,8 @@ word_value(struct script *s, const char *word, CK_ULONG *ret_word)
         return key_word(s, word + 1, ret_word);
     case 'M':
         for (size_t i = 0; i < COUNT(mech_words); i++) {
-            if (strcmp(mech_words[i].name, word + 1) == 0) {
+            if (strcmp(mech_words[i].name, word + 1) == 0 &&
+                is_listed(s->run->world, mech_words[i].mech.mechanism)) {
                 *ret_word = (CK_ULONG)(uintptr_t)&mech_words[i].mech;
             }
         }
@@ -225,6 +247,9 @@ word_value(struct script *s, const char *word, CK_ULONG *ret_word)
     case 'A':
         if (strcmp(word + 1, "many") == 0) {
             *ret_word = (CK_ULONG)(uintptr_t)many_attributes(s);
+        }
+        if (strcmp(word + 1, "loop") == 0) {
+            *ret_word = (CK_ULONG)(uintptr_t)loop_attributes;
         }
         for (size_t i = 0; i < COUNT(template_words); i++) {
             if (strcmp(template_words[i].name, word + 1) == 0) {
@@ -269,6 +294,9 @@ word_trace(const struct script *s, const char *word, CK_ULONG value)
     case 'A':
         if (strcmp(word + 1, "many") == 0) {
             trace_piece("many()");
+        }
+        if (strcmp(word + 1, "loop") == 0) {
+            trace_piece("loop()");
         }
         for (size_t i = 0; i < COUNT(template_words); i++) {
             if (strcmp(template_words[i].name, word + 1) == 0) {
