@@ -63,6 +63,24 @@ cert_key_new(struct writer *out)
     return rv;
 }
 
+CK_RV
+cert_key_pem(view key, struct writer *out)
+{
+    EVP_PKEY *pkey = key_read(key);
+    BIO *bio = BIO_new(BIO_s_secmem());
+    CK_RV rv;
+
+    if (pkey != NULL && bio != NULL &&
+        PEM_write_bio_PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL) == 1) {
+        rv = bio_take(bio, out);
+    } else {
+        rv = library_failed("write the node's key");
+    }
+    BIO_free(bio);
+    EVP_PKEY_free(pkey);
+    return rv;
+}
+
 static bool
 name_fill(X509_NAME *name, const char *common)
 {

@@ -16,6 +16,8 @@
 
 /* A new private key of a node, on P-256. */
 MUST_USE CK_RV cert_key_new(struct writer *out);
+/* The same as "BEGIN PRIVATE KEY". */
+MUST_USE CK_RV cert_key_pem(view key, struct writer *out);
 /* The request for a certificate of that name, PEM: C=US, ST=CA, O=Cavium, OU=N3FIPS, L=SanJose. */
 MUST_USE CK_RV cert_request(view key, const char *name, struct writer *out);
 /* A certificate that the key signs itself, for a node without an owner; good for a year. */

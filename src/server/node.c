@@ -120,6 +120,28 @@ identity_say(const struct hsm_identity *identity)
     }
 }
 
+/* The same as files of the state folder, for who works with those (backups, other programs). */
+static void
+identity_write(struct node *node, const struct hsm_identity *identity)
+{
+    struct writer key;
+
+    if (!identity->owned) {
+        return;
+    }
+    writer_init(&key, CERT_PEM_MAX);
+
+    bool made = cert_key_pem(secret_view(identity->private_key), &key) == CKR_OK;
+
+    write_u8(&key, 0);
+    if (!made || !writer_ok(&key) || !folder_write(node->folder, "node.key", (const char *)key.data) ||
+        !folder_write(node->folder, "node.crt", identity->certificate) ||
+        !folder_write(node->folder, "PO.crt", identity->owner)) {
+        log_wrn("node.key, node.crt and PO.crt of the state folder stay as they were");
+    }
+    writer_clear(&key);
+}
+
 /* Made of what the node keeps itself, where it does; else of files. */
 static bool
 node_tls(struct node *node, const struct server_settings *settings)
@@ -130,6 +152,7 @@ node_tls(struct node *node, const struct server_settings *settings)
     if (hsm_identity_get(node->partition.hsm, &identity)) {
         tls = identity_tls(settings, &identity);
         identity_say(&identity);
+        identity_write(node, &identity);
     } else {
         tls = files_tls(settings);
     }
