@@ -74,6 +74,9 @@ enum hsm_result hsm_handle(struct hsm *hsm, const struct hsm_peer *peer, enum hs
                            const struct frame *request, view body, struct writer *reply,
                            enum hsm_place *ret_place);
 
+/* For tests: logins of this name fail as on a node that users did not reach. name is copied. */
+void hsm_lack_user(struct hsm *hsm, view name);
+
 /* How long tickets live that are made from now on (10 minutes unless set). */
 void hsm_set_ticket_life(struct hsm *hsm, uint64_t ms);
 

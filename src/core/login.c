@@ -270,6 +270,15 @@ login_done(struct request *r, const struct user *user)
     return rv;
 }
 
+void
+hsm_lack_user(struct hsm *hsm, view name)
+{
+    if (user_name_valid(name)) {
+        memcpy(hsm->lacking, name.data, name.len);
+        hsm->lacking[name.len] = '\0';
+    }
+}
+
 CK_RV
 handle_LOGIN(struct request *r)
 {
@@ -291,6 +300,9 @@ handle_LOGIN(struct request *r)
     user_look(hsm, m.role, m.name, &user);
     login_note(r, &m, &user);
     rv = login_try(r, m.role, m.name, m.password, &user);
+    if (rv != CODE_LATER && m.name.len > 0 && view_equal(m.name, view_str(hsm->lacking))) {
+        rv = CODE_USER_UNKNOWN;
+    }
     if (rv == CKR_OK) {
         rv = login_done(r, &user);
     }

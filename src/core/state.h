@@ -66,6 +66,7 @@ struct hsm {
     uint64_t monotonic_start;
     _Atomic uint64_t revision;
     _Atomic uint64_t logins; /* counter of logins of this boot */
+    char lacking[USER_NAME_MAX + 1]; /* hsm_lack_user(), "" but in tests */
 };
 
 /* What the audit record of a request says beside what the request says itself. */

@@ -164,12 +164,16 @@ struct daemon {
     size_t uid_peers_max; /* UID_PEERS_MAX, less where descriptors are few */
     uint64_t said_in;     /* the second of the last complaint */
     unsigned said;        /* complaints in it */
+    unsigned critical_files; /* written so far */
     bool stopping;
 };
 
 uint64_t daemon_now(void);
 /* Complaints about applications are few a second: nobody floods the log. */
 bool daemon_may_say(struct daemon *daemon);
+
+/* critical.c: a node says that it lacks the user of a login. */
+void critical_user_missing(struct daemon *daemon, const struct node *node);
 
 /* peer.c: connections of applications, and the uids behind them */
 void peer_accepted(void *arg, int fd);

@@ -305,6 +305,7 @@ context_unknown(struct daemon *daemon, struct node_link *link, struct pending *p
 void
 route_reply(struct daemon *daemon, struct node_link *link, const struct frame *frame, view body)
 {
+    uint32_t code = frame->code;
     struct pending *pending;
     struct peer *peer;
 
@@ -324,10 +325,14 @@ route_reply(struct daemon *daemon, struct node_link *link, const struct frame *f
         return;
     }
     ticket_watch(pending->context, pending, frame, body);
+    if (pending->row->operation == OPERATION_LOGIN && code == CODE_USER_UNKNOWN) {
+        critical_user_missing(daemon, link->node);
+        code = (uint32_t)CKR_PIN_INCORRECT; /* who asks hears what a wrong password gives */
+    }
     peer = pending->peer;
     pending_free(daemon, pending);
     if (peer != NULL) {
-        peer_answer(peer, frame, frame->code, frame->revision, body);
+        peer_answer(peer, frame, code, frame->revision, body);
     }
 }
 

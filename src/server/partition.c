@@ -13,11 +13,13 @@
 #include "store/sqlite.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define LINE_MAX_LEN 512u
 #define SERIAL_BYTES 8u
+#define LACKING_VARIABLE "AZCLOUDHSM_TEST_LACKING_USER"
 
 /* The first line of standard input, byte by byte, as what follows is not ours. */
 static struct secret *
@@ -183,6 +185,7 @@ bool
 partition_open(struct folder *folder, bool accept_older, struct backups *backups,
                struct partition *ret_partition)
 {
+    const char *lacking = getenv(LACKING_VARIABLE);
     struct partition partition = { .hsm = NULL };
     struct secret *key = NULL;
     CK_RV rv = CKR_TOKEN_NOT_INITIALIZED;
@@ -201,6 +204,10 @@ partition_open(struct folder *folder, bool accept_older, struct backups *backups
         }
         rv = hsm_open(&partition.ports, secret_view(key), &partition.hsm);
         secret_free(key);
+        if (rv == CKR_OK && lacking != NULL && lacking[0] != '\0') {
+            log_wrn("%s: logins of %s fail; this is for tests alone", LACKING_VARIABLE, lacking);
+            hsm_lack_user(partition.hsm, view_str(lacking));
+        }
     }
     if (rv == CKR_TOKEN_NOT_INITIALIZED) {
         log_err("there is no partition; make one with --initialize");
