@@ -82,6 +82,7 @@ struct names {
     char operation[16];
     char mechanism[24];
     char context[2 * AUDIT_TAG_LEN + 1];
+    char event[40];
     const char *operation_name;
     const char *mechanism_name;
 };
@@ -101,6 +102,21 @@ time_text(uint64_t ms, char *out, size_t size)
     snprintf(out + len, size - len, ".%03uZ", (unsigned)(ms % 1000));
 }
 
+/* NULL: there is no other name than ours. */
+static const char *
+event_named(uint16_t operation)
+{
+    switch (operation) {
+#define EVENT(operation, name)   \
+    case OPERATION_##operation: \
+        return name;
+#include "core/events.def"
+#undef EVENT
+    default:
+        return NULL;
+    }
+}
+
 static void
 names_look(const struct audit_record *record, struct names *names)
 {
@@ -112,6 +128,11 @@ names_look(const struct audit_record *record, struct names *names)
     snprintf(names->operation, sizeof names->operation, "%u", (unsigned)record->operation);
     snprintf(names->mechanism, sizeof names->mechanism, "0x%" PRIx64, record->mechanism);
     names->operation_name = operation == NULL ? names->operation : operation->name;
+    if (event_named(record->operation) != NULL) {
+        snprintf(names->event, sizeof names->event, "%s", event_named(record->operation));
+    } else {
+        snprintf(names->event, sizeof names->event, "CN_%.30s", names->operation_name);
+    }
     names->mechanism_name = mechanism == NULL ? names->mechanism : mechanism->name;
     if (record->mechanism == AUDIT_NO_MECHANISM) {
         names->mechanism_name = "-";
@@ -134,6 +155,13 @@ static void PRINTF(2, 3)
 void
 audit_record_text(const struct audit_record *record, struct writer *out)
 {
+    audit_line_text(record, NULL, out);
+}
+
+void
+audit_line_text(const struct audit_record *record, const struct audit_place *place,
+                struct writer *out)
+{
     struct names names;
 
     names_look(record, &names);
@@ -148,6 +176,10 @@ audit_record_text(const struct audit_record *record, struct writer *out)
     line_add(out, " code=%s from=%.*s connection=%" PRIu64 " context=%s", return_name(record->code),
              (int)record->from.len, (const char *)record->from.data, record->connection,
              names.context);
+    if (place != NULL) {
+        line_add(out, " event=%s node=%.*s sequence=%" PRIu64, names.event, (int)place->node.len,
+                 (const char *)place->node.data, place->sequence);
+    }
     if (record->revision != 0) {
         line_add(out, " revision=%" PRIu64, record->revision);
     }
@@ -159,11 +191,24 @@ audit_record_text(const struct audit_record *record, struct writer *out)
 void
 audit_record_json(const struct audit_record *record, struct writer *out)
 {
+    audit_line_json(record, NULL, out);
+}
+
+void
+audit_line_json(const struct audit_record *record, const struct audit_place *place,
+                struct writer *out)
+{
     struct names names;
 
     names_look(record, &names);
+    line_add(out, "{");
+    if (place != NULL) {
+        line_add(out, "\"node\":\"%.*s\",\"sequence\":%" PRIu64 ",\"event\":\"%s\",",
+                 (int)place->node.len, (const char *)place->node.data, place->sequence,
+                 names.event);
+    }
     line_add(out,
-             "{\"time\":\"%s\",\"operation\":\"%s\",\"user\":%" PRIu32 ",\"role\":\"%s\","
+             "\"time\":\"%s\",\"operation\":\"%s\",\"user\":%" PRIu32 ",\"role\":\"%s\","
              "\"object\":%" PRIu32 ",\"mechanism\":\"%s\",\"code\":\"%s\",\"from\":\"%.*s\","
              "\"connection\":%" PRIu64 ",\"context\":\"%s\",\"revision\":%" PRIu64
              ",\"detail\":\"%.*s\"}",

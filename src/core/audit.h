@@ -54,6 +54,19 @@ MUST_USE bool audit_record_read(view bytes, struct audit_record *ret_record);
 void audit_record_text(const struct audit_record *record, struct writer *out);
 void audit_record_json(const struct audit_record *record, struct writer *out);
 
+/* Where a record stands: which node wrote it, as its entry number what. */
+struct audit_place {
+    view node; /* its serial */
+    uint64_t sequence;
+};
+
+/* The same with its place and the services' name for the operation (events.def), as they are shown
+ * and exported. JSON: node, sequence and event come before the other keys. */
+void audit_line_text(const struct audit_record *record, const struct audit_place *place,
+                     struct writer *out);
+void audit_line_json(const struct audit_record *record, const struct audit_place *place,
+                     struct writer *out);
+
 /*
  * A head: how far the audit trail and the store's journal reach, signed (Ed25519) by a key that
  * is derived from the master key. Trail or journal cannot be cut back beyond it unnoticed.

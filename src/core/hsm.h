@@ -84,6 +84,12 @@ void hsm_set_ticket_life(struct hsm *hsm, uint64_t ms);
 void hsm_sweep(struct hsm *hsm, uint64_t idle_ms);
 
 /*
+ * Lets go the oldest records of the journal, so that about keep are left; stops after limit_ms and
+ * goes on with the next call. Waits for the store. One thread at a time.
+ */
+void hsm_trim_journal(struct hsm *hsm, uint64_t keep, uint64_t limit_ms);
+
+/*
  * The signed end of the audit trail (core/audit.h): trail is how far the audit port's records
  * reach, the journal's end is asked of the store. False: logged.
  */

@@ -15,7 +15,7 @@ journal_name_is(view key)
     return key.len == JOURNAL_NAME_LEN && view_equal(view_slice(key, 0, PREFIX.len), PREFIX);
 }
 
-static void
+void
 journal_name(uint64_t count, char name[JOURNAL_NAME_LEN + 1])
 {
     snprintf(name, JOURNAL_NAME_LEN + 1, "a/%016" PRIx64, count);
@@ -53,6 +53,39 @@ journal_open(const struct sealer *sealer, view key, view value, struct chain *re
         *ret_end = end;
     }
 out:
+    writer_clear(&plain);
+    return rv;
+}
+
+CK_RV
+journal_first_seal(const struct sealer *sealer, const struct chain *before, struct writer *out)
+{
+    uint8_t room[8 + CHAIN_HASH_LEN];
+    struct writer plain;
+
+    writer_init_fixed(&plain, room, sizeof room);
+    chain_write(&plain, before);
+    return record_seal(sealer, JOURNAL_FIRST_NAME, 0, before->count, writer_view(&plain), out);
+}
+
+CK_RV
+journal_first_open(const struct sealer *sealer, view value, struct chain *ret_before)
+{
+    struct writer plain;
+    struct reader r;
+    struct chain before;
+    uint64_t version;
+    CK_RV rv;
+
+    writer_init(&plain, CHAIN_RECORD_MAX);
+    rv = record_open(sealer, JOURNAL_FIRST_NAME, 0, value, &version, &plain);
+    r = reader_of(writer_view(&plain));
+    if (rv == CKR_OK && (!chain_read(&r, &before) || !reader_done(&r) || before.count != version)) {
+        rv = CKR_GENERAL_ERROR;
+    }
+    if (rv == CKR_OK) {
+        *ret_before = before;
+    }
     writer_clear(&plain);
     return rv;
 }

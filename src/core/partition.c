@@ -421,6 +421,14 @@ load_visit(void *arg, view key, view value, uint64_t revision)
             prefix == 'f' ? CKR_OK : load_numbered(hsm, prefix, number, value, revision);
     } else if (logout_name_parse(key, &login)) {
         loading->rv = load_logout(hsm, login, value);
+    } else if (view_equal(key, JOURNAL_FIRST_NAME)) {
+        struct chain before;
+
+        loading->rv = journal_first_open(&hsm->sealer, value, &before);
+        if (loading->rv == CKR_OK) {
+            hsm->journal_first = before.count + 1;
+            hsm->journal_first_revision = revision;
+        }
     } else if (journal_name_is(key)) {
         loading->rv = load_journal(loading, key, value);
     } else if (reply_name_parse(key, &reply)) {
@@ -494,6 +502,83 @@ hsm_load(struct hsm *hsm)
 }
 
 /* ---- heads of the audit ---- */
+
+/* Where the chain stood behind that record. */
+static bool
+journal_chain_at(struct hsm *hsm, uint64_t count, struct chain *ret_chain)
+{
+    struct store *store = hsm->ports.store;
+    char name[JOURNAL_NAME_LEN + 1];
+    struct writer value, entry;
+    uint64_t revision = 0;
+    bool known;
+
+    journal_name(count, name);
+    writer_init(&value, STORE_VALUE_MAX);
+    writer_init(&entry, CHAIN_RECORD_MAX);
+    known = store->get(store, view_of(name, JOURNAL_NAME_LEN), &revision, &value) &&
+            revision != 0 &&
+            journal_open(&hsm->sealer, view_of(name, JOURNAL_NAME_LEN), writer_view(&value),
+                         ret_chain, &entry) == CKR_OK;
+    writer_clear(&entry);
+    writer_clear(&value);
+    return known;
+}
+
+#define DROP_COUNT (STORE_TXN_MAX - 1u) /* and the record that tells of it */
+
+/* A piece of the oldest records, as many as a transaction takes. */
+static bool
+journal_drop(struct hsm *hsm)
+{
+    const uint64_t first = hsm->journal_first;
+    const struct store_compare compare = { JOURNAL_FIRST_NAME, hsm->journal_first_revision };
+    char names[DROP_COUNT][JOURNAL_NAME_LEN + 1];
+    struct store_change changes[STORE_TXN_MAX];
+    struct chain before;
+    struct writer record;
+    uint64_t revision;
+    bool dropped;
+
+    for (unsigned i = 0; i < DROP_COUNT; i++) {
+        journal_name(first + i, names[i]);
+        changes[i] = (struct store_change){ .key = view_of(names[i], JOURNAL_NAME_LEN),
+                                            .delete = true };
+    }
+    writer_init(&record, CHAIN_RECORD_MAX);
+    dropped = journal_chain_at(hsm, first + DROP_COUNT - 1, &before) &&
+              journal_first_seal(&hsm->sealer, &before, &record) == CKR_OK;
+    if (dropped) {
+        const struct store_txn txn = { &compare, 1, changes, STORE_TXN_MAX, VIEW_EMPTY };
+
+        changes[DROP_COUNT] =
+            (struct store_change){ JOURNAL_FIRST_NAME, writer_view(&record), false };
+        dropped = hsm_commit(hsm, &txn, &revision) == CKR_OK;
+    }
+    if (dropped) {
+        hsm->journal_first = first + DROP_COUNT;
+        hsm->journal_first_revision = revision;
+    }
+    writer_clear(&record);
+    return dropped;
+}
+
+void
+hsm_trim_journal(struct hsm *hsm, uint64_t keep, uint64_t limit_ms)
+{
+    struct clock *clock = hsm->ports.clock;
+    uint64_t start = clock->monotonic(clock);
+    struct chain end;
+
+    hsm->ports.store->journal_end(hsm->ports.store, &end);
+    if (hsm->journal_first == 0) {
+        hsm->journal_first = 1;
+    }
+    /* In whole transactions, so that a busy node does not write one for each record. */
+    while (end.count + 1 - hsm->journal_first >= keep + DROP_COUNT &&
+           clock->monotonic(clock) - start < limit_ms && journal_drop(hsm)) {
+    }
+}
 
 bool
 hsm_audit_identity(struct hsm *hsm, uint8_t ret_store_id[16], uint8_t ret_key[AUDIT_KEY_LEN],

@@ -65,6 +65,8 @@ struct hsm {
     uint64_t wall_start;      /* both clocks when the partition was opened */
     uint64_t monotonic_start;
     _Atomic uint64_t revision;
+    uint64_t journal_first;  /* number of the oldest record; these two: hsm_trim_journal()'s alone */
+    uint64_t journal_first_revision; /* of the record that tells it */
     _Atomic uint64_t logins; /* counter of logins of this boot */
     char lacking[USER_NAME_MAX + 1]; /* hsm_lack_user(), "" but in tests */
 };

@@ -457,7 +457,8 @@ client_settings_read(const char *path, struct client_settings *ret_settings)
 static const char *const node_known[] = {
     "listen", "listen_management", "state", "certificate", "private_key", "owner_certificate",
     "client_ca", "require_client_certificate", "log_level", "loops",
-    "ticket_life", "backup_owners", "backup_needed", NULL
+    "ticket_life", "backup_owners", "backup_needed", "audit_syslog", "audit_limit",
+    "journal_limit", NULL
 };
 
 /* Certificates of those who can open a backup, and how many it takes. */
@@ -530,6 +531,8 @@ server_settings_read(const char *path, struct server_settings *ret_settings)
     bool good = false;
     long loops = 0;
     long ticket_life = 600;
+    long audit_limit = 4096;
+    long journal_limit = 1000000;
 
     if (settings != NULL && json != NULL) {
         settings->log_level = LOG_LEVEL_INF;
@@ -562,6 +565,12 @@ server_settings_read(const char *path, struct server_settings *ret_settings)
         take_level(&root, "log_level", &settings->log_level);
         take_number(&root, "loops", 0, 256, &loops);
         take_number(&root, "ticket_life", 2, 86400, &ticket_life);
+        take_path(&root, "audit_syslog", settings->state, settings->audit_syslog,
+                  sizeof settings->audit_syslog);
+        take_number(&root, "audit_limit", 0, 1 << 30, &audit_limit);
+        take_number(&root, "journal_limit", 0, 1 << 30, &journal_limit);
+        settings->audit_limit = (unsigned)audit_limit;
+        settings->journal_limit = (unsigned)journal_limit;
         take_owners(&root, settings);
         settings->ticket_life = (unsigned)ticket_life;
         settings->loops = (unsigned)loops;

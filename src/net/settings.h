@@ -49,6 +49,9 @@ struct server_settings {
     enum log_level log_level;
     unsigned loops; /* 0: one per core */
     unsigned ticket_life; /* seconds */
+    char audit_syslog[256];      /* a datagram socket such as /dev/log that gets each record; "": none */
+    unsigned audit_limit;        /* MiB of the audit trail; 0: no limit */
+    unsigned journal_limit;      /* records of the journal; 0: no limit */
     char backup_owners[16][512]; /* certificates, relative to state; none: owner_certificate */
     size_t backup_owner_count;
     unsigned backup_needed; /* how many of them open a backup */

@@ -6,13 +6,15 @@
 #include "server/audit.h"
 
 #include "base/log.h"
-#include "server/audit_files.h"
+#include "server/audit_export.h"
 #include "server/ring.h"
+#include "store/audit_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -39,7 +41,9 @@ struct trail {
     bool started;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool stopping; /* under lock */
+    bool stopping; /* under lock, as the two below */
+    char syslog[256];
+    uint64_t limit;
 
     /* The writer's own. */
     int fd;               /* -1: the next write begins a file */
@@ -49,6 +53,8 @@ struct trail {
     uint64_t head_at;     /* monotonic milliseconds of the last head */
     struct chain head;    /* right after the last head: nothing new, no new head */
     struct writer out;
+    struct export *export; /* NULL: there is none */
+    uint64_t files_limit;  /* what limit was */
     int trouble;          /* errno that was logged last, 0 when all is well */
 };
 
@@ -169,6 +175,7 @@ static bool
 trail_round(struct trail *trail, bool last, size_t *ret_count)
 {
     uint64_t now = now_ms(CLOCK_MONOTONIC);
+    const uint64_t first = trail->chain.count + 1;
     struct chain chain = trail->chain;
     bool good = true;
     size_t count = 0;
@@ -201,6 +208,9 @@ trail_round(struct trail *trail, bool last, size_t *ret_count)
         trail->head = chain;
         trail->head_at = now;
     }
+    if (trail->export != NULL) {
+        export_entries(trail->export, writer_view(&trail->out), view_str(trail->serial), first);
+    }
     ring_take(trail->ring, count);
     if (trail->len >= FILE_LEN_MAX) {
         close(trail->fd);
@@ -215,12 +225,43 @@ trail_round(struct trail *trail, bool last, size_t *ret_count)
     return true;
 }
 
+/* Oldest first, and never the one that is written. */
+static void
+files_let_go(struct trail *trail)
+{
+    struct audit_file *files;
+    uint64_t total = 0;
+    size_t count;
+    struct stat st;
+
+    if (trail->files_limit == 0 || !audit_files_list(trail->folder, &files, &count)) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        total += fstatat(trail->folder, files[i].name, &st, 0) == 0 ? (uint64_t)st.st_size : 0;
+    }
+    for (size_t i = 0; i + 1 < count && total > trail->files_limit; i++) {
+        if (fstatat(trail->folder, files[i].name, &st, 0) != 0 ||
+            unlinkat(trail->folder, files[i].name, 0) != 0) {
+            log_wrn("audit trail: %s: %s", files[i].name, strerror(errno));
+            break;
+        }
+        total -= (uint64_t)st.st_size;
+        log_inf("audit trail: let %s go, which was the oldest: audit_limit is reached",
+                files[i].name);
+    }
+    free(files);
+}
+
 /* All that waits. A file that could not even be begun is begun anew the next time. */
 static bool
 trail_flush(struct trail *trail, bool last)
 {
     size_t count = BATCH_MAX;
 
+    if (trail->fd < 0) {
+        files_let_go(trail);
+    }
     while (count == BATCH_MAX) {
         if (!trail_round(trail, last, &count)) {
             if (trail->len == 0 && trail->fd >= 0) {
@@ -231,6 +272,32 @@ trail_flush(struct trail *trail, bool last)
         }
     }
     return true;
+}
+
+/* What audit_set() asked for, by the thread that it concerns. Under lock. */
+static void
+trail_adopt(struct trail *trail)
+{
+    if (strcmp(trail->syslog, trail->export == NULL ? "" : export_path(trail->export)) != 0) {
+        export_free(trail->export);
+        trail->export = trail->syslog[0] == '\0' ? NULL : export_new(trail->syslog);
+    }
+    if (trail->files_limit != trail->limit) {
+        trail->files_limit = trail->limit;
+        files_let_go(trail);
+    }
+}
+
+void
+audit_set(struct audit *audit, const char *syslog, uint64_t limit)
+{
+    struct trail *trail = (struct trail *)audit;
+
+    pthread_mutex_lock(&trail->lock);
+    snprintf(trail->syslog, sizeof trail->syslog, "%s", syslog);
+    trail->limit = limit;
+    pthread_cond_signal(&trail->wake);
+    pthread_mutex_unlock(&trail->lock);
 }
 
 static void *
@@ -253,6 +320,7 @@ trail_run(void *arg)
             pthread_cond_timedwait(&trail->wake, &trail->lock, &limit);
         }
         stopping = trail->stopping;
+        trail_adopt(trail);
         pthread_mutex_unlock(&trail->lock);
         (void)trail_flush(trail, stopping); /* logged; the next round tries again */
     } while (!stopping);
@@ -420,6 +488,7 @@ audit_close(struct audit *audit)
         close(trail->fd);
     }
     close(trail->folder);
+    export_free(trail->export);
     writer_clear(&trail->out);
     ring_free(trail->ring);
     pthread_cond_destroy(&trail->wake);

@@ -20,6 +20,12 @@ struct audit *audit_open(const char *path);
  * false. The HSM has to stay until audit_stop().
  */
 MUST_USE bool audit_start(struct audit *audit, struct hsm *hsm, bool accept_older);
+/*
+ * From now on: records also go to the datagram socket syslog as JSON (see audit_export.h), unless
+ * it is ""; the oldest files go when all have more than limit bytes, unless it is 0. Also while
+ * it runs.
+ */
+void audit_set(struct audit *audit, const char *syslog, uint64_t limit);
 /* Writes what waits, and a last head. Fine without a start. */
 void audit_stop(struct audit *audit);
 void audit_close(struct audit *audit);

@@ -5,7 +5,7 @@
 #include "core/hsm.h"
 #include "core/journal.h"
 #include "core/trail.h"
-#include "server/audit_files.h"
+#include "store/audit_files.h"
 #include "server/entropy.h"
 #include "server/folder.h"
 #include "server/partition.h"
@@ -34,6 +34,7 @@ struct report {
     uint8_t key[AUDIT_KEY_LEN];
     uint64_t records;
     const char *file;
+    char node[TRAIL_NODE_MAX + 1];
 
     struct audit_head *heads;
     size_t head_count;
@@ -51,16 +52,17 @@ finding(struct report *report, const char *text)
 }
 
 static void
-record_print(const struct report *report, const struct audit_record *record)
+record_print(const struct report *report, const struct audit_record *record, uint64_t sequence)
 {
+    const struct audit_place place = { view_str(report->node), sequence };
     uint8_t room[LINE_LEN_MAX];
     struct writer line;
 
     writer_init_fixed(&line, room, sizeof room);
     if (report->plan->json) {
-        audit_record_json(record, &line);
+        audit_line_json(record, &place, &line);
     } else {
-        audit_record_text(record, &line);
+        audit_line_text(record, &place, &line);
     }
     printf("%.*s\n", (int)line.len, (const char *)line.data);
 }
@@ -95,6 +97,8 @@ begin_visit(struct report *report, view body)
         fprintf(stderr, "begins at entry %" PRIu64 ": older files are not here\n",
                 begin.before.count + 1);
     }
+    snprintf(report->node, sizeof report->node, "%.*s", (int)begin.node.len,
+             (const char *)begin.node.data);
     report->begun = true;
     return true;
 }
@@ -154,7 +158,7 @@ trail_visit(void *arg, const struct audit_entry *entry)
                      report->file);
             finding(report, text);
         } else if (!report->plan->journal && !report->plan->quiet) {
-            record_print(report, &record);
+            record_print(report, &record, entry->number);
         }
         break;
     }
@@ -215,6 +219,19 @@ heads_reach(struct report *report)
     }
 }
 
+/* The oldest were let go by the node itself. */
+static bool
+journal_first(struct report *report, view value)
+{
+    if (journal_first_open(&report->sealer, value, &report->journal) != CKR_OK) {
+        finding(report, "the record that tells where the journal begins");
+        return false;
+    }
+    fprintf(stderr, "the journal begins at record %" PRIu64 ": older ones were let go\n",
+            report->journal.count + 1);
+    return true;
+}
+
 static bool
 journal_visit(void *arg, view key, view value, uint64_t revision)
 {
@@ -226,6 +243,9 @@ journal_visit(void *arg, view key, view value, uint64_t revision)
     char text[120];
     bool good;
 
+    if (view_equal(key, JOURNAL_FIRST_NAME)) {
+        return journal_first(report, value);
+    }
     if (!journal_name_is(key)) {
         return true;
     }
@@ -236,7 +256,7 @@ journal_visit(void *arg, view key, view value, uint64_t revision)
     if (good) {
         record.revision = revision;
         if (report->plan->journal && !report->plan->quiet) {
-            record_print(report, &record);
+            record_print(report, &record, end.count);
         }
         report->journal = end;
         heads_reach(report);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "crypto/cert.h"
 #include "net/link.h"
+#include "server/audit.h"
 #include "server/backup.h"
 #include "server/lane.h"
 #include "server/notify.h"
@@ -29,6 +30,7 @@
 #define SLOW_NICE 5
 #define DRAIN_MS 5000u
 #define SWEEP_MS 10000u
+#define TRIM_MS 1000u /* of a sweep, at most, for old records of the journal */
 /* Contexts go when their daemon says so; this is for those whose daemon died. */
 #define CONTEXT_IDLE_MS (24u * 60u * 60u * 1000u)
 
@@ -63,6 +65,7 @@ struct node {
     bool stopping;
     bool again; /* a backup was restored: start with it */
     struct backups *backups;
+    uint64_t journal_limit;
 };
 
 static const char *
@@ -283,6 +286,17 @@ node_sweep(void *arg)
     struct node *node = arg;
 
     hsm_sweep(node->partition.hsm, CONTEXT_IDLE_MS);
+    if (node->journal_limit > 0) {
+        hsm_trim_journal(node->partition.hsm, node->journal_limit, TRIM_MS);
+    }
+}
+
+static void
+node_set_audit(struct node *node, const struct server_settings *settings)
+{
+    audit_set(node->partition.ports.audit, settings->audit_syslog,
+              (uint64_t)settings->audit_limit << 20);
+    node->journal_limit = settings->journal_limit;
 }
 
 static void
@@ -297,6 +311,7 @@ node_reload(void *arg)
     notify_reloading();
     if (server_settings_read(node->settings_path, &settings)) {
         log_set_level(settings.log_level);
+        node_set_audit(node, &settings);
         if (node_tls(node, &settings)) {
             log_inf("reloaded: certificates for new connections, log level");
         } else {
@@ -449,6 +464,7 @@ node_start_threads(struct node *node, const struct server_settings *settings, bo
                 partition_open(node->folder, accept_older, node->backups, &node->partition);
 
     if (good) {
+        node_set_audit(node, settings);
         node->service.hsm = node->partition.hsm;
         hsm_set_ticket_life(node->partition.hsm, settings->ticket_life * (uint64_t)1000);
         good = node_start_pools(node) && node_start_lanes(node, settings->loops);

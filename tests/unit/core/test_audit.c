@@ -365,6 +365,45 @@ without_the_audit_no_key_is_used(void **state)
     assert_int_equal(out.len, 0);
 }
 
+/* Its oldest records, and no more than those; the chain goes on from where it stood. */
+static void
+the_journal_lets_its_oldest_go(void **state)
+{
+    struct fixture *f = *state;
+    struct object_destroy_reply destroyed;
+    size_t count;
+
+    for (unsigned i = 0; i < 50; i++) {
+        const struct object_destroy_request m = { create(&f->cu1, LIST(PRIVATE_DATA, TOKEN_YES)) };
+
+        assert_code(app_send_object_destroy(&f->cu1, &m, &destroyed), CKR_OK);
+    }
+    count = outside_count(&f->hsm.outside, "a/");
+    assert_true(count >= 100);
+
+    hsm_trim_journal(f->hsm.hsm, count, 1000);
+    assert_int_equal(outside_count(&f->hsm.outside, "a/"), count);
+    hsm_trim_journal(f->hsm.hsm, 20, 1000);
+    assert_true(outside_count(&f->hsm.outside, "a/") >= 20);
+    assert_true(outside_count(&f->hsm.outside, "a/") < 20 + STORE_TXN_MAX);
+    assert_int_equal(outside_count(&f->hsm.outside, "a.first"), 1);
+
+    hsm_fixture_reopen(&f->hsm);
+    count = outside_count(&f->hsm.outside, "a/");
+    hsm_trim_journal(f->hsm.hsm, count, 1000);
+    assert_int_equal(outside_count(&f->hsm.outside, "a/"), count);
+}
+
+/* A mark that was forged, or of another store, is none. */
+static void
+where_the_journal_begins_is_sealed(void **state)
+{
+    struct fixture *f = *state;
+
+    outside_put(&f->hsm.outside, "a.first", VIEW_TEXT("0123456789012345678901234567890123456789"));
+    assert_code(hsm_fixture_try_open(&f->hsm), CKR_GENERAL_ERROR);
+}
+
 static void
 no_record_holds_the_contexts_id(void **state)
 {
@@ -396,6 +435,8 @@ main(void)
         AZURE(the_journal_goes_on_after_a_restart),
         AZURE(a_use_is_recorded_with_key_mechanism_and_outcome),
         AZURE(without_the_audit_no_key_is_used),
+        AZURE(the_journal_lets_its_oldest_go),
+        AZURE(where_the_journal_begins_is_sealed),
         AZURE(no_record_holds_the_contexts_id),
     };
 

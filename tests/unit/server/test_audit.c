@@ -12,7 +12,7 @@
 
 #include "lib/hsm_fixture.h"
 #include "server/audit.h"
-#include "server/audit_files.h"
+#include "store/audit_files.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "server/audit_files.h"
+#include "store/audit_files.h"
 
 #include "base/log.h"
 

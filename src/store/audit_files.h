@@ -3,8 +3,8 @@
  * The files of the audit trail: their names, and reading them. A file is named by the number of
  * its first entry, so that names sort as the chain runs.
  */
-#ifndef SERVER_AUDIT_FILES_H
-#define SERVER_AUDIT_FILES_H
+#ifndef STORE_AUDIT_FILES_H
+#define STORE_AUDIT_FILES_H
 
 #include "core/trail.h"
 
