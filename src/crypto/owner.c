@@ -143,6 +143,20 @@ owner_key_read(view pem, owner_ask *ask, void *arg)
     return key;
 }
 
+struct owner_key *
+owner_key_read_der(view der)
+{
+    const unsigned char *next = der.data;
+    struct owner_key *key = der.len > LONG_MAX ? NULL : calloc(1, sizeof *key);
+
+    if (key != NULL && (key->pkey = d2i_AutoPrivateKey(NULL, &next, (long)der.len)) == NULL) {
+        free(key);
+        key = NULL;
+    }
+    library_forget();
+    return key;
+}
+
 void
 owner_key_free(struct owner_key *key)
 {

@@ -22,6 +22,8 @@ MUST_USE bool owner_seal(view certificate, view secret, struct writer *out);
 struct owner_key;
 typedef struct secret *owner_ask(void *arg);
 struct owner_key *owner_key_read(view pem, owner_ask *ask, void *arg);
+/* PKCS #8 in DER. */
+struct owner_key *owner_key_read_der(view der);
 void owner_key_free(struct owner_key *key);
 /* As owner_print() of its certificate. */
 MUST_USE bool owner_key_print(const struct owner_key *key, uint8_t ret_print[OWNER_PRINT_LEN]);

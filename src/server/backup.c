@@ -107,36 +107,76 @@ backup_text(const char *path, struct writer *out)
 
 /* ---- the header ---- */
 
-/* The owners' certificates: those of the settings, else the owner's alone. */
-static const char *
-owner_path(const struct server_settings *settings, unsigned at)
+bool
+backup_identity(struct backup_host *host, struct writer *owner, struct writer *certificate,
+                struct owner_key **ret_key)
 {
-    return settings->backup_owner_count == 0 ? settings->owner_certificate
-                                             : settings->backup_owners[at];
+    const struct server_settings *settings = host->plan.settings;
+    struct hsm_identity identity = { .version = 0 };
+    struct writer pem;
+    bool got;
+
+    if (hsm_identity_get(host->hsm, &identity) && identity.owner != NULL) {
+        write_raw(owner, view_str(identity.owner));
+        got = writer_ok(owner);
+        if (certificate != NULL) {
+            write_raw(certificate, view_str(identity.certificate));
+            got = got && writer_ok(certificate);
+        }
+        if (got && ret_key != NULL) {
+            *ret_key = owner_key_read_der(secret_view(identity.private_key));
+            got = *ret_key != NULL;
+        }
+        hsm_identity_clear(&identity);
+        return got;
+    }
+    hsm_identity_clear(&identity);
+    writer_init(&pem, BACKUP_FILE_MAX * 4);
+    got = backup_text(settings->owner_certificate, owner) &&
+          (certificate == NULL || backup_text(settings->certificate, certificate)) &&
+          (ret_key == NULL ||
+           (backup_text(settings->private_key, &pem) &&
+            (*ret_key = owner_key_read(writer_view(&pem), NULL, NULL)) != NULL));
+    writer_clear(&pem);
+    return got;
 }
 
+/* Of one owner; sealed is a writer of fixed room, so views into it stay. */
 static bool
-owner_add(struct archive_header *header, const char *path, view share, struct writer *sealed)
+owner_add(struct archive_header *header, view pem, view share, struct writer *sealed)
 {
     struct archive_owner *owner = &header->owners[header->count];
-    struct writer pem;
     size_t start = sealed->len;
+
+    if (!owner_print(pem, owner->print) || !owner_seal(pem, share, sealed)) {
+        return false;
+    }
+    owner->share = view_of(sealed->data + start, sealed->len - start);
+    header->count++;
+    return true;
+}
+
+/* The owners' certificates: those of the settings, else the owner's alone. */
+static bool
+owner_add_at(const struct backup_host *host, struct archive_header *header, unsigned at,
+             view owner, view share, struct writer *sealed)
+{
+    const struct server_settings *settings = host->plan.settings;
+    struct writer pem;
     bool added;
 
-    writer_init(&pem, BACKUP_FILE_MAX * 4);
-    added = backup_text(path, &pem) && owner_print(writer_view(&pem), owner->print) &&
-            owner_seal(writer_view(&pem), share, sealed);
-    writer_clear(&pem);
-    if (added) {
-        owner->share = view_of(sealed->data + start, sealed->len - start);
-        header->count++;
+    if (settings->backup_owner_count == 0) {
+        return owner_add(header, owner, share, sealed);
     }
+    writer_init(&pem, BACKUP_FILE_MAX * 4);
+    added = backup_text(settings->backup_owners[at], &pem) &&
+            owner_add(header, writer_view(&pem), share, sealed);
+    writer_clear(&pem);
     return added;
 }
 
-/* Room is fixed: the shares' views stay where they are. */
 static bool
-owners_add(const struct backup_host *host, struct archive_header *header, view key,
+owners_add(const struct backup_host *host, struct archive_header *header, view owner, view key,
            struct writer *sealed)
 {
     const struct server_settings *settings = host->plan.settings;
@@ -153,9 +193,9 @@ owners_add(const struct backup_host *host, struct archive_header *header, view k
         header->needed = (uint8_t)needed;
     }
     for (unsigned i = 0; added && i < count; i++) {
-        added = owner_add(header, owner_path(settings, i),
-                          view_of(shares + i * (ARCHIVE_KEY_LEN + 1), ARCHIVE_KEY_LEN + 1),
-                          sealed);
+        added = owner_add_at(host, header, i, owner,
+                             view_of(shares + i * (ARCHIVE_KEY_LEN + 1), ARCHIVE_KEY_LEN + 1),
+                             sealed);
     }
     wipe(random, sizeof random);
     wipe(shares, sizeof shares);
@@ -179,22 +219,23 @@ struct making {
 static bool
 begin_put(struct making *m, const uint8_t store_id[16], const char *serial, const char *label)
 {
-    const struct server_settings *settings = m->host->plan.settings;
     struct clock *clock = clock_host();
     uint8_t shares[SHARES_MAX * OWNER_SEALED_MAX];
     struct archive_header header = { .time = clock->wall(clock),
                                      .serial = view_str(serial),
                                      .label = view_str(label) };
-    struct writer sealed, pem, der, out;
+    struct writer sealed, owner, pem, der, out;
     bool put;
 
     memcpy(header.store_id, store_id, sizeof header.store_id);
     writer_init_fixed(&sealed, shares, sizeof shares);
+    writer_init(&owner, BACKUP_FILE_MAX * 4);
     writer_init(&pem, BACKUP_FILE_MAX * 4);
     writer_init(&der, BACKUP_FILE_MAX * 4);
     writer_init(&out, ARCHIVE_HEADER_MAX + 64);
-    put = owners_add(m->host, &header, view_of(m->key, ARCHIVE_KEY_LEN), &sealed) &&
-          backup_text(settings->certificate, &pem) &&
+    put = backup_identity(m->host, &owner, &pem, NULL) &&
+          owners_add(m->host, &header, writer_view(&owner), view_of(m->key, ARCHIVE_KEY_LEN),
+                     &sealed) &&
           owner_certificate_der(writer_view(&pem), &der);
     if (put) {
         header.certificate = writer_view(&der);
@@ -210,6 +251,7 @@ begin_put(struct making *m, const uint8_t store_id[16], const char *serial, cons
     writer_clear(&out);
     writer_clear(&der);
     writer_clear(&pem);
+    writer_clear(&owner);
     return put;
 }
 
@@ -288,18 +330,17 @@ contents_put(struct making *m)
 static bool
 signature_put(struct making *m)
 {
-    struct writer pem, out;
+    struct writer owner, out;
     struct owner_key *key = NULL;
     size_t start;
     bool put;
 
-    writer_init(&pem, BACKUP_FILE_MAX * 4);
+    writer_init(&owner, BACKUP_FILE_MAX * 4);
     writer_init(&out, ARCHIVE_SIGNATURE_MAX + 16);
     write_u32(&out, 0); /* no more chunks */
     start = out.len;
     write_u32(&out, 0);
-    put = backup_text(m->host->plan.settings->private_key, &pem) &&
-          (key = owner_key_read(writer_view(&pem), NULL, NULL)) != NULL &&
+    put = backup_identity(m->host, &owner, NULL, &key) &&
           owner_key_sign(key, view_of(m->digest.hash, sizeof m->digest.hash), &out);
     if (put) {
         writer_patch_u32(&out, start, (uint32_t)(out.len - start - 4));
@@ -307,7 +348,7 @@ signature_put(struct making *m)
     }
     owner_key_free(key);
     writer_clear(&out);
-    writer_clear(&pem);
+    writer_clear(&owner);
     return put;
 }
 
@@ -422,9 +463,12 @@ backup_new(struct folder *folder, const struct backup_plan *plan)
 }
 
 void
-backup_begin(struct backups *backups, struct store *store)
+backup_begin(struct backups *backups, struct store *store, struct hsm *hsm)
 {
-    ((struct backup_host *)backups)->store = store;
+    struct backup_host *host = (struct backup_host *)backups;
+
+    host->store = store;
+    host->hsm = hsm;
 }
 
 void

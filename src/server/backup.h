@@ -9,6 +9,7 @@
 #define SERVER_BACKUP_H
 
 #include "core/archive.h"
+#include "core/hsm.h"
 #include "net/settings.h"
 #include "server/folder.h"
 
@@ -22,7 +23,7 @@ struct backup_plan {
 /* The port; folder and plan's settings outlive it. NULL when memory is short. */
 struct backups *backup_new(struct folder *folder, const struct backup_plan *plan);
 /* Before the first request. */
-void backup_begin(struct backups *backups, struct store *store);
+void backup_begin(struct backups *backups, struct store *store, struct hsm *hsm);
 void backup_free(struct backups *backups);
 
 /* At the start, before the partition is opened: a restore that was checked is put in place; one

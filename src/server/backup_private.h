@@ -5,6 +5,7 @@
 #ifndef SERVER_BACKUP_PRIVATE_H
 #define SERVER_BACKUP_PRIVATE_H
 
+#include "crypto/owner.h"
 #include "server/backup.h"
 
 #include <pthread.h>
@@ -21,6 +22,7 @@ struct backup_host {
     struct backups backups; /* first, so that a backups is its host */
     struct folder *folder;
     struct store *store;
+    struct hsm *hsm;
     struct backup_plan plan;
     pthread_mutex_t lock; /* one at a time */
     struct backup_file made;
@@ -34,6 +36,11 @@ MUST_USE bool backup_file_add(struct backup_file *file, view bytes);
 /* Exactly len bytes. */
 MUST_USE bool backup_file_get(const struct backup_file *file, uint64_t offset, size_t len,
                               struct writer *out);
+/* The owner's certificate, PEM, of this partition; the node's, and its key, where they are asked
+ * for (else NULL): what the partition itself keeps, else files. False, logged; what was given is to be
+ * released in any case. */
+MUST_USE bool backup_identity(struct backup_host *host, struct writer *owner,
+                              struct writer *certificate, struct owner_key **ret_key);
 /* A small file as a whole; logged. */
 MUST_USE bool backup_text(const char *path, struct writer *out);
 

@@ -199,15 +199,15 @@ partition_open(struct folder *folder, bool accept_older, struct backups *backups
             return false;
         }
         partition.ports.backups = backups;
-        if (backups != NULL) {
-            backup_begin(backups, partition.ports.store);
-        }
         rv = hsm_open(&partition.ports, secret_view(key), &partition.hsm);
         secret_free(key);
         if (rv == CKR_OK && lacking != NULL && lacking[0] != '\0') {
             log_wrn("%s: logins of %s fail; this is for tests alone", LACKING_VARIABLE, lacking);
             hsm_lack_user(partition.hsm, view_str(lacking));
         }
+    }
+    if (rv == CKR_OK && backups != NULL) {
+        backup_begin(backups, partition.ports.store, partition.hsm);
     }
     if (rv == CKR_TOKEN_NOT_INITIALIZED) {
         log_err("there is no partition; make one with --initialize");

@@ -164,7 +164,7 @@ signature_holds(struct backup_host *host, struct walk *walk, uint64_t *ret_chunk
     writer_init(&certificate, ARCHIVE_HEADER_MAX);
     write_raw(&certificate, header.certificate); /* which the walk's piece holds until now */
     holds = writer_ok(&certificate) &&
-            backup_text(host->plan.settings->owner_certificate, &anchor);
+            backup_identity(host, &anchor, NULL, NULL);
     while (holds && (holds = walk_chunk(walk, ARCHIVE_CHUNK_MAX + 64, &any)) && any) {
         chunks++;
         holds = archive_digest_chunk(&digest, writer_view(&walk->piece));
