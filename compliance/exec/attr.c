@@ -466,7 +466,8 @@ run_get(struct attr_run *r)
     if (rv != CKR_OK || r->form == V_FORM_ASK || r->attribute->form == ATTR_ARRAY ||
         r->rule == RULE_HIDDEN || r->rule == RULE_ABSENT) {
         if (rv == CKR_ATTRIBUTE_TYPE_INVALID && r->rule != RULE_ABSENT &&
-            r->attribute->create[r->kind] == 'o') {
+            r->attribute->create[r->kind] == 'o' &&
+            !(r->attribute->type == CKA_PUBLIC_KEY_INFO && kinds[r->kind].half == HALF_PUBLIC)) {
             r->result->advisory = 1;    /* that it is there at all is our reading */
             return;
         }

@@ -15,8 +15,7 @@ bool call_trouble;
 static void
 look_for_trouble(CK_RV rv)
 {
-    call_trouble |= rv == CKR_DEVICE_ERROR || rv == CKR_DEVICE_REMOVED || rv == CKR_DEVICE_MEMORY ||
-                    rv == CKR_HOST_MEMORY;
+    call_trouble |= rv == CKR_DEVICE_ERROR || rv == CKR_DEVICE_REMOVED;
 }
 
 static void
@@ -86,6 +85,8 @@ call_has(const struct module *module, enum fn fn)
     case FN_##name:        \
         return module->list.name != NULL;
 #include "model/objects.def"
+    case FN_ATTACK:
+        return true;
     default:
         return false;
     }
@@ -268,5 +269,28 @@ call_derive(const struct module *module, CK_SESSION_HANDLE session, CK_MECHANISM
     rv = module->list.C_DeriveKey(session, mech, base, attrs, count, ret_key);
     seen("C_DeriveKey", rv);
     trace_born(*ret_key, rv);
+    return rv;
+}
+
+CK_RV
+call_digest_key(const struct module *module, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
+{
+    CK_RV rv;
+
+    trace("rv = p11->C_DigestKey(%s, %o);", session, key);
+    rv = module->list.C_DigestKey(session, key);
+    seen("C_DigestKey", rv);
+    return rv;
+}
+
+CK_RV
+call_save(const struct module *module, CK_SESSION_HANDLE session, CK_BYTE *state, CK_ULONG *len)
+{
+    CK_RV rv;
+
+    trace("len = %u;", *len);
+    trace("rv = p11->C_GetOperationState(%s, %b, %l);", session, state, len);
+    rv = module->list.C_GetOperationState(session, state, len);
+    seen("C_GetOperationState", rv);
     return rv;
 }

@@ -47,8 +47,8 @@ void module_close(struct module *module);
 bool call_has(const struct module *module, enum fn fn);
 CK_RV call(const struct module *module, enum fn fn, struct bag *bag);
 
-/* Set when a call returned a code that says that the device or memory failed: it may have been a
- * machine with too much to do. */
+/* Set when a call returned a code that says that the device failed: it may have been a machine with
+ * too much to do. */
 extern bool call_trouble;
 
 /* Calls beside those of the model. */
@@ -78,6 +78,12 @@ CK_RV call_unwrap(const struct module *module, CK_SESSION_HANDLE session, CK_MEC
 CK_RV call_derive(const struct module *module, CK_SESSION_HANDLE session, CK_MECHANISM *mech,
                   CK_OBJECT_HANDLE base, CK_ATTRIBUTE *attrs, CK_ULONG count,
                   CK_OBJECT_HANDLE *ret_key);
+
+CK_RV call_digest_key(const struct module *module, CK_SESSION_HANDLE session,
+                      CK_OBJECT_HANDLE key);
+/* C_GetOperationState. */
+CK_RV call_save(const struct module *module, CK_SESSION_HANDLE session, CK_BYTE *state,
+                CK_ULONG *len);
 
 /* Writes the calls from now on as statements of a C program; NULL ends that. */
 void trace_to(FILE *file);

@@ -22,6 +22,7 @@ struct keym_run {
 };
 
 static CK_RSA_PKCS_OAEP_PARAMS oaep = { CKM_SHA_1, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, NULL, 0 };
+static CK_GCM_PARAMS gcm = { (CK_BYTE *)(uintptr_t)ref_iv, 12, 96, NULL, 0, 128 };
 static CK_ECDH1_DERIVE_PARAMS ecdh = { CKD_NULL, 0, NULL, 0, NULL };
 static uint8_t peer[128];
 
@@ -100,6 +101,10 @@ make_mech(struct keym_run *r)
     case PARAM_IV:
         r->mech.pParameter = (void *)(uintptr_t)ref_iv;
         r->mech.ulParameterLen = 16;
+        break;
+    case PARAM_GCM:
+        r->mech.pParameter = &gcm;
+        r->mech.ulParameterLen = sizeof gcm;
         break;
     case PARAM_OAEP:
         r->mech.pParameter = &oaep;

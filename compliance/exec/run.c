@@ -2,6 +2,7 @@
  *
  * Runs a test: call by call, with all states that the model thinks possible.
  */
+#include "attack/attack.h"
 #include "exec/attr.h"
 #include "exec/cases.h"
 #include "exec/keym.h"
@@ -24,6 +25,7 @@ const char *const verdict_names[VERDICT_COUNT] = {
     [VERDICT_ACCEPTED] = "ACCEPTED INVALID",
     [VERDICT_STATE] = "WRONG STATE",
     [VERDICT_OUTPUT] = "WRONG OUTPUT",
+    [VERDICT_SECRET] = "ATTACK SUCCEEDED",
     [VERDICT_CORRUPT] = "CORRUPT",
     [VERDICT_HANG] = "HANG",
     [VERDICT_CRASH] = "CRASH",
@@ -41,6 +43,7 @@ const char *const detail_texts[DETAIL_COUNT] = {
     [DETAIL_CHANGED] = "a value changed that should not",
     [DETAIL_COMPUTED] = "wrong values of what the token computes",
     [DETAIL_CONTENT] = "what the rule forbids",
+    [DETAIL_ATTACK] = "an attack that succeeded",
     [DETAIL_UNAVAILABLE] = "a length that is not CK_UNAVAILABLE_INFORMATION",
 };
 
@@ -337,8 +340,11 @@ run_test(struct runner *runner, const struct test *test, struct result *ret_resu
         return;
     }
     if (areas[test->area].base == BASE_OBJECTS) {
-        (functions[test->step[0].fn].part == PART_KEYM ? keym_run : attr_run)(runner, test,
-                                                                              ret_result);
+        enum part part = functions[test->step[0].fn].part;
+
+        (part == PART_ATTACK ? attack_run
+         : part == PART_KEYM ? keym_run
+                             : attr_run)(runner, test, ret_result);
         return;
     }
     states.state[0] = base_state(areas[test->area].base);

@@ -21,6 +21,7 @@ enum verdict {
     VERDICT_ACCEPTED,   /* success where the call is wrong */
     VERDICT_STATE,      /* a wrong state of a session */
     VERDICT_OUTPUT,     /* wrong output, or a wrong length */
+    VERDICT_SECRET,     /* an attack recovered what the text protects */
     VERDICT_CORRUPT,    /* memory that is not the module's was written to */
     VERDICT_HANG,
     VERDICT_CRASH,
@@ -40,6 +41,7 @@ enum detail {
     DETAIL_COMPUTED,    /* attributes that the token computes are wrong */
     DETAIL_UNAVAILABLE, /* ulValueLen is not CK_UNAVAILABLE_INFORMATION */
     DETAIL_CONTENT,     /* what is told is not true */
+    DETAIL_ATTACK,      /* an attack succeeded; where the text lets it, that is advisory */
     DETAIL_COUNT
 };
 

@@ -140,6 +140,9 @@ is_there(const struct module *module, enum fn fn)
     if (!call_has(module, fn)) {
         return false;
     }
+    if (functions[fn].part == PART_ATTACK) {
+        return true;
+    }
     if (functions[fn].part == PART_OBJECT || functions[fn].part == PART_KEYM) {
         return is_object_there(module, fn);
     }

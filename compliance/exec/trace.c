@@ -145,7 +145,9 @@ put_mech(const CK_MECHANISM *mech)
         put_bytes(p->pPublicData, p->ulPublicDataLen);
         fputs(" }", out);
     } else {
-        b.param = mech->mechanism == CKM_RSA_PKCS_OAEP ? PARAM_OAEP : PARAM_NONE;
+        b.param = mech->mechanism == CKM_RSA_PKCS_OAEP ? PARAM_OAEP
+                  : mech->mechanism == CKM_AES_GCM     ? PARAM_GCM
+                                                       : PARAM_NONE;
         put_param(&b);
     }
     fprintf(out, ", %lu }", mech->ulParameterLen);

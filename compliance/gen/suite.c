@@ -339,7 +339,7 @@ write_keys(struct explorer *x)
 
         for (int way = V_WAY_KW; way < V_TARGET_AES; way++) {
             for (int target = V_TARGET_AES; target < V_FAULT_NONE; target++) {
-                for (int fault = V_FAULT_NONE; fault < V_COUNT; fault++) {
+                for (int fault = V_FAULT_NONE; fault < V_ATTACK_NONE; fault++) {
                     struct step step = { x->fn[f],
                                          { (uint8_t)way, (uint8_t)target, (uint8_t)fault } };
 
@@ -467,6 +467,18 @@ write_cases(struct explorer *x)
 }
 
 static void
+write_attacks(struct explorer *x)
+{
+    static const struct place nowhere;
+
+    for (int attack = V_ATTACK_NONE + 1; attack < V_COUNT; attack++) {
+        struct step step = { FN_ATTACK, { (uint8_t)attack } };
+
+        write_test(x, &nowhere, &step);
+    }
+}
+
+static void
 write_area(struct explorer *x)
 {
     static const CK_FLAGS flags[KINDS] = {
@@ -488,11 +500,9 @@ write_area(struct explorer *x)
     }
     if (areas[x->area].base == BASE_OBJECTS) {
         x->object = object_make(x->world, kind, MECH_COUNT, KEY_COUNT);
-        if (x->area == AREA_ATTR) {
-            write_attributes(x);
-        } else {
-            write_keys(x);
-        }
+        (x->area == AREA_ATTR  ? write_attributes
+         : x->area == AREA_SEC ? write_attacks
+                               : write_keys)(x);
         return;
     }
     if (kind == KIND_NONE || kind == KIND_FND) {

@@ -48,6 +48,7 @@ enum role {
     ROLE_WAY,
     ROLE_TARGET,
     ROLE_FAULT,
+    ROLE_ATTACK,
     ROLE_COUNT
 };
 
@@ -96,6 +97,7 @@ enum part {
     PART_OBJECT,
     PART_KEYM,
     PART_CASE,
+    PART_ATTACK,
     PART_MINIT, /* from here on of messages: see message.c */
     PART_MONE,
     PART_MBEGIN,
@@ -110,6 +112,7 @@ enum fn {
 #define KEYM_FN(tag, name) FN_##name,
 #define CASE_FN(tag, name) FN_##name,
 #include "model/objects.def"
+    FN_ATTACK,              /* no function: what attacks of area SEC are written down as */
     FN_COUNT
 };
 

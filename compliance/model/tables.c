@@ -48,6 +48,7 @@ const struct fn_row functions[FN_COUNT] = {
     [FN_##name] = { #tag, #name, KIND_NONE, PART_KEYM, { ROLE_WAY, ROLE_TARGET, ROLE_FAULT } },
 #define CASE_FN(tag, name) [FN_##name] = { #tag, #name, KIND_NONE, PART_CASE, { ROLE_NONE } },
 #include "model/objects.def"
+    [FN_ATTACK] = { "sec", "An attack", KIND_NONE, PART_ATTACK, { ROLE_ATTACK } },
 };
 
 #undef INITARGS

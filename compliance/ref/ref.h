@@ -68,4 +68,13 @@ bool ref_block(const uint8_t key[16], const uint8_t in[16], uint8_t ret_out[16])
 /* What a pair of the suite agrees on with itself. */
 bool ref_ecdh(enum key key, uint8_t ret_secret[64]);
 
+/* ---- what numbers give away ---- */
+
+/* The number that an ECDSA signature of KEY_EC256 drew. */
+bool ref_nonce(const uint8_t hash[32], const uint8_t sig[64], uint8_t ret_nonce[32]);
+
+/* Whether one of the moduli, each of len bytes, can be factored at once: one with the fingerprint of
+ * a faulty generator, with primes that are close, or with one that another has as well. */
+bool ref_weak_moduli(const uint8_t *moduli, size_t count, size_t len);
+
 #endif /* COMPLIANCE_REF_H */

@@ -259,6 +259,9 @@ issue_result(const struct issue *issue, char *ret_text)
     case VERDICT_HANG:
         snprintf(ret_text, 256, "The call did not return.");
         break;
+    case VERDICT_SECRET:
+        snprintf(ret_text, 256, "The attack succeeds: every call of it returns CKR_OK.");
+        break;
     case VERDICT_OUTPUT:
     case VERDICT_STATE:
     case VERDICT_CORRUPT:

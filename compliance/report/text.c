@@ -71,6 +71,34 @@ put_issue(struct doc *doc, const struct report *report, const struct issue *issu
     doc_card_end(doc);
 }
 
+/* Attacks by how they ended: those that the text forbids have a card where they succeed. */
+static void
+put_attacks(struct doc *doc, const struct report *report)
+{
+    static const char *const names[] = { "Stopped", "Open by the text's leave", "Not tried" };
+    char lists[COUNT(names)][512] = { "" };
+    size_t len[COUNT(names)] = { 0 };
+
+    for (size_t i = 0; i < report->pool->suite->count; i++) {
+        const struct test *test = &report->pool->suite->test[i];
+        enum verdict verdict = report->pool->result[i].verdict;
+        size_t list = verdict == VERDICT_PASS ? 0 : verdict == VERDICT_ADVISORY ? 1 : 2;
+
+        if (test->area == AREA_SEC && verdict <= VERDICT_BLOCKED && len[list] < sizeof lists[0]) {
+            enum cond rule = (enum cond)(RULE_SEC_01 + step_value(&test->step[0], ROLE_ATTACK) -
+                                         V_ATTACK_S01);
+
+            len[list] += (size_t)snprintf(lists[list] + len[list], sizeof lists[0] - len[list],
+                                          "%s ", cond_name(rule));
+        }
+    }
+    doc_card(doc);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        doc_row(doc, names[i], "%s", len[i] > 0 ? lists[i] : "none");
+    }
+    doc_card_end(doc);
+}
+
 static void
 put_summary(struct doc *doc, const struct report *report)
 {
@@ -181,6 +209,9 @@ report_write(const struct report *report, FILE *file, bool html)
         doc_text(&doc, "%zu tests (%zu blocked, %zu skipped) of %s. %s", area_total(report, area),
                  report->of_area[area][VERDICT_BLOCKED], report->of_area[area][VERDICT_SKIPPED],
                  names, issues == 0 ? "No issues." : "");
+        if (area == AREA_SEC) {
+            put_attacks(&doc, report);
+        }
         for (; i < report->issue_count && report->issue[i].area == area; i++) {
             put_issue(&doc, report, &report->issue[i]);
         }
