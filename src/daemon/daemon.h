@@ -24,8 +24,10 @@
 #define UNREACHABLE_MS 4000u /* so long a request waits for a node to come (back) */
 #define GRACE_MS 10000u      /* so long a context outlives its last connection */
 #define STRANGER_MS 5000u    /* so long a connection may take to say HELLO */
+#define ON_WAY_MAX 128u      /* so many requests are on their way before each context gets its turn */
+#define ON_WAY_EACH 4u       /* and so many any context may have on the way in any case */
 #define ATTACHES_MAX 8u      /* so often a node may ask for ATTACH before one request */
-#define PEER_OUTPUT_HIGH (1024u * 1024u)
+#define PEER_OUTPUT_HIGH (128u * 1024u) /* beyond it, who does not read is not read */
 #define HELLO_BODY_MAX 4096u
 
 /* ---- uids of this host ---- */
@@ -65,6 +67,10 @@ struct context {
     size_t peers;
     size_t requests;
     size_t bytes;
+    size_t on_way;         /* requests that were sent and count (turn.c) */
+    struct pending *held_first; /* that wait for their turn, in the order of coming */
+    struct pending *held_last;
+    struct context *turn_next; /* the ring of those that have such */
     uint64_t idle_since;   /* when its last connection went, 0 while it has one */
     bool ended;            /* detached: goes when its requests are done */
 };
@@ -102,8 +108,11 @@ struct pending {
     const struct operation_row *row;
     struct frame frame;
     uint8_t *body;
+    struct pending *held_next;
     uint64_t deadline;
     uint64_t waiting_since;
+    bool held;         /* until it is its context's turn */
+    bool on_way;       /* sent, and counted as such */
     unsigned attaches; /* UNKNOWN_CONTEXT so far */
 };
 
@@ -152,6 +161,8 @@ struct daemon {
     struct pending *pending_first;
     struct pending *pending_last;
     size_t pending_count;
+    size_t on_way;            /* requests that were sent and count (turn.c) */
+    struct context *turn;     /* in the ring: who had the last turn */
     uint64_t unreachable_since; /* 0 while a node is there */
     struct page *page; /* NULL: this system has no sealed memory */
     int page_fd;
@@ -217,6 +228,15 @@ void feed_answer(struct daemon *daemon, struct node_link *link, const struct fra
 void feed_link_down(struct daemon *daemon, const struct node_link *link);
 /* A request has its reply, whatever it says: what it may have changed is no more believed. */
 void feed_request_done(struct daemon *daemon, const struct operation_row *row, view body);
+
+/* turn.c: who may send next, when many want to */
+/* Whether the request has to wait; it is in its context's queue then. */
+bool turn_hold(struct daemon *daemon, struct pending *pending);
+void turn_sent(struct daemon *daemon, struct pending *pending);
+/* It has its reply, or is on its way no more; or it is given up while it waits. */
+void turn_over(struct daemon *daemon, struct pending *pending);
+/* The next request that may go; NULL: none. */
+struct pending *turn_next(struct daemon *daemon);
 
 /* route.c: requests and replies */
 /* False: the connection has to go. */

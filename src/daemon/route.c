@@ -43,6 +43,7 @@ pending_free(struct daemon *daemon, struct pending *pending)
         daemon->pending_last = pending->previous;
     }
     daemon->pending_count--;
+    turn_over(daemon, pending);
     if (pending->sent_on != NULL) {
         pending->sent_on->load--;
     }
@@ -80,9 +81,18 @@ is_bound(const struct pending *pending)
     return pending->row->repeat == REPEAT_bound;
 }
 
-/* Sends it, or leaves it waiting when no node is there. */
+/* It is on its way no more. */
 static void
-pending_send(struct daemon *daemon, struct pending *pending)
+pending_unsent(struct daemon *daemon, struct pending *pending)
+{
+    turn_over(daemon, pending);
+    pending->sent_on->load--;
+    pending->sent_on = NULL;
+}
+
+/* Sends it, or leaves it waiting when no node is there: false. */
+static bool
+pending_go(struct daemon *daemon, struct pending *pending)
 {
     struct node_link *link = node_choose(daemon, pending->context, is_bound(pending));
     struct writer *out;
@@ -92,7 +102,7 @@ pending_send(struct daemon *daemon, struct pending *pending)
         if (pending->waiting_since == 0) {
             pending->waiting_since = daemon_now();
         }
-        return;
+        return false;
     }
     if (pending->context->attachments[link->node->index] == ATTACHMENT_NONE) {
         node_attach(link, pending->context);
@@ -103,8 +113,29 @@ pending_send(struct daemon *daemon, struct pending *pending)
     write_raw(out, view_of(pending->body, pending->frame.body_len));
     pending->sent_on = link;
     pending->waiting_since = 0;
+    turn_sent(daemon, pending);
     link->load++;
     link_flush(link->link);
+    return true; /* the link may have gone down, and the request with it */
+}
+
+/* At once, or when it is its context's turn. */
+static void
+pending_send(struct daemon *daemon, struct pending *pending)
+{
+    if (!turn_hold(daemon, pending)) {
+        (void)pending_go(daemon, pending);
+    }
+}
+
+/* Some are on their way no more: it is others' turn. */
+static void
+pendings_release(struct daemon *daemon)
+{
+    struct pending *pending;
+
+    while ((pending = turn_next(daemon)) != NULL && pending_go(daemon, pending)) {
+    }
 }
 
 /* ---- from applications ---- */
@@ -290,8 +321,7 @@ context_unknown(struct daemon *daemon, struct node_link *link, struct pending *p
     struct context *context = pending->context;
     const bool step = is_bound(pending) && pending->row->operation != OPERATION_START;
 
-    link->load--;
-    pending->sent_on = NULL;
+    pending_unsent(daemon, pending);
     if (context->attachments[link->node->index] == ATTACHMENT_DONE) {
         context->attachments[link->node->index] = ATTACHMENT_NONE;
     }
@@ -322,6 +352,7 @@ route_reply(struct daemon *daemon, struct node_link *link, const struct frame *f
     }
     if (frame->code == CODE_UNKNOWN_CONTEXT) {
         context_unknown(daemon, link, pending);
+        pendings_release(daemon);
         return;
     }
     ticket_watch(pending->context, pending, frame, body);
@@ -334,6 +365,7 @@ route_reply(struct daemon *daemon, struct node_link *link, const struct frame *f
     if (peer != NULL) {
         peer_answer(peer, frame, code, frame->revision, body);
     }
+    pendings_release(daemon);
 }
 
 void
@@ -345,11 +377,12 @@ route_node_up(struct daemon *daemon)
     while (pending != NULL) {
         struct pending *next = pending->next;
 
-        if (pending->sent_on == NULL) {
+        if (pending->sent_on == NULL && !pending->held) {
             pending_send(daemon, pending);
         }
         pending = next;
     }
+    pendings_release(daemon);
 }
 
 static bool
@@ -385,8 +418,7 @@ route_node_down(struct daemon *daemon, struct node_link *link)
         struct pending *next = pending->next;
 
         if (pending->sent_on == link) {
-            link->load--;
-            pending->sent_on = NULL;
+            pending_unsent(daemon, pending);
             if (is_bound(pending) || pending->peer == NULL || daemon->stopping) {
                 pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
             } else {
@@ -395,6 +427,7 @@ route_node_down(struct daemon *daemon, struct node_link *link)
         }
         pending = next;
     }
+    pendings_release(daemon);
 }
 
 /* Deadlines. */
@@ -414,6 +447,7 @@ route_check(struct daemon *daemon)
         }
         pending = next;
     }
+    pendings_release(daemon);
 }
 
 void

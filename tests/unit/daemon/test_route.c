@@ -204,7 +204,7 @@ struct fixture {
     struct tls_fixture tls;
     struct daemon daemon;
     struct fake_node node;
-    struct app apps[4];
+    struct app apps[8];
     struct timer *ping;
     struct timer *check;
 };
@@ -1049,6 +1049,98 @@ a_paused_connection_may_vanish(void **state)
     assert_int_equal(f->daemon.pending_count, 0);
 }
 
+#define GREEDY 4u
+#define EACH 60u
+
+static void
+greedy_begin(struct fixture *f)
+{
+    static const char *const keys[GREEDY] = { "greedy sixteen 1", "greedy sixteen 2",
+                                              "greedy sixteen 3", "greedy sixteen 4" };
+
+    f->node.manner = SILENT;
+    for (size_t i = 0; i < GREEDY; i++) {
+        struct app *app = app_connect(f, i);
+
+        app_say_hello(app, keys[i], "");
+        assert_true(answered(f, app, 1));
+        for (uint64_t k = 0; k < EACH; k++) {
+            app_send(app, OPERATION_SIGN, 10 + k, VIEW_TEXT("greedy"));
+        }
+    }
+    loop_for(f->daemon.loop, 100);
+    assert_int_equal(f->daemon.pending_count, GREEDY * EACH);
+}
+
+/* Few of many requests are on their way, and who asks little is asked for at once. */
+static void
+a_crowd_of_requests_takes_turns(void **state)
+{
+    struct fixture *f = *state;
+    struct app *honest = app_begin(f, GREEDY, OTHER);
+    uint8_t ids[GREEDY][FRAME_CONTEXT_LEN];
+    uint64_t last[GREEDY] = { 0 };
+    size_t done = 0, known = 0;
+
+    greedy_begin(f);
+    assert_in_range(f->daemon.on_way, ON_WAY_MAX, ON_WAY_MAX + GREEDY * ON_WAY_EACH);
+    assert_int_equal(seen_of(f, OPERATION_SIGN), f->daemon.on_way);
+    f->node.manner = ANSWER;
+    app_send(honest, OPERATION_SIGN, 2, VIEW_TEXT("honest"));
+    assert_true(answered(f, honest, 2));
+    f->node.manner = SILENT;
+
+    /* Each answer lets another one go, of whose turn it is, and each context's in its order. */
+    for (; done < f->node.seen_count; done++) {
+        const struct frame *frame = &f->node.seen[done];
+
+        if (frame->operation == OPERATION_SIGN && frame->request >= 10) {
+            size_t i = 0;
+
+            while (i < known && memcmp(ids[i], frame->context, FRAME_CONTEXT_LEN) != 0) {
+                i++;
+            }
+            if (i == known) {
+                assert_in_range(known++, 0, GREEDY - 1);
+                memcpy(ids[i], frame->context, FRAME_CONTEXT_LEN);
+                last[i] = 9;
+            }
+            assert_int_equal(frame->request, ++last[i]);
+            frame_reply(link_output(f->node.seen_on[done]), frame, CKR_OK, 0, VIEW_EMPTY);
+            link_flush(f->node.seen_on[done]);
+            loop_for(f->daemon.loop, 1);
+        }
+    }
+    for (size_t i = 0; i < GREEDY; i++) {
+        assert_true(answered(f, &f->apps[i], 1 + EACH));
+    }
+    assert_int_equal(f->daemon.pending_count, 0);
+    assert_int_equal(f->daemon.on_way, 0);
+    assert_null(f->daemon.turn);
+}
+
+static void
+who_waits_for_his_turn_may_vanish(void **state)
+{
+    struct fixture *f = *state;
+
+    greedy_begin(f);
+    for (size_t i = 0; i < GREEDY - 1; i++) {
+        link_free(f->apps[i].link);
+        f->apps[i].link = NULL;
+    }
+    loop_for(f->daemon.loop, 50);
+    f->node.manner = ANSWER;
+    node_kill(&f->node);
+    node_begin(&f->node);
+    assert_true(answered(f, &f->apps[GREEDY - 1], 1 + EACH));
+    clock_ahead += REQUEST_MS + GRACE_MS + 1;
+    loop_for(f->daemon.loop, 100);
+    assert_int_equal(f->daemon.pending_count, 0);
+    assert_int_equal(f->daemon.on_way, 0);
+    assert_null(f->daemon.turn);
+}
+
 static void
 a_stopping_daemon_leaves_the_question_to_its_successor(void **state)
 {
@@ -1107,6 +1199,8 @@ main(void)
         TEST(replies_that_nobody_asked_for_are_passed_over),
         TEST(a_greedy_context_is_paused_and_goes_on),
         TEST(a_paused_connection_may_vanish),
+        TEST(a_crowd_of_requests_takes_turns),
+        TEST(who_waits_for_his_turn_may_vanish),
         TEST(a_stopping_daemon_leaves_the_question_to_its_successor),
     };
 
