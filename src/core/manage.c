@@ -31,6 +31,7 @@ handle_USER_LIST(struct request *r)
             .role = user->role,
             .name = view_str(user->name),
             .failures = user->failures,
+            .quorum_key = user->role == ROLE_CO && quorum_has_key(&hsm->quorum, user->id),
         };
 
         user_info_write(&users, &info);
@@ -197,7 +198,14 @@ handle_USER_CREATE(struct request *r)
     if (!request_may(r, PLACE_SLOW)) {
         return CODE_LATER;
     }
-    return user_make(r, m.role, m.name, m.password, create_answer);
+
+    struct quorum_token *token;
+    CK_RV rv = quorum_take(r, SERVICE_USERS, &token);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    return quorum_done(r, token, user_make(r, m.role, m.name, m.password, create_answer));
 }
 
 /* A copy, or CODE_USER_UNKNOWN. */
@@ -236,6 +244,7 @@ handle_USER_DELETE(struct request *r)
     struct hsm *hsm = r->hsm;
     struct user_delete_request m;
     struct password_gate *gate;
+    struct quorum_token *token = NULL;
     struct user user;
     uint64_t revision;
     CK_RV rv;
@@ -263,22 +272,35 @@ handle_USER_DELETE(struct request *r)
         rv = CODE_USER_OWNS_KEYS;
         goto out;
     }
+    if (!quorum_can_lose(&hsm->quorum, user.id)) {
+        rv = CODE_QUORUM_SIZE;
+        goto out;
+    }
+    if ((rv = quorum_take(r, SERVICE_USERS, &token)) != CKR_OK) {
+        goto out;
+    }
     note_detail(r, "id=%u name=%s", (unsigned)user.id, user.name);
 
     struct record_name record = record_name('u', user.id);
+    struct record_name key = record_name('k', user.id);
     struct record_name failures = record_name('f', user.id);
     const struct store_compare compare = { record_name_view(&record), user.revision };
     const struct store_change changes[] = {
         { record_name_view(&record), VIEW_EMPTY, true },
         { record_name_view(&failures), VIEW_EMPTY, true },
+        { record_name_view(&key), VIEW_EMPTY, true },
     };
+    const size_t count =
+        ARRAY_COUNT(changes) - (quorum_has_key(&hsm->quorum, user.id) ? 0 : 1);
 
-    rv = request_commit(r, &compare, 1, changes, ARRAY_COUNT(changes), &revision);
+    rv = request_commit(r, &compare, 1, changes, count, &revision);
+    rv = quorum_done(r, token, rv);
     if (rv == CKR_OK) {
         pthread_rwlock_wrlock(&hsm->lock);
         user_table_remove(&hsm->users, user.id);
         pthread_rwlock_unlock(&hsm->lock);
         context_logout_user(&hsm->contexts, user.id);
+        quorum_forget(&hsm->quorum, user.id);
         changes_add(&hsm->changes, CHANGE_OF_ALL);
     }
 out:
@@ -335,6 +357,19 @@ out:
     return rv;
 }
 
+static bool
+user_is_self(struct request *r, uint32_t role, view name)
+{
+    const struct user *user;
+    bool self;
+
+    pthread_rwlock_rdlock(&r->hsm->lock);
+    user = user_by_name(&r->hsm->users, role, name);
+    self = user != NULL && user->id == r->who.user;
+    pthread_rwlock_unlock(&r->hsm->lock);
+    return self;
+}
+
 CK_RV
 handle_USER_PASSWORD(struct request *r)
 {
@@ -349,7 +384,15 @@ handle_USER_PASSWORD(struct request *r)
     if (!request_may(r, PLACE_SLOW)) {
         return CODE_LATER;
     }
-    return user_change(r, m.role, m.name, m.password, 0);
+
+    struct quorum_token *token = NULL;
+    CK_RV rv = user_is_self(r, m.role, m.name) ? CKR_OK
+                                               : quorum_take(r, SERVICE_USERS, &token);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    return quorum_done(r, token, user_change(r, m.role, m.name, m.password, 0));
 }
 
 /* ---- PINs through PKCS#11 ---- */
@@ -427,9 +470,16 @@ handle_PIN_INIT(struct request *r)
     if (!request_may(r, PLACE_SLOW)) {
         return CODE_LATER;
     }
+
+    struct quorum_token *token;
+
+    if (quorum_take(r, SERVICE_USERS, &token) != CKR_OK) {
+        return CKR_ACTION_PROHIBITED; /* where officers have to agree, by mgmt_util alone */
+    }
     rv = user_change(r, ROLE_CU, m.name, m.password, 0);
     if (rv == CODE_USER_UNKNOWN) {
         rv = user_make(r, ROLE_CU, m.name, m.password, NULL);
     }
+    rv = quorum_done(r, token, rv);
     return rv == CODE_USER_EXISTS ? CKR_PIN_INVALID : rv; /* one of another role */
 }

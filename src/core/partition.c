@@ -326,6 +326,12 @@ load_numbered(struct hsm *hsm, char prefix, uint32_t number, view value, uint64_
         }
         wipe(&user, sizeof user);
         break;
+    case 'k':
+        rv = quorum_load_key(&hsm->quorum, &hsm->sealer, number, value, revision);
+        break;
+    case 'm':
+        rv = quorum_load_settings(&hsm->quorum, &hsm->sealer, number, value, revision);
+        break;
     case 'n':
         rv = owner_load_key(&hsm->owner, &hsm->sealer, number, value);
         break;
@@ -613,7 +619,7 @@ locks_init(struct hsm *hsm)
     pthread_rwlockattr_init(&attributes);
     pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     made = pthread_rwlock_init(&hsm->lock, &attributes) == 0 &&
-           pthread_mutex_init(&hsm->change, NULL) == 0 &&
+           pthread_mutex_init(&hsm->change, NULL) == 0 && quorum_init(&hsm->quorum) &&
            pthread_mutex_init(&hsm->numbers, NULL) == 0;
     pthread_rwlockattr_destroy(&attributes);
     for (uint32_t i = 0; i < PASSWORD_GATES; i++) {
@@ -702,6 +708,7 @@ hsm_close(struct hsm *hsm)
     table_clear(&hsm->builtin);
     user_table_clear(&hsm->users);
     owner_clear(&hsm->owner);
+    quorum_clear(&hsm->quorum);
     secret_free(hsm->sealer.key);
     secret_free(hsm->boot_sealer.key);
     pthread_rwlock_destroy(&hsm->lock);

@@ -15,6 +15,7 @@
 #include "core/logout.h"
 #include "core/numbers.h"
 #include "core/owner.h"
+#include "core/quorum.h"
 #include "core/replies.h"
 #include "core/ticket.h"
 #include "core/user.h"
@@ -44,6 +45,7 @@ struct hsm {
     struct table builtin; /* fixed once it is filled: no lock */
     struct user_table users;
     struct owner owner;
+    struct quorum quorum;
 
     struct changes changes;
     struct keyed keyed;

@@ -8,6 +8,8 @@
 #include "tools/console.h"
 #include "wire/role.h"
 
+#include <string.h>
+
 #define BODY_MAX 4096u
 #define USERS_BYTES_MAX (8u * 1024u * 1024u) /* of one server, all pages */
 
@@ -280,6 +282,160 @@ users_fetch(struct mgmt_server *server, struct writer *users)
         }
     }
     return rv == CKR_OK && !writer_ok(users) ? CKR_HOST_MEMORY : rv;
+}
+
+/* The users of one server that are asked for: by number, by name, or all with NULL. */
+static bool
+user_is_asked(const struct user_info *user, const char *asked)
+{
+    char number[16];
+
+    snprintf(number, sizeof number, "%u", (unsigned)user->id);
+    return view_equal(user->name, view_str(asked)) || strcmp(number, asked) == 0;
+}
+
+/* What stands of them in users, appended to out. */
+static void
+users_pick(view users, const char *asked, struct writer *out)
+{
+    struct reader r = reader_of(users);
+    struct user_info user;
+
+    while (user_array_next(&r, &user)) {
+        if (user_is_asked(&user, asked)) {
+            user_info_write(out, &user);
+        }
+    }
+}
+
+enum status
+mgmt_user_info(void *tool, const struct values *values)
+{
+    struct mgmt *mgmt = tool;
+    const char *asked = values_text(values, "user");
+    enum status status = STATUS_DONE;
+    json_t *list = values_given(values, "--json") ? json_array() : NULL;
+
+    for (struct mgmt_server *server = NULL; (server = mgmt_next(mgmt, server)) != NULL;) {
+        struct writer users, picked;
+        CK_RV rv;
+
+        writer_init(&users, USERS_BYTES_MAX);
+        writer_init(&picked, BODY_MAX);
+        rv = users_fetch(server, &users);
+        if (rv == CKR_OK) {
+            users_pick(writer_view(&users), asked, &picked);
+            rv = picked.len == 0 ? CODE_USER_UNKNOWN : CKR_OK;
+        }
+        if (rv != CKR_OK) {
+            mgmt_failed("getUserInfo", "getting user info", server, rv);
+            status = STATUS_REFUSED;
+        } else if (list != NULL) {
+            users_json(server, writer_view(&picked), list);
+        } else {
+            users_print(server, writer_view(&picked));
+        }
+        writer_clear(&picked);
+        writer_clear(&users);
+    }
+    return list != NULL ? mgmt_json_print(list, status) : status;
+}
+
+enum status
+mgmt_unlock_user(void *tool, const struct values *values)
+{
+    const struct user_unlock_request request = { values_number(values, "type", ROLE_NONE),
+                                                 view_str(values_text(values, "user")) };
+    const struct mgmt_step step = { .command = "unlockUser",
+                                    .act = "unlocking user",
+                                    .operation = OPERATION_USER_UNLOCK,
+                                    .ask = ASK_ABORT };
+    struct writer body;
+    enum status status;
+
+    if (!mgmt_confirmed()) {
+        return STATUS_REFUSED;
+    }
+    writer_init(&body, BODY_MAX);
+    user_unlock_request_write(&body, &request);
+    status = mgmt_everywhere(tool, &step, &body);
+    writer_clear(&body);
+    return status;
+}
+
+static bool
+challenge_show(void *arg, struct mgmt_server *server, view bytes)
+{
+    struct challenge_reply reply;
+
+    UNUSED(server);
+    return challenge_reply_read(bytes, &reply) && mgmt_file_write(arg, reply.challenge);
+}
+
+enum status
+mgmt_get_challenge(void *tool, const struct values *values)
+{
+    const struct challenge_request request = { view_str(values_text(values, "user")) };
+    char path[512];
+    struct writer body;
+    enum status status;
+
+    snprintf(path, sizeof path, "%s", values_text(values, "file"));
+
+    const struct mgmt_step step = { .command = "getChallenge",
+                                    .act = "getting a challenge",
+                                    .operation = OPERATION_CHALLENGE,
+                                    .show = challenge_show,
+                                    .arg = path };
+
+    writer_init(&body, BODY_MAX);
+    challenge_request_write(&body, &request);
+    status = mgmt_everywhere(tool, &step, &body);
+    writer_clear(&body);
+    return status;
+}
+
+static bool
+unlock_show(void *arg, struct mgmt_server *server, view bytes)
+{
+    struct officer_unlock_reply reply;
+
+    UNUSED(arg);
+    if (!officer_unlock_reply_read(bytes, &reply)) {
+        return false;
+    }
+    snprintf(server->login, sizeof server->login, "%.*s(PRECO)", (int)reply.name.len,
+             (const char *)reply.name.data);
+    printf("%.*s is unlocked; now: changePswd CO %.*s -hpswd\n", (int)reply.name.len,
+           (const char *)reply.name.data, (int)reply.name.len, (const char *)reply.name.data);
+    return true;
+}
+
+enum status
+mgmt_unlock_co(void *tool, const struct values *values)
+{
+    const struct mgmt_step step = { .command = "unlockCO",
+                                    .act = "unlocking CO",
+                                    .operation = OPERATION_OFFICER_UNLOCK,
+                                    .show = unlock_show };
+    struct writer challenge, signature, body;
+    enum status status = STATUS_MISUSED;
+
+    writer_init(&challenge, BODY_MAX);
+    writer_init(&signature, BODY_MAX);
+    writer_init(&body, MGMT_BODY_MAX);
+    if (mgmt_file_read(values_text(values, "file"), BODY_MAX, &challenge) &&
+        mgmt_file_read(values_text(values, "signature"), BODY_MAX, &signature)) {
+        const struct officer_unlock_request request = { writer_view(&challenge),
+                                                        writer_view(&signature) };
+
+        officer_unlock_request_write(&body, &request);
+        status = mgmt_everywhere(tool, &step, &body);
+    }
+    writer_clear(&challenge);
+    writer_clear(&signature);
+    writer_clear(&body);
+    return status;
 }
 
 enum status

@@ -56,6 +56,15 @@ struct frame {
 #define CODE_BAD_BACKUP 0xfffffffau /* truncated, altered, of another owner, or the wrong key */
 #define CODE_NOT_FRESH 0xfffffffbu  /* a restore would replace keys or users */
 /* Of ownership and quorum: 0xffffffd0 to 0xffffffef. */
+#define CODE_QUORUM 0xffffffd0u      /* an approved token is missing */
+#define CODE_QUORUM_SIZE 0xffffffd1u /* fewer officers have keys than M */
+#define CODE_TOKEN_BAD 0xffffffd2u   /* no token file, or none of this node's */
+#define CODE_TOKEN_EXPIRED 0xffffffd3u
+#define CODE_TOKEN_USER 0xffffffd4u  /* drawn by another login */
+#define CODE_TOKEN_UNKNOWN 0xffffffd5u
+#define CODE_TOKEN_APPROVER 0xffffffd6u /* no such officer, or he has no key */
+#define CODE_TOKEN_TWICE 0xffffffd7u
+#define CODE_CHALLENGE_BAD 0xffffffd8u
 #define CODE_UNOWNED 0xffffffe0u     /* the node has no owner yet */
 #define CODE_OWNED 0xffffffe1u       /* it has one, who stays */
 #define CODE_CERT_BAD 0xffffffe2u

@@ -100,7 +100,18 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(USER_PASSWORD, user_password)     \
     ROW(CERT_REQUEST, cert_request)       \
     ROW(CERT_GET, cert_get)               \
-    ROW(CERT_STORE, cert_store)
+    ROW(CERT_STORE, cert_store)           \
+    ROW(CHALLENGE, challenge)             \
+    ROW(OFFICER_UNLOCK, officer_unlock)   \
+    ROW(USER_UNLOCK, user_unlock)         \
+    ROW(QUORUM_KEY, quorum_key)           \
+    ROW(QUORUM_SET, quorum_set)           \
+    ROW(QUORUM_GET, quorum_get)           \
+    ROW(QUORUM_TIME, quorum_time)         \
+    ROW(QUORUM_TOKEN, quorum_token)       \
+    ROW(QUORUM_APPROVE, quorum_approve)   \
+    ROW(QUORUM_LIST, quorum_list)         \
+    ROW(QUORUM_DELETE, quorum_delete)
 #define APP_DECLARE(operation, name)                                          \
     CK_RV app_send_##name(struct app *app, const struct name##_request *m, \
                           struct name##_reply *ret_m);

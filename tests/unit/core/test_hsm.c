@@ -71,6 +71,17 @@ static const struct right {
     { OPERATION_CERT_REQUEST,   { true,  true,  true  }, { true,  true,  true  }, false, true  },
     { OPERATION_CERT_GET,       { true,  true,  true  }, { true,  true,  true  }, false, true  },
     { OPERATION_CERT_STORE,     { false, true,  true  }, { false, true,  true  }, false, true  },
+    { OPERATION_CHALLENGE,         { true,  true,  true  }, { true,  true,  true  }, false, true  },
+    { OPERATION_OFFICER_UNLOCK,    { true,  true,  true  }, { true,  true,  true  }, false, true  },
+    { OPERATION_USER_UNLOCK,       { false, false, true  }, { false, false, true  }, false, true  },
+    { OPERATION_QUORUM_KEY,        { false, false, true  }, { false, false, true  }, false, true  },
+    { OPERATION_QUORUM_SET,        { false, false, true  }, { false, false, true  }, false, true  },
+    { OPERATION_QUORUM_GET,        { true,  true,  true  }, { true,  true,  true  }, false, true  },
+    { OPERATION_QUORUM_TIME,       { false, false, true  }, { false, false, true  }, false, true  },
+    { OPERATION_QUORUM_TOKEN,      { false, false, true  }, { false, false, true  }, false, true  },
+    { OPERATION_QUORUM_APPROVE,    { false, false, true  }, { false, false, true  }, false, true  },
+    { OPERATION_QUORUM_LIST,       { false, false, true  }, { false, false, true  }, false, true  },
+    { OPERATION_QUORUM_DELETE,     { false, false, true  }, { false, false, true  }, false, true  },
     /* clang-format on */
 };
 
