@@ -82,6 +82,7 @@ link_send(struct link *link, const uint8_t *data, size_t len)
 
     errno = 0;
     ERR_clear_error();
+    tls_more(link->ssl, len > SSL3_RT_MAX_PLAIN_LENGTH);
     result = SSL_write_ex(link->ssl, data, len, &sent);
     if (result == 1) {
         return (ssize_t)sent;

@@ -6,6 +6,7 @@
 #include "net/tls_private.h"
 
 #include "base/log.h"
+#include "wire/frame.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -16,6 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* A chunk of data in its records; taken when there is something to read and given back then. */
+#define READ_BUFFER_LEN (FRAME_DATA_MAX + 8192u)
 
 struct tls_context {
     _Atomic unsigned refs;
@@ -116,7 +120,7 @@ context_new(const struct tls_files *files, const SSL_METHOD *method)
     if (context == NULL) {
         return NULL;
     }
-    (void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets with write() */
+    (void)signal(SIGPIPE, SIG_IGN); /* BIOs of OpenSSL's own write with write() */
     atomic_init(&context->refs, 1);
     context->ctx = SSL_CTX_new(method);
     if (context->ctx == NULL ||
@@ -130,6 +134,7 @@ context_new(const struct tls_files *files, const SSL_METHOD *method)
                          SSL_MODE_RELEASE_BUFFERS); /* thousands of quiet connections */
     SSL_CTX_set_options(context->ctx, SSL_OP_CLEANSE_PLAINTEXT); /* PINs pass here */
     SSL_CTX_set_read_ahead(context->ctx, 1);
+    SSL_CTX_set_default_read_buffer_len(context->ctx, READ_BUFFER_LEN);
     if (!context_load(context, files)) {
         tls_context_free(context);
         return NULL;
@@ -221,7 +226,7 @@ tls_connection(struct tls_context *context, int fd, bool server)
 {
     SSL *ssl = SSL_new(context->ctx);
 
-    if (ssl == NULL || SSL_set_fd(ssl, fd) != 1) {
+    if (ssl == NULL || !tls_socket(ssl, fd)) {
         SSL_free(ssl);
         ERR_clear_error();
         return NULL;

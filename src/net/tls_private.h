@@ -13,6 +13,10 @@
 
 /* A new connection under the context; NULL when memory is short. */
 SSL *tls_connection(struct tls_context *context, int fd, bool server);
+/* Gives it the connected socket, which stays its owner's. False when memory is short. */
+MUST_USE bool tls_socket(SSL *ssl, int fd);
+/* Does more follow what is written next? */
+void tls_more(SSL *ssl, bool more);
 /* Did the peer sign its own certificate? (tls_files.unowned) */
 bool tls_is_unowned(const SSL *ssl);
 /* Why the last call on ssl failed, one line; clears the library's queue. */
