@@ -16,6 +16,9 @@
 #define MANY 1000000
 #define EDGE_MARK 64
 
+/* As it is compiled: with all macros expanded. */
+#define TEXT(...) #__VA_ARGS__
+
 static const struct {
     const char *name;
     enum key key;
@@ -33,7 +36,7 @@ static struct {
     const char *text;
 } mech_words[] = {
 #define KEY_WORD(name, key, half)
-#define MECHANISM(name, number, ...) { #name, { number, __VA_ARGS__ }, #number ", " #__VA_ARGS__ },
+#define MECHANISM(name, number, ...) { #name, { number, __VA_ARGS__ }, TEXT(number, __VA_ARGS__) },
 #define TEMPLATE(name, ...)
 #include "exec/scripts.def"
 };
@@ -45,7 +48,7 @@ static struct {
 } template_words[] = {
 #define KEY_WORD(name, key, half)
 #define MECHANISM(name, number, ...)
-#define TEMPLATE(name, ...) { #name, (CK_ATTRIBUTE[]){ __VA_ARGS__ }, #__VA_ARGS__ },
+#define TEMPLATE(name, ...) { #name, (CK_ATTRIBUTE[]){ __VA_ARGS__ }, TEXT(__VA_ARGS__) },
 #include "exec/scripts.def"
 };
 

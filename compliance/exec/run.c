@@ -5,6 +5,7 @@
 #include "attack/attack.h"
 #include "exec/attr.h"
 #include "exec/cases.h"
+#include "exec/kat.h"
 #include "exec/keym.h"
 
 #include <fcntl.h>
@@ -335,6 +336,10 @@ run_test(struct runner *runner, const struct test *test, struct result *ret_resu
         return;
     }
     runner->dirty = false;
+    if (areas[test->area].base == BASE_VECTORS) {
+        kat_run(runner, test, ret_result);
+        return;
+    }
     if (areas[test->area].base == BASE_CASES) {
         case_run(runner, test, ret_result);
         return;

@@ -102,7 +102,9 @@ put_param(const struct bag *b)
 
         fputs("&(CK_GCM_PARAMS){ ", out);
         put_bytes(p->pIv, p->ulIvLen);
-        fprintf(out, ", %lu, %lu, NULL, 0, %lu }", p->ulIvLen, p->ulIvBits, p->ulTagBits);
+        fprintf(out, ", %lu, %lu, ", p->ulIvLen, p->ulIvBits);
+        put_bytes(p->pAAD, p->ulAADLen);
+        fprintf(out, ", %lu, %lu }", p->ulAADLen, p->ulTagBits);
     } else if (m->pParameter != NULL && b->param == PARAM_OAEP &&
                m->ulParameterLen == sizeof(CK_RSA_PKCS_OAEP_PARAMS)) {
         const CK_RSA_PKCS_OAEP_PARAMS *p = m->pParameter;
@@ -176,7 +178,7 @@ put_role(enum role role, enum fn fn, const struct bag *b)
         if (fn == FN_C_OpenSession && b->info != NULL) {
             fprintf(out, "&s[%zu]", session_count);
         } else {
-            fputs(b->info != NULL ? "info" : "NULL", out);
+            fputs(b->info != NULL ? "(void *)info" : "NULL", out);
         }
         break;
     case ROLE_SLOT:

@@ -3,31 +3,10 @@
  * Writes the tests down: the shortest way to every state of the model, and there every call with
  * one argument that is not the usual one, or two of them; then a call that tells where it led to.
  */
-#include "gen/test.h"
+#include "gen/explorer.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define STATES_MAX 128
-
-struct place {
-    struct mstate state;
-    struct step path[STEPS_MAX];
-    size_t count;
-};
-
-struct explorer {
-    const struct world *world;
-    struct suite *suite;
-    enum area area;
-    enum depth depth;
-    struct object object;
-    uint8_t fn[FN_COUNT];
-    size_t fn_count;
-    struct place place[STATES_MAX];
-    size_t place_count;
-    bool full;              /* memory was short */
-};
 
 typedef void (*step_seen)(struct explorer *x, const struct place *from, const struct step *step);
 
@@ -156,8 +135,8 @@ probe(const struct explorer *x, struct step *ret_step)
     return false;
 }
 
-static struct test *
-new_test(struct explorer *x)
+struct test *
+explorer_test(struct explorer *x)
 {
     struct suite *suite = x->suite;
 
@@ -177,10 +156,10 @@ new_test(struct explorer *x)
     return &suite->test[suite->count++];
 }
 
-static void
-write_test(struct explorer *x, const struct place *from, const struct step *step)
+void
+explorer_write(struct explorer *x, const struct place *from, const struct step *step)
 {
-    struct test *test = new_test(x);
+    struct test *test = explorer_test(x);
     struct step last;
 
     if (test == NULL) {
@@ -206,7 +185,7 @@ write_two(struct explorer *x, const struct place *from, const struct step *step)
     }
     next.path[next.count++] = *step;
     for (size_t f = 0; f < x->fn_count; f++) {
-        calls(x, &next, (enum fn)x->fn[f], 1, write_test);
+        calls(x, &next, (enum fn)x->fn[f], 1, explorer_write);
     }
 }
 
@@ -258,7 +237,7 @@ write_object(struct explorer *x, bool first_key)
                          (functions[fn].part == PART_INIT &&
                           (!crypto || is_representative((enum mech)x->object.mech[kind])));
 
-            calls(x, &x->place[i], fn, x->area == AREA_DUAL || !pairs ? 1 : 2, write_test);
+            calls(x, &x->place[i], fn, x->area == AREA_DUAL || !pairs ? 1 : 2, explorer_write);
             if (two) {
                 calls(x, &x->place[i], fn, 1, write_two);
             }
@@ -295,64 +274,6 @@ add_functions(struct explorer *x)
     return x->fn_count > 0;
 }
 
-/* Every attribute of every kind of object in every form. */
-static void
-write_attributes(struct explorer *x)
-{
-    static const struct place nowhere;
-
-    for (size_t f = 0; f < x->fn_count; f++) {
-        for (int kind = 0; kind < OBJECT_COUNT; kind++) {
-            bool slow = x->fn[f] == FN_C_GenerateKeyPair &&
-                        (kind == OBJECT_RSAPUB || kind == OBJECT_RSAPRI);
-
-            if (!x->world->has_object[kind] || (slow && x->depth == DEPTH_QUICK)) {
-                continue;
-            }
-            for (int a = 0; a < ATTRIBUTES; a++) {
-                for (int form = V_FORM_USUAL; form < V_WAY_KW; form++) {
-                    struct step step = { x->fn[f],
-                                         { (uint8_t)(V_KIND_DATA + kind), (uint8_t)(ATTR_BASE + a),
-                                           (uint8_t)form } };
-
-                    if (object_wanted((enum fn)x->fn[f], (enum object_kind)kind, &attributes[a],
-                                      (enum value)form)) {
-                        write_test(x, &nowhere, &step);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/* Every way to wrap, unwrap and derive with one thing wrong. */
-static void
-write_keys(struct explorer *x)
-{
-    static const struct place nowhere;
-
-    for (size_t f = 0; f < x->fn_count; f++) {
-        enum fn fn = (enum fn)x->fn[f];
-        CK_FLAGS flag = fn == FN_C_WrapKey     ? CKF_WRAP
-                        : fn == FN_C_UnwrapKey ? CKF_UNWRAP
-                                               : CKF_DERIVE;
-
-        for (int way = V_WAY_KW; way < V_TARGET_AES; way++) {
-            for (int target = V_TARGET_AES; target < V_FAULT_NONE; target++) {
-                for (int fault = V_FAULT_NONE; fault < V_ATTACK_NONE; fault++) {
-                    struct step step = { x->fn[f],
-                                         { (uint8_t)way, (uint8_t)target, (uint8_t)fault } };
-
-                    if ((x->world->way_flags[way - V_WAY_KW] & flag) &&
-                        keym_wanted(fn, (enum value)way, (enum value)target, (enum value)fault)) {
-                        write_test(x, &nowhere, &step);
-                    }
-                }
-            }
-        }
-    }
-}
-
 /* Messages of one kind with one mechanism and key. */
 static void
 write_process(struct explorer *x, enum kind kind, bool representative)
@@ -381,13 +302,13 @@ write_process(struct explorer *x, enum kind kind, bool representative)
             if (functions[fn].part == PART_CANCEL && place->count == 0) {
                 continue;       /* ids want a first call that has a kind */
             }
-            calls(x, place, fn, x->depth == DEPTH_DEEP || representative ? 2 : 1, write_test);
+            calls(x, place, fn, x->depth == DEPTH_DEEP || representative ? 2 : 1, explorer_write);
             if (representative && functions[fn].part != PART_CANCEL) {
                 calls(x, place, fn, 1, write_two);
             }
         }
         if (place->count > 0 && other.fn != FN_COUNT) {
-            write_test(x, place, &other);
+            explorer_write(x, place, &other);
         }
     }
 }
@@ -427,58 +348,6 @@ write_messages(struct explorer *x)
 }
 
 static void
-write_case(struct explorer *x, size_t row, uint32_t arg)
-{
-    struct test *test;
-
-    x->object = object_none();
-    test = new_test(x);
-    if (test != NULL) {
-        test->row = (uint16_t)row;
-        test->arg = arg;
-        test->step[test->count++] = (struct step){ .fn = (uint8_t)cases[row].fn };
-    }
-}
-
-/* The cases of an area, each for all that it is done for. */
-static void
-write_cases(struct explorer *x)
-{
-    for (size_t i = 0; i < cases_count; i++) {
-        size_t many = cases[i].sweep == SWEEP_OLD    ? LIST_OLD
-                      : cases[i].sweep == SWEEP_NEW  ? LIST_NEW
-                      : cases[i].sweep == SWEEP_MASK ? 15
-                      : cases[i].sweep == SWEEP_MECH ? x->world->listed_count
-                                                     : 1;
-
-        if (strcmp(cases[i].area, areas[x->area].tag) != 0 || !x->world->has_fn[cases[i].fn] ||
-            (x->depth == DEPTH_QUICK && !cases[i].quick)) {
-            continue;
-        }
-        for (size_t k = 0; k < many; k++) {
-            uint32_t arg = cases[i].sweep == SWEEP_MECH ? (uint32_t)x->world->listed[k]
-                                                        : (uint32_t)k;
-
-            if (case_fits(&cases[i], arg)) {
-                write_case(x, i, arg);
-            }
-        }
-    }
-}
-
-static void
-write_attacks(struct explorer *x)
-{
-    static const struct place nowhere;
-
-    for (int attack = V_ATTACK_NONE + 1; attack < V_COUNT; attack++) {
-        struct step step = { FN_ATTACK, { (uint8_t)attack } };
-
-        write_test(x, &nowhere, &step);
-    }
-}
-
-static void
 write_area(struct explorer *x)
 {
     static const CK_FLAGS flags[KINDS] = {
@@ -488,6 +357,10 @@ write_area(struct explorer *x)
     enum kind kind = areas[x->area].kind;
 
     if (!add_functions(x)) {
+        return;
+    }
+    if (areas[x->area].base == BASE_VECTORS) {
+        write_vectors(x);
         return;
     }
     if (areas[x->area].base == BASE_CASES) {

@@ -42,7 +42,10 @@ test_print(const struct test *test, char *ret_id)
     struct work work = object_work(&test->object, test_kind(test));
     size_t at;
 
-    if (area->base == BASE_CASES && cases[test->row].sweep != SWEEP_ONE) {
+    if (area->base == BASE_VECTORS) {
+        at = (size_t)snprintf(ret_id, ID_MAX, "%s/%s.%x/", area->tag, vectors[test->row].tag,
+                              test->arg);
+    } else if (area->base == BASE_CASES && cases[test->row].sweep != SWEEP_ONE) {
         at = (size_t)snprintf(ret_id, ID_MAX, "%s/%s.%x/", area->tag, cases[test->row].tag,
                               test->arg);
     } else if (area->base == BASE_CASES) {
@@ -159,13 +162,32 @@ case_parse(const char *text, struct test *test)
             strncmp(cases[i].tag, text, len) == 0) {
             test->row = (uint16_t)i;
             test->object = object_none();
-            if (cases[i].sweep != SWEEP_ONE && text[len] == '.' && isxdigit(text[len + 1])) {
+            if (cases[i].sweep != SWEEP_ONE && text[len] == '.' && isxdigit((unsigned char)text[len + 1])) {
                 test->arg = (uint32_t)strtoul(text + len + 1, &end, 16);
                 return *end == '\0' && test->count == 1 && test->step[0].fn == cases[i].fn &&
                        case_fits(&cases[i], test->arg);
             }
             return cases[i].sweep == SWEEP_ONE && text[len] == '\0' && test->count == 1 &&
                    test->step[0].fn == cases[i].fn;
+        }
+    }
+    return false;
+}
+
+static bool
+vector_parse(const char *text, struct test *test)
+{
+    size_t len = strcspn(text, ".");
+    char *end = NULL;
+
+    test->object = object_none();
+    for (size_t i = 0; i < vectors_count; i++) {
+        if (strlen(vectors[i].tag) == len && strncmp(vectors[i].tag, text, len) == 0 &&
+            text[len] == '.' && isxdigit((unsigned char)text[len + 1])) {
+            test->row = (uint16_t)i;
+            test->arg = (uint32_t)strtoul(text + len + 1, &end, 16);
+            return *end == '\0' && test->count == 1 && vector_fits(&vectors[i], test->arg) &&
+                   test->step[0].fn == vector_fn(&vectors[i], test->arg);
         }
     }
     return false;
@@ -198,6 +220,9 @@ test_parse(const struct world *world, const char *id, struct test *ret_test)
     } while (*id == '-');
     if (*id == '\0' && areas[ret_test->area].base == BASE_CASES) {
         return case_parse(object, ret_test);
+    }
+    if (*id == '\0' && areas[ret_test->area].base == BASE_VECTORS) {
+        return vector_parse(object, ret_test);
     }
     return *id == '\0' && object_parse(world, test_kind(ret_test), object, &ret_test->object);
 }

@@ -6,6 +6,7 @@
  *
  * with a step being the tag of a function and those of the arguments that are not the usual ones. A
  * case of cases.def has its tag for an object, and behind it what it is done for: IFACE/mech_info.1081/gmi.
+ * Known answers are written in the same way: KAT/gcm_3.11/di.
  */
 #ifndef COMPLIANCE_TEST_H
 #define COMPLIANCE_TEST_H
@@ -22,7 +23,7 @@ enum area {
 };
 
 /* Where a test of an area begins. */
-enum base { BASE_LIBRARY, BASE_LOGIN, BASE_OBJECTS, BASE_CASES };
+enum base { BASE_LIBRARY, BASE_LOGIN, BASE_OBJECTS, BASE_CASES, BASE_VECTORS };
 
 struct area_row {
     const char *tag;
@@ -36,8 +37,8 @@ struct test {
     uint8_t area;
     uint8_t count;
     uint8_t setup;              /* steps that lead to the state; what they show others judge */
-    uint16_t row;               /* of cases */
-    uint32_t arg;               /* what a case is done for: see enum sweep */
+    uint16_t row;               /* of cases, or of vectors */
+    uint32_t arg;               /* what it is done for: see enum sweep, and struct vector_row */
     struct object object;
     struct step step[STEPS_MAX];
 };

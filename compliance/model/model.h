@@ -286,6 +286,34 @@ extern const struct case_row cases[];
 extern const size_t cases_count;
 extern const char *const list_names[LIST_NEW]; /* in the order of the list of functions */
 
+/* Known answers. What a test is done for says how: 0xRDF, the rung of the ladder by which the key
+ * gets in (0: the first that works), 1 to decrypt or verify, and the form of the calls. */
+enum vector_kind { VECTOR_CIPHER, VECTOR_AEAD, VECTOR_MAC, VECTOR_DIGEST, VECTOR_VERIFY };
+enum vector_form { FORM_ONE, FORM_BYTES, FORM_PARTS, FORM_IN_PLACE, FORM_SHORT, FORMS };
+
+#define RUNGS 3
+#define VECTOR_RUNG(arg) ((arg) >> 8 & 0xf)
+#define VECTOR_BACK(arg) (((arg) >> 4 & 1) != 0)
+#define VECTOR_FORM(arg) ((arg)&0xf)
+
+struct vector_row {
+    enum vector_kind kind;
+    const char *tag;
+    CK_MECHANISM_TYPE mech;
+    const char *key, *iv, *aad, *in, *out; /* in hexadecimal */
+    bool valid;
+    unsigned curve;
+};
+
+extern const struct vector_row vectors[];
+extern const size_t vectors_count;
+
+enum fn vector_fn(const struct vector_row *row, uint32_t arg);
+bool vector_fits(const struct vector_row *row, uint32_t arg);
+/* The rule that says what comes of it. */
+enum cond vector_rule(const struct vector_row *row, uint32_t arg);
+CK_FLAGS vector_flag(const struct vector_row *row, uint32_t arg);
+
 /* The function of that name; FN_COUNT when there is none. */
 enum fn fn_find(const char *name, size_t len);
 /* Whether a number is one that a case may be done for. */

@@ -62,6 +62,14 @@ bool ref_wrap(const char *cipher, const uint8_t *value, size_t len, uint8_t *ret
 bool ref_seal(bool oaep, const uint8_t *value, size_t len, uint8_t *ret_out, size_t *ret_len);
 bool ref_unseal(bool oaep, const uint8_t *in, size_t len, uint8_t *ret_out, size_t *ret_len);
 
+/* By RSA-OAEP with SHA-1, to a public key with the exponent 65537; what the suite's EC256 pair and a
+ * point agree on; and by RFC 3394. */
+bool ref_seal_to(const uint8_t *n, size_t n_len, const uint8_t *value, size_t len,
+                 uint8_t *ret_out, size_t *ret_len);
+bool ref_agree(const uint8_t *point, size_t len, uint8_t ret_secret[32]);
+bool ref_wrap_under(const uint8_t kek[32], const uint8_t *value, size_t len, uint8_t *ret_out,
+                    size_t *ret_len);
+
 /* A block under an AES key of 16 bytes. */
 bool ref_block(const uint8_t key[16], const uint8_t in[16], uint8_t ret_out[16]);
 

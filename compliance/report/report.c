@@ -130,7 +130,7 @@ test_key(const struct report *report, const struct test *test)
     uint64_t key = 0, rule;
     struct expect expect;
 
-    if (areas[test->area].base == BASE_CASES) {
+    if (areas[test->area].base == BASE_CASES || areas[test->area].base == BASE_VECTORS) {
         return ((uint64_t)test->row << 40 | (uint64_t)test->arg << 8 | step->fn) * 2 + 1;
     }
     if (areas[test->area].base == BASE_OBJECTS) {

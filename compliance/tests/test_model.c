@@ -218,6 +218,10 @@ what_is_no_id_is_refused(void **state)
         "IFACE/list_null.1/gfl",
         "IFACE/list_entry/gfl",
         "IFACE/list_entry.ff/gfl",
+        "KAT/gcm_1/ei",
+        "KAT/gcm_1.0/di",
+        "KAT/gcm_1.5/ei",
+        "KAT/gcm_1.fffffffff/ei",
         "ENC/AES_CBC.AES16/ei-ei-ei-ei-ei-ei-ei-ei-ei-ei-ei-ei-ei",
     };
     struct test test;
