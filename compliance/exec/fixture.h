@@ -16,6 +16,7 @@ struct fixture {
     struct module *module;
     CK_SLOT_ID slot;
     const char *pin, *so_pin;
+    bool refused;                                       /* the PIN is wrong */
     CK_SESSION_HANDLE home, session[SESSIONS], closed;
     CK_OBJECT_HANDLE key[KEY_COUNT][HALF_COUNT][2];     /* [1] may not do anything */
     CK_OBJECT_HANDLE stale[KEY_COUNT][HALF_COUNT];      /* of keys that a logout took away */

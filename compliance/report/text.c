@@ -128,6 +128,8 @@ put_summary(struct doc *doc, const struct report *report)
     }
     doc_row(doc, "Model", "%zu of %zu reachable combinations of state, call and rule",
             report->covered, report->reachable);
+    doc_card_end(doc);
+    doc_card(doc);
     doc_row(doc, "Issues", "%zu", report->issue_count);
     for (int c = 0; c < CLASS_COUNT; c++) {
         if (of_class[c] > 0) {
@@ -174,12 +176,16 @@ report_write(const struct report *report, FILE *file, bool html)
     const struct sheet *sheet = report->pool->sheet;
     char title[128];
     size_t i = 0;
-    int end = 32;
+    int end = 32, maker = 32;
 
     while (end > 0 && sheet->info.libraryDescription[end - 1] == ' ') {
         end--;
     }
-    snprintf(title, sizeof title, "PKCS#11 Compliance Report: %.*s %u.%u", end,
+    while (maker > 0 && sheet->info.manufacturerID[maker - 1] == ' ') {
+        maker--;
+    }
+    snprintf(title, sizeof title, "PKCS#11 Compliance Report: %.*s%s%.*s %u.%u", maker,
+             (const char *)sheet->info.manufacturerID, maker > 0 ? ", " : "", end,
              (const char *)sheet->info.libraryDescription, sheet->info.libraryVersion.major,
              sheet->info.libraryVersion.minor);
     doc_begin(&doc, title);

@@ -31,6 +31,8 @@
  *       stale            C_Sign gives the first half of an earlier signature
  *       even             tells another last byte of the attribute
  *       once             returns CKR_DEVICE_ERROR the tenth time; counts in the file MUTANT_ONCE
+ *
+ * In the file MUTANT_LOG each login leaves a line: the code.
  */
 #include "pkcs11_headers/include/cryptoki.h"
 
@@ -38,6 +40,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -442,7 +445,16 @@ special_C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin, 
     } else if (stops("C_Login", &rv)) {
         return rv;
     }
-    return after("C_Login", behind->C_Login(session, user, pin, pin_len));
+    rv = after("C_Login", behind->C_Login(session, user, pin, pin_len));
+    if (told("MUTANT_LOG")[0] != '\0') {
+        FILE *log = fopen(told("MUTANT_LOG"), "a");
+
+        if (log != NULL) {
+            fprintf(log, "%lx\n", rv);
+            fclose(log);
+        }
+    }
+    return rv;
 }
 
 static CK_RV
