@@ -23,7 +23,8 @@ static const char usage[] =
     "                      KEYM MSG IFACE ROB KAT SEC; all\n"
     "  --level LEVEL       quick, full (the default) or deep\n"
     "  --jobs COUNT        worker processes; 1 if the module allows one process alone\n"
-    "  --only TEXT         tests whose id begins so\n"
+    "  --only TEXT         tests whose id begins so; with $ at its end, the test of that id\n"
+    "  --enough COUNT      stops when so many tests have failed\n"
     "  --patience SECONDS  how long a test may take; 20\n"
     "  --list              prints the ids of the tests and runs none\n"
     "  --run ID            runs one test and tells of each call\n"
@@ -40,7 +41,7 @@ struct options {
     struct target target;
     uint32_t areas;
     enum depth depth;
-    size_t jobs;
+    size_t jobs, enough;
     unsigned patience;
     bool list, selfcheck;
     const char *run, *trace, *minimise, *only, *baseline, *report[4];
@@ -143,7 +144,7 @@ parse(int argc, char **argv, struct options *o)
         { "patience", 1, NULL, 'w' },    { "run", 1, NULL, 'r' },
         { "trace", 1, NULL, 'T' },       { "minimise", 1, NULL, 'z' },
         { "report", 1, NULL, 'o' },      { "profile", 1, NULL, 'f' },
-        { "selfcheck", 0, NULL, 'c' },   { NULL, 0, NULL, 0 },
+        { "enough", 1, NULL, 'e' },      { "selfcheck", 0, NULL, 'c' },   { NULL, 0, NULL, 0 },
     };
     bool good = true;
     int c;
@@ -180,6 +181,9 @@ parse(int argc, char **argv, struct options *o)
             break;
         case 'j':
             o->jobs = strtoul(optarg, NULL, 10);
+            break;
+        case 'e':
+            o->enough = strtoul(optarg, NULL, 10);
             break;
         case 'L':
             o->list = true;
@@ -367,6 +371,7 @@ run_suite(const struct options *options, const struct sheet *sheet)
         .suite = &suite,
         .jobs = options->jobs,
         .patience = options->patience,
+        .enough = options->enough,
         .progress = isatty(2),
     };
     int status = 2;

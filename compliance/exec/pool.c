@@ -31,7 +31,7 @@ struct worker {
 
 struct board {
     _Atomic size_t next; /* first test that nobody took */
-    _Atomic size_t finished;
+    _Atomic size_t finished, deviations;
     struct worker worker[JOBS_MAX];
 };
 
@@ -130,7 +130,12 @@ work_on(const struct pass *pass, size_t number)
         worker->since = now_ms();
         runner_run(&runner, &pool->suite->test[test], &pool->result[test]);
         pass->board->finished++;
+        pass->board->deviations += pool->result[test].verdict >= VERDICT_CODE;
         worker->at++;
+        if (pool->enough != 0 && pass->board->deviations >= pool->enough) {
+            pass->board->next = pass->count;
+            worker->end = worker->at;
+        }
     }
     worker->since = now_ms();
     runner_clear(&runner);
@@ -162,6 +167,7 @@ write_death(const struct pass *pass, struct worker *worker, enum verdict verdict
     }
     test = &pass->pool->suite->test[pass_test(pass, worker->at)];
     result = &pass->pool->result[pass_test(pass, worker->at)];
+    pass->board->deviations++;
     result->trouble |= verdict == VERDICT_HANG;
     if (result->step < test->setup) {
         verdict = VERDICT_BLOCKED;

@@ -15,6 +15,7 @@ struct pool {
     struct result *result;      /* one for each test, shared with the workers */
     size_t jobs;
     unsigned patience;          /* seconds that a test may take */
+    size_t enough;              /* deviations after which no more tests are run; 0 for all tests */
     bool progress;              /* a line on the terminal */
     size_t again;               /* tests that were run twice: the machine may have been at fault */
 };

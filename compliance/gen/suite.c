@@ -436,14 +436,15 @@ suite_clear(struct suite *suite)
 void
 suite_keep(struct suite *suite, const char *start)
 {
-    size_t count = 0;
+    size_t count = 0, len = strlen(start);
+    bool whole = len > 0 && start[len - 1] == '$';
 
     memset(suite->of_area, 0, sizeof suite->of_area);
     for (size_t i = 0; i < suite->count; i++) {
         char id[ID_MAX];
 
         test_print(&suite->test[i], id);
-        if (strncmp(id, start, strlen(start)) == 0) {
+        if (strncmp(id, start, len - whole) == 0 && (!whole || id[len - 1] == '\0')) {
             suite->test[count] = suite->test[i];
             suite->of_area[suite->test[count++].area]++;
         }

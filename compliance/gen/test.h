@@ -77,7 +77,7 @@ struct suite {
 
 /* Writes all tests of the areas (bits) down; false when memory is short. */
 bool suite_make(struct suite *suite, const struct world *world, uint32_t wanted, enum depth depth);
-/* Leaves the tests whose id begins so. */
+/* Leaves the tests whose id begins so, or is that when a $ follows. */
 void suite_keep(struct suite *suite, const char *start);
 void suite_clear(struct suite *suite);
 

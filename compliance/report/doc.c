@@ -22,12 +22,12 @@ static const char style[] =
     "h2{margin-top:2.6rem;border-bottom:1px solid var(--line);padding-bottom:.3rem;font-size:1.3rem}"
     "h3{margin-top:1.8rem;font-size:1.05rem}"
     "ul{padding-left:1.2rem}"
-    "dl{display:grid;grid-template-columns:minmax(9rem,max-content) 1fr;margin:1rem 0;border:1px solid var(--line);"
+    "dl{display:grid;grid-template-columns:fit-content(15rem) 1fr;margin:1rem 0;border:1px solid var(--line);"
     "border-radius:6px;background:var(--card);overflow:hidden}"
     "dt,dd{margin:0;padding:.4rem .8rem;border-top:1px solid var(--line);overflow-wrap:anywhere}"
-    "dt{color:var(--soft);font-weight:600}dl>:nth-child(-n+2){border-top:0}"
+    "dt{color:var(--soft);font-weight:600;overflow-wrap:normal}dl>:nth-child(-n+2){border-top:0}"
     "@media(max-width:40rem){body{padding:1.2rem .9rem 3rem}h1{font-size:1.4rem}"
-    "dl{grid-template-columns:7.5rem 1fr;font-size:.92rem}dt,dd{padding:.35rem .6rem}}"
+    "dl{grid-template-columns:fit-content(9rem) 1fr;font-size:.92rem}dt,dd{padding:.35rem .6rem}}"
     "@media print{body{max-width:none;padding:0;font-size:10pt}dl{break-inside:avoid}"
     "h2,h3{break-after:avoid}}";
 
