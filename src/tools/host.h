@@ -9,6 +9,9 @@
 #include "base/secret.h"
 #include "rules/attribute.h"
 
+/* First of all in a program: no core file, and what the library frees is wiped. */
+void host_begin(void);
+
 #define HOST_KEY_MAX 65536u /* bytes of a key in a file */
 
 /* The private key of a PEM file without a password, as PrivateKeyInfo; NULL when there is none.

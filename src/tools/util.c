@@ -6,6 +6,7 @@
 #include "tools/util.h"
 
 #include "tools/console.h"
+#include "tools/host.h"
 #include "tools/version.h"
 
 #include <fcntl.h>
@@ -210,6 +211,7 @@ main(int argc, char **argv)
     enum status status;
     int at = 1;
 
+    host_begin();
     console_begin();
     console_complete(&util_commands);
     if (!options_read(&util, argc, argv, &at)) {
