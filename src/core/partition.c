@@ -235,6 +235,7 @@ struct loading {
     struct hsm *hsm;
     bool partition;
     struct store_change journal; /* its last record; key and value are allocated */
+    char refused[STORE_KEY_MAX + 1]; /* the record that is not understood */
     CK_RV rv;
 };
 
@@ -443,8 +444,7 @@ load_visit(void *arg, view key, view value, uint64_t revision)
         loading->rv = CKR_GENERAL_ERROR;
     }
     if (loading->rv != CKR_OK) {
-        log_err("record %.*s does not open: is it the master key of this store?", (int)key.len,
-                (const char *)key.data);
+        memcpy(loading->refused, key.data, size_min(key.len, sizeof loading->refused - 1));
     }
     return loading->rv == CKR_OK;
 }
@@ -473,12 +473,47 @@ load_failures_visit(void *arg, view key, view value, uint64_t revision)
     return loading->rv == CKR_OK;
 }
 
+/* What opens with the key and is not understood was written by another version. */
+static bool
+key_is_right(struct hsm *hsm)
+{
+    struct store *store = hsm->ports.store;
+    struct writer record, plain;
+    uint64_t revision, version;
+    bool right;
+
+    writer_init(&record, 2 * PARTITION_BYTES_MAX);
+    writer_init(&plain, PARTITION_BYTES_MAX);
+    right = store->get(store, PARTITION_NAME, &revision, &record) && revision != 0 &&
+            (!record_is_known(writer_view(&record)) ||
+             record_open(&hsm->sealer, PARTITION_NAME, 0, writer_view(&record), &version,
+                         &plain) == CKR_OK);
+    writer_clear(&record);
+    writer_clear(&plain);
+    return right;
+}
+
+static void
+refusal_say(const struct loading *loading)
+{
+    if (loading->rv == CKR_HOST_MEMORY) {
+        log_err("no memory for the records of the store");
+    } else if (key_is_right(loading->hsm)) {
+        log_err("record %s is of another format, or damaged: the store was written by another "
+                "version, which can still open it",
+                loading->refused);
+    } else {
+        log_err("record %s does not open: is it the master key of this store?", loading->refused);
+    }
+}
+
 static CK_RV
 hsm_load_with(struct store *store, struct loading *loading)
 {
     bool all = store->load_all(store, load_visit, loading);
 
     if (loading->rv != CKR_OK) {
+        refusal_say(loading);
         return loading->rv;
     }
     if (!all) {

@@ -68,6 +68,12 @@ out:
     return rv;
 }
 
+bool
+record_is_known(view sealed)
+{
+    return sealed.len > 0 && sealed.data[0] == RECORD_FORMAT;
+}
+
 CK_RV
 record_open(const struct sealer *sealer, view name, unsigned part, view sealed,
             uint64_t *ret_version, struct writer *out)

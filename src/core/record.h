@@ -29,6 +29,8 @@ MUST_USE CK_RV record_seal(const struct sealer *sealer, view name, unsigned part
                            uint64_t version, view plain, struct writer *out);
 
 /* Appends the plaintext to out. CKR_GENERAL_ERROR when it does not open. */
+/* Is it of the format that this version writes? Any key may have made it. */
+bool record_is_known(view sealed);
 MUST_USE CK_RV record_open(const struct sealer *sealer, view name, unsigned part, view sealed,
                            uint64_t *ret_version, struct writer *out);
 

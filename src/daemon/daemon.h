@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "daemon/index.h"
 #include "net/link.h"
+#include "net/resolve.h"
 #include "net/settings.h"
 #include "wire/message.h"
 #include "wire/page.h"
@@ -141,6 +142,7 @@ struct node {
     struct daemon *daemon;
     size_t index;
     struct settings_server settings;
+    struct resolver *resolver; /* of its host's name */
     struct node_link links[NODE_LINKS];
 };
 

@@ -112,13 +112,31 @@ node_link_connect(void *arg)
     if (link->link != NULL || node->daemon->stopping) {
         return;
     }
-    fd = link_connect(node->settings.hostname, node->settings.client_port);
+    fd = resolver_connect(node->resolver, node->settings.client_port);
+    if (fd < 0 && resolver_looks(node->resolver)) {
+        return; /* until the name is known */
+    }
     if (fd >= 0) {
         link->link = link_new(node->daemon->loop, fd, node->daemon->tls, false, &node_events,
                               link);
     }
     if (link->link == NULL) {
         node_link_retry(link);
+    }
+}
+
+/* The look-up has ended. One that found nothing begins anew after a while. */
+static void
+on_resolved(void *arg)
+{
+    struct node *node = arg;
+
+    for (size_t k = 0; k < NODE_LINKS; k++) {
+        if (resolver_knows(node->resolver)) {
+            node_link_connect(&node->links[k]);
+        } else if (node->links[k].link == NULL) {
+            node_link_retry(&node->links[k]);
+        }
     }
 }
 
@@ -134,6 +152,12 @@ node_start(struct daemon *daemon)
         *node = (struct node){ .daemon = daemon,
                                .index = daemon->node_count,
                                .settings = daemon->settings.servers[i] };
+        node->resolver =
+            resolver_new(daemon->loop, node->settings.hostname, on_resolved, node);
+        if (node->resolver == NULL) {
+            log_err("%s: no memory", node->settings.name);
+            continue;
+        }
         daemon->node_count++;
         for (size_t k = 0; k < NODE_LINKS; k++) {
             node->links[k] = (struct node_link){ .node = node };
@@ -157,6 +181,8 @@ nodes_stop(struct daemon *daemon)
             }
             link->up = false;
         }
+        resolver_free(daemon->nodes[i].resolver);
+        daemon->nodes[i].resolver = NULL;
     }
 }
 

@@ -529,9 +529,10 @@ database_check(struct database *database, struct entropy *entropy, uint64_t *ret
         log_err("store: %s: this database is not a store of ours", database->path);
         return false;
     }
-    if (version > FORMAT_VERSION) {
-        log_err("store: %s: written by a newer version (format %llu, known %d)", database->path,
-                (unsigned long long)version, FORMAT_VERSION);
+    if (tables > 0 && version != FORMAT_VERSION) {
+        log_err("store: %s: written by %s version (format %llu, known %d)", database->path,
+                version > FORMAT_VERSION ? "a newer" : "an older", (unsigned long long)version,
+                FORMAT_VERSION);
         return false;
     }
     return database_read_head(database, ret_revision);

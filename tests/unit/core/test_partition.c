@@ -4,6 +4,9 @@
  */
 #include "unit/core/core_test.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 struct bench {
     struct outside outside;
     struct hsm_birth birth;
@@ -196,6 +199,56 @@ another_master_key_opens_nothing(void **state)
 
     assert_code(open_with(&b->outside, view_of(other, sizeof other)), CKR_GENERAL_ERROR);
     assert_ok(open_with(&b->outside, master_key()));
+}
+
+/* What the log says of an opening that fails. */
+static void
+assert_said(struct outside *outside, view key, const char *part, const char *not_part)
+{
+    char text[2048] = "";
+    FILE *file = tmpfile();
+    int kept = dup(STDERR_FILENO);
+
+    assert_non_null(file);
+    assert_true(kept >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
+    assert_code(open_with(outside, key), CKR_GENERAL_ERROR);
+    assert_true(dup2(kept, STDERR_FILENO) >= 0);
+    close(kept);
+    rewind(file);
+    assert_true(fread(text, 1, sizeof text - 1, file) > 0);
+    fclose(file);
+    assert_non_null(strstr(text, part));
+    assert_null(strstr(text, not_part));
+}
+
+/* A key that is right is not blamed for records of another version. */
+static void
+the_format_is_told_from_the_key(void **state)
+{
+    struct bench *b = *state;
+    uint8_t other[HSM_MASTER_KEY_LEN];
+    struct writer record;
+
+    assert_ok(initialize(b));
+    memcpy(other, fixture_master_key, sizeof other);
+    other[0] ^= 1;
+    assert_said(&b->outside, view_of(other, sizeof other), "is it the master key", "format");
+
+    writer_init(&record, STORE_VALUE_MAX);
+    assert_true(outside_record(&b->outside, "u/00000001", &record));
+    record.data[0]++;
+    outside_put(&b->outside, "u/00000001", writer_view(&record));
+    assert_said(&b->outside, master_key(), "record u/00000001 is of another format",
+                "is it the master key");
+    record.data[0]--;
+    outside_put(&b->outside, "u/00000001", writer_view(&record));
+    writer_reset(&record);
+    assert_true(outside_record(&b->outside, "partition", &record));
+    record.data[0]++;
+    outside_put(&b->outside, "partition", writer_view(&record));
+    assert_said(&b->outside, master_key(), "record partition is of another format",
+                "is it the master key");
+    writer_clear(&record);
 }
 
 /* The engine keeps a hash over all records; its key is the partition's, and none of the store's. */
@@ -394,6 +447,7 @@ main(void)
         BENCH(a_master_key_has_32_bytes),
         BENCH(a_birth_that_fails_leaves_an_empty_store),
         BENCH(another_master_key_opens_nothing),
+        BENCH(the_format_is_told_from_the_key),
         BENCH(the_store_is_guarded_with_a_key_of_its_own),
         BENCH(an_opening_that_fails_leaves_no_hsm),
         AZURE(a_record_spoiled_anywhere_is_found_out_at_the_start),

@@ -8,8 +8,10 @@
 #include "base/log.h"
 
 #include <openssl/crypto.h>
+#include <stdatomic.h>
 
 static long until_failure; /* allocations that still work; below 0: all */
+static atomic_long living; /* allocations that were not freed */
 
 static bool
 memory_fails(void)
@@ -20,9 +22,12 @@ memory_fails(void)
 static void *
 counted_malloc(size_t len, const char *file, int line)
 {
+    void *memory = memory_fails() ? NULL : malloc(len);
+
     UNUSED(file);
     UNUSED(line);
-    return memory_fails() ? NULL : malloc(len);
+    living += memory != NULL;
+    return memory;
 }
 
 static void *
@@ -30,7 +35,11 @@ counted_realloc(void *memory, size_t len, const char *file, int line)
 {
     UNUSED(file);
     UNUSED(line);
-    return memory_fails() ? NULL : realloc(memory, len);
+    if (memory_fails()) {
+        return NULL;
+    }
+    living += memory == NULL;
+    return realloc(memory, len);
 }
 
 static void
@@ -38,18 +47,40 @@ counted_free(void *memory, const char *file, int line)
 {
     UNUSED(file);
     UNUSED(line);
+    living -= memory != NULL;
     free(memory);
 }
 
 static struct pair rsa;
 static struct pair ec;
+static struct pair ed;
+static uint8_t point[2 + 65];
+static size_t point_len;
+static struct algo_key *other; /* that a parameter names */
 
 static int
 setup(void **state)
 {
     UNUSED(state);
+    static const char ed25519[] = "\x06\x03\x2b\x65\x70";
+    struct writer template;
+    view found;
+
     rsa_pair(&rsa, 1024);
-    return ec_pair(&ec, curve_by_tool_id(2)) ? 0 : -1;
+    if (!ec_pair(&ec, curve_by_tool_id(2))) {
+        return -1;
+    }
+    found = list_value(writer_view(&ec.public_part), CKA_EC_POINT);
+    assert_in_range(found.len, 65, sizeof point);
+    memcpy(point, found.data, found.len);
+    point_len = found.len;
+    writer_init(&template, 100);
+    attribute_write(&template, CKA_EC_PARAMS, view_of(ed25519, sizeof ed25519 - 1));
+    assert_int_equal(pair_generate(standard, CKM_EC_EDWARDS_KEY_PAIR_GEN, writer_view(&template),
+                                   &ed), CKR_OK);
+    writer_clear(&template);
+    other = secret_key(KIND_GENERIC, VIEW_TEXT("another key"));
+    return 0;
 }
 
 static int
@@ -58,6 +89,8 @@ teardown(void **state)
     UNUSED(state);
     pair_clear(&rsa);
     pair_clear(&ec);
+    pair_clear(&ed);
+    algo_key_free(other);
     return 0;
 }
 
@@ -165,11 +198,265 @@ a_point_is_not_to_blame(void **state)
     writer_clear(&secret);
 }
 
+/* ---- all mechanisms ---- */
+
+#define TEXT_32 view_slice(VIEW_TEXT("\0thirty-two bytes that are below any modulus"), 0, 32)
+
+/* A parameter that is right for 32 bytes of data. */
+static struct mechanism
+sample_of(const struct mechanism_row *row)
+{
+    const enum hash hash = row->hash == HASH_NONE ? HASH_SHA256 : row->hash;
+    struct mechanism m = { .type = (uint32_t)row->type, .shape = row->params };
+    view text = VIEW_TEXT("sixteen bytes iv");
+
+    switch (row->params) {
+    case PARAMS_iv:
+        m.params.iv.bytes = view_slice(text, 0, cipher_row(row)->block);
+        break;
+    case PARAMS_ctr:
+        return ctr_mechanism(text, 32);
+    case PARAMS_gcm:
+        m.params.gcm.iv = view_slice(text, 0, 12);
+        m.params.gcm.tag_bits = 128;
+        break;
+    case PARAMS_ccm:
+        m.params.ccm = (struct params_ccm){ 32, view_slice(text, 0, 12), VIEW_EMPTY, 16 };
+        break;
+    case PARAMS_oaep:
+        return oaep_mechanism(HASH_SHA1, HASH_SHA1, VIEW_EMPTY);
+    case PARAMS_pss:
+        return pss_mechanism(row->type, hash, hash, 20);
+    case PARAMS_rsa_aes:
+        m.params.rsa_aes.aes_bits = 256;
+        m.params.rsa_aes.oaep = oaep_mechanism(HASH_SHA1, HASH_SHA1, VIEW_EMPTY).params.oaep;
+        break;
+    case PARAMS_ecdh_aes:
+        m.params.ecdh_aes = (struct params_ecdh_aes){ 256, CKD_SHA256_KDF, VIEW_EMPTY };
+        break;
+    case PARAMS_ecdh:
+        m.params.ecdh = (struct params_ecdh){ CKD_SHA256_KDF, VIEW_EMPTY,
+                                              view_of(point, point_len) };
+        break;
+    case PARAMS_chacha20:
+        m.params.chacha20 = (struct params_chacha20){ view_slice(text, 0, 4),
+                                                      view_slice(text, 4, 12) };
+        break;
+    case PARAMS_chacha_poly:
+        m.params.chacha_poly = (struct params_chacha_poly){ view_slice(text, 0, 12), VIEW_EMPTY };
+        break;
+    case PARAMS_tls_mac:
+        m.params.tls_mac = (struct params_tls_mac){ CKM_SHA256, 12, TLS_MAC_CLIENT };
+        break;
+    case PARAMS_number:
+        m.params.number.number = 4;
+        break;
+    case PARAMS_data:
+        m.params.data.bytes = text;
+        break;
+    case PARAMS_cbc_data:
+        m.params.cbc_data = (struct params_cbc_data){ text, text };
+        break;
+    case PARAMS_kbkdf:
+        m.params.kbkdf.prf = CKM_SHA256_HMAC;
+        m.params.kbkdf.items.count = 1;
+        m.params.kbkdf.items.item[0] = (struct params_item){
+            .type = CK_SP800_108_ITERATION_VARIABLE,
+            .width = row->type == CKM_SP800_108_DOUBLE_PIPELINE_KDF ? 0 : 32,
+        };
+        break;
+    case PARAMS_feedback:
+        m.params.feedback.prf = CKM_SHA256_HMAC;
+        m.params.feedback.items.count = 1;
+        m.params.feedback.items.item[0] =
+            (struct params_item){ .type = CK_SP800_108_ITERATION_VARIABLE };
+        m.params.feedback.iv = text;
+        break;
+    case PARAMS_hkdf:
+        m.params.hkdf = (struct params_hkdf){ .extract = 1, .expand = 1, .hash = CKM_SHA256,
+                                              .salt_type = CKF_HKDF_SALT_NULL };
+        break;
+    case PARAMS_tls_master:
+        m.params.tls_master = (struct params_tls_master){ text, text, 0, CKM_SHA256 };
+        break;
+    case PARAMS_tls_extended:
+        m.params.tls_extended = (struct params_tls_extended){ CKM_SHA256, text, 0 };
+        break;
+    case PARAMS_tls_keys:
+        m.params.tls_keys = (struct params_tls_keys){ 0, 128, 0, 0, text, text, 1, CKM_SHA256 };
+        break;
+    case PARAMS_tls_kdf:
+        m.params.tls_kdf = (struct params_tls_kdf){ CKM_SHA256, text, text, text, VIEW_EMPTY };
+        break;
+    default:
+        break;
+    }
+    return m;
+}
+
+/* A key of the row's type, in lists: the public half where there is one and half is false. */
+static void
+key_lists(const struct mechanism_row *row, bool private, enum object_kind *ret_kind,
+          struct writer *attributes, struct writer *secrets)
+{
+    static const char *const odd = "0123456789abcdef23456789abcdef01456789abcdef0123";
+    CK_KEY_TYPE type = row->key_type == KEY_TYPE_SECRET ? CKK_GENERIC_SECRET : row->key_type;
+    struct pair *pair = type == CKK_RSA ? &rsa : type == CKK_EC_EDWARDS ? &ed : &ec;
+    size_t len = secret_len_fixed(type) != 0 ? secret_len_fixed(type) : 48;
+
+    if (type == CKK_RSA || type == CKK_EC || type == CKK_EC_EDWARDS) {
+        assert_true(kind_of(private ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY, type, ret_kind));
+        write_raw(attributes, writer_view(private ? &pair->private_part : &pair->public_part));
+        if (private) {
+            write_raw(secrets, writer_view(&pair->secrets));
+        }
+        return;
+    }
+    assert_true(kind_of(CKO_SECRET_KEY, type, ret_kind));
+    if (row->type == CKM_AES_XCBC_MAC || row->type == CKM_AES_XCBC_MAC_96) {
+        len = 16;
+    } else if (type == CKK_AES || type == CKK_AES_XTS) {
+        len = 32;
+    }
+    if (*ret_kind == KIND_DES) {
+        attribute_write(secrets, CKA_VALUE, view_slice(hex(odd), 0, len));
+    } else {
+        attribute_write(secrets, CKA_VALUE,
+                        view_slice(VIEW_TEXT("all that a key of any length here is made of, and "
+                                             "halves of it that differ"), 0, len));
+    }
+}
+
+/* Parses and runs with what memory there is. */
+static CK_RV
+parse_and_run(const struct mechanism_row *row, CK_FLAGS function, enum object_kind kind,
+              view attributes, view secrets, struct writer *out)
+{
+    const struct mechanism m = sample_of(row);
+    struct algo_key *key = NULL;
+    CK_RV rv = CKR_OK;
+
+    if (row->key_type != KEY_TYPE_NONE) {
+        rv = algo_key_new(kind, attributes, secrets, &key);
+    }
+    if (rv == CKR_OK && function == CKF_DERIVE) {
+        const struct algo_derivation d = {
+            .row = row, .mechanism = &m, .base = key, .others = { other }, .count = 1,
+            .lens = { row->driver == DRIVER_tls ? row->params == PARAMS_tls_keys ? 0 : 48 : 16 },
+        };
+
+        rv = algo_derive(standard, &d, out);
+    } else if (rv == CKR_OK) {
+        rv = run_once(&m, function, key, TEXT_32, VIEW_EMPTY, out);
+    }
+    algo_key_free(key);
+    return rv;
+}
+
+/* RSA's encryption, PSS and ECDSA draw something. */
+static bool
+is_drawn(const struct mechanism_row *row, CK_FLAGS function)
+{
+    return row->driver == DRIVER_ec || row->driver == DRIVER_rsa_aes ||
+           row->driver == DRIVER_ecdh_aes || row->params == PARAMS_pss ||
+           (row->driver == DRIVER_rsa && function == CKF_ENCRYPT && row->out != OUT_raw);
+}
+
+/* From the first allocation on, each fails once; gives how many there were. */
+static long
+sweep(const struct mechanism_row *row, CK_FLAGS function, view expected)
+{
+    struct writer attributes, secrets, out;
+    enum object_kind kind = 0;
+    long failures = 0;
+    bool whole = false;
+
+    writer_init(&attributes, ATTRIBUTES_BYTES_MAX);
+    writer_init(&secrets, ATTRIBUTES_BYTES_MAX);
+    if (row->key_type != KEY_TYPE_NONE) {
+        key_lists(row, function == CKF_SIGN || function == CKF_DERIVE, &kind, &attributes,
+                  &secrets);
+    }
+    for (long at = 0; !whole; at++) {
+        CK_RV rv;
+
+        writer_init(&out, OUT_MAX);
+        until_failure = at;
+        rv = parse_and_run(row, function, kind, writer_view(&attributes), writer_view(&secrets),
+                           &out);
+        whole = until_failure >= 0; /* nothing failed any more */
+        until_failure = -1;
+        if (rv == CKR_OK) {
+            assert_true(is_drawn(row, function) || expected.data == NULL ||
+                        view_equal(writer_view(&out), expected));
+        } else if (whole || out.len != 0) {
+            fail_msg("%s: %s, %zu bytes", row->name, return_name(rv), out.len);
+        }
+        assert_int_equal(ERR_peek_error(), 0);
+        failures += rv != CKR_OK;
+        writer_clear(&out);
+        assert_in_range(at, 0, 20000);
+    }
+    writer_clear(&attributes);
+    writer_clear(&secrets);
+    return failures;
+}
+
+static void
+every_mechanism_survives(void **state)
+{
+    static const CK_FLAGS functions[] = { CKF_ENCRYPT, CKF_SIGN, CKF_DIGEST, CKF_DERIVE };
+    size_t count;
+    const struct mechanism_row *rows = mechanism_rows(&count);
+    unsigned tried = 0;
+    long failures = 0;
+
+    UNUSED(state);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < ARRAY_COUNT(functions); k++) {
+            CK_FLAGS has = rows[i].limit[POLICY_STANDARD].functions;
+            struct writer whole, attributes, secrets;
+            enum object_kind kind = 0;
+            long live;
+
+            has |= (has & CKF_WRAP) != 0 ? CKF_ENCRYPT : 0;
+            if ((has & functions[k]) == 0) {
+                continue;
+            }
+            /* What comes with enough memory; and what the library keeps is there then. */
+            writer_init(&whole, OUT_MAX);
+            writer_init(&attributes, ATTRIBUTES_BYTES_MAX);
+            writer_init(&secrets, ATTRIBUTES_BYTES_MAX);
+            if (rows[i].key_type != KEY_TYPE_NONE) {
+                key_lists(&rows[i], functions[k] == CKF_SIGN || functions[k] == CKF_DERIVE, &kind,
+                          &attributes, &secrets);
+            }
+            if (parse_and_run(&rows[i], functions[k], kind, writer_view(&attributes),
+                              writer_view(&secrets), &whole) != CKR_OK) {
+                fail_msg("%s does not run", rows[i].name);
+            }
+            (void)sweep(&rows[i], functions[k], writer_view(&whole));
+            live = living;
+            failures += sweep(&rows[i], functions[k], writer_view(&whole));
+            if (living > live) {
+                fail_msg("%s: %ld allocations are left", rows[i].name, living - live);
+            }
+            tried++;
+            writer_clear(&whole);
+            writer_clear(&attributes);
+            writer_clear(&secrets);
+        }
+    }
+    print_message("%u functions of mechanisms, %ld allocations failed\n", tried, failures);
+    assert_true(tried > 150 && failures > 500);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(every_driver_survives),
-                                        cmocka_unit_test(a_point_is_not_to_blame) };
+                                        cmocka_unit_test(a_point_is_not_to_blame),
+                                        cmocka_unit_test(every_mechanism_survives) };
 
     until_failure = -1;
     /* Before the library's first allocation, or it refuses. */

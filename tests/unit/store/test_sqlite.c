@@ -391,20 +391,23 @@ spoil(struct fixture *f, const char *sql)
 {
     sqlite3 *handle = NULL;
 
-    f->store->close(f->store);
-    f->store = NULL;
+    if (f->store != NULL) {
+        f->store->close(f->store);
+        f->store = NULL;
+    }
     assert_int_equal(sqlite3_open(f->path, &handle), SQLITE_OK);
     assert_int_equal(sqlite3_exec(handle, sql, NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_close(handle), SQLITE_OK);
 }
 
 static void
-newer_format_is_refused(void **state)
+other_formats_are_refused(void **state)
 {
     struct fixture *f = *state;
 
     spoil(f, "PRAGMA user_version = 2");
-
+    assert_null(sqlite_store_open(f->path, &counting));
+    spoil(f, "PRAGMA user_version = 0");
     assert_null(sqlite_store_open(f->path, &counting));
 }
 
@@ -488,7 +491,7 @@ main(void)
         CASE(submissions_that_wait_share_a_sync),
         CASE(close_first_ends_what_was_submitted),
         CASE(backup_is_a_store_of_its_own),
-        CASE(newer_format_is_refused),
+        CASE(other_formats_are_refused),
         CASE(database_of_another_program_is_refused),
         CASE(file_that_is_no_database_is_refused_and_kept),
         CASE(folder_that_is_missing_is_refused),
