@@ -554,6 +554,9 @@ call_exchange(struct call *call, const struct operation_row *row, const struct f
                      : client_reach_again(client, connection, start + LIMIT_REACH_MS))) {
             return false;
         }
+        connection_watch(connection, row->work == OPERATION_WORK_slow
+                                         ? atomic_load(&client->pages.current)
+                                         : NULL);
         if (connection_exchange(connection, request, writer_view(call->body), deadline,
                                 ret_reply) == OUTCOME_ANSWERED) {
             return true;

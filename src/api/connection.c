@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define WATCH_MS 500 /* between looks at the page */
 #define REPLY_SIZE_FIRST 4096u
 
 int64_t
@@ -263,6 +264,31 @@ connection_recv(struct connection *connection, uint8_t *room, size_t size)
     return got;
 }
 
+void
+connection_watch(struct connection *connection, const struct page *page)
+{
+    bool valid = page != NULL && page_is_valid(page, (uint64_t)connection_clock());
+
+    connection->watched = valid ? page : NULL;
+}
+
+/* Waits for the reply; false when the deadline comes first, or the daemon stands still. */
+static bool
+connection_wait(const struct connection *connection, int64_t deadline)
+{
+    while (connection->watched != NULL && connection_clock() + WATCH_MS < deadline) {
+        if (socket_wait(connection->fd, POLLIN, connection_clock() + WATCH_MS)) {
+            return true;
+        }
+        if (connection_clock() > CONNECTION_LIMIT_MS &&
+            !page_is_valid(connection->watched,
+                           (uint64_t)(connection_clock() - CONNECTION_LIMIT_MS))) {
+            return false;
+        }
+    }
+    return socket_wait(connection->fd, POLLIN, deadline);
+}
+
 /* Receives one frame. It must be all that comes: there is one request at a time. */
 static enum outcome
 connection_receive(struct connection *connection, int64_t deadline, struct frame *ret_frame)
@@ -289,7 +315,7 @@ connection_receive(struct connection *connection, int64_t deadline, struct frame
         if (decoded && connection->reply_len >= need) {
             break;
         }
-        if (!socket_wait(connection->fd, POLLIN, deadline)) {
+        if (!connection_wait(connection, deadline)) {
             return OUTCOME_BROKEN;
         }
 

@@ -7,6 +7,7 @@
 #define API_CONNECTION_H
 
 #include "wire/message.h"
+#include "wire/page.h"
 
 #include <sys/un.h>
 
@@ -24,6 +25,7 @@ struct connection {
     size_t reply_len;
     size_t reply_size;
     unsigned hurry_ms; /* limit of a wait; 0: the deadline alone */
+    const struct page *watched; /* NULL: none; see connection_watch() */
 };
 
 enum outcome {
@@ -45,6 +47,9 @@ MUST_USE bool connection_open(struct connection *connection, const struct sockad
 void connection_close(struct connection *connection);
 /* Shortens the longest wait. */
 void connection_hurry(struct connection *connection, unsigned limit_ms);
+/* A long wait ends when the page has not been valid for CONNECTION_LIMIT_MS: a daemon that runs
+ * keeps it valid, or answers. A page that is not valid now, or NULL, is not looked at. */
+void connection_watch(struct connection *connection, const struct page *page);
 /* Nothing comes unasked: a connection that has something to say is at its end. */
 bool connection_is_stale(const struct connection *connection);
 
