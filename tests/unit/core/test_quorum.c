@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Token files, tokens over time, and the signatures of openssl that approve them.
+ */
+#include "unit/core/core_test.h"
+
+#include "core/quorum.h"
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+
+static struct writer
+token_bytes(uint32_t id, const char *serial)
+{
+    static const uint8_t nonce[32] = { 7 };
+    struct quorum_token_text token = { SERVICE_USERS, id, 1, "", 1000, VIEW_EMPTY };
+    struct writer w;
+
+    snprintf(token.serial, sizeof token.serial, "%s", serial);
+    token.nonce = view_of(nonce, sizeof nonce);
+    writer_init(&w, 4096);
+    quorum_token_write(&w, &token);
+    assert_true(writer_ok(&w));
+    assert_int_equal(w.len, QUORUM_TOKEN_LEN);
+    return w;
+}
+
+static void
+a_token_is_these_bytes_and_no_others(void **state)
+{
+    struct writer w = token_bytes(0x01020304, "0123456789abcdef");
+    struct quorum_token_text token;
+
+    UNUSED(state);
+    assert_true(quorum_token_read(writer_view(&w), &token));
+    assert_memory_equal(w.data, "OCHT\x01\x03\0\0\x04\x03\x02\x01\x01\0\0\0" "0123456789abcdef", 32);
+    for (size_t len = 0; len < w.len; len++) {
+        assert_false(quorum_token_read(view_of(w.data, len), &token));
+    }
+    for (size_t at = 0; at < 8; at++) { /* magic, version, service, zero */
+        w.data[at] ^= 0x40;
+        assert_false(quorum_token_read(writer_view(&w), &token));
+        w.data[at] ^= 0x40;
+    }
+    w.data[20] = 0; /* a text that ends, and goes on */
+    assert_false(quorum_token_read(writer_view(&w), &token));
+    writer_clear(&w);
+}
+
+static void
+a_file_has_one_token_of_a_node(void **state)
+{
+    struct writer a = token_bytes(1, "a");
+    struct writer b = token_bytes(2, "b");
+    struct writer file;
+    struct quorum_token_text token;
+    view found;
+
+    UNUSED(state);
+    writer_init(&file, 8192);
+    assert_false(quorum_file_find(VIEW_EMPTY, "a", &found));
+    write_raw(&file, writer_view(&a));
+    write_raw(&file, writer_view(&b));
+    assert_true(quorum_file_find(writer_view(&file), "b", &found));
+    assert_true(quorum_token_read(found, &token));
+    assert_int_equal(token.id, 2);
+    assert_false(quorum_file_find(writer_view(&file), "c", &found));
+    assert_false(quorum_file_find(view_of(file.data, file.len - 1), "a", &found));
+    write_raw(&file, writer_view(&b));
+    assert_false(quorum_file_find(writer_view(&file), "b", &found));
+    assert_true(quorum_file_find(writer_view(&file), "a", &found));
+    while (file.len < (QUORUM_NODES_MAX + 1) * QUORUM_TOKEN_LEN) {
+        write_raw(&file, writer_view(&b));
+    }
+    assert_false(quorum_file_find(writer_view(&file), "a", &found));
+    writer_clear(&a);
+    writer_clear(&b);
+    writer_clear(&file);
+}
+
+/* ---- with keys ---- */
+
+static CK_RV
+draw(struct app *app, uint8_t token[QUORUM_TOKEN_LEN])
+{
+    const struct quorum_token_request m = { SERVICE_USERS, VIEW_TEXT(OFFICER_NAME) };
+    struct quorum_token_reply answer;
+    CK_RV rv = app_send_quorum_token(app, &m, &answer);
+
+    if (rv == CKR_OK) {
+        assert_int_equal(answer.token.len, QUORUM_TOKEN_LEN);
+        memcpy(token, answer.token.data, QUORUM_TOKEN_LEN);
+    }
+    return rv;
+}
+
+static CK_RV
+approve(struct app *app, const uint8_t token[QUORUM_TOKEN_LEN], const char *name, view signature)
+{
+    const struct quorum_approve_request m = { view_of(token, QUORUM_TOKEN_LEN), ROLE_CO,
+                                              view_str(name), signature };
+    struct quorum_approve_reply answer;
+
+    return app_send_quorum_approve(app, &m, &answer);
+}
+
+static void
+sign(EVP_PKEY *key, view in, struct writer *out)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    uint8_t room[512];
+    size_t len = sizeof room;
+
+    assert_int_equal(EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key), 1);
+    assert_int_equal(EVP_DigestSign(ctx, room, &len, in.data, in.len), 1);
+    EVP_MD_CTX_free(ctx);
+    writer_init(out, sizeof room);
+    write_raw(out, view_of(room, len));
+}
+
+static CK_RV
+enroll(struct app *app, const char *name, EVP_PKEY *key)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    struct quorum_key_reply answer;
+    struct writer signature;
+    char *pem;
+    CK_RV rv;
+
+    assert_int_equal(PEM_write_bio_PUBKEY(bio, key), 1);
+    sign(key, VIEW_TEXT("proof"), &signature);
+
+    long len = BIO_get_mem_data(bio, &pem);
+    const struct quorum_key_request m = { ROLE_CO, view_str(name), VIEW_TEXT("proof"),
+                                          writer_view(&signature), view_of(pem, (size_t)len) };
+
+    rv = app_send_quorum_key(app, &m, &answer);
+    writer_clear(&signature);
+    BIO_free(bio);
+    return rv;
+}
+
+struct officers {
+    struct app second;
+    EVP_PKEY *keys[2];
+};
+
+/* Two officers with keys, and M is 2. */
+static void
+officers_begin(struct fixture *f, struct officers *o)
+{
+    const struct quorum_set_request m = { SERVICE_USERS, 2 };
+    struct quorum_set_reply answer;
+
+    assert_ok(app_make_user(&f->officer, ROLE_CO, "second", "secondpassword"));
+    app_init(&o->second, &f->hsm, APP_NOBODY);
+    o->second.port = PORTS_manage;
+    assert_ok(app_login(&o->second, ROLE_CO, "second", "secondpassword"));
+    for (size_t i = 0; i < 2; i++) {
+        o->keys[i] = EVP_RSA_gen(2048);
+        assert_non_null(o->keys[i]);
+    }
+    assert_ok(enroll(&f->officer, OFFICER_NAME, o->keys[0]));
+    assert_code(app_send_quorum_set(&f->officer, &m, &answer), CODE_QUORUM_SIZE);
+    assert_code(enroll(&o->second, "second", o->keys[0]), CKR_ACTION_PROHIBITED);
+    assert_ok(enroll(&o->second, "second", o->keys[1]));
+    assert_ok(app_send_quorum_set(&f->officer, &m, &answer));
+}
+
+static void
+officers_end(struct officers *o)
+{
+    EVP_PKEY_free(o->keys[0]);
+    EVP_PKEY_free(o->keys[1]);
+    app_clear(&o->second);
+}
+
+static void
+both_approve(struct fixture *f, struct officers *o, const uint8_t token[QUORUM_TOKEN_LEN])
+{
+    static const char *const names[] = { OFFICER_NAME, "second" };
+
+    for (size_t i = 0; i < 2; i++) {
+        struct writer signature;
+
+        sign(o->keys[i], view_of(token, QUORUM_TOKEN_LEN), &signature);
+        assert_ok(approve(&f->officer, token, names[i], writer_view(&signature)));
+        assert_code(approve(&f->officer, token, names[i], writer_view(&signature)),
+                    CODE_TOKEN_TWICE);
+        assert_code(approve(&f->officer, token, names[1 - i], writer_view(&signature)),
+                    CKR_SIGNATURE_INVALID);
+        writer_clear(&signature);
+    }
+}
+
+static void
+an_act_takes_a_token_that_m_approved(void **state)
+{
+    struct fixture *f = *state;
+    struct officers o;
+    uint8_t token[QUORUM_TOKEN_LEN];
+
+    officers_begin(f, &o);
+    assert_code(app_make_user(&f->officer, ROLE_CU, "cu9", "password9"), CODE_QUORUM);
+    assert_ok(draw(&f->officer, token));
+    assert_code(app_make_user(&f->officer, ROLE_CU, "cu9", "password9"), CODE_QUORUM);
+    both_approve(f, &o, token);
+    assert_code(app_make_user(&o.second, ROLE_CU, "cu9", "password9"), CODE_QUORUM);
+    assert_code(app_make_user(&f->officer, ROLE_CU, USER1_NAME, "password9"), CODE_USER_EXISTS);
+    assert_ok(app_make_user(&f->officer, ROLE_CU, "cu9", "password9"));
+    assert_code(app_make_user(&f->officer, ROLE_CU, "cu8", "password8"), CODE_QUORUM);
+    assert_code(approve(&f->officer, token, "second", VIEW_TEXT("x")), CODE_TOKEN_UNKNOWN);
+    assert_code(app_delete_user(&f->officer, ROLE_CU, "cu9"), CODE_QUORUM);
+    assert_code(app_delete_user(&f->officer, ROLE_CO, "second"), CODE_QUORUM_SIZE);
+    assert_code(app_set_password(&f->officer, ROLE_CU, USER1_NAME, "password9"), CODE_QUORUM);
+    assert_ok(app_set_password(&o.second, ROLE_CO, "second", "secondpassword2"));
+    officers_end(&o);
+}
+
+static void
+a_token_ends_with_its_time_and_its_login(void **state)
+{
+    struct fixture *f = *state;
+    struct officers o;
+    uint8_t token[QUORUM_TOKEN_LEN];
+
+    officers_begin(f, &o);
+    assert_ok(draw(&f->officer, token));
+    both_approve(f, &o, token);
+    outside_move_clock(&f->hsm.outside, QUORUM_TIME * 1000);
+    assert_code(approve(&f->officer, token, "second", VIEW_TEXT("x")), CODE_TOKEN_EXPIRED);
+    assert_code(app_make_user(&f->officer, ROLE_CU, "cu9", "password9"), CODE_QUORUM);
+
+    assert_ok(draw(&f->officer, token));
+    assert_code(approve(&o.second, token, "second", VIEW_TEXT("x")), CODE_TOKEN_USER);
+    assert_ok(app_logout(&f->officer));
+    assert_ok(app_login(&f->officer, ROLE_CO, OFFICER_NAME, OFFICER_PASSWORD));
+    assert_code(approve(&f->officer, token, "second", VIEW_TEXT("x")), CODE_TOKEN_USER);
+    officers_end(&o);
+}
+
+static void
+keys_and_m_outlive_a_restart_and_tokens_do_not(void **state)
+{
+    struct fixture *f = *state;
+    struct officers o;
+    struct quorum_get_reply got;
+    uint8_t token[QUORUM_TOKEN_LEN];
+
+    officers_begin(f, &o);
+    assert_ok(draw(&f->officer, token));
+    both_approve(f, &o, token);
+    hsm_fixture_reopen(&f->hsm);
+    f->officer.ticket_len = 0;
+    assert_ok(app_attach(&f->officer));
+    assert_ok(app_login(&f->officer, ROLE_CO, OFFICER_NAME, OFFICER_PASSWORD));
+    assert_ok(app_send_quorum_get(&f->officer, NULL, &got));
+    assert_int_equal(got.needed_users, 2);
+    assert_int_equal(got.needed_misc, 0);
+    assert_code(approve(&f->officer, token, "second", VIEW_TEXT("x")), CODE_TOKEN_UNKNOWN);
+    assert_code(app_make_user(&f->officer, ROLE_CU, "cu9", "password9"), CODE_QUORUM);
+    assert_true(quorum_has_key(&f->hsm.hsm->quorum, OFFICER_USER));
+    officers_end(&o);
+}
+
+/* ---- many users ---- */
+
+#define MANY 10000u
+
+static void
+ten_thousand_users_are_listed_by_pages_in_no_time(void **state)
+{
+    struct fixture *f = *state;
+    const struct user sample = *user_by_id(&f->hsm.hsm->users, USER1);
+    struct user_list_request page = { 0, 0 };
+    struct user_list_reply answer = { .more = true };
+    struct user_info user = { .id = 0 };
+    size_t count = 0;
+    size_t pages = 0;
+
+    for (uint32_t i = 0; i < MANY; i++) {
+        struct user one = sample;
+        struct record_name name = record_name('u', 100 + i);
+        struct writer record;
+
+        one.id = 100 + i;
+        snprintf(one.name, sizeof one.name, "many%u", (unsigned)i);
+        writer_init(&record, 2048);
+        assert_ok(user_record(&f->hsm.hsm->sealer, &one, &record));
+        outside_put(&f->hsm.outside, name.text, writer_view(&record));
+        writer_clear(&record);
+    }
+    hsm_fixture_reopen(&f->hsm);
+    f->nobody.ticket_len = 0;
+    assert_ok(app_attach(&f->nobody));
+
+    clock_t begin = clock();
+
+    while (answer.more) {
+        uint32_t before = page.after;
+
+        assert_ok(app_send_user_list(&f->nobody, &page, &answer));
+
+        struct reader r = reader_of(answer.users.bytes);
+
+        while (user_array_next(&r, &user)) {
+            assert_true(user.id > page.after);
+            page.after = user.id;
+            count++;
+        }
+        pages++;
+        assert_true(page.after > before);
+    }
+    assert_true(clock() - begin < 2 * CLOCKS_PER_SEC);
+    assert_int_equal(count, MANY + 4);
+    assert_int_equal(pages, (MANY + 4 + USERS_PAGE_MAX - 1) / USERS_PAGE_MAX);
+    page = (struct user_list_request){ 0, 3 };
+    assert_ok(app_send_user_list(&f->nobody, &page, &answer));
+    assert_true(answer.more);
+    page = (struct user_list_request){ 0xffffffffu, 0 };
+    assert_ok(app_send_user_list(&f->nobody, &page, &answer));
+    assert_false(answer.more);
+    assert_int_equal(answer.users.bytes.len, 0);
+    page = (struct user_list_request){ 0, USERS_PAGE_MAX + 1 };
+    assert_code(app_send_user_list(&f->nobody, &page, &answer), CODE_BAD_FRAME);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_token_is_these_bytes_and_no_others),
+        cmocka_unit_test(a_file_has_one_token_of_a_node),
+        AZURE(an_act_takes_a_token_that_m_approved),
+        AZURE(a_token_ends_with_its_time_and_its_login),
+        AZURE(keys_and_m_outlive_a_restart_and_tokens_do_not),
+        AZURE(ten_thousand_users_are_listed_by_pages_in_no_time),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
