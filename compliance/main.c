@@ -24,7 +24,7 @@ static const char usage[] =
     "  --level LEVEL       quick, full (the default) or deep\n"
     "  --jobs COUNT        worker processes; 1 if the module allows one process alone\n"
     "  --only TEXT         tests whose id begins so; with $ at its end, the test of that id\n"
-    "  --enough COUNT      stops when so many tests have failed\n"
+    "  --enough COUNT      stops when so many tests have failed, or were blocked\n"
     "  --patience SECONDS  how long a test may take; 20\n"
     "  --list              prints the ids of the tests and runs none\n"
     "  --run ID            runs one test and tells of each call\n"

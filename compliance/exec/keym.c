@@ -191,7 +191,7 @@ run_wrap(struct keym_run *r)
     CK_SESSION_HANDLE session = r->fault == V_FAULT_SESSION ? 0x7ead0bad : home(r);
     uint8_t value[64], want[BLOB_MOST], *out;
     size_t value_len, want_len;
-    CK_ULONG len = 0;
+    CK_ULONG len = 0, room;
     CK_RV rv;
     bool sized = r->fault == V_FAULT_SHORT || r->fault == V_FAULT_ZERO;
 
@@ -214,8 +214,17 @@ run_wrap(struct keym_run *r)
           : r->fault == V_FAULT_ASK  ? len
                                      : BLOB_MOST;
     out = guard_tail(&r->runner->out, len);
+    room = len;
     rv = call_wrap(module, session, &r->mech, wrapper, target, out,
                    r->fault == V_FAULT_NOLEN ? NULL : &len);
+    if (!guard_intact(&r->runner->out, room)) {
+        r->result->verdict = VERDICT_CORRUPT;
+        r->result->detail = DETAIL_BEFORE;
+        r->result->class = CLASS_ROBUST;
+        r->result->seen = (uint32_t)rv;
+        r->result->cond = COND_NOTHING;
+        return;
+    }
     if (!judge(r, rv) || rv != CKR_OK) {
         if (rv == CKR_BUFFER_TOO_SMALL && len < 8) {
             deviate(r, DETAIL_TOLD);

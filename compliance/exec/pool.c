@@ -130,7 +130,8 @@ work_on(const struct pass *pass, size_t number)
         worker->since = now_ms();
         runner_run(&runner, &pool->suite->test[test], &pool->result[test]);
         pass->board->finished++;
-        pass->board->deviations += pool->result[test].verdict >= VERDICT_CODE;
+        pass->board->deviations += pool->result[test].verdict >= VERDICT_CODE ||
+                                   pool->result[test].verdict == VERDICT_BLOCKED;
         worker->at++;
         if (pool->enough != 0 && pass->board->deviations >= pool->enough) {
             pass->board->next = pass->count;
