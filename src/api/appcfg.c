@@ -18,7 +18,7 @@
 #define APPCFG_SIZE_MAX 65536u
 #define SOCKET_PATH_MAX 107u
 
-enum form { FORM_NUMBER_IN, FORM_SWITCH, FORM_TRANSPORT, FORM_PATH };
+enum form { FORM_NUMBER_IN, FORM_SWITCH, FORM_TRANSPORT, FORM_PATH, FORM_TEXT };
 
 struct key_row {
     const char *name;
@@ -31,7 +31,6 @@ struct key_row {
 #define KEY(name, form, field, min, max) \
     { (name), FORM_##form, offsetof(struct appcfg, field), (min), (max) }
 
-/* The keys of the certificate storage are passed over like any that is not here. */
 /* clang-format off */
 static const struct key_row keys[] = {
     KEY( "DAEMON_ID",                 NUMBER_IN, daemon_id,         0, 65535      ),
@@ -39,6 +38,11 @@ static const struct key_row keys[] = {
     KEY( "PORT",                      NUMBER_IN, port,              1, 65535      ),
     KEY( "SOCKET_PATH",               PATH,      socket_path,       0, 0          ),
     KEY( "DEFAULT_WRAP_WITH_TRUSTED", SWITCH,    wrap_with_trusted, 0, 1          ),
+    KEY( "CERTSTORAGE_URL",           TEXT,      storage.url,      0, sizeof((struct appcfg *)0)->storage.url      ),
+    KEY( "CERTSTORAGE_SIGNING_KEYID", TEXT,      storage.key_id,   0, sizeof((struct appcfg *)0)->storage.key_id   ),
+    KEY( "CERTSTORAGE_ACCOUNT_KEY",   TEXT,      storage.secret,   0, sizeof((struct appcfg *)0)->storage.secret   ),
+    KEY( "CERTSTORAGE_TRUST_EXISTING", SWITCH,   storage.adopt,    0, 1            ),
+    KEY( "UAMI_CLIENT_ID",            TEXT,      storage.identity, 0, sizeof((struct appcfg *)0)->storage.identity ),
     KEY( "USER_KEK_HANDLE",           NUMBER_IN, user_kek,          0, UINT32_MAX ),
 };
 /* clang-format on */
@@ -88,6 +92,12 @@ value_take(const struct key_row *row, const char *value, struct appcfg *config)
         }
         memcpy(field, value, strlen(value) + 1);
         return NULL;
+    case FORM_TEXT:
+        if (strlen(value) >= row->max) {
+            return "is too long";
+        }
+        memcpy(field, value, strlen(value) + 1);
+        return NULL;
     case FORM_SWITCH:
         if (!number_parse(value, &number) || number > 1) {
             return "is 0 or 1";
@@ -126,7 +136,7 @@ trim(view v)
 static bool
 line_take(const char *name, unsigned number, view line, struct appcfg *config)
 {
-    char value[sizeof config->socket_path];
+    char value[sizeof config->storage.url];
 
     line = trim(line);
     if (line.len == 0 || line.data[0] == '#' || line.data[0] == ';') {
@@ -191,6 +201,10 @@ appcfg_parse(const char *name, view text, struct appcfg *ret_config)
             return false;
         }
         text = view_slice(text, len + 1, text.len);
+    }
+    if (config.storage.url[0] != '\0' && config.storage.key_id[0] == '\0') {
+        fprintf(stderr, "%s: CERTSTORAGE_URL wants CERTSTORAGE_SIGNING_KEYID\n", name);
+        return false;
     }
     if (config.socket_path[0] == '\0') {
         snprintf(config.socket_path, sizeof config.socket_path,

@@ -11,6 +11,15 @@
 
 #include "base/bytes.h"
 
+/* Where certificates are kept; url "": in the HSM. */
+struct appcfg_storage {
+    char url[2048];     /* CERTSTORAGE_URL */
+    char key_id[256];   /* CERTSTORAGE_SIGNING_KEYID */
+    char identity[256]; /* UAMI_CLIENT_ID */
+    char secret[256];   /* CERTSTORAGE_ACCOUNT_KEY (ours) */
+    bool adopt;         /* CERTSTORAGE_TRUST_EXISTING (ours) */
+};
+
 struct appcfg {
     char file[512];          /* what was read, "" when none */
     unsigned daemon_id;      /* DAEMON_ID, 1 */
@@ -18,6 +27,7 @@ struct appcfg {
     unsigned port;           /* PORT, 1111 */
     char socket_path[256];   /* SOCKET_PATH (ours), else /run/azurecloudhsm/daemon-<id>.sock */
     bool wrap_with_trusted;  /* DEFAULT_WRAP_WITH_TRUSTED, true */
+    struct appcfg_storage storage;
     uint32_t user_kek;       /* USER_KEK_HANDLE, 0 when none */
 };
 

@@ -33,7 +33,7 @@
 #define REACH_PAUSE_NS 10000000
 #define TRIES_MAX 4u
 #define TICKET_MAX 256u
-#define HELLO_MAX (128u + TICKET_MAX)
+#define HELLO_MAX (160u + TICKET_MAX + sizeof(struct appcfg_storage))
 
 struct client {
     enum interface interface;
@@ -41,6 +41,7 @@ struct client {
      * thread may have held when a fork made the child that abandons us. */
     uint8_t key[FRAME_CONTEXT_LEN];
     struct sockaddr_un address;
+    struct appcfg_storage storage;
     _Atomic uint64_t requests;
     _Atomic uint64_t revision;
     _Atomic bool unreachable; /* the daemon was waited for in vain */
@@ -94,6 +95,11 @@ client_hello(struct client *client, struct connection *connection, int64_t deadl
         .interface = (uint8_t)client->interface,
         .ticket = view_of(ticket, ticket_len),
         .page = true,
+        .storage_url = view_str(client->storage.url),
+        .storage_key = view_str(client->storage.key_id),
+        .storage_identity = view_str(client->storage.identity),
+        .storage_secret = view_str(client->storage.secret),
+        .storage_adopt = client->storage.adopt,
     };
     uint8_t buffer[HELLO_MAX];
     struct writer body;
@@ -298,7 +304,8 @@ client_free(struct client *client)
 }
 
 static CK_RV
-client_address(const struct client_options *options, struct sockaddr_un *ret_address)
+client_address(const struct client_options *options, struct sockaddr_un *ret_address,
+               struct appcfg_storage *ret_storage)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     struct appcfg config;
@@ -314,6 +321,7 @@ client_address(const struct client_options *options, struct sockaddr_un *ret_add
             return CKR_GENERAL_ERROR;
         }
         path = config.socket_path;
+        *ret_storage = config.storage;
     }
     if (strlen(path) >= sizeof address.sun_path) {
         fprintf(stderr, "Failed to connect socket: %s is longer than %zu characters\n", path,
@@ -338,7 +346,7 @@ client_open(const struct client_options *options, struct client **ret_client)
     pthread_mutex_init(&client->lock, NULL);
     client->interface = options->interface;
     pages_init(&client->pages);
-    if ((rv = client_address(options, &client->address)) != CKR_OK) {
+    if ((rv = client_address(options, &client->address, &client->storage)) != CKR_OK) {
         goto out;
     }
     if (getrandom(client->key, sizeof client->key, 0) != (ssize_t)sizeof client->key) {
@@ -525,6 +533,18 @@ client_renew(struct client *client)
     wipe(old, sizeof old);
 }
 
+/* Certificates that are kept elsewhere take as long as networks do. */
+static bool
+is_slow(const struct client *client, const struct operation_row *row)
+{
+    return row->work == OPERATION_WORK_slow ||
+           (client->storage.url[0] != '\0' &&
+            (row->operation == OPERATION_FIND || row->operation == OPERATION_OBJECT_CREATE ||
+             row->operation == OPERATION_OBJECT_COPY || row->operation == OPERATION_OBJECT_GET ||
+             row->operation == OPERATION_OBJECT_SET || row->operation == OPERATION_OBJECT_SIZE ||
+             row->operation == OPERATION_OBJECT_DESTROY));
+}
+
 /*
  * A request may be sent again under its number: a node runs what is harmless once more, and
  * answers what wrote the store as it did the first time. Only a step of an operation that is
@@ -541,7 +561,7 @@ call_exchange(struct call *call, const struct operation_row *row, const struct f
     const bool again = row->repeat != REPEAT_bound && !renews;
     const int64_t start = connection_clock();
     const int64_t deadline = start + (renews                                ? LIMIT_RENEW_MS
-                                      : row->work == OPERATION_WORK_slow ? LIMIT_SLOW_MS
+                                      : is_slow(client, row)             ? LIMIT_SLOW_MS
                                                                          : LIMIT_MS);
 
     if (!again && connection->fd >= 0 && connection_is_stale(connection)) {

@@ -36,8 +36,13 @@ found_insert(struct found *found, const struct key_info *info)
     while (at > 0 && found->infos[at - 1].handle > info->handle) {
         at--;
     }
-    if (at > found->max || (at > 0 && found->infos[at - 1].handle == info->handle)) {
-        return; /* on its way from one table to the other it is in both */
+    /* A certificate may be in both tables: the process's own, which comes last, is what it sees. */
+    if (at > 0 && found->infos[at - 1].handle == info->handle) {
+        found->infos[at - 1] = *info;
+        return;
+    }
+    if (at > found->max) {
+        return;
     }
     if (found->count <= found->max) {
         found->count++;

@@ -208,6 +208,7 @@ hsm_sweep(struct hsm *hsm, uint64_t idle_ms)
     logouts_sweep(&hsm->logouts, wall, gone_logout, &gone);
     numbers_sweep(&hsm->certificates, hsm_seconds(hsm), RESTS_MAX, gone_rest, &gone);
     gone_flush(&gone);
+    tokens_sweep(hsm);
 }
 
 void

@@ -186,7 +186,8 @@ handle_take(struct request *request, const struct make *make, uint32_t *ret_hand
 
     if (!token) {
         /* The library numbers its session objects; a number may not be taken twice. */
-        if (!handle_is_session(make->handle)) {
+        if (!handle_is_session(make->handle) &&
+            !(make->kind == KIND_X509 && handle_is_certificate(make->handle))) {
             return CKR_ARGUMENTS_BAD;
         }
         *ret_handle = make->handle;
@@ -208,7 +209,8 @@ static void
 numbers_untake(struct hsm *hsm, struct make *const makes[], size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (handle_is_certificate(makes[i]->object->handle)) {
+        if (object_is_token(makes[i]->object) &&
+            handle_is_certificate(makes[i]->object->handle)) {
             numbers_give_back(&hsm->certificates, makes[i]->object->handle);
         }
     }
@@ -231,9 +233,9 @@ object_build(struct request *request, struct make *make)
     if (rv != CKR_OK) {
         return rv;
     }
-    parts.session = handle_is_session(parts.handle) ? request->frame->session : 0;
+    parts.session = flag_of(parts.attributes, CKA_TOKEN) ? 0 : request->frame->session;
     rv = object_new(object_sealer(request->hsm, parts.handle), &parts, &make->object);
-    if (rv != CKR_OK && handle_is_certificate(parts.handle)) {
+    if (rv != CKR_OK && handle_is_certificate(parts.handle) && parts.session == 0) {
         numbers_give_back(&request->hsm->certificates, parts.handle);
     }
     return rv;

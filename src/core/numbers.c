@@ -91,6 +91,18 @@ numbers_take(struct numbers *numbers, uint32_t now, uint32_t *ret_handle)
     return taken;
 }
 
+void
+numbers_pass(struct numbers *numbers, uint32_t handle)
+{
+    uint32_t index = handle - HANDLE_CERTIFICATE_FIRST;
+
+    pthread_mutex_lock(&numbers->lock);
+    if (index >= numbers->next) {
+        numbers->next = index + 1;
+    }
+    pthread_mutex_unlock(&numbers->lock);
+}
+
 bool
 numbers_take_back(struct numbers *numbers, uint32_t handle)
 {

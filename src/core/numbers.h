@@ -34,6 +34,8 @@ void numbers_clear(struct numbers *numbers);
 void numbers_load(struct numbers *numbers, uint32_t handle, uint32_t resting_since);
 /* The next number that is free at `now`; it is used from then on. False: there is none. */
 MUST_USE bool numbers_take(struct numbers *numbers, uint32_t now, uint32_t *ret_handle);
+/* The next number is above this one. */
+void numbers_pass(struct numbers *numbers, uint32_t handle);
 /* Used again by who had it (a certificate that was a session object for a while). False: it
  * is another's by now. */
 MUST_USE bool numbers_take_back(struct numbers *numbers, uint32_t handle);

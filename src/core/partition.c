@@ -415,6 +415,7 @@ load_visit(void *arg, view key, view value, uint64_t revision)
     struct loading *loading = arg;
     struct hsm *hsm = loading->hsm;
     struct reply_key reply;
+    struct token_name token;
     uint64_t login;
     char prefix;
     uint32_t number;
@@ -426,6 +427,8 @@ load_visit(void *arg, view key, view value, uint64_t revision)
         /* Failures stand under f/, which sorts before u/: they are read in a second pass. */
         loading->rv =
             prefix == 'f' ? CKR_OK : load_numbered(hsm, prefix, number, value, revision);
+    } else if (token_name_parse(key, &token)) {
+        loading->rv = containers_load(&hsm->containers, &hsm->sealer, &token, value, revision);
     } else if (logout_name_parse(key, &login)) {
         loading->rv = load_logout(hsm, login, value);
     } else if (view_equal(key, JOURNAL_FIRST_NAME)) {
@@ -738,6 +741,7 @@ hsm_close(struct hsm *hsm)
     logouts_clear(&hsm->logouts);
     changes_clear(&hsm->changes);
     keyed_clear(&hsm->keyed);
+    containers_clear(&hsm->containers);
     numbers_clear(&hsm->certificates);
     table_clear(&hsm->objects);
     table_clear(&hsm->builtin);

@@ -9,6 +9,7 @@
 #include "core/audit.h"
 #include "core/builtin.h"
 #include "core/changes.h"
+#include "core/container.h"
 #include "core/context.h"
 #include "core/hsm.h"
 #include "core/keyed.h"
@@ -61,6 +62,7 @@ struct hsm {
         uint64_t left;
     } handles;
     struct numbers certificates;
+    struct containers containers; /* under change */
 
     struct password_gate gates[PASSWORD_GATES];
 
@@ -171,6 +173,9 @@ MUST_USE CK_RV login_try(struct request *r, uint32_t role, view name, view passw
                          struct user *ret_user);
 /* The name of who is logged in; CKR_USER_NOT_LOGGED_IN. */
 MUST_USE CK_RV login_own_name(struct request *r, char ret_name[USER_NAME_MAX + 1]);
+
+/* Tokens whose certificates never came to be, and numbers that have rested (token.c). */
+void tokens_sweep(struct hsm *hsm);
 
 struct password_gate *password_gate(struct hsm *hsm, view name);
 

@@ -3,7 +3,7 @@
  * Contexts: the application processes. One belongs to the uid that began it; nobody else gets
  * in, not even with its key.
  */
-#include "daemon/daemon.h"
+#include "daemon/storage.h"
 
 #include "base/log.h"
 #include "crypto/algo.h"
@@ -91,6 +91,13 @@ context_new(struct peer *peer, const struct hello_request *hello,
     context->owner = peer->owner;
     context->owner->contexts++;
     context->pid = peer->pid;
+    if (!storage_attach(daemon, context, hello)) {
+        log_wrn("pid %u: its CERTSTORAGE settings are none", peer->pid);
+        index_take(&daemon->contexts_by_id, &context->by_id);
+        context->owner->contexts--;
+        free(context);
+        return NULL;
+    }
     context->ticket = hello->ticket.len > 0 ? secret_dup(hello->ticket) : NULL;
     context->next = daemon->contexts;
     if (context->next != NULL) {
@@ -143,6 +150,7 @@ context_free(struct daemon *daemon, struct context *context)
         context->next->previous = context->previous;
     }
     secret_free(context->ticket);
+    storage_detach(daemon, context);
     wipe(context, sizeof *context);
     free(context);
     owner->contexts--;

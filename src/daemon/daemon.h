@@ -29,7 +29,7 @@
 #define ON_WAY_EACH 4u       /* and so many any context may have on the way in any case */
 #define ATTACHES_MAX 8u      /* so often a node may ask for ATTACH before one request */
 #define PEER_OUTPUT_HIGH (128u * 1024u) /* beyond it, who does not read is not read */
-#define HELLO_BODY_MAX 4096u
+#define HELLO_BODY_MAX 8192u
 
 /* ---- uids of this host ---- */
 
@@ -61,6 +61,8 @@ struct context {
     enum interface interface;
     uint32_t pid;
     struct secret *ticket; /* of the login, NULL without one */
+    uint8_t role;          /* of it */
+    struct storage *storage; /* of its certificates; NULL: the HSM's own */
     enum attachment attachments[SETTINGS_SERVERS_MAX];
     struct node_link *attach_link[SETTINGS_SERVERS_MAX]; /* where ATTACH is on its way */
     unsigned bound;        /* node that runs its bound operations, + 1; 0: none */
@@ -98,6 +100,9 @@ struct peer_list {
 
 /* ---- requests ---- */
 
+/* body is borrowed, and empty when code is not CKR_OK. */
+typedef void own_done(void *arg, uint32_t code, view body);
+
 /* A request without its reply yet. Kept whole, so that it can be sent again. */
 struct pending {
     struct index_item by_number; /* context and request */
@@ -105,6 +110,8 @@ struct pending {
     struct pending *previous;
     struct context *context;
     struct peer *peer;         /* NULL once the asker is gone */
+    own_done *done;            /* of one of our own: called once, with the reply */
+    void *done_arg;
     struct node_link *sent_on; /* NULL: waits for a node */
     const struct operation_row *row;
     struct frame frame;
@@ -169,6 +176,7 @@ struct daemon {
     struct page *page; /* NULL: this system has no sealed memory */
     int page_fd;
     struct feed feed;
+    struct storage_jobs *storage; /* NULL until one is wanted */
     struct timer *ping;
     struct timer *check;
     struct timer *give_up;
@@ -244,6 +252,10 @@ struct pending *turn_next(struct daemon *daemon);
 /* False: the connection has to go. */
 MUST_USE bool route_request(struct daemon *daemon, struct peer *peer, const struct frame *frame,
                             view body);
+/* A request of our own in the name of a context, under a number of ours. False: it is not on its
+ * way, and done is not called. */
+MUST_USE bool route_own(struct daemon *daemon, struct context *context, const struct frame *frame,
+                        view body, own_done *done, void *arg);
 void route_reply(struct daemon *daemon, struct node_link *link, const struct frame *frame,
                  view body);
 void route_node_up(struct daemon *daemon);

@@ -3,7 +3,7 @@
  * azcloudhsm_client CFG: assembly of the daemon. It listens before any node is reached, so
  * that applications find it; what they ask waits until a node is there.
  */
-#include "daemon/daemon.h"
+#include "daemon/storage.h"
 
 #include "base/log.h"
 
@@ -129,7 +129,7 @@ on_check(void *arg)
     contexts_check(daemon);
     if (daemon->stopping) {
         peers_stop(daemon);
-        if (daemon->pending_count == 0) {
+        if (daemon->pending_count == 0 && !storage_is_busy(daemon)) {
             loop_stop(daemon->loop);
         }
     }
@@ -223,6 +223,8 @@ static void
 daemon_clear(struct daemon *daemon)
 {
     listener_free(daemon->listener);
+    daemon->stopping = true;
+    storage_clear(daemon);
     route_clear(daemon);
     nodes_stop(daemon);
     peers_clear(daemon);

@@ -5,7 +5,7 @@
  * the node knows by its number, is sent again; a step of a bound operation is lost with the
  * node's memory and fails.
  */
-#include "daemon/daemon.h"
+#include "daemon/storage.h"
 
 #include "base/log.h"
 
@@ -68,8 +68,13 @@ pending_fail(struct daemon *daemon, struct pending *pending, uint32_t code)
 {
     struct peer *peer = pending->peer;
     struct frame frame = pending->frame;
+    own_done *done = pending->done;
+    void *arg = pending->done_arg;
 
     pending_free(daemon, pending);
+    if (done != NULL) {
+        done(arg, code, VIEW_EMPTY);
+    }
     if (peer != NULL) {
         peer_answer(peer, &frame, code, frame.revision, VIEW_EMPTY);
     }
@@ -141,8 +146,8 @@ pendings_release(struct daemon *daemon)
 /* ---- from applications ---- */
 
 static struct pending *
-pending_new(struct daemon *daemon, struct peer *peer, const struct operation_row *row,
-            const struct frame *frame, view body)
+pending_new(struct daemon *daemon, struct context *context, struct peer *peer,
+            const struct operation_row *row, const struct frame *frame, view body)
 {
     struct pending *pending = calloc(1, sizeof *pending);
     uint64_t now = daemon_now();
@@ -152,7 +157,7 @@ pending_new(struct daemon *daemon, struct peer *peer, const struct operation_row
         return NULL;
     }
     pending->frame = *frame;
-    memcpy(pending->frame.context, peer->context->id, FRAME_CONTEXT_LEN);
+    memcpy(pending->frame.context, context->id, FRAME_CONTEXT_LEN);
     if (!index_put(&daemon->pendings, &pending->by_number, number_hash(&pending->frame))) {
         free(pending->body);
         free(pending);
@@ -161,7 +166,7 @@ pending_new(struct daemon *daemon, struct peer *peer, const struct operation_row
     if (body.len > 0) {
         memcpy(pending->body, body.data, body.len);
     }
-    pending->context = peer->context;
+    pending->context = context;
     pending->peer = peer;
     pending->row = row;
     pending->deadline =
@@ -174,10 +179,12 @@ pending_new(struct daemon *daemon, struct peer *peer, const struct operation_row
     }
     daemon->pending_last = pending;
     daemon->pending_count++;
-    peer->requests++;
-    peer->context->requests++;
-    peer->context->bytes += pending_size(pending);
-    peer->context->owner->bytes += pending_size(pending);
+    if (peer != NULL) {
+        peer->requests++;
+    }
+    context->requests++;
+    context->bytes += pending_size(pending);
+    context->owner->bytes += pending_size(pending);
     return pending;
 }
 
@@ -212,7 +219,10 @@ route_request(struct daemon *daemon, struct peer *peer, const struct frame *fram
         peer_answer(peer, frame, (uint32_t)CKR_DEVICE_ERROR, frame->revision, VIEW_EMPTY);
         return true;
     }
-    pending = has_room(context) ? pending_new(daemon, peer, row, frame, body) : NULL;
+    if (storage_request(daemon, peer, row, frame, body)) {
+        return true;
+    }
+    pending = has_room(context) ? pending_new(daemon, context, peer, row, frame, body) : NULL;
     if (pending == NULL) {
         peer_answer(peer, frame, (uint32_t)CKR_DEVICE_MEMORY, frame->revision, VIEW_EMPTY);
         return true;
@@ -224,11 +234,39 @@ route_request(struct daemon *daemon, struct peer *peer, const struct frame *fram
     return true;
 }
 
+bool
+route_own(struct daemon *daemon, struct context *context, const struct frame *frame, view body,
+          own_done *done, void *arg)
+{
+    const struct operation_row *row = operation_row(frame->operation);
+    struct pending *pending;
+
+    if (daemon->stopping) {
+        return false;
+    }
+    pending = pending_new(daemon, context, NULL, row, frame, body);
+    if (pending == NULL) {
+        return false;
+    }
+    pending->done = done;
+    pending->done_arg = arg;
+    pending_send(daemon, pending);
+    return true;
+}
+
+/* Does anyone wait for it? */
+static bool
+is_awaited(const struct pending *pending)
+{
+    return pending->peer != NULL || pending->done != NULL;
+}
+
 void
 route_peer_gone(struct daemon *daemon, struct peer *peer)
 {
     struct pending *pending = daemon->pending_first;
 
+    storage_peer_gone(daemon, peer);
     while (pending != NULL) {
         struct pending *next = pending->next;
 
@@ -278,6 +316,7 @@ ticket_watch(struct context *context, const struct pending *pending, const struc
     if (pending->row->operation == OPERATION_LOGIN && login_reply_read(body, &login)) {
         secret_free(context->ticket);
         context->ticket = secret_dup(login.ticket);
+        context->role = (uint8_t)login.role;
     } else if (pending->row->operation == OPERATION_RENEW && context->ticket != NULL &&
                renew_reply_read(body, &renewed)) {
         secret_free(context->ticket);
@@ -292,6 +331,7 @@ ticket_watch(struct context *context, const struct pending *pending, const struc
 static void
 own_reply(struct daemon *daemon, struct node_link *link, const struct frame *frame, view body)
 {
+    struct attach_reply attached;
     struct context *context;
 
     if (frame->operation == OPERATION_CHANGES) {
@@ -307,6 +347,9 @@ own_reply(struct daemon *daemon, struct node_link *link, const struct frame *fra
     }
     context->attachments[link->node->index] =
         frame->code == CKR_OK ? ATTACHMENT_DONE : ATTACHMENT_NONE;
+    if (frame->code == CKR_OK && attach_reply_read(body, &attached) && attached.role != 0) {
+        context->role = (uint8_t)attached.role;
+    }
     if (frame->code != CKR_OK) {
         log_wrn("%s does not take a context in: %s", link->node->settings.name,
                 return_name(frame->code));
@@ -325,7 +368,7 @@ context_unknown(struct daemon *daemon, struct node_link *link, struct pending *p
     if (context->attachments[link->node->index] == ATTACHMENT_DONE) {
         context->attachments[link->node->index] = ATTACHMENT_NONE;
     }
-    if (step || pending->peer == NULL || ++pending->attaches > ATTACHES_MAX) {
+    if (step || !is_awaited(pending) || ++pending->attaches > ATTACHES_MAX) {
         pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
     } else {
         pending_send(daemon, pending);
@@ -338,6 +381,8 @@ route_reply(struct daemon *daemon, struct node_link *link, const struct frame *f
     uint32_t code = frame->code;
     struct pending *pending;
     struct peer *peer;
+    own_done *done;
+    void *arg;
 
     if ((frame->flags & FRAME_REPLY) == 0) {
         return;
@@ -361,7 +406,12 @@ route_reply(struct daemon *daemon, struct node_link *link, const struct frame *f
         code = (uint32_t)CKR_PIN_INCORRECT; /* who asks hears what a wrong password gives */
     }
     peer = pending->peer;
+    done = pending->done;
+    arg = pending->done_arg;
     pending_free(daemon, pending);
+    if (done != NULL) {
+        done(arg, frame->code, frame->code == CKR_OK ? body : VIEW_EMPTY);
+    }
     if (peer != NULL) {
         peer_answer(peer, frame, code, frame->revision, body);
     }
@@ -419,7 +469,7 @@ route_node_down(struct daemon *daemon, struct node_link *link)
 
         if (pending->sent_on == link) {
             pending_unsent(daemon, pending);
-            if (is_bound(pending) || pending->peer == NULL || daemon->stopping) {
+            if (is_bound(pending) || !is_awaited(pending) || daemon->stopping) {
                 pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
             } else {
                 pending_send(daemon, pending);

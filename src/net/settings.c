@@ -300,6 +300,7 @@ static const char *const client_known[] = {
     "CriticalAlertScript", "create_object_minimum_nodes", "daemon_id", "e2e_owner_crt_path",
     "enable_3des_key_reuse", "log_level", "reconnect_attempts", "reconnect_interval",
     "socket_type", "sslreneg", "tcp_port", "workers", "zoneid", "socket_path", "socket_mode",
+    "certstorage_ca", "certstorage_metadata",
     "state", NULL
 };
 static const char *const server_known[] = {
@@ -394,6 +395,10 @@ take_client(const struct section *root, struct client_settings *settings)
     take_path(&client, "socket_path", folder, settings->socket_path,
               sizeof settings->socket_path);
     take_mode(&client, "socket_mode", &settings->socket_mode);
+    take_path(&client, "certstorage_ca", folder, settings->certstorage_ca,
+              sizeof settings->certstorage_ca);
+    take_text(&client, "certstorage_metadata", settings->certstorage_metadata,
+              sizeof settings->certstorage_metadata);
     take_path(&client, "state", folder, settings->state, sizeof settings->state);
     settings->daemon_id = (unsigned)daemon_id;
     settings->reconnect_interval_ms = (unsigned)interval * 1000u;

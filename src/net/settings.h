@@ -32,6 +32,8 @@ struct client_settings {
     unsigned socket_mode;   /* ours, 0 for the default of DESIGN section 3 */
     char state[512];        /* ours: where client.pid and cluster.info go, "" for none */
     enum log_level log_level;
+    char certstorage_ca[512];       /* ours: who signs the certificate of the storage's server */
+    char certstorage_metadata[256]; /* ours: where managed identities are asked for */
     unsigned reconnect_interval_ms; /* reconnect_interval is in seconds, 3 */
 };
 

@@ -6,6 +6,8 @@
  *   seed        the tutorial's snippets, as they stand
  *   create N    N certificates; prints their handles
  *   count N     there are N of them
+ *   import FILE an RSA pair of a JWK, with the id "outside"
+ *   label HANDLE TEXT  sets it
  *   attributes  each attribute of the tutorial's table is created, read, found and changed
  */
 #include "cryptoki.h"
@@ -268,6 +270,61 @@ attributes(CK_SESSION_HANDLE session)
     }
 }
 
+/* ---- a pair from outside ---- */
+
+static size_t
+member(const char *json, const char *name, CK_BYTE *out)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    char key[16];
+    const char *at;
+    unsigned long bits = 0, count = 0;
+    size_t len = 0;
+
+    snprintf(key, sizeof key, "\"%s\": \"", name);
+    at = strstr(json, key);
+    for (at = at == NULL ? "\"" : at + strlen(key); *at != '"'; at++) {
+        bits = (bits << 6 | (unsigned long)(strchr(letters, *at) - letters)) & 0xffffff;
+        if (++count % 4 != 1) {
+            out[len++] = (CK_BYTE)(bits >> (6 - 2 * ((count - 1) % 4)));
+        }
+    }
+    return len;
+}
+
+static void
+import(CK_SESSION_HANDLE session, const char *path)
+{
+    static CK_OBJECT_CLASS public = CKO_PUBLIC_KEY, private = CKO_PRIVATE_KEY;
+    static CK_KEY_TYPE rsa = CKK_RSA;
+    static CK_BYTE numbers[8][600];
+    char json[8192] = "";
+    CK_OBJECT_HANDLE handle;
+    FILE *file = fopen(path, "r");
+
+    if (file == NULL || fread(json, 1, sizeof json - 1, file) == 0) {
+        check("read the pair", 1, 0);
+        return;
+    }
+    fclose(file);
+
+#define PART(i, name) numbers[i], member(json, name, numbers[i])
+    CK_ATTRIBUTE publics[] = {
+        NUMBER(CLASS, public), NUMBER(KEY_TYPE, rsa), NUMBER(TOKEN, yes), NUMBER(VERIFY, yes),
+        TEXT(ID, "outside"), { CKA_MODULUS, PART(0, "n") }, { CKA_PUBLIC_EXPONENT, PART(1, "e") },
+    };
+    CK_ATTRIBUTE privates[] = {
+        NUMBER(CLASS, private), NUMBER(KEY_TYPE, rsa), NUMBER(TOKEN, yes), NUMBER(SIGN, yes),
+        TEXT(ID, "outside"), { CKA_MODULUS, PART(0, "n") }, { CKA_PUBLIC_EXPONENT, PART(1, "e") },
+        { CKA_PRIVATE_EXPONENT, PART(2, "d") }, { CKA_PRIME_1, PART(3, "p") },
+        { CKA_PRIME_2, PART(4, "q") }, { CKA_EXPONENT_1, PART(5, "dp") },
+        { CKA_EXPONENT_2, PART(6, "dq") }, { CKA_COEFFICIENT, PART(7, "qi") },
+    };
+
+    check("public key", func_list->C_CreateObject(session, publics, 7, &handle), CKR_OK);
+    check("private key", func_list->C_CreateObject(session, privates, 13, &handle), CKR_OK);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -298,6 +355,12 @@ main(int argc, char *argv[])
         create(session, number);
     } else if (strcmp(argv[2], "count") == 0) {
         check("so many are there", certificates(session), number);
+    } else if (strcmp(argv[2], "import") == 0) {
+        import(session, argv[3]);
+    } else if (strcmp(argv[2], "label") == 0) {
+        CK_ATTRIBUTE label = { CKA_LABEL, argv[4], strlen(argv[4]) };
+
+        check("label", func_list->C_SetAttributeValue(session, number, &label, 1), CKR_OK);
     } else if (strcmp(argv[2], "attributes") == 0) {
         attributes(session);
     }

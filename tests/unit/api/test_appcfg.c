@@ -53,6 +53,8 @@ every_key_is_taken(void **state)
                       "DEFAULT_WRAP_WITH_TRUSTED=0\n"
                       "USER_KEK_HANDLE=0x40006\n"
                       "CERTSTORAGE_URL=https://a.example/b?c=d\n"
+                      "CERTSTORAGE_SIGNING_KEYID=signer\n"
+                      "CERTSTORAGE_TRUST_EXISTING=1\n"
                       "UAMI_CLIENT_ID=\n"
                       "SOCKET_PATH=/tmp/a b.sock",
                       &config));

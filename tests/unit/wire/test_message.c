@@ -384,7 +384,8 @@ static void
 hello_is_these_bytes(void **state)
 {
     struct hello_request m = { 1, VIEW_TEXT("0123456789abcdef"), 0x1234, INTERFACE_API,
-                               VIEW_TEXT("tk"), true };
+                               VIEW_TEXT("tk"), true, VIEW_TEXT("url"), VIEW_TEXT("k"),
+                               VIEW_TEXT("id"), VIEW_TEXT("s"), true };
     struct writer w;
 
     UNUSED(state);
@@ -396,6 +397,11 @@ hello_is_these_bytes(void **state)
                                                    "\x34\x12\0\0"
                                                    "\x01"
                                                    "\x02\0\0\0tk"
+                                                   "\x01"
+                                                   "\x03\0\0\0url"
+                                                   "\x01\0\0\0k"
+                                                   "\x02\0\0\0id"
+                                                   "\x01\0\0\0s"
                                                    "\x01")));
     writer_clear(&w);
 }
@@ -564,6 +570,38 @@ masked_objects_are_these_bytes(void **state)
     writer_reset(&w);
     object_unmask_request_write(&w, &unmask);
     assert_true(view_equal(writer_view(&w), GOLDEN("\x03\0\0\0" "abc" "\x01\0\0\x80" "\x01")));
+    writer_clear(&w);
+}
+
+static void
+tokens_are_these_bytes(void **state)
+{
+    const struct token_sign_request sign = { VIEW_TEXT("c"),  0xfff00001, 0xfff00000,
+                                             VIEW_TEXT("id"), VIEW_EMPTY, VIEW_TEXT("h.p") };
+    const struct token_sign_reply answer = { 0xfff00001, VIEW_TEXT("sig") };
+    const struct token_settle_request settle = { VIEW_TEXT("c"), 0xfff00001, VIEW_TEXT("hash") };
+    const struct token_check_request check = { VIEW_TEXT("c"),  0xfff00001,       true,
+                                               VIEW_TEXT("id"), VIEW_TEXT("h.p"), VIEW_TEXT("sig") };
+    struct writer w;
+
+    UNUSED(state);
+    writer_init(&w, 1000);
+    token_sign_request_write(&w, &sign);
+    assert_true(view_equal(writer_view(&w),
+                           GOLDEN("\x01\0\0\0c\x01\0\xf0\xff\0\0\xf0\xff\x02\0\0\0id"
+                                  "\0\0\0\0\x03\0\0\0h.p")));
+    writer_reset(&w);
+    token_sign_reply_write(&w, &answer);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x01\0\xf0\xff\x03\0\0\0sig")));
+    writer_reset(&w);
+    token_settle_request_write(&w, &settle);
+    assert_true(view_equal(writer_view(&w),
+                           GOLDEN("\x01\0\0\0c\x01\0\xf0\xff\x04\0\0\0hash")));
+    writer_reset(&w);
+    token_check_request_write(&w, &check);
+    assert_true(view_equal(writer_view(&w),
+                           GOLDEN("\x01\0\0\0c\x01\0\xf0\xff\x01\x02\0\0\0id"
+                                  "\x03\0\0\0h.p\x03\0\0\0sig")));
     writer_clear(&w);
 }
 
@@ -749,6 +787,7 @@ main(void)
         cmocka_unit_test(pins_are_these_bytes),
         cmocka_unit_test(object_size_is_these_bytes),
         cmocka_unit_test(masked_objects_are_these_bytes),
+        cmocka_unit_test(tokens_are_these_bytes),
         cmocka_unit_test(an_update_is_these_bytes),
         cmocka_unit_test(found_keys_are_these_bytes),
         cmocka_unit_test(users_are_these_bytes),

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Azure Blob Storage over REST (version 2020-10-02): Put Blob, Get Blob, Delete Blob, List Blobs. Who
+ * asks is shown by the account's key, a shared access signature that is part of the URL, or a token
+ * of a managed identity. None of the three ever stands in a line of the log.
+ */
+#include "certs/blob.h"
+
+#include "base/base64.h"
+#include "base/log.h"
+#include "certs/http.h"
+#include "certs/identity.h"
+#include "certs/listing.h"
+#include "certs/token.h"
+#include "crypto/algo.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define VERSION "2020-10-02"
+#define URL_MAX 2048u
+#define QUERY_MAX 3072u
+#define PAGES_MAX 1024u
+
+struct azure {
+    struct blob_container container;
+    struct http *http;
+    struct identity *identity; /* NULL: another way */
+    char base[URL_MAX];        /* https://host/container, without a query */
+    char path[URL_MAX];        /* of it: /container */
+    char account[256];
+    char signature[URL_MAX];   /* a shared access signature, "" for none */
+    struct writer key;         /* of the account; empty: none */
+};
+
+/* One request: what http_send() signs anew for each try. */
+struct call {
+    struct azure *azure;
+    const char *method;
+    char url[URL_MAX + QUERY_MAX + URL_MAX];
+    char resource[URL_MAX + QUERY_MAX]; /* what is signed of it */
+    char date[64];
+    char match[BLOB_TAG_MAX + 32]; /* If-Match or If-None-Match, whole; "" */
+    bool is_put;
+    size_t len;
+    char authorization[IDENTITY_TOKEN_MAX + 64];
+};
+
+/* ---- signing ---- */
+
+static void
+date_header(char out[64])
+{
+    time_t now = time(NULL);
+    struct tm utc;
+
+    if (gmtime_r(&now, &utc) == NULL ||
+        strftime(out, 64, "x-ms-date: %a, %d %b %Y %H:%M:%S GMT", &utc) == 0) {
+        out[0] = '\0';
+    }
+}
+
+static const char *
+match_value(const struct call *call, const char *name)
+{
+    size_t len = strlen(name);
+
+    return strncmp(call->match, name, len) == 0 ? call->match + len : "";
+}
+
+/* Authorize with Shared Key: the text that is signed, line by line. */
+static bool
+key_header(struct call *call)
+{
+    char text[sizeof call->resource + 1024], len[24] = "";
+    struct writer out;
+    uint8_t mac[32];
+    int size;
+
+    if (call->len > 0) {
+        snprintf(len, sizeof len, "%zu", call->len);
+    }
+    size = snprintf(text, sizeof text,
+                    "%s\n\n\n%s\n\n%s\n\n\n%s\n%s\n\n\n%sx-ms-date:%s\nx-ms-version:" VERSION "\n%s",
+                    call->method, len, call->is_put ? "application/octet-stream" : "",
+                    match_value(call, "If-Match: "), match_value(call, "If-None-Match: "),
+                    call->is_put ? "x-ms-blob-type:BlockBlob\n" : "",
+                    call->date + strlen("x-ms-date: "), call->resource);
+    if (size < 0 || (size_t)size >= sizeof text ||
+        !algo_hmac_sha256(writer_view(&call->azure->key), view_of(text, (size_t)size), mac)) {
+        return false;
+    }
+    writer_init_fixed(&out, call->authorization, sizeof call->authorization - 1);
+    write_raw(&out, VIEW_TEXT("Authorization: SharedKey "));
+    write_raw(&out, view_str(call->azure->account));
+    write_u8(&out, ':');
+    base64_write(&out, BASE64_PLAIN, view_of(mac, sizeof mac));
+    call->authorization[out.len] = '\0';
+    return writer_ok(&out);
+}
+
+static bool
+call_sign(void *arg, struct http_request *request, const struct http_reply *last)
+{
+    struct call *call = arg;
+    size_t count = 0;
+
+    date_header(call->date);
+    call->authorization[0] = '\0';
+    if (call->azure->key.len > 0) {
+        if (!key_header(call)) {
+            return false;
+        }
+    } else if (call->azure->identity != NULL &&
+               !identity_header(call->azure->identity, last->status == 401, call->authorization,
+                                sizeof call->authorization)) {
+        return false;
+    }
+    request->headers[count++] = "x-ms-version: " VERSION;
+    request->headers[count++] = call->date;
+    if (call->is_put) {
+        request->headers[count++] = "x-ms-blob-type: BlockBlob";
+        request->headers[count++] = "Content-Type: application/octet-stream";
+    }
+    if (call->match[0] != '\0') {
+        request->headers[count++] = call->match;
+    }
+    if (call->authorization[0] != '\0') {
+        request->headers[count++] = call->authorization;
+    }
+    request->headers[count] = NULL;
+    return true;
+}
+
+/* ---- calls ---- */
+
+/* NULL: memory. name "": the container itself. query and signed_query belong together. */
+static struct call *
+call_new(struct azure *azure, const char *method, const char *name, const char *query,
+         const char *signed_query)
+{
+    struct call *call = calloc(1, sizeof *call);
+
+    if (call == NULL) {
+        return NULL;
+    }
+    call->azure = azure;
+    call->method = method;
+    snprintf(call->url, sizeof call->url, "%s%s%s%s%s%s%s", azure->base, name[0] == '\0' ? "" : "/",
+             name, query[0] != '\0' || azure->signature[0] != '\0' ? "?" : "", query,
+             query[0] != '\0' && azure->signature[0] != '\0' ? "&" : "", azure->signature);
+    snprintf(call->resource, sizeof call->resource, "/%s%s%s%s%s", azure->account, azure->path,
+             name[0] == '\0' ? "" : "/", name, signed_query);
+    return call;
+}
+
+static void
+call_free(struct call *call)
+{
+    if (call != NULL) {
+        explicit_bzero(call, sizeof *call);
+        free(call);
+    }
+}
+
+static const char *
+advice(const struct http_reply *reply)
+{
+    switch (reply->status) {
+    case 0:
+        return "see that the network is there and the URL right";
+    case 401:
+    case 403:
+        return "see that who asks may: the role Storage Blob Data Contributor for an identity, else the "
+               "key or the signature";
+    case 404:
+        return "make the container";
+    default:
+        return "see the state of the storage account";
+    }
+}
+
+static enum blob_result
+say(const struct azure *azure, const char *what, const char *name, const struct http_reply *reply,
+    enum blob_result result)
+{
+    log_err("certificate storage %s: %s %s: HTTP %ld %s after %u tries; %s", azure->base, what, name,
+            reply->status, reply->error, reply->tries, advice(reply));
+    return result;
+}
+
+static enum blob_result
+azure_get(struct blob_container *container, uint32_t handle, const char *tag, struct writer *out,
+          char ret_tag[BLOB_TAG_MAX])
+{
+    struct azure *azure = (struct azure *)container;
+    char name[BLOB_NAME_MAX];
+    struct call *call;
+    struct http_request request = { .method = "GET", .out = out };
+    struct http_reply reply;
+
+    blob_name(handle, name);
+    call = call_new(azure, "GET", name, "", "");
+    if (call == NULL) {
+        return BLOB_FAILED;
+    }
+    if (tag[0] != '\0') {
+        snprintf(call->match, sizeof call->match, "If-None-Match: \"%s\"", tag);
+    }
+    request.url = call->url;
+    http_send(azure->http, &request, call_sign, call, &reply);
+    call_free(call);
+    switch (reply.status) {
+    case 200:
+        memcpy(ret_tag, reply.tag, BLOB_TAG_MAX);
+        return BLOB_OK;
+    case 304:
+        return BLOB_SAME;
+    case 404:
+        if (strcmp(reply.error, "ContainerNotFound") != 0) {
+            return BLOB_NONE;
+        }
+        return say(azure, "read", name, &reply, BLOB_FAILED);
+    default:
+        return say(azure, "read", name, &reply, BLOB_FAILED);
+    }
+}
+
+/* Is it ours all the same? The first of several tries may have come through. */
+static bool
+is_there(struct blob_container *container, uint32_t handle, view text, char ret_tag[BLOB_TAG_MAX])
+{
+    struct writer there;
+    bool same;
+
+    writer_init(&there, TOKEN_MAX);
+    same = azure_get(container, handle, "", &there, ret_tag) == BLOB_OK &&
+           view_equal(writer_view(&there), text);
+    writer_clear(&there);
+    return same;
+}
+
+static enum blob_result
+azure_put(struct blob_container *container, uint32_t handle, const char *tag, view text,
+          char ret_tag[BLOB_TAG_MAX])
+{
+    struct azure *azure = (struct azure *)container;
+    char name[BLOB_NAME_MAX];
+    struct call *call;
+    struct http_request request = { .method = "PUT", .body = text };
+    struct http_reply reply;
+
+    blob_name(handle, name);
+    call = call_new(azure, "PUT", name, "", "");
+    if (call == NULL) {
+        return BLOB_FAILED;
+    }
+    call->is_put = true;
+    call->len = text.len;
+    if (tag[0] == '\0') {
+        snprintf(call->match, sizeof call->match, "If-None-Match: *");
+    } else {
+        snprintf(call->match, sizeof call->match, "If-Match: \"%s\"", tag);
+    }
+    request.url = call->url;
+    http_send(azure->http, &request, call_sign, call, &reply);
+    call_free(call);
+    if (reply.status == 201) {
+        memcpy(ret_tag, reply.tag, BLOB_TAG_MAX);
+        return BLOB_OK;
+    }
+    if ((reply.tries > 1 || reply.sent) && reply.status != 404 &&
+        is_there(container, handle, text, ret_tag)) {
+        return BLOB_OK;
+    }
+    if (reply.status == 409 || reply.status == 412) {
+        return BLOB_CONFLICT;
+    }
+    return say(azure, "write", name, &reply, reply.sent ? BLOB_UNKNOWN : BLOB_FAILED);
+}
+
+static enum blob_result
+azure_remove(struct blob_container *container, uint32_t handle, const char *tag)
+{
+    struct azure *azure = (struct azure *)container;
+    char name[BLOB_NAME_MAX];
+    struct call *call;
+    struct http_request request = { .method = "DELETE" };
+    struct http_reply reply;
+
+    blob_name(handle, name);
+    call = call_new(azure, "DELETE", name, "", "");
+    if (call == NULL) {
+        return BLOB_FAILED;
+    }
+    if (tag[0] != '\0') {
+        snprintf(call->match, sizeof call->match, "If-Match: \"%s\"", tag);
+    }
+    request.url = call->url;
+    http_send(azure->http, &request, call_sign, call, &reply);
+    call_free(call);
+    switch (reply.status) {
+    case 200:
+    case 202:
+        return BLOB_OK;
+    case 404:
+        return BLOB_NONE;
+    case 412:
+        return BLOB_CONFLICT;
+    default:
+        return say(azure, "remove", name, &reply, reply.sent ? BLOB_UNKNOWN : BLOB_FAILED);
+    }
+}
+
+/* Letters that a query may have; the others as %XX. */
+static void
+encode(const char *text, char *out, size_t size)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t used = 0;
+
+    for (; *text != '\0' && used + 4 < size; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+            c == '-' || c == '_' || c == '.' || c == '~') {
+            out[used++] = (char)c;
+        } else {
+            out[used++] = '%';
+            out[used++] = digits[c >> 4];
+            out[used++] = digits[c & 15];
+        }
+    }
+    out[used] = '\0';
+}
+
+static enum blob_result
+list_page(struct azure *azure, char marker[LISTING_MARKER_MAX], blob_visit *visit, void *arg)
+{
+    char encoded[3 * LISTING_MARKER_MAX + 1], query[sizeof encoded + 256];
+    char resource[LISTING_MARKER_MAX + 256];
+    const char *more = marker[0] == '\0' ? "" : "&marker=";
+    struct writer xml;
+    struct http_request request = { .method = "GET", .out = &xml };
+    struct http_reply reply;
+    struct call *call;
+    enum blob_result result = BLOB_OK;
+
+    encode(marker, encoded, sizeof encoded);
+    snprintf(query, sizeof query,
+             "restype=container&comp=list&maxresults=5000&prefix=" BLOB_PREFIX "%s%s", more, encoded);
+    snprintf(resource, sizeof resource,
+             "\ncomp:list%s%s\nmaxresults:5000\nprefix:" BLOB_PREFIX "\nrestype:container",
+             marker[0] == '\0' ? "" : "\nmarker:", marker);
+    call = call_new(azure, "GET", "", query, resource);
+    if (call == NULL) {
+        return BLOB_FAILED;
+    }
+    writer_init(&xml, LISTING_MAX);
+    request.url = call->url;
+    http_send(azure->http, &request, call_sign, call, &reply);
+    call_free(call);
+    if (reply.status != 200) {
+        result = say(azure, "list", "the container", &reply, BLOB_FAILED);
+    } else if (!listing_read(writer_view(&xml), visit, arg, marker)) {
+        log_err("certificate storage %s: what it lists does not read", azure->base);
+        result = BLOB_FAILED;
+    }
+    writer_clear(&xml);
+    return result;
+}
+
+static enum blob_result
+azure_list(struct blob_container *container, blob_visit *visit, void *arg)
+{
+    struct azure *azure = (struct azure *)container;
+    char marker[LISTING_MARKER_MAX] = "";
+    enum blob_result result;
+    unsigned pages = 0;
+
+    do {
+        result = list_page(azure, marker, visit, arg);
+    } while (result == BLOB_OK && marker[0] != '\0' && ++pages < PAGES_MAX);
+    return result == BLOB_OK && marker[0] != '\0' ? BLOB_FAILED : result;
+}
+
+/* ---- the container ---- */
+
+static void
+azure_close(struct blob_container *container)
+{
+    struct azure *azure = (struct azure *)container;
+
+    identity_free(azure->identity);
+    http_free(azure->http);
+    writer_clear(&azure->key);
+    explicit_bzero(azure->signature, sizeof azure->signature);
+    free(azure);
+}
+
+/* https://ACCOUNT.blob.core.windows.net/CONTAINER, or https://HOST/ACCOUNT/CONTAINER as Azurite has
+ * it: the number of names in the path tells. */
+static bool
+url_take(struct azure *azure, const char *url)
+{
+    const char *question = strchr(url, '?');
+    size_t len = question == NULL ? strlen(url) : (size_t)(question - url);
+    const char *host = url + strlen("https://");
+    const char *path, *second, *dot;
+
+    while (len > 0 && url[len - 1] == '/') {
+        len--;
+    }
+    if (len >= sizeof azure->base || strpbrk(url, " \t\"#\\") != NULL) {
+        return false;
+    }
+    memcpy(azure->base, url, len);
+    if (question != NULL) {
+        snprintf(azure->signature, sizeof azure->signature, "%s", question + 1);
+    }
+    path = strchr(azure->base + (host - url), '/');
+    if (path == NULL || path[1] == '\0' || strchr(azure->base, '@') != NULL) {
+        return false;
+    }
+    snprintf(azure->path, sizeof azure->path, "%s", path);
+    second = strchr(azure->path + 1, '/');
+    dot = strpbrk(host, "./:");
+    if (second != NULL) {
+        snprintf(azure->account, sizeof azure->account, "%.*s", (int)(second - azure->path - 1),
+                 azure->path + 1);
+    } else {
+        snprintf(azure->account, sizeof azure->account, "%.*s", dot == NULL ? 0 : (int)(dot - host),
+                 host);
+    }
+    return second == NULL || strchr(second + 1, '/') == NULL;
+}
+
+struct blob_container *
+azure_open(const struct blob_settings *settings)
+{
+    static const struct blob_ops ops = { azure_get, azure_put, azure_remove, azure_list,
+                                         azure_close };
+    struct azure *azure = calloc(1, sizeof *azure);
+
+    if (azure == NULL) {
+        return NULL;
+    }
+    azure->container.ops = &ops;
+    writer_init(&azure->key, 256);
+    if (!url_take(azure, settings->url)) {
+        log_err("CERTSTORAGE_URL: it is https://ACCOUNT.blob.core.windows.net/CONTAINER");
+        goto fail;
+    }
+    azure->http = http_new(settings->ca_file, &azure->container.stopping);
+    if (azure->http == NULL) {
+        goto fail;
+    }
+    if (settings->secret[0] != '\0') {
+        if (!base64_read(view_str(settings->secret), BASE64_PLAIN, &azure->key) ||
+            azure->key.len == 0) {
+            log_err("CERTSTORAGE_ACCOUNT_KEY is no base64");
+            goto fail;
+        }
+    } else if (azure->signature[0] == '\0') {
+        azure->identity = identity_new(azure->http, settings->metadata, settings->identity);
+        if (azure->identity == NULL) {
+            goto fail;
+        }
+    }
+    return &azure->container;
+fail:
+    azure_close(&azure->container);
+    return NULL;
+}
