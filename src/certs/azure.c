@@ -165,16 +165,21 @@ call_free(struct call *call)
     }
 }
 
+#define MAY "see that who asks may: the role Storage Blob Data Contributor for an identity, else the " \
+            "key or the signature"
+
 static const char *
 advice(const struct http_reply *reply)
 {
+    if (strstr(reply->error, "Authenti") != NULL || strstr(reply->error, "Authoriz") != NULL) {
+        return MAY;
+    }
     switch (reply->status) {
     case 0:
         return "see that the network is there and the URL right";
     case 401:
     case 403:
-        return "see that who asks may: the role Storage Blob Data Contributor for an identity, else the "
-               "key or the signature";
+        return MAY;
     case 404:
         return "make the container";
     default:

@@ -123,9 +123,32 @@ socket_choose(struct dev *dev)
     return true;
 }
 
+/* Where certificates are kept in a container for tests: who signs its server's certificate, and where
+ * this machine's identity is asked for, as far as D says so in certstorage.crt and .metadata. */
+static void
+storage_lines(const struct dev *dev, char *lines, size_t size)
+{
+    char metadata[256];
+    int len = 0;
+
+    lines[0] = '\0';
+    if (dev_exists(dev, "certstorage.crt")) {
+        len = snprintf(lines, size, "    \"certstorage_ca\": \"%s/certstorage.crt\",\n", dev->dir);
+    }
+    if (len >= 0 && (size_t)len < size &&
+        dev_read(dev, "certstorage.metadata", metadata, sizeof metadata)) {
+        metadata[strcspn(metadata, "\n\"\\")] = '\0';
+        snprintf(lines + len, size - (size_t)len, "    \"certstorage_metadata\": \"%s\",\n",
+                 metadata);
+    }
+}
+
 bool
 dev_write_clients(struct dev *dev)
 {
+    char storage[DEV_PATH_MAX + 512];
+
+    storage_lines(dev, storage, sizeof storage);
     return socket_choose(dev) &&
            dev_write(dev, "socket_path", "%s\n", dev->socket_path) &&
            dev_write(dev, "azcloudhsm_client.cfg",
@@ -134,6 +157,7 @@ dev_write_clients(struct dev *dev)
                      "    \"daemon_id\": 1,\n"
                      "    \"e2e_owner_crt_path\": \"%s/PO.crt\",\n"
                      "    \"log_level\": \"INFO\",\n"
+                     "%s"
                      "    \"reconnect_attempts\": -1,\n"
                      "    \"reconnect_interval\": 1,\n"
                      "    \"socket_type\": \"UNIXSOCKET\",\n"
@@ -150,7 +174,7 @@ dev_write_clients(struct dev *dev)
                      "    \"pkey\": \"%s/client.key\"\n"
                      "  }\n"
                      "}\n",
-                     dev->dir, dev->socket_path, dev->dir, dev->client_port, dev->dir,
+                     dev->dir, storage, dev->socket_path, dev->dir, dev->client_port, dev->dir,
                      dev->dir) &&
            dev_write(dev, "azcloudhsm_mgmt_util.cfg",
                      "{\n"

@@ -8,6 +8,9 @@
  *   count N     there are N of them
  *   import FILE an RSA pair of a JWK, with the id "outside"
  *   label HANDLE TEXT  sets it
+ *   refused     the storage cannot be reached: certificates are CKR_DEVICE_ERROR
+ *   keys        keys are found and sign all the same
+ *   quick N     of N certificates one is found by its id within 5 ms
  *   attributes  each attribute of the tutorial's table is created, read, found and changed
  */
 #include "cryptoki.h"
@@ -16,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 CK_FUNCTION_LIST_PTR func_list;
 
@@ -270,6 +274,85 @@ attributes(CK_SESSION_HANDLE session)
     }
 }
 
+static CK_RV
+find_code(CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG count)
+{
+    CK_OBJECT_HANDLE found[8];
+    CK_ULONG got;
+    CK_RV rv = func_list->C_FindObjectsInit(session, template, count);
+
+    if (rv == CKR_OK) {
+        rv = func_list->C_FindObjects(session, found, 8, &got);
+        (void)func_list->C_FindObjectsFinal(session);
+    }
+    return rv;
+}
+
+static void
+refused(CK_SESSION_HANDLE session)
+{
+    CK_ATTRIBUTE class = { CKA_CLASS, &certificate, sizeof certificate };
+    CK_OBJECT_HANDLE handle;
+
+    check("a search is a device error", find_code(session, &class, 1), CKR_DEVICE_ERROR);
+    check("a creation, too",
+          func_list->C_CreateObject(session, made, sizeof made / sizeof *made, &handle),
+          CKR_DEVICE_ERROR);
+}
+
+static void
+keys(CK_SESSION_HANDLE session)
+{
+    CK_OBJECT_CLASS private = CKO_PRIVATE_KEY;
+    CK_ATTRIBUTE class = { CKA_CLASS, &private, sizeof private };
+    CK_MECHANISM mechanism = { CKM_SHA256_RSA_PKCS, NULL, 0 };
+    CK_BYTE signature[512];
+    CK_ULONG len = sizeof signature;
+    CK_OBJECT_HANDLE key = 0;
+    CK_RV rv;
+
+    check("a private key is found", count_of(session, &class, 1, &key) > 0, 1);
+    rv = func_list->C_SignInit(session, &mechanism, key);
+    if (rv == CKR_OK) {
+        rv = func_list->C_Sign(session, (CK_BYTE *)"data", 4, signature, &len);
+    }
+    check("and signs", rv, CKR_OK);
+}
+
+static int
+by_time(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+static void
+quick(CK_SESSION_HANDLE session, CK_ULONG count)
+{
+    double times[100];
+
+    check("all are there", certificates(session), count);
+    for (CK_ULONG i = 0; i < 100; i++) {
+        char id[16];
+        CK_ATTRIBUTE template[] = {
+            { CKA_CLASS, &certificate, sizeof certificate },
+            { CKA_ID, id, (CK_ULONG)snprintf(id, sizeof id, "%lu", i * 97 % count) },
+        };
+        struct timespec from, to;
+
+        clock_gettime(CLOCK_MONOTONIC, &from);
+        if (count_of(session, template, 2, NULL) != 1) {
+            check("each is found", 0, 1);
+        }
+        clock_gettime(CLOCK_MONOTONIC, &to);
+        times[i] = (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6;
+    }
+    qsort(times, 100, sizeof *times, by_time);
+    printf("# by id: median %.2f ms, at most %.2f ms\n", times[50], times[99]);
+    check("one is found by its id within 5 ms", times[50] < 5.0, 1);
+}
+
 /* ---- a pair from outside ---- */
 
 static size_t
@@ -355,6 +438,12 @@ main(int argc, char *argv[])
         create(session, number);
     } else if (strcmp(argv[2], "count") == 0) {
         check("so many are there", certificates(session), number);
+    } else if (strcmp(argv[2], "refused") == 0) {
+        refused(session);
+    } else if (strcmp(argv[2], "keys") == 0) {
+        keys(session);
+    } else if (strcmp(argv[2], "quick") == 0) {
+        quick(session, number);
     } else if (strcmp(argv[2], "import") == 0) {
         import(session, argv[3]);
     } else if (strcmp(argv[2], "label") == 0) {
