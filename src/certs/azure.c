@@ -442,6 +442,30 @@ url_take(struct azure *azure, const char *url)
     return second == NULL || strchr(second + 1, '/') == NULL;
 }
 
+/* Whose host is it? A token opens all that the identity may, so not everyone is shown one. */
+static bool
+is_azure(const struct azure *azure)
+{
+    static const char *const ends[] = { ".core.windows.net", ".core.chinacloudapi.cn",
+                                        ".core.usgovcloudapi.net", ".storage.azure.net" };
+    char host[256];
+    size_t len;
+
+    snprintf(host, sizeof host, "%.*s", (int)strcspn(azure->base + 8, "/"), azure->base + 8);
+    if (strncmp(host, "127.0.0.1:", 10) == 0 || strncmp(host, "localhost:", 10) == 0) {
+        return true; /* Azurite */
+    }
+    len = strlen(host);
+    for (size_t i = 0; i < ARRAY_COUNT(ends); i++) {
+        size_t end = strlen(ends[i]);
+
+        if (len > end && strcasecmp(host + len - end, ends[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct blob_container *
 azure_open(const struct blob_settings *settings)
 {
@@ -469,6 +493,12 @@ azure_open(const struct blob_settings *settings)
             goto fail;
         }
     } else if (azure->signature[0] == '\0') {
+        if (!is_azure(azure)) {
+            log_err("CERTSTORAGE_URL: a managed identity is shown to Azure alone; for %s set "
+                    "CERTSTORAGE_ACCOUNT_KEY, or a URL with a shared access signature",
+                    azure->base);
+            goto fail;
+        }
         azure->identity = identity_new(azure->http, settings->metadata, settings->identity);
         if (azure->identity == NULL) {
             goto fail;

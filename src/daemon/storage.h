@@ -14,7 +14,7 @@
 
 #include <pthread.h>
 
-#define STORAGE_THREADS 4u
+#define STORAGE_THREADS 16u /* a container that hangs keeps one for each request of its */
 #define STORAGES_MAX 32u
 #define STORAGE_URL_MAX 2048u
 #define STORAGE_TEXT_MAX 256u

@@ -21,6 +21,7 @@
 #define CREATE_TRIES 4u
 #define BUSY_TRIES 40u
 #define BUSY_MS 100u
+#define ROUND_MS 18000u /* at most, with two requests that wait for the end */
 
 static bool
 flag_of(view list, CK_ATTRIBUTE_TYPE type)
@@ -99,6 +100,13 @@ pass(struct storage_job *job)
     return rv == CKR_OK
                ? storage_call(job, job->row->operation, writer_view(&job->body), &job->reply)
                : rv;
+}
+
+/* For one more round: what it asks of the container, and of the HSM. */
+static bool
+has_time(const struct storage_job *job)
+{
+    return daemon_now() + ROUND_MS < job->deadline;
 }
 
 /* ---- the HSM's part ---- */
@@ -237,6 +245,11 @@ write_new(struct storage_job *job, uint32_t wanted, view list, uint32_t *ret_han
     writer_init(&token, TOKEN_MAX);
     rv = input_of(job, list, &input);
     for (unsigned tries = 0; rv == CKR_OK && tries < CREATE_TRIES; tries++) {
+        if (!has_time(job)) {
+            rv = CKR_DEVICE_ERROR;
+            break;
+        }
+
         enum blob_result result;
 
         writer_reset(&token);
@@ -351,7 +364,7 @@ static bool
 may_try_again(const struct storage_job *job, CK_RV rv, unsigned *tries)
 {
     if ((rv != CKR_DATA_INVALID && rv != CKR_OPERATION_ACTIVE) || ++*tries > BUSY_TRIES ||
-        daemon_now() > job->deadline) {
+        !has_time(job)) {
         return false;
     }
     nanosleep(&(struct timespec){ .tv_nsec = BUSY_MS * 1000000l }, NULL);
