@@ -136,6 +136,7 @@ enum status util_fake_key(void *tool, const struct values *values);
 enum status util_check_fake(void *tool, const struct values *values);
 enum status util_extract_masked(void *tool, const struct values *values);
 enum status util_insert_masked(void *tool, const struct values *values);
+enum status util_get_cert(void *tool, const struct values *values);
 enum status util_error_text(void *tool, const struct values *values);
 
 #endif

@@ -63,6 +63,9 @@ static const struct command rows[] = {
     { "listUsers", util_list_users, 0, "lists the users", { { 0 } } },
     { "getHSMInfo", util_hsm_info, 0, "tells what the HSM is", { { 0 } } },
     { "getPartitionInfo", util_partition_info, 0, "tells what the partition is", { { 0 } } },
+    { "getCert", util_get_cert, 0, "writes a certificate of the partition to a file", {
+        { "-f",          "FILE",  ARGUMENT_TEXT,   NEED_ALWAYS, 0, 0,   "file that is written" },
+        { "-s",          "TYPE",  ARGUMENT_NUMBER, NEED_ALWAYS, 1, 64,  "4 the owner's, 8 the partition's, signed by the owner" } } },
     { "genSymKey", util_gen_sym_key, 0, "makes a symmetric key", {
         { "-t",          "TYPE",  ARGUMENT_NUMBER, NEED_ALWAYS, 0, U32, "16 generic secret, 18 RC4, 21 triple DES, 31 AES" },
         { "-s",          "BYTES", ARGUMENT_NUMBER, NEED_ALWAYS, 1, 3584, "size of the key" },

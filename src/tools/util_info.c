@@ -5,6 +5,7 @@
 #include "tools/util.h"
 
 #include "tools/code.h"
+#include "tools/file.h"
 #include "tools/version.h"
 
 #include <stdlib.h>
@@ -85,6 +86,36 @@ util_partition_info(void *tool, const struct values *values)
 {
     UNUSED(values);
     return util_returned("Cfm3GetPartitionInfo", token_read(tool, partition_show));
+}
+
+enum status
+util_get_cert(void *tool, const struct values *values)
+{
+    struct util *util = tool;
+    const struct cert_get_request request = { values_number(values, "-s", 0) };
+    const char *path = values_text(values, "-f");
+    struct cert_get_reply reply;
+    struct call call;
+    bool written = true;
+    CK_RV rv = call_begin(util->client, &call);
+
+    if (rv == CKR_OK) {
+        cert_get_request_write(call.body, &request);
+        rv = call_send(&call, OPERATION_CERT_GET, 0, 0);
+    }
+    if (rv == CKR_OK && !cert_get_reply_read(call.reply, &reply)) {
+        rv = CKR_DEVICE_ERROR;
+    }
+    if (rv == CKR_OK) {
+        written = file_write(path, reply.certificate);
+    }
+    call_end(&call);
+
+    const struct code *code = code_of(rv);
+
+    printf("\n\tCfm3GetCert() returned %x :%s: %s\n", (unsigned)code->shown, code->class,
+           code->text);
+    return rv == CKR_OK && written ? STATUS_DONE : STATUS_REFUSED;
 }
 
 enum status

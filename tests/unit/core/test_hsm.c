@@ -72,7 +72,7 @@ static const struct right {
     { OPERATION_RESTORE_WRITE,  { false, false, true  }, { false, false, true  }, false, true  },
     { OPERATION_RESTORE,        { false, false, true  }, { false, false, true  }, false, true  },
     { OPERATION_CERT_REQUEST,   { true,  true,  true  }, { true,  true,  true  }, false, true  },
-    { OPERATION_CERT_GET,       { true,  true,  true  }, { true,  true,  true  }, false, true  },
+    { OPERATION_CERT_GET,       { true,  true,  true  }, { true,  true,  true  }, true,  true  },
     { OPERATION_CERT_STORE,     { false, true,  true  }, { false, true,  true  }, false, true  },
     { OPERATION_CHALLENGE,         { true,  true,  true  }, { true,  true,  true  }, false, true  },
     { OPERATION_OFFICER_UNLOCK,    { true,  true,  true  }, { true,  true,  true  }, false, true  },
