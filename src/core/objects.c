@@ -378,11 +378,41 @@ out:
 }
 
 CK_RV
+object_set(struct request *r, struct object *object, view changes)
+{
+    struct writer attributes;
+    CK_RV rv;
+
+    if ((object->info.flags & KEY_FLAG_MODIFIABLE) == 0) {
+        return CKR_ACTION_PROHIBITED;
+    }
+    rv = template_check_change(r->rules, object->kind, false, r->who.role == ROLE_CO,
+                               object_attributes(object), changes);
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    writer_init(&attributes, ATTRIBUTES_BYTES_MAX);
+    attributes_merge(object_attributes(object), changes, &attributes);
+    if (!writer_ok(&attributes)) {
+        rv = CKR_DEVICE_MEMORY;
+    } else if (object->kind == KIND_X509 &&
+               ((rv = make_allowed(r, writer_view(&attributes))) != CKR_OK ||
+                (rv = check_value_renew(object_attributes(object), changes, &attributes)) !=
+                    CKR_OK)) {
+        goto out;
+    } else {
+        rv = object_replace(r, object, writer_view(&attributes));
+    }
+out:
+    writer_clear(&attributes);
+    return rv;
+}
+
+CK_RV
 handle_OBJECT_SET(struct request *r)
 {
     struct object_set_request m;
     struct object *object = NULL;
-    struct writer attributes;
     CK_RV rv;
 
     if (!object_set_request_read(r->body, &m)) {
@@ -392,37 +422,17 @@ handle_OBJECT_SET(struct request *r)
     if (!handle_is_session(m.object) && !request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    writer_init(&attributes, ATTRIBUTES_BYTES_MAX);
     pthread_mutex_lock(change_lock(r, m.object));
     object = request_object(r, m.object);
     if (object == NULL) {
         rv = CKR_OBJECT_HANDLE_INVALID;
-        goto out;
+    } else if ((object->info.flags & KEY_FLAG_MODIFIABLE) == 0) {
+        rv = CKR_ACTION_PROHIBITED; /* whoever asks, so before that is looked at */
+    } else if ((rv = object_may_change(r, object)) == CKR_OK) {
+        rv = object_set(r, object, m.changes);
     }
-    if ((object->info.flags & KEY_FLAG_MODIFIABLE) == 0) {
-        rv = CKR_ACTION_PROHIBITED;
-        goto out;
-    }
-    if ((rv = object_may_change(r, object)) != CKR_OK ||
-        (rv = template_check_change(r->rules, object->kind, false, r->who.role == ROLE_CO,
-                                    object_attributes(object), m.changes)) != CKR_OK) {
-        goto out;
-    }
-    attributes_merge(object_attributes(object), m.changes, &attributes);
-    if (!writer_ok(&attributes)) {
-        rv = CKR_DEVICE_MEMORY;
-        goto out;
-    }
-    if (object->kind == KIND_X509 &&
-        ((rv = make_allowed(r, writer_view(&attributes))) != CKR_OK ||
-         (rv = check_value_renew(object_attributes(object), m.changes, &attributes)) != CKR_OK)) {
-        goto out;
-    }
-    rv = object_replace(r, object, writer_view(&attributes));
-out:
     pthread_mutex_unlock(change_lock(r, m.object));
     object_unref(object);
-    writer_clear(&attributes);
     return rv;
 }
 

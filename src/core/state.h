@@ -156,6 +156,10 @@ MUST_USE CK_RV hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t
 /* Token objects that were made without a login: whoever reaches the port can make them. */
 #define UNOWNED_MAX 1024u
 
+/* The object with these attributes changed, in the reply (one key information), the store and its
+ * table; whether he who asks may do so was looked at. Under the lock that its changes take. */
+MUST_USE CK_RV object_set(struct request *request, struct object *object, view changes);
+
 #define COMMIT_MAX 4u /* changes of one request */
 
 /* The change that a `once` request makes. The reply's body has to be written before: it is

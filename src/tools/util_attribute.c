@@ -18,7 +18,6 @@
 
 enum show { SHOW_SHORT, SHOW_NUMBER, SHOW_TEXT, SHOW_BYTES };
 
-/* clang-format off */
 /* The tool's number is PKCS #11's but for the check value. */
 static const struct name_row {
     uint32_t number;
@@ -26,37 +25,10 @@ static const struct name_row {
     enum show show;
     const char *name;
 } names[] = {
-    {   0, CKA_CLASS,             SHOW_SHORT,  "OBJ_ATTR_CLASS"             },
-    {   1, CKA_TOKEN,             SHOW_SHORT,  "OBJ_ATTR_TOKEN"             },
-    {   2, CKA_PRIVATE,           SHOW_SHORT,  "OBJ_ATTR_PRIVATE"           },
-    {   3, CKA_LABEL,             SHOW_TEXT,   "OBJ_ATTR_LABEL"             },
-    { 134, CKA_TRUSTED,           SHOW_SHORT,  "OBJ_ATTR_TRUSTED"           },
-    { 256, CKA_KEY_TYPE,          SHOW_SHORT,  "OBJ_ATTR_KEY_TYPE"          },
-    { 258, CKA_ID,                SHOW_TEXT,   "OBJ_ATTR_ID"                },
-    { 259, CKA_SENSITIVE,         SHOW_SHORT,  "OBJ_ATTR_SENSITIVE"         },
-    { 260, CKA_ENCRYPT,           SHOW_SHORT,  "OBJ_ATTR_ENCRYPT"           },
-    { 261, CKA_DECRYPT,           SHOW_SHORT,  "OBJ_ATTR_DECRYPT"           },
-    { 262, CKA_WRAP,              SHOW_SHORT,  "OBJ_ATTR_WRAP"              },
-    { 263, CKA_UNWRAP,            SHOW_SHORT,  "OBJ_ATTR_UNWRAP"            },
-    { 264, CKA_SIGN,              SHOW_SHORT,  "OBJ_ATTR_SIGN"              },
-    { 266, CKA_VERIFY,            SHOW_SHORT,  "OBJ_ATTR_VERIFY"            },
-    { 268, CKA_DERIVE,            SHOW_SHORT,  "OBJ_ATTR_DERIVE"            },
-    { ATTRIBUTE_MODULUS, CKA_MODULUS, SHOW_BYTES, "OBJ_ATTR_MODULUS"        },
-    { 289, CKA_MODULUS_BITS,      SHOW_NUMBER, "OBJ_ATTR_MODULUS_BITS"      },
-    { 290, CKA_PUBLIC_EXPONENT,   SHOW_BYTES,  "OBJ_ATTR_PUBLIC_EXPONENT"   },
-    { 353, CKA_VALUE_LEN,         SHOW_NUMBER, "OBJ_ATTR_VALUE_LEN"         },
-    { 354, CKA_EXTRACTABLE,       SHOW_SHORT,  "OBJ_ATTR_EXTRACTABLE"       },
-    { 355, CKA_LOCAL,             SHOW_SHORT,  "OBJ_ATTR_LOCAL"             },
-    { 356, CKA_NEVER_EXTRACTABLE, SHOW_SHORT,  "OBJ_ATTR_NEVER_EXTRACTABLE" },
-    { 357, CKA_ALWAYS_SENSITIVE,  SHOW_SHORT,  "OBJ_ATTR_ALWAYS_SENSITIVE"  },
-    { 370, CKA_DESTROYABLE,       SHOW_SHORT,  "OBJ_ATTR_DESTROYABLE"       },
-    { ATTRIBUTE_KCV, CKA_CHECK_VALUE, SHOW_BYTES, "OBJ_ATTR_KCV"            },
-    { ATTRIBUTE_ALL, 0,           SHOW_SHORT,  "OBJ_ATTR_ALL"               },
-    { 528, CKA_WRAP_WITH_TRUSTED, SHOW_SHORT,  "OBJ_ATTR_WRAP_WITH_TRUSTED" },
-    { 1073742353, CKA_WRAP_TEMPLATE,   SHOW_BYTES, "OBJ_ATTR_WRAP_TEMPLATE"   },
-    { 1073742354, CKA_UNWRAP_TEMPLATE, SHOW_BYTES, "OBJ_ATTR_UNWRAP_TEMPLATE" },
+#define ATTRIBUTE_NAME(number, type, show, name) { number, type, show, name },
+#include "tools/attribute_names.def"
+#undef ATTRIBUTE_NAME
 };
-/* clang-format on */
 
 static const struct name_row *
 name_row(uint32_t number)
