@@ -382,7 +382,8 @@ handle_RENEW(struct request *r)
 
     user = there == NULL ? (struct user){ .id = NO_USER } : *there;
     pthread_rwlock_unlock(&hsm->lock);
-    if (login == 0 || user.id == NO_USER) {
+    /* Whom the owner let in to change his password is logged in as less than he is. */
+    if (login == 0 || user.id == NO_USER || user.role != (uint32_t)r->who.role) {
         wipe(&user, sizeof user);
         return CKR_USER_NOT_LOGGED_IN;
     }

@@ -264,6 +264,21 @@ keys_and_m_outlive_a_restart_and_tokens_do_not(void **state)
     officers_end(&o);
 }
 
+static void
+who_was_let_in_to_change_his_password_gets_no_ticket(void **state)
+{
+    struct fixture *f = *state;
+    struct context *context = context_find(&f->hsm.hsm->contexts, f->nobody.context);
+    struct renew_reply answer;
+
+    assert_non_null(context);
+    context_login(context, ROLE_PRECO, OFFICER_USER, 77);
+    assert_code(app_send_renew(&f->nobody, NULL, &answer), CKR_USER_NOT_LOGGED_IN);
+    context_login(context, ROLE_CO, OFFICER_USER, 77);
+    assert_ok(app_send_renew(&f->nobody, NULL, &answer));
+    context_unref(context);
+}
+
 /* ---- many users ---- */
 
 #define MANY 10000u
@@ -335,6 +350,7 @@ main(void)
         AZURE(an_act_takes_a_token_that_m_approved),
         AZURE(a_token_ends_with_its_time_and_its_login),
         AZURE(keys_and_m_outlive_a_restart_and_tokens_do_not),
+        AZURE(who_was_let_in_to_change_his_password_gets_no_ticket),
         AZURE(ten_thousand_users_are_listed_by_pages_in_no_time),
     };
 
