@@ -27,6 +27,7 @@ enum query {
     QUERY_GUARD,
     QUERY_GET,
     QUERY_EACH,
+    QUERY_EACH_NAME,
     QUERY_NUMBER_GET,
     QUERY_NUMBER_SET,
     QUERY_NUMBER_EACH,
@@ -48,6 +49,7 @@ static const char *const queries[QUERY_COUNT] = {
     [QUERY_GUARD] = "SELECT guard FROM store",
     [QUERY_GET] = "SELECT revision, value FROM record WHERE key = ?1",
     [QUERY_EACH] = "SELECT key, value, revision FROM record ORDER BY key",
+    [QUERY_EACH_NAME] = "SELECT key, x'', revision FROM record", /* as they lie, which is faster */
     [QUERY_NUMBER_GET] = "SELECT next FROM number WHERE counter = ?1",
     [QUERY_NUMBER_SET] = "INSERT OR REPLACE INTO number (counter, next) VALUES (?1, ?2)",
     [QUERY_NUMBER_EACH] = "SELECT counter, next FROM number ORDER BY counter",
@@ -275,10 +277,10 @@ database_get(struct database *database, view key, uint64_t *ret_revision, struct
     return (step == SQLITE_ROW || step == SQLITE_DONE) && writer_ok(out);
 }
 
-bool
-database_each(struct database *database, store_visit *visit, void *arg)
+static bool
+records_visit(struct database *database, int query, store_visit *visit, void *arg)
 {
-    sqlite3_stmt *statement = database_query(database, QUERY_EACH);
+    sqlite3_stmt *statement = database_query(database, query);
     bool going = true;
     int step = SQLITE_DONE;
 
@@ -294,6 +296,18 @@ database_each(struct database *database, store_visit *visit, void *arg)
     }
     sqlite3_reset(statement);
     return going;
+}
+
+bool
+database_each(struct database *database, store_visit *visit, void *arg)
+{
+    return records_visit(database, QUERY_EACH, visit, arg);
+}
+
+bool
+database_each_name(struct database *database, store_visit *visit, void *arg)
+{
+    return records_visit(database, QUERY_EACH_NAME, visit, arg);
 }
 
 static bool

@@ -48,6 +48,8 @@ MUST_USE bool database_guard(struct database *database, uint8_t *room, size_t si
 
 /* See struct store; these make a transaction of their own where they need one. */
 bool database_each(struct database *database, store_visit *visit, void *arg);
+/* Names and revisions, in no order; the values are empty. */
+bool database_each_name(struct database *database, store_visit *visit, void *arg);
 bool database_next_numbers(struct database *database, const char *counter, uint32_t count,
                            uint64_t start, uint64_t *ret_first);
 bool database_each_number(struct database *database, store_count *count, void *arg);

@@ -379,7 +379,7 @@ guard_holds(struct sqlite *sqlite, uint64_t revision)
     size_t len;
 
     if (!database_guard(sqlite->database, stored, sizeof stored, &len) ||
-        !database_each(sqlite->database, count_record, &counting)) {
+        !database_each_name(sqlite->database, count_record, &counting)) {
         return false;
     }
     if (len == 0 && counting.records == 0) {

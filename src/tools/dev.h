@@ -22,6 +22,7 @@
 #define DEV_PATH_MAX 512u
 #define DEV_TEXT_MAX 4096u
 #define DEV_WAIT_MS 10000
+#define DEV_READY_MS 120000 /* a million objects on a busy machine */
 #define DEV_STOP_MS 5000
 
 #define DEV_OFFICER "admin"

@@ -360,7 +360,7 @@ dev_wait(struct dev *dev, enum dev_program which)
     const struct program *program = &programs[which];
     int status;
 
-    for (int waited = 0; waited < DEV_WAIT_MS; waited += STEP_MS) {
+    for (int waited = 0; waited < DEV_READY_MS; waited += STEP_MS) {
         if (program_is_ready(dev, which)) {
             return true;
         }
@@ -376,7 +376,7 @@ dev_wait(struct dev *dev, enum dev_program which)
         }
         pause_ms(STEP_MS);
     }
-    fprintf(stderr, "the %s is not ready after %d s:\n", program->what, DEV_WAIT_MS / 1000);
+    fprintf(stderr, "the %s is not ready after %d s:\n", program->what, DEV_READY_MS / 1000);
     log_show(dev, which);
     return false;
 }
