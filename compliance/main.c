@@ -21,7 +21,7 @@ static const char usage[] =
     "  --slot NUMBER       the first with a token, if it is not said\n"
     "  --areas A,B         of SESS DIG ENC DEC SIG VER RECOV DUAL FIND RAND ACC ATTR\n"
     "                      KEYM MSG IFACE ROB KAT SEC; all\n"
-    "  --level LEVEL       quick, full (the default) or deep\n"
+    "  --level LEVEL       quick, default, full or deep\n"
     "  --jobs COUNT        worker processes; 1 if the module allows one process alone\n"
     "  --only TEXT         tests whose id begins so; with $ at its end, the test of that id\n"
     "  --enough COUNT      stops when so many tests have failed, or were blocked\n"
@@ -119,7 +119,7 @@ parse_areas(const char *text, uint32_t *ret_areas)
 static bool
 parse_level(const char *text, enum depth *ret_depth)
 {
-    static const char *const names[] = { "quick", "full", "deep" };
+    static const char *const names[] = { "quick", "default", "full", "deep" };
 
     for (size_t i = 0; i < COUNT(names); i++) {
         if (strcmp(names[i], text) == 0) {
@@ -410,7 +410,7 @@ int
 main(int argc, char **argv)
 {
     struct options options = {
-        .areas = UINT32_MAX, .depth = DEPTH_FULL, .jobs = 2, .patience = 20
+        .areas = UINT32_MAX, .depth = DEPTH_DEFAULT, .jobs = 2, .patience = 20
     };
     struct fill fill = { &options.target, shared_new(sizeof(struct sheet)) };
 

@@ -17,7 +17,7 @@ write_attributes(struct explorer *x)
             bool slow = x->fn[f] == FN_C_GenerateKeyPair &&
                         (kind == OBJECT_RSAPUB || kind == OBJECT_RSAPRI);
 
-            if (!x->world->has_object[kind] || (slow && x->depth == DEPTH_QUICK)) {
+            if (!x->world->has_object[kind] || (slow && x->depth < DEPTH_FULL)) {
                 continue;
             }
             for (int a = 0; a < ATTRIBUTES; a++) {

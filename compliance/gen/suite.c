@@ -223,7 +223,7 @@ write_object(struct explorer *x, bool first_key)
 {
     enum kind kind = areas[x->area].kind;
     bool crypto = kind < KINDS && kind != KIND_FND;
-    bool two = x->depth != DEPTH_QUICK &&
+    bool two = x->depth >= DEPTH_FULL &&
                (!crypto || (first_key && is_tried_twice((enum mech)x->object.mech[kind])));
 
     if (x->area == AREA_DUAL || x->area == AREA_SESS) {
@@ -233,7 +233,8 @@ write_object(struct explorer *x, bool first_key)
     for (size_t i = 0; i < x->place_count; i++) {
         for (size_t f = 0; f < x->fn_count; f++) {
             enum fn fn = (enum fn)x->fn[f];
-            bool pairs = x->depth != DEPTH_QUICK ||
+            bool small = x->area == AREA_FIND || x->area == AREA_RAND || x->area == AREA_DIG;
+            bool pairs = x->depth >= (small ? DEPTH_DEFAULT : DEPTH_FULL) ||
                          (functions[fn].part == PART_INIT &&
                           (!crypto || is_representative((enum mech)x->object.mech[kind])));
 
@@ -243,23 +244,6 @@ write_object(struct explorer *x, bool first_key)
             }
         }
     }
-}
-
-bool
-area_has(const struct area_row *area, enum fn fn)
-{
-    const char *tag = functions[fn].tag, *at = area->functions;
-    size_t len = strlen(tag);
-
-    for (; *at != '\0'; at += strspn(at, " ")) {
-        size_t word = strcspn(at, " ");
-
-        if (word == len && strncmp(at, tag, len) == 0) {
-            return true;
-        }
-        at += word;
-    }
-    return false;
 }
 
 static bool
@@ -340,7 +324,7 @@ write_messages(struct explorer *x)
                 }
                 x->object = object_make(x->world, kinds[i].kind, (enum mech)m, (enum key)k);
                 write_process(x, kinds[i].kind,
-                              first && x->depth != DEPTH_QUICK && is_message_example((enum mech)m));
+                              first && x->depth >= DEPTH_FULL && is_message_example((enum mech)m));
                 first = false;
             }
         }

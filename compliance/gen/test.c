@@ -194,6 +194,43 @@ vector_parse(const char *text, struct test *test)
 }
 
 bool
+area_has(const struct area_row *area, enum fn fn)
+{
+    const char *tag = functions[fn].tag, *at = area->functions;
+    size_t len = strlen(tag);
+
+    for (; *at != '\0'; at += strspn(at, " ")) {
+        size_t word = strcspn(at, " ");
+
+        if (word == len && strncmp(at, tag, len) == 0) {
+            return true;
+        }
+        at += word;
+    }
+    return false;
+}
+
+/* Whether the calls are of the area's sort, and what they work with is there. */
+static bool
+steps_fit(const struct test *test)
+{
+    bool of_objects = areas[test->area].base == BASE_OBJECTS;
+
+    for (size_t i = 0; i < test->count; i++) {
+        enum fn fn = (enum fn)test->step[i].fn;
+        enum part part = functions[fn].part;
+        bool searched = part < PART_OBJECT || part >= PART_MINIT;
+        enum kind kind = functions[fn].kind;
+
+        if (searched == of_objects || (of_objects && !area_has(&areas[test->area], fn)) ||
+            (kind < KINDS && kind != KIND_FND && test->object.mech[kind] == NO_MECH)) {
+            return false;
+        }
+    }
+    return !of_objects || test->count == 1;
+}
+
+bool
 test_parse(const struct world *world, const char *id, struct test *ret_test)
 {
     char part[64], object[64];
@@ -224,7 +261,9 @@ test_parse(const struct world *world, const char *id, struct test *ret_test)
     if (*id == '\0' && areas[ret_test->area].base == BASE_VECTORS) {
         return vector_parse(object, ret_test);
     }
-    return *id == '\0' && object_parse(world, test_kind(ret_test), object, &ret_test->object);
+    return *id == '\0' &&
+           object_parse(world, test_kind(ret_test), object, &ret_test->object) &&
+           steps_fit(ret_test);
 }
 
 struct mstate

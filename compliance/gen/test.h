@@ -67,7 +67,7 @@ enum kind test_kind(const struct test *test);
 /* Whether an area is about a function. */
 bool area_has(const struct area_row *area, enum fn fn);
 
-enum depth { DEPTH_QUICK, DEPTH_FULL, DEPTH_DEEP };
+enum depth { DEPTH_QUICK, DEPTH_DEFAULT, DEPTH_FULL, DEPTH_DEEP };
 
 struct suite {
     struct test *test;
