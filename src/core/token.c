@@ -139,6 +139,7 @@ record_store(struct request *r, struct container *container, uint32_t handle,
     struct hsm *hsm = r->hsm;
     struct token_name name = token_name(container->id, handle);
     struct token_record next = *record;
+    const bool placed = container_record(container, handle) == NULL;
     struct writer sealed, journal;
     uint8_t journal_room[CHAIN_RECORD_MAX];
     CK_RV rv;
@@ -146,8 +147,7 @@ record_store(struct request *r, struct container *container, uint32_t handle,
     next.since = hsm_seconds(hsm);
     next.version++;
     /* First, as it must not fail later. */
-    if (container_record(container, handle) == NULL &&
-        !container_put(container, handle, &(struct token_record){ 0 })) {
+    if (placed && !container_put(container, handle, &(struct token_record){ 0 })) {
         return CKR_DEVICE_MEMORY;
     }
     writer_init(&sealed, STORE_VALUE_MAX);
@@ -171,6 +171,9 @@ record_store(struct request *r, struct container *container, uint32_t handle,
     writer_clear(&sealed);
     if (rv == CKR_OK && !container_put(container, handle, &next)) {
         rv = CKR_DEVICE_MEMORY; /* it cannot: there is a place */
+    }
+    if (rv != CKR_OK && placed) {
+        container_drop(container, handle);
     }
     return rv;
 }

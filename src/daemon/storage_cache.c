@@ -197,9 +197,11 @@ complete(const struct storage *storage, view attributes, struct writer *out)
     writer_clear(&given);
 }
 
-/* What was read becomes an entry; CKR_OK also for one that is refused. */
+/* What was read becomes an entry; CKR_OK also for one that is refused. *ret_old: it is not the present
+ * token; read it again before that is the last word. */
 static CK_RV
-take(struct storage_job *job, uint32_t handle, const char *tag, view text)
+take(struct storage_job *job, uint32_t handle, const char *tag, view text, bool again,
+     bool *ret_old)
 {
     struct storage *storage = job->storage;
     struct token token;
@@ -225,6 +227,11 @@ take(struct storage_job *job, uint32_t handle, const char *tag, view text)
             writer_clear(&list);
             return CKR_DEVICE_ERROR;
         }
+    }
+    if (fault != NULL && rv == CKR_DATA_INVALID && !again) {
+        *ret_old = true; /* a writer may have been faster than we */
+        writer_clear(&list);
+        return CKR_OK;
     }
     if (fault != NULL) {
         log_err("certificate storage %s: " BLOB_PREFIX "%u is refused: %s", storage->shown,
@@ -266,7 +273,7 @@ is_doomed(struct storage *storage, uint32_t handle)
 
 /* Reads a blob unless it is still the one with the entry's tag. */
 static CK_RV
-fetch(struct storage_job *job, uint32_t handle)
+fetch_once(struct storage_job *job, uint32_t handle, bool again, bool *ret_old)
 {
     struct storage *storage = job->storage;
     char tag[BLOB_TAG_MAX] = "", next[BLOB_TAG_MAX] = "";
@@ -286,7 +293,8 @@ fetch(struct storage_job *job, uint32_t handle)
     writer_init(&text, TOKEN_MAX);
     switch (storage->container->ops->get(storage->container, handle, tag, &text, next)) {
     case BLOB_OK:
-        rv = writer_ok(&text) ? take(job, handle, next, writer_view(&text)) : CKR_DEVICE_ERROR;
+        rv = writer_ok(&text) ? take(job, handle, next, writer_view(&text), again, ret_old)
+                             : CKR_DEVICE_ERROR;
         break;
     case BLOB_SAME:
         pthread_mutex_lock(&storage->lock);
@@ -308,6 +316,15 @@ fetch(struct storage_job *job, uint32_t handle)
     }
     writer_clear(&text);
     return rv;
+}
+
+static CK_RV
+fetch(struct storage_job *job, uint32_t handle)
+{
+    bool old = false;
+    CK_RV rv = fetch_once(job, handle, false, &old);
+
+    return rv == CKR_OK && old ? fetch_once(job, handle, true, &old) : rv;
 }
 
 /* ---- all of them ---- */
