@@ -504,11 +504,11 @@ storage_attach(struct daemon *daemon, struct context *context, const struct hell
 void
 storage_detach(struct daemon *daemon, struct context *context)
 {
-    UNUSED(daemon);
-    if (context->storage != NULL) {
+    /* At the daemon's end the storages have gone before the contexts. */
+    if (context->storage != NULL && daemon->storage != NULL) {
         context->storage->contexts--;
-        context->storage = NULL;
     }
+    context->storage = NULL;
 }
 
 static void
