@@ -82,6 +82,10 @@ uint32_t util_handle_next(struct util *util, const struct values *values);
 bool util_id_is_free(struct util *util, const struct values *values);
 /* What may be done with a key of that class and type, by default. */
 const CK_ATTRIBUTE_TYPE *util_usage(CK_OBJECT_CLASS class, CK_KEY_TYPE type);
+/* Shares a new key with the users of -u; when that fails the key goes again. rv is how making it
+ * went. */
+MUST_USE CK_RV util_share(struct util *util, const struct values *values, CK_RV rv,
+                          uint32_t handle);
 /* What the options ask for once the key is there: the line of -attest. */
 void util_made(const struct values *values);
 

@@ -27,7 +27,9 @@ leave(void *tool, const struct values *values)
 #define SECRET_OPTIONS                                                                            \
         SESSION_OPTIONS,                                                                          \
         { "-nex",              NULL,     ARGUMENT_FLAG,   NEED_NOT,    0, 0,   "the key can never be extracted" }, \
-        { "-wrap_with_trusted", "0/1",   ARGUMENT_SWITCH, NEED_NOT,    0, 1,   "may be wrapped by trusted keys alone" }
+        { "-wrap_with_trusted", "0/1",   ARGUMENT_SWITCH, NEED_NOT,    0, 1,   "may be wrapped by trusted keys alone" }, \
+        { "-u",                "USER,USER", ARGUMENT_TEXT, NEED_NOT,   0, 0,   "ids of users that may use the key, too" }, \
+        { "-m_value",          "COUNT",  ARGUMENT_NUMBER, NEED_NOT,    0, 0,   "0: keys that wait for approvals are not offered" }
 #define KEY_OPTIONS                                                                               \
         { "-l",                "LABEL",  ARGUMENT_TEXT,   NEED_ALWAYS, 0, 0,   "label of the key" }, \
         SECRET_OPTIONS

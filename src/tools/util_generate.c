@@ -5,6 +5,7 @@
  */
 #include "tools/util.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define TEMPLATE_MAX 4096u
@@ -141,6 +142,74 @@ util_usage(CK_OBJECT_CLASS class, CK_KEY_TYPE type)
     return usage_none;
 }
 
+/* The next number of the list "3,5"; false at its end, or where it is none. */
+static bool
+user_next(const char **users, uint32_t *ret_user)
+{
+    char *end = NULL;
+    const unsigned long user = strtoul(*users, &end, 10);
+
+    if (**users < '0' || **users > '9' || user > UINT32_MAX || (*end != ',' && *end != '\0')) {
+        return false;
+    }
+    *users = *end == ',' ? end + 1 : end;
+    *ret_user = (uint32_t)user;
+    return true;
+}
+
+static void
+key_drop(struct util *util, const struct values *values, uint32_t handle)
+{
+    if (util_destroy(util, handle) != CKR_OK) {
+        fprintf(stderr, "%s: key %u is there and not shared with all of -u\n",
+                values->command->name, (unsigned)handle);
+    }
+}
+
+CK_RV
+util_share(struct util *util, const struct values *values, CK_RV rv, uint32_t handle)
+{
+    const char *users = values_text(values, "-u");
+    struct key_share_request request = { .object = handle, .share = true };
+
+    if (rv != CKR_OK || users == NULL) {
+        return rv;
+    }
+    while (rv == CKR_OK && *users != '\0') {
+        struct call call;
+
+        if (!user_next(&users, &request.user)) {
+            rv = CKR_ARGUMENTS_BAD;
+            break;
+        }
+        rv = call_begin(util->client, &call);
+        if (rv == CKR_OK) {
+            key_share_request_write(call.body, &request);
+            rv = call_send(&call, OPERATION_KEY_SHARE, UTIL_SESSION, FRAME_READ_WRITE);
+        }
+        call_end(&call);
+    }
+    if (rv != CKR_OK) {
+        key_drop(util, values, handle);
+    }
+    return rv;
+}
+
+/* Both halves, or neither is left. */
+static CK_RV
+pair_share(struct util *util, const struct values *values, uint32_t public_handle,
+           uint32_t private_handle)
+{
+    CK_RV rv = util_share(util, values, CKR_OK, public_handle);
+
+    if (rv != CKR_OK) {
+        key_drop(util, values, private_handle);
+    } else if ((rv = util_share(util, values, CKR_OK, private_handle)) != CKR_OK) {
+        key_drop(util, values, public_handle);
+    }
+    return rv;
+}
+
 void
 util_made(const struct values *values)
 {
@@ -256,6 +325,7 @@ util_gen_sym_key(void *tool, const struct values *values)
              ? key_generate(util, values, row->mechanism, &template, &handle)
              : CKR_KEY_SIZE_RANGE;
     writer_clear(&template);
+    rv = util_share(util, values, rv, handle);
 
     enum status status = util_returned("Cfm3GenerateSymmetricKey", rv);
 
@@ -276,6 +346,9 @@ pair_make(struct util *util, const struct values *values, CK_MECHANISM_TYPE type
     uint32_t private_handle = 0;
     CK_RV rv = pair_generate(util, values, type, public_template, private_template,
                              &public_handle, &private_handle);
+
+    rv = rv == CKR_OK ? pair_share(util, values, public_handle, private_handle) : rv;
+
     enum status status = util_returned("Cfm3GenerateKeyPair", rv);
 
     if (rv == CKR_OK) {

@@ -32,6 +32,7 @@ material_import(struct util *util, const struct values *values, view plain, view
         util_returned("Cfm3CreateUnwrapTemplate", CKR_OK);
         rv = util_unwrap(util, &util_kek_mechanism, values_number(values, "-w", 0),
                          writer_view(&blob), util_handle_next(util, values), template, &handle);
+        rv = util_share(util, values, rv, handle);
         status = util_returned("Cfm3UnWrapKey", rv);
     }
     if (rv == CKR_OK) {

@@ -378,6 +378,7 @@ util_unwrap_key(void *tool, const struct values *values)
                                : util_unwrap(util, &way.mechanism, values_number(values, "-w", 0),
                                              envelope.blob, util_handle_next(util, values),
                                              writer_view(&template), &handle);
+    rv = util_share(util, values, rv, handle);
     util_returned("Cfm3CreateUnwrapTemplate2", CKR_OK);
     status = util_returned(values_given(values, "-noheader") ? "Cfm2UnWrapWithTemplate3"
                                                              : "Cfm3UnWrapKey",
