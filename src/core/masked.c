@@ -14,7 +14,7 @@
 /* What is sealed. */
 struct masked {
     enum object_kind kind;
-    view owner; /* name */
+    uint32_t owner; /* his number, which no later user of the same name has */
     view attributes;
     view secrets;
 };
@@ -23,7 +23,7 @@ static void
 masked_write(struct writer *w, const struct masked *masked)
 {
     write_u8(w, (uint8_t)masked->kind);
-    write_bytes(w, masked->owner);
+    write_u32(w, masked->owner);
     write_bytes(w, masked->attributes);
     write_bytes(w, masked->secrets);
 }
@@ -35,7 +35,7 @@ masked_read(view plain, struct masked *ret_masked)
     uint8_t kind;
 
     if (!read_u8(&r, &kind) || kind >= KIND_COUNT || !kind_is_key((enum object_kind)kind) ||
-        !read_bytes(&r, USER_NAME_MAX, &ret_masked->owner) ||
+        !read_u32(&r, &ret_masked->owner) ||
         !read_bytes(&r, ATTRIBUTES_BYTES_MAX, &ret_masked->attributes) ||
         !attributes_valid(ret_masked->attributes) ||
         !read_bytes(&r, ATTRIBUTES_BYTES_MAX, &ret_masked->secrets) ||
@@ -52,7 +52,6 @@ handle_OBJECT_MASK(struct request *r)
     struct object_mask_request m;
     struct object *object;
     struct writer secrets, plain, blob;
-    char owner[USER_NAME_MAX + 1];
     CK_RV rv;
 
     if (!object_mask_request_read(r->body, &m)) {
@@ -72,12 +71,12 @@ handle_OBJECT_MASK(struct request *r)
         rv = CKR_ACTION_PROHIBITED;
         goto out;
     }
-    if ((rv = login_own_name(r, owner)) != CKR_OK ||
-        (rv = object_open_secrets(object_sealer(r->hsm, m.object), object, &secrets)) != CKR_OK) {
+    rv = object_open_secrets(object_sealer(r->hsm, m.object), object, &secrets);
+    if (rv != CKR_OK) {
         goto out;
     }
 
-    const struct masked masked = { object->kind, view_str(owner), object_attributes(object),
+    const struct masked masked = { object->kind, r->who.user, object_attributes(object),
                                    writer_view(&secrets) };
 
     masked_write(&plain, &masked);
@@ -121,7 +120,6 @@ handle_OBJECT_UNMASK(struct request *r)
     struct object_unmask_request m;
     struct make make = { .handle = 0 };
     struct make *const makes[] = { &make };
-    char owner[USER_NAME_MAX + 1];
     struct masked masked;
     struct writer plain;
     uint64_t version;
@@ -141,10 +139,7 @@ handle_OBJECT_UNMASK(struct request *r)
         !masked_read(writer_view(&plain), &masked)) {
         goto out;
     }
-    if ((rv = login_own_name(r, owner)) != CKR_OK) {
-        goto out;
-    }
-    if (!view_equal(masked.owner, view_str(owner))) {
+    if (masked.owner != r->who.user) {
         rv = CKR_ACTION_PROHIBITED;
         goto out;
     }
