@@ -272,6 +272,8 @@ try_once(struct http *http, struct http_request *request, uint64_t left_ms,
         (void)curl_easy_setopt(x.curl, CURLOPT_HTTPHEADER, headers);
         code = curl_easy_perform(x.curl);
         (void)curl_easy_getinfo(x.curl, CURLINFO_RESPONSE_CODE, &reply->status);
+        /* A server in trouble may have done what it was asked, all the same. */
+        reply->sent = reply->sent || reply->status >= 500 || reply->status == 408;
     }
     curl_slist_free_all(headers);
     if (x.curl != NULL) {
