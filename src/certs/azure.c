@@ -233,18 +233,26 @@ azure_get(struct blob_container *container, uint32_t handle, const char *tag, st
     }
 }
 
-/* Is it ours all the same? The first of several tries may have come through. */
-static bool
-is_there(struct blob_container *container, uint32_t handle, view text, char ret_tag[BLOB_TAG_MAX])
+/* After a write whose answer may have been lost: BLOB_OK when this text is there, BLOB_CONFLICT when
+ * something else is or nothing, BLOB_UNKNOWN when nobody says. */
+static enum blob_result
+what_is_there(struct blob_container *container, uint32_t handle, view text,
+              char ret_tag[BLOB_TAG_MAX])
 {
     struct writer there;
-    bool same;
+    enum blob_result result;
 
     writer_init(&there, TOKEN_MAX);
-    same = azure_get(container, handle, "", &there, ret_tag) == BLOB_OK &&
-           view_equal(writer_view(&there), text);
+    result = azure_get(container, handle, "", &there, ret_tag);
+    if (result == BLOB_OK && !view_equal(writer_view(&there), text)) {
+        result = BLOB_CONFLICT;
+    } else if (result == BLOB_NONE) {
+        result = BLOB_CONFLICT;
+    } else if (result != BLOB_OK) {
+        result = BLOB_UNKNOWN;
+    }
     writer_clear(&there);
-    return same;
+    return result;
 }
 
 static enum blob_result
@@ -276,9 +284,12 @@ azure_put(struct blob_container *container, uint32_t handle, const char *tag, vi
         memcpy(ret_tag, reply.tag, BLOB_TAG_MAX);
         return BLOB_OK;
     }
-    if ((reply.tries > 1 || reply.sent) && reply.status != 404 &&
-        is_there(container, handle, text, ret_tag)) {
-        return BLOB_OK;
+    if ((reply.tries > 1 || reply.sent) && reply.status != 404) {
+        enum blob_result there = what_is_there(container, handle, text, ret_tag);
+
+        if (there != BLOB_CONFLICT) {
+            return there;
+        }
     }
     if (reply.status == 409 || reply.status == 412) {
         return BLOB_CONFLICT;

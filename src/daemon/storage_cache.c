@@ -254,21 +254,35 @@ take(struct storage_job *job, uint32_t handle, const char *tag, view text, bool 
     return rv;
 }
 
-/* Was it made by a creation that failed? Then it goes. */
-static bool
-is_doomed(struct storage *storage, uint32_t handle)
+/* Was it made by a creation that failed? Then it goes, now or when it is seen the next time. */
+static void
+remove_doomed(struct storage *storage, uint32_t handle)
 {
     bool doomed = false;
 
     pthread_mutex_lock(&storage->lock);
     for (size_t i = 0; i < storage->doomed_count && !doomed; i++) {
+        doomed = storage->doomed[i] == handle;
+    }
+    pthread_mutex_unlock(&storage->lock);
+    if (!doomed) {
+        return;
+    }
+    switch (storage->container->ops->remove(storage->container, handle, "")) {
+    case BLOB_OK:
+    case BLOB_NONE:
+        break;
+    default:
+        return;
+    }
+    pthread_mutex_lock(&storage->lock);
+    for (size_t i = 0; i < storage->doomed_count; i++) {
         if (storage->doomed[i] == handle) {
             storage->doomed[i] = storage->doomed[--storage->doomed_count];
-            doomed = true;
+            break;
         }
     }
     pthread_mutex_unlock(&storage->lock);
-    return doomed;
 }
 
 /* Reads a blob unless it is still the one with the entry's tag. */
@@ -281,9 +295,7 @@ fetch_once(struct storage_job *job, uint32_t handle, bool again, bool *ret_old)
     struct writer text;
     CK_RV rv = CKR_DEVICE_ERROR;
 
-    if (is_doomed(storage, handle)) {
-        (void)storage->container->ops->remove(storage->container, handle, "");
-    }
+    remove_doomed(storage, handle);
     pthread_mutex_lock(&storage->lock);
     entry = storage_find(storage, handle);
     if (entry != NULL) {

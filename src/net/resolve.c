@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #define HOST_SIZE 256u
 
 struct lookup {
+    atomic_int owners; /* its thread, and whom it posts to */
     pthread_mutex_t lock;
     struct resolver *resolver; /* under lock; NULL: it has gone */
     struct loop *loop;
@@ -53,10 +55,12 @@ milliseconds(void)
 }
 
 static void
-lookup_free(struct lookup *lookup)
+lookup_drop(struct lookup *lookup)
 {
-    pthread_mutex_destroy(&lookup->lock);
-    free(lookup);
+    if (atomic_fetch_sub(&lookup->owners, 1) == 1) {
+        pthread_mutex_destroy(&lookup->lock);
+        free(lookup);
+    }
 }
 
 /* On the loop. */
@@ -75,7 +79,7 @@ lookup_ended(void *arg)
         }
         resolver->missed = lookup->found[0] == '\0';
     }
-    lookup_free(lookup);
+    lookup_drop(lookup);
     if (resolver != NULL) {
         resolver->done(resolver->arg);
     }
@@ -109,8 +113,9 @@ lookup_run(void *arg)
         }
     }
     if (!posted) {
-        lookup_free(lookup);
+        lookup_drop(lookup);
     }
+    lookup_drop(lookup);
     return NULL;
 }
 
@@ -127,6 +132,7 @@ lookup_start(struct resolver *resolver)
     if (lookup == NULL) {
         return false;
     }
+    atomic_init(&lookup->owners, 2);
     pthread_mutex_init(&lookup->lock, NULL);
     lookup->resolver = resolver;
     lookup->loop = resolver->loop;
@@ -141,7 +147,8 @@ lookup_start(struct resolver *resolver)
     pthread_attr_destroy(&attributes);
     if (result != 0) {
         resolver->lookup = NULL;
-        lookup_free(lookup);
+        lookup_drop(lookup);
+        lookup_drop(lookup);
     }
     return result == 0;
 }

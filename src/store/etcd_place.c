@@ -13,8 +13,10 @@ etcd_name_make(const struct etcd_place *place, const char *folder, view key,
 {
     ret_name->len = (size_t)snprintf(ret_name->text, sizeof ret_name->text, "%s%s", place->prefix,
                                      folder);
-    memcpy(ret_name->text + ret_name->len, key.data, key.len);
-    ret_name->len += key.len;
+    if (key.len > 0) {
+        memcpy(ret_name->text + ret_name->len, key.data, key.len);
+        ret_name->len += key.len;
+    }
 }
 
 view
