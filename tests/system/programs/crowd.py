@@ -22,7 +22,9 @@ def frame(operation, number, body=b""):
 
 def hello():
     key = os.urandom(16)
-    return frame(HELLO, 1, struct.pack("<II16sIBI?", 1, len(key), key, os.getpid(), 0, 0, False))
+    # No ticket, no page, and certificates in the HSM.
+    return frame(HELLO, 1, struct.pack("<II16sIBI?IIII?", 1, len(key), key, os.getpid(), 0, 0,
+                                       False, 0, 0, 0, 0, False))
 
 
 def answer(connection):
