@@ -5,6 +5,8 @@
  */
 #include "api/appcfg.h"
 
+#include "base/secret.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -170,6 +172,7 @@ line_take(const char *name, unsigned number, view line, struct appcfg *config)
             memcpy(value, text.data, text.len);
             value[text.len] = '\0';
             wanted = value_take(row, value, config);
+            wipe(value, text.len);
         }
         if (wanted != NULL) {
             fprintf(stderr, "%s:%u: %s %s\n", name, number, row->name, wanted);
@@ -179,10 +182,9 @@ line_take(const char *name, unsigned number, view line, struct appcfg *config)
     return true;
 }
 
-bool
-appcfg_parse(const char *name, view text, struct appcfg *ret_config)
+static bool
+lines_take(const char *name, view text, struct appcfg *config)
 {
-    struct appcfg config = { .daemon_id = 1, .port = 1111, .wrap_with_trusted = true };
     static const uint8_t mark[] = { 0xef, 0xbb, 0xbf }; /* what some editors begin UTF-8 with */
     unsigned number = 1;
 
@@ -197,21 +199,33 @@ appcfg_parse(const char *name, view text, struct appcfg *ret_config)
         const uint8_t *newline = memchr(text.data, '\n', text.len);
         size_t len = newline != NULL ? (size_t)(newline - text.data) : text.len;
 
-        if (!line_take(name, number, view_slice(text, 0, len), &config)) {
+        if (!line_take(name, number, view_slice(text, 0, len), config)) {
             return false;
         }
         text = view_slice(text, len + 1, text.len);
     }
-    if (config.storage.url[0] != '\0' && config.storage.key_id[0] == '\0') {
+    if (config->storage.url[0] != '\0' && config->storage.key_id[0] == '\0') {
         fprintf(stderr, "%s: CERTSTORAGE_URL wants CERTSTORAGE_SIGNING_KEYID\n", name);
         return false;
     }
-    if (config.socket_path[0] == '\0') {
-        snprintf(config.socket_path, sizeof config.socket_path,
-                 "/run/azurecloudhsm/daemon-%u.sock", config.daemon_id);
+    if (config->socket_path[0] == '\0') {
+        snprintf(config->socket_path, sizeof config->socket_path,
+                 "/run/azurecloudhsm/daemon-%u.sock", config->daemon_id);
     }
-    *ret_config = config;
     return true;
+}
+
+bool
+appcfg_parse(const char *name, view text, struct appcfg *ret_config)
+{
+    struct appcfg config = { .daemon_id = 1, .port = 1111, .wrap_with_trusted = true };
+    bool taken = lines_take(name, text, &config);
+
+    if (taken) {
+        *ret_config = config;
+    }
+    wipe(&config, sizeof config);
+    return taken;
 }
 
 /* Where a file may be, in the order of the header; "" for a place that is none here. */
@@ -342,7 +356,9 @@ appcfg_read(bool say_missing, struct appcfg *ret_config)
     if (ok) {
         memcpy(config.file, path, sizeof path);
         *ret_config = config;
+        wipe(&config, sizeof config);
     }
+    wipe(text, len); /* it may have the key of an account */
     free(text);
     return ok;
 }

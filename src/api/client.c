@@ -303,25 +303,41 @@ client_free(struct client *client)
     free(client);
 }
 
+/* The socket's path in room, and where certificates are kept. */
+static bool
+client_config(char *room, size_t size, struct appcfg_storage *ret_storage)
+{
+    struct appcfg config;
+    bool good;
+
+    if (!appcfg_read(true, &config)) {
+        return false;
+    }
+    good = !config.tcp;
+    if (good) {
+        snprintf(room, size, "%s", config.socket_path);
+        *ret_storage = config.storage;
+    } else {
+        fprintf(stderr, "%s: SOCKET_TYPE=TCP is not offered here; use UNIXSOCKET\n",
+                config.file);
+    }
+    wipe(&config, sizeof config);
+    return good;
+}
+
 static CK_RV
 client_address(const struct client_options *options, struct sockaddr_un *ret_address,
                struct appcfg_storage *ret_storage)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    struct appcfg config;
+    char configured[sizeof((struct appcfg *)0)->socket_path];
     const char *path = options->socket_path;
 
     if (path == NULL) {
-        if (!appcfg_read(true, &config)) {
+        if (!client_config(configured, sizeof configured, ret_storage)) {
             return CKR_GENERAL_ERROR;
         }
-        if (config.tcp) {
-            fprintf(stderr, "%s: SOCKET_TYPE=TCP is not offered here; use UNIXSOCKET\n",
-                    config.file);
-            return CKR_GENERAL_ERROR;
-        }
-        path = config.socket_path;
-        *ret_storage = config.storage;
+        path = configured;
     }
     if (strlen(path) >= sizeof address.sun_path) {
         fprintf(stderr, "Failed to connect socket: %s is longer than %zu characters\n", path,

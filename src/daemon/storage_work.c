@@ -173,26 +173,6 @@ work_get(struct storage_job *job, const struct entry *entry)
 
 /* ---- change ---- */
 
-static void
-merge(view current, view changes, struct writer *out)
-{
-    struct reader r = reader_of(current);
-    struct attribute attribute;
-    view value;
-
-    while (attributes_next(&r, &attribute)) {
-        bool changed = attributes_find(changes, attribute.type, &value);
-
-        attribute_write(out, attribute.type, changed ? value : attribute.value);
-    }
-    r = reader_of(changes);
-    while (attributes_next(&r, &attribute)) {
-        if (!attributes_find(writer_view(out), attribute.type, &value)) {
-            attribute_write(out, attribute.type, attribute.value);
-        }
-    }
-}
-
 /* A check value that is not said follows the value: it is taken out, and made anew. */
 static CK_RV
 check_value_renew(view current, view changes, struct writer *list)
@@ -280,7 +260,7 @@ set_once(struct storage_job *job, const struct object_set_request *m)
                                     writer_view(&entry->list), m->changes)) != CKR_OK) {
         goto out;
     }
-    merge(writer_view(&entry->list), m->changes, &list);
+    attributes_merge(writer_view(&entry->list), m->changes, &list);
     if (!writer_ok(&list)) {
         rv = CKR_DEVICE_MEMORY;
         goto out;
@@ -344,7 +324,7 @@ set_of_session(struct storage_job *job, const struct object_set_request *m)
                                     m->changes)) != CKR_OK) {
         goto out;
     }
-    merge(answer.attributes, m->changes, &list);
+    attributes_merge(answer.attributes, m->changes, &list);
     if ((rv = check_value_renew(answer.attributes, m->changes, &list)) != CKR_OK ||
         (rv = storage_write_new(job, m->object, writer_view(&list), &handle)) != CKR_OK) {
         goto out;
@@ -431,7 +411,7 @@ work_copy(struct storage_job *job, const struct entry *source)
     rv = template_check_change(job->storage->rules, KIND_X509, true, false,
                                writer_view(&source->list), m.template);
     writer_init(&list, ATTRIBUTES_BYTES_MAX);
-    merge(writer_view(&source->list), m.template, &list);
+    attributes_merge(writer_view(&source->list), m.template, &list);
     if (rv == CKR_OK && !storage_flag_of(writer_view(&list), CKA_TOKEN)) {
         const struct object_create_request create = { .handle = m.handle,
                                                       .template = writer_view(&list) };

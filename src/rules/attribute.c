@@ -193,3 +193,23 @@ attribute_write_status(struct writer *w, CK_ATTRIBUTE_TYPE type, int status)
 {
     head_write(w, type, status == ATTRIBUTE_SENSITIVE ? LENGTH_SENSITIVE : LENGTH_UNKNOWN);
 }
+
+void
+attributes_merge(view current, view changes, struct writer *out)
+{
+    struct reader r = reader_of(current);
+    struct attribute attribute;
+    view value;
+
+    while (attributes_next(&r, &attribute)) {
+        bool changed = attributes_find(changes, attribute.type, &value);
+
+        attribute_write(out, attribute.type, changed ? value : attribute.value);
+    }
+    r = reader_of(changes);
+    while (attributes_next(&r, &attribute)) {
+        if (!attributes_find(writer_view(out), attribute.type, &value)) {
+            attribute_write(out, attribute.type, attribute.value);
+        }
+    }
+}

@@ -78,6 +78,8 @@ MUST_USE bool attributes_valid(view list);
 MUST_USE bool attributes_next(struct reader *r, struct attribute *ret_attribute);
 /* The first of that type; false when there is none. */
 bool attributes_find(view list, CK_ATTRIBUTE_TYPE type, view *ret_value);
+/* Appends the attributes with the changes in them; what was not there comes last. */
+void attributes_merge(view current, view changes, struct writer *out);
 /* Values by form; false when absent or of another length. */
 bool attributes_bool(view list, CK_ATTRIBUTE_TYPE type, bool *ret_value);
 bool attributes_ulong(view list, CK_ATTRIBUTE_TYPE type, uint64_t *ret_value);

@@ -6,6 +6,7 @@
 
 #include "crypto/algo.h"
 #include "rules/rules.h"
+#include "tools/attribute_name.h"
 #include "tools/console.h"
 #include "wire/role.h"
 
@@ -13,35 +14,21 @@
 #include <string.h>
 
 #define PRINT_MAX (16u * 1024u * 1024u)
-#define ATTRIBUTE_ALL 512u
 #define KIND_SHARED 2u
 
 /* ---- attributes by number ---- */
 
-enum show { SHOW_SHORT, SHOW_NUMBER, SHOW_TEXT, SHOW_BYTES };
-
-static const struct name_row {
-    uint32_t number;
-    CK_ATTRIBUTE_TYPE type;
-    enum show show;
-    const char *name;
-} names[] = {
-#define ATTRIBUTE_NAME(number, type, show, name) { number, type, show, name },
-#include "tools/attribute_names.def"
-#undef ATTRIBUTE_NAME
-};
-
-static const struct name_row *
-name_row(uint32_t number)
+/* NULL with a line on stderr. */
+static const struct attribute_name *
+name_wanted(uint32_t number)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        if (names[i].number == number) {
-            return &names[i];
-        }
+    const struct attribute_name *row = attribute_name(number);
+
+    if (row == NULL) {
+        fprintf(stderr, "there is no attribute %u; listAttributes has the numbers\n",
+                (unsigned)number);
     }
-    fprintf(stderr, "there is no attribute %u; listAttributes has the numbers\n",
-            (unsigned)number);
-    return NULL;
+    return row;
 }
 
 enum status
@@ -50,13 +37,13 @@ mgmt_list_attributes(void *tool, const struct values *values)
     json_t *list = values_given(values, "--json") ? json_array() : NULL;
 
     UNUSED(tool);
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+    for (size_t i = 0; i < ATTRIBUTE_NAMES; i++) {
         if (list != NULL) {
             json_array_append_new(list, json_pack("{s:I,s:s}", "number",
-                                                  (json_int_t)names[i].number, "name",
-                                                  names[i].name));
+                                                  (json_int_t)attribute_names[i].number, "name",
+                                                  attribute_names[i].name));
         } else {
-            printf("    %-28s = %u\n", names[i].name, (unsigned)names[i].number);
+            printf("    %-28s = %u\n", attribute_names[i].name, (unsigned)attribute_names[i].number);
         }
     }
     if (list != NULL) {
@@ -261,11 +248,11 @@ key_look(struct mgmt_server *server, uint32_t handle, struct key_look_reply *ret
     view bytes;
     CK_RV rv;
 
-    writer_init(&types, sizeof names);
+    writer_init(&types, sizeof attribute_names);
     writer_init(&body, MGMT_BODY_MAX);
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        if (names[i].number != ATTRIBUTE_ALL) {
-            number_write(&types, (uint32_t)names[i].type);
+    for (size_t i = 0; i < ATTRIBUTE_NAMES; i++) {
+        if (attribute_names[i].number != ATTRIBUTE_ALL) {
+            number_write(&types, (uint32_t)attribute_names[i].type);
         }
     }
     request.types.bytes = writer_view(&types);
@@ -345,8 +332,8 @@ mgmt_key_info(void *tool, const struct values *values)
 static void
 attributes_add(struct writer *text, uint32_t number, view list, bool *ret_any)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        const struct name_row *row = &names[i];
+    for (size_t i = 0; i < ATTRIBUTE_NAMES; i++) {
+        const struct attribute_name *row = &attribute_names[i];
         char hex[3];
         view value;
 
@@ -381,7 +368,7 @@ mgmt_get_attribute(void *tool, const struct values *values)
     const uint32_t number = values_number(values, "attribute", 0);
     enum status status = STATUS_DONE;
 
-    if (name_row(number) == NULL) {
+    if (name_wanted(number) == NULL) {
         return STATUS_MISUSED;
     }
     for (struct mgmt_server *server = NULL; (server = mgmt_next(mgmt, server)) != NULL;) {
@@ -457,7 +444,7 @@ mgmt_key_owner(void *tool, const struct values *values)
 
 /* As the attribute's form wants it. */
 static bool
-change_write(struct writer *changes, const struct name_row *row, const char *text)
+change_write(struct writer *changes, const struct attribute_name *row, const char *text)
 {
     switch (row->show) {
     case SHOW_TEXT:
@@ -479,7 +466,7 @@ change_write(struct writer *changes, const struct name_row *row, const char *tex
 enum status
 mgmt_set_attribute(void *tool, const struct values *values)
 {
-    const struct name_row *row = name_row(values_number(values, "attribute", 0));
+    const struct attribute_name *row = name_wanted(values_number(values, "attribute", 0));
     struct key_set_request request = { .object = values_number(values, "handle", 0) };
     const struct mgmt_step step = { .command = "setAttribute",
                                     .act = "setting attribute",

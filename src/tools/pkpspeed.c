@@ -95,6 +95,7 @@ connect_daemon(struct tool *tool)
     if (!appcfg_read(true, &tool->config)) {
         return false;
     }
+    wipe(&tool->config.storage, sizeof tool->config.storage); /* no need of it here */
     if (tool->config.tcp) {
         fprintf(stderr, "%s: SOCKET_TYPE=TCP is not offered here; use UNIXSOCKET\n",
                 tool->config.file);

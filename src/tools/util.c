@@ -40,6 +40,7 @@ util_begin(struct util *util)
     if (!appcfg_read(true, &util->config)) {
         return false;
     }
+    wipe(&util->config.storage, sizeof util->config.storage); /* no need of it here */
     if (util->config.tcp) {
         fprintf(stderr, "%s: SOCKET_TYPE=TCP is not offered here; use UNIXSOCKET\n",
                 util->config.file);

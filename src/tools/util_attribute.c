@@ -5,41 +5,16 @@
  */
 #include "tools/util.h"
 
+#include "tools/attribute_name.h"
 #include "tools/console.h"
 #include "tools/file.h"
 #include "tools/host.h"
 
 #include <string.h>
 
-#define ATTRIBUTE_ALL 512u
 #define ATTRIBUTE_KCV 371u
 #define ATTRIBUTE_MODULUS 288u
 #define TEXT_MAX_LEN 262144u
-
-enum show { SHOW_SHORT, SHOW_NUMBER, SHOW_TEXT, SHOW_BYTES };
-
-/* The tool's number is PKCS #11's but for the check value. */
-static const struct name_row {
-    uint32_t number;
-    CK_ATTRIBUTE_TYPE type;
-    enum show show;
-    const char *name;
-} names[] = {
-#define ATTRIBUTE_NAME(number, type, show, name) { number, type, show, name },
-#include "tools/attribute_names.def"
-#undef ATTRIBUTE_NAME
-};
-
-static const struct name_row *
-name_row(uint32_t number)
-{
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        if (names[i].number == number) {
-            return &names[i];
-        }
-    }
-    return NULL;
-}
 
 /* ---- values as text ---- */
 
@@ -83,7 +58,7 @@ value_show(enum show show, view value, struct writer *out)
 
 /* The value for a row; an EC key shows its point as modulus. */
 static bool
-value_find(const struct name_row *row, view list, uint8_t room[3], view *ret_value)
+value_find(const struct attribute_name *row, view list, uint8_t room[3], view *ret_value)
 {
     struct reader r = reader_of(list);
     view info = VIEW_EMPTY;
@@ -123,12 +98,12 @@ value_find(const struct name_row *row, view list, uint8_t room[3], view *ret_val
 static CK_RV
 all_get(struct util *util, uint32_t handle, struct writer *list)
 {
-    CK_ATTRIBUTE_TYPE types[ARRAY_COUNT(names) + 2];
+    CK_ATTRIBUTE_TYPE types[ATTRIBUTE_NAMES + 2];
     size_t count = 0;
 
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        if (names[i].number != ATTRIBUTE_ALL) {
-            types[count++] = names[i].type;
+    for (size_t i = 0; i < ATTRIBUTE_NAMES; i++) {
+        if (attribute_names[i].number != ATTRIBUTE_ALL) {
+            types[count++] = attribute_names[i].type;
         }
     }
     types[count++] = CKA_EC_POINT;
@@ -143,8 +118,8 @@ attributes_show(uint32_t number, view list, struct writer *text, json_t *json, s
     size_t count = 0;
 
     *ret_size = 0;
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        const struct name_row *row = &names[i];
+    for (size_t i = 0; i < ATTRIBUTE_NAMES; i++) {
+        const struct attribute_name *row = &attribute_names[i];
         uint8_t room[3];
         view value;
         size_t start;
@@ -183,7 +158,7 @@ util_get_attribute(void *tool, const struct values *values)
     bool written = true;
     CK_RV rv;
 
-    if (name_row(number) == NULL) {
+    if (attribute_name(number) == NULL) {
         fputs("getAttribute: -a: listAttributes shows the numbers\n", stderr);
         json_decref(json);
         return STATUS_MISUSED;
@@ -219,7 +194,7 @@ util_get_attribute(void *tool, const struct values *values)
 
 /* -v, or the answer to a question. False: said why. */
 static bool
-wanted_value(const struct values *values, const struct name_row *row, struct writer *changes)
+wanted_value(const struct values *values, const struct attribute_name *row, struct writer *changes)
 {
     const char *given = values_text(values, "-v");
     const bool text = row->show == SHOW_TEXT;
@@ -280,7 +255,7 @@ enum status
 util_set_attribute(void *tool, const struct values *values)
 {
     struct util *util = tool;
-    const struct name_row *row = name_row(values_number(values, "-a", 0));
+    const struct attribute_name *row = attribute_name(values_number(values, "-a", 0));
     const uint32_t handle = values_number(values, "-o", 0);
     uint32_t kept = handle;
     struct writer changes;
@@ -324,10 +299,10 @@ util_list_attributes(void *tool, const struct values *values)
 
     UNUSED(values);
     printf("\n\tFollowing are the possible attribute values for getAttribute:\n\n");
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        printf("\t%-32s = %u\n", names[i].name, (unsigned)names[i].number);
-        json_array_append_new(json, json_pack("{s:I, s:s}", "id", (json_int_t)names[i].number,
-                                              "name", names[i].name));
+    for (size_t i = 0; i < ATTRIBUTE_NAMES; i++) {
+        printf("\t%-32s = %u\n", attribute_names[i].name, (unsigned)attribute_names[i].number);
+        json_array_append_new(json, json_pack("{s:I, s:s}", "id", (json_int_t)attribute_names[i].number,
+                                              "name", attribute_names[i].name));
     }
     util_json(util, json);
     return STATUS_DONE;

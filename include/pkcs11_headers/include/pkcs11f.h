@@ -6,7 +6,7 @@
  *
  *     CK_FUNCTION_ROW(name, params, args)   what a row becomes. params is the parenthesised list
  *                                           of parameters with their types, args the same list
- *                                           with the names alone, so that a stub is
+ *                                           with the names alone: a forwarder is
  *                                           CK_RV name params { return forward_##name args; }
  *     CK_FUNCTION_ROWS_UNTIL                the last version wanted: 0x0228 (2.40, 68 rows),
  *                                           0x0300 (92 rows) or 0x0302 (104 rows). May be left

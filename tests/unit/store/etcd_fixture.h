@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -110,6 +111,7 @@ etcd_run(struct etcd_member *member)
         dup2(fd, STDOUT_FILENO);
         dup2(fd, STDERR_FILENO);
         chdir(member->folder);
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that crashes leaves none behind */
         execlp("etcd", "etcd", "--data-dir", "data", "--listen-client-urls", member->endpoint,
                "--advertise-client-urls", member->endpoint, "--listen-peer-urls", peer,
                "--initial-advertise-peer-urls", peer, "--initial-cluster", cluster, "--cert-file",
