@@ -520,3 +520,25 @@ fail:
     azure_close(&azure->container);
     return NULL;
 }
+
+bool
+azure_make(const struct blob_settings *settings)
+{
+    struct blob_container *container = azure_open(settings);
+    struct azure *azure = (struct azure *)container;
+    struct call *call = azure == NULL ? NULL : call_new(azure, "PUT", "", "restype=container", "\nrestype:container");
+    struct http_request request = { .method = "PUT" };
+    struct http_reply reply = { 0 };
+    bool made = false;
+
+    if (call != NULL) {
+        request.url = call->url;
+        http_send(azure->http, &request, call_sign, call, &reply);
+        made = reply.status == 201 ||
+               (reply.status == 409 && strcmp(reply.error, "ContainerAlreadyExists") == 0) ||
+               say(azure, "make", "the container", &reply, BLOB_FAILED) == BLOB_OK;
+    }
+    call_free(call);
+    blob_close(container);
+    return made;
+}

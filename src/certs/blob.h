@@ -68,5 +68,7 @@ void blob_name(uint32_t handle, char ret_name[BLOB_NAME_MAX]);
 /* The kinds of containers. */
 struct blob_container *folder_open(const struct blob_settings *settings);
 struct blob_container *azure_open(const struct blob_settings *settings);
+/* Makes the container of Azure's kind that the settings name, unless it is there. False: logged. */
+MUST_USE bool azure_make(const struct blob_settings *settings);
 
 #endif

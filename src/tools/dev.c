@@ -37,6 +37,7 @@ static enum status tool_help(void *tool, const struct values *values);
 #define NEW \
         { "--policy", "NAME",  ARGUMENT_TEXT,   NEED_NOT, 0, 0,   "azure (default), fips or standard; for a new folder" }, \
         { "--switches", "LIST", ARGUMENT_TEXT,  NEED_NOT, 0, 0,   "that are not to be as the policy has them: NAME=on,NAME=off" }, \
+        { "--certstore", "KIND", ARGUMENT_TEXT, NEED_NOT, 0, 0,   "where certificates are kept: hsm (default), folder or azurite" }, \
         { "--nodes",  "COUNT", ARGUMENT_NUMBER, NEED_NOT, 1, 32,  "nodes: 1 for now" }
 
 static const struct command rows[] = {
@@ -149,6 +150,7 @@ new_read(const struct values *values, struct dev *dev)
 {
     const char *name = values_text(values, "--policy");
     const char *switches = values_text(values, "--switches");
+    const char *certstore = values_text(values, "--certstore");
     struct rules rules = { POLICY_AZURE, INTERFACE_P11, 0 };
 
     if (name != NULL && !policy_parse(name, &rules.policy)) {
@@ -159,6 +161,10 @@ new_read(const struct values *values, struct dev *dev)
         fprintf(stderr, "--switches %s: see \"Switches\" in docs/pkcs11.md\n", switches);
         return false;
     }
+    if (certstore != NULL && !dev_storage_parse(certstore)) {
+        fprintf(stderr, "--certstore %s: give hsm, folder or azurite\n", certstore);
+        return false;
+    }
     if (values_number(values, "--nodes", 1) != 1) {
         fputs("--nodes: clusters of several nodes are not there yet; leave it out or give 1\n",
               stderr);
@@ -166,6 +172,7 @@ new_read(const struct values *values, struct dev *dev)
     }
     dev->policy = policy_name(rules.policy);
     dev->switches = switches == NULL ? "" : switches;
+    dev->certstore = certstore;
     return true;
 }
 
@@ -259,7 +266,8 @@ start_rest(struct dev *dev)
 static bool
 all_up(struct dev *dev)
 {
-    return dev_exists(dev, "made") ? start_rest(dev) : make_all(dev);
+    return dev_storage_begin(dev) && (dev_exists(dev, "made") ? start_rest(dev) : make_all(dev)) &&
+           dev_storage_end(dev);
 }
 
 static bool
@@ -267,9 +275,10 @@ all_down(struct dev *dev)
 {
     bool daemon = dev_stop(dev, DEV_DAEMON);
     bool server = dev_stop(dev, DEV_SERVER);
+    bool storage = dev_storage_stop(dev);
 
     dev_remove_socket(dev);
-    return daemon && server;
+    return daemon && server && storage;
 }
 
 static void
@@ -289,6 +298,7 @@ status_print(struct dev *dev)
     } else {
         puts("daemon: stopped");
     }
+    dev_storage_print(dev);
 }
 
 static enum status

@@ -8,6 +8,8 @@
  *     node0/                         the node's state, its configuration
  *     azcloudhsm_*.cfg               what the daemon, the tools and applications read
  *     client.pid client.log          the daemon's
+ *     certstorage.*                  where certificates are kept, when not in the HSM; then also
+ *     certificates/ or azurite/      what is kept
  *     made                           written last: the folder is whole
  */
 #ifndef TOOLS_DEV_H
@@ -24,6 +26,7 @@
 #define DEV_WAIT_MS 10000
 #define DEV_READY_MS 120000 /* a million objects on a busy machine */
 #define DEV_STOP_MS 5000
+#define DEV_STORAGE_URL_MAX (DEV_PATH_MAX + 64u)
 
 #define DEV_OFFICER "admin"
 #define DEV_OFFICER_PASSWORD "adminpassword"
@@ -35,6 +38,7 @@ struct dev {
     char socket_path[DEV_PATH_MAX];
     const char *policy;
     const char *switches; /* "" for none */
+    const char *certstore; /* where certificates are kept from now on; NULL: as before */
     bool detach; /* what is started outlives this program */
     unsigned client_port;
     unsigned manage_port;
@@ -46,6 +50,8 @@ enum dev_program { DEV_SERVER, DEV_DAEMON };
 MUST_USE bool dev_certificates(const struct dev *dev);
 /* The owner's answer to the node's request: POAC.crt in D. */
 MUST_USE bool dev_sign_node(const struct dev *dev, view request);
+/* certstorage.crt and .key, of a server on 127.0.0.1 that signs for itself. */
+MUST_USE bool dev_storage_certificate(const struct dev *dev);
 
 /* dev_files.c. Failures print a line on stderr. */
 /* "D/name" into path, which has DEV_PATH_MAX bytes. */
@@ -72,6 +78,17 @@ void dev_remove(const struct dev *dev);
 /* dev_process.c */
 /* The pid of D's server or daemon, 0 when it is not running. */
 pid_t dev_running(const struct dev *dev, enum dev_program program);
+/* The pid in that file of D, 0 unless it is a process with that argument. */
+pid_t dev_process(const struct dev *dev, const char *pid_file, const char *argument);
+/* A program that is installed beside this one; path has DEV_PATH_MAX bytes. False with a line on
+ * stderr. */
+MUST_USE bool dev_program_path(const char *name, char *path);
+/* Starts a program with its log in D; the pid, or -1 with a line on stderr. */
+pid_t dev_spawn(const struct dev *dev, const char *log, char **arguments);
+/* The end of that log on stderr. */
+void dev_log_show(const struct dev *dev, const char *log);
+/* SIGTERM, then SIGKILL for a process with that argument; false with a line on stderr. */
+bool dev_end(pid_t pid, const char *argument, const char *what);
 /* The PKCS #11 module; path has DEV_PATH_MAX bytes. False with a line on stderr. */
 MUST_USE bool dev_module_path(char *path);
 /* Starts `azcloudhsm_server CFG --initialize`; the pid, or -1. */
@@ -89,6 +106,20 @@ int dev_command(const struct dev *dev, char **command);
 /* From now on signals that end this program are kept until someone looks. */
 void dev_hold_signals(void);
 bool dev_interrupted(void);
+
+/* dev_storage.c: where certificates are kept. */
+/* Is it a name of a kind: hsm, folder or azurite? */
+MUST_USE bool dev_storage_parse(const char *name);
+/* Before the daemon starts: what is to be there is there. A daemon that runs with another kind is
+ * stopped. */
+MUST_USE bool dev_storage_begin(const struct dev *dev);
+/* When the daemon answers: the pair that signs is there. */
+MUST_USE bool dev_storage_end(const struct dev *dev);
+bool dev_storage_stop(const struct dev *dev);
+/* For azcloudhsm_application.cfg. */
+MUST_USE bool dev_storage_lines(const struct dev *dev, char *lines, size_t size);
+/* A line of the status, where there is something to tell. */
+void dev_storage_print(const struct dev *dev);
 
 /* dev_owner.c, all over the management port, as people do it: takes ownership of the node and makes
  * DEV_OFFICER; creates DEV_USER. */

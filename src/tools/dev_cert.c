@@ -25,6 +25,7 @@ struct identity {
     const char *certificate_file;
     bool rsa;
     char name[128]; /* CN */
+    const char *host; /* NULL, or of a server: subjectAltName */
     EVP_PKEY *key;
     X509 *certificate;
 };
@@ -118,8 +119,11 @@ certificate_sign(struct identity *identity, const struct identity *issuer)
            extension_add(certificate, signer->certificate, NID_basic_constraints,
                          issuer == NULL ? "critical,CA:TRUE" : "critical,CA:FALSE") &&
            extension_add(certificate, signer->certificate, NID_key_usage,
-                         issuer == NULL ? "critical,keyCertSign,cRLSign"
-                                        : "critical,digitalSignature") &&
+                         issuer != NULL           ? "critical,digitalSignature"
+                         : identity->host != NULL ? "critical,digitalSignature,keyCertSign"
+                                                  : "critical,keyCertSign,cRLSign") &&
+           (identity->host == NULL || extension_add(certificate, signer->certificate,
+                                                    NID_subject_alt_name, identity->host)) &&
            X509_sign(certificate, signer->key, EVP_sha256()) > 0;
 }
 
@@ -178,7 +182,7 @@ request_read(view request)
 bool
 dev_sign_node(const struct dev *dev, view request)
 {
-    struct identity owner = { "PO.key", "PO.crt", true, "PO", NULL, NULL };
+    struct identity owner = { "PO.key", "PO.crt", true, "PO", NULL, NULL, NULL };
     X509_REQ *asked = request_read(request);
     X509 *node = X509_new();
     FILE *file = NULL;
@@ -211,14 +215,25 @@ dev_sign_node(const struct dev *dev, view request)
 bool
 dev_certificates(const struct dev *dev)
 {
-    struct identity owner = { "PO.key", "PO.crt", true, "PO", NULL, NULL };
-    struct identity ca = { "client_ca.key", "client_ca.crt", false, "client CA", NULL, NULL };
-    struct identity client = { "client.key", "client.crt", false, "client", NULL, NULL };
+    struct identity owner = { "PO.key", "PO.crt", true, "PO", NULL, NULL, NULL };
+    struct identity ca = { "client_ca.key", "client_ca.crt", false, "client CA", NULL, NULL, NULL };
+    struct identity client = { "client.key", "client.crt", false, "client", NULL, NULL, NULL };
     bool ok = identity_make(dev, &ca, NULL) && identity_make(dev, &client, &ca) &&
               identity_make(dev, &owner, NULL);
 
     identity_clear(&owner);
     identity_clear(&ca);
     identity_clear(&client);
+    return ok;
+}
+
+bool
+dev_storage_certificate(const struct dev *dev)
+{
+    struct identity server = { "certstorage.key", "certstorage.crt", false, "127.0.0.1",
+                               "IP:127.0.0.1", NULL, NULL };
+    bool ok = identity_make(dev, &server, NULL);
+
+    identity_clear(&server);
     return ok;
 }

@@ -146,10 +146,10 @@ storage_lines(const struct dev *dev, char *lines, size_t size)
 bool
 dev_write_clients(struct dev *dev)
 {
-    char storage[DEV_PATH_MAX + 512];
+    char storage[DEV_PATH_MAX + 512], kept[DEV_STORAGE_URL_MAX + 512];
 
     storage_lines(dev, storage, sizeof storage);
-    return socket_choose(dev) &&
+    return dev_storage_lines(dev, kept, sizeof kept) && socket_choose(dev) &&
            dev_write(dev, "socket_path", "%s\n", dev->socket_path) &&
            dev_write(dev, "azcloudhsm_client.cfg",
                      "{\n"
@@ -212,8 +212,9 @@ dev_write_clients(struct dev *dev)
                      "DAEMON_ID=1\n"
                      "SOCKET_TYPE=UNIXSOCKET\n"
                      "SOCKET_PATH=%s\n"
-                     "DEFAULT_WRAP_WITH_TRUSTED=1\n",
-                     dev->socket_path);
+                     "DEFAULT_WRAP_WITH_TRUSTED=1\n"
+                     "%s",
+                     dev->socket_path, kept);
 }
 
 /* The port at the end of the line `what HOST:PORT`. */

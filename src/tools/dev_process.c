@@ -91,12 +91,11 @@ beside(const char *name, char *path)
     return true;
 }
 
-static bool
-program_path(const struct program *program, char *path)
+bool
+dev_program_path(const char *name, char *path)
 {
-    if (!beside(program->name, path)) {
-        fprintf(stderr, "%s is not there; it is installed beside azcloudhsm_dev\n",
-                program->name);
+    if (!beside(name, path)) {
+        fprintf(stderr, "%s is not there; it is installed beside azcloudhsm_dev\n", name);
         return false;
     }
     return true;
@@ -144,19 +143,22 @@ process_has_argument(pid_t pid, const char *argument)
 }
 
 pid_t
-dev_running(const struct dev *dev, enum dev_program which)
+dev_process(const struct dev *dev, const char *pid_file, const char *argument)
 {
     char text[64];
+    long pid = dev_read(dev, pid_file, text, sizeof text) ? strtol(text, NULL, 10) : 0;
+
+    return pid > 1 && process_has_argument((pid_t)pid, argument) ? (pid_t)pid : 0;
+}
+
+pid_t
+dev_running(const struct dev *dev, enum dev_program which)
+{
     char config[DEV_PATH_MAX];
 
-    if (!dev_read(dev, programs[which].pid_file, text, sizeof text) ||
-        !dev_path(dev, programs[which].config, config)) {
-        return 0;
-    }
-
-    long pid = strtol(text, NULL, 10);
-
-    return pid > 1 && process_has_argument((pid_t)pid, config) ? (pid_t)pid : 0;
+    return dev_path(dev, programs[which].config, config)
+               ? dev_process(dev, programs[which].pid_file, config)
+               : 0;
 }
 
 /* In the child: what the program is born with. Does not return. */
@@ -171,18 +173,18 @@ program_exec(const struct dev *dev, int input, int log, char **arguments, pid_t 
     dup2(input, STDIN_FILENO);
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
-    execv(arguments[0], arguments);
+    execvp(arguments[0], arguments);
     fprintf(stderr, "%s: %s\n", arguments[0], strerror(errno));
     _exit(127);
 }
 
 static int
-log_open(const struct dev *dev, enum dev_program which)
+log_open(const struct dev *dev, const char *name)
 {
     char path[DEV_PATH_MAX];
     int log = -1;
 
-    if (dev_path(dev, programs[which].log, path)) {
+    if (dev_path(dev, name, path)) {
         log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         if (log < 0) {
             perror(path);
@@ -192,12 +194,12 @@ log_open(const struct dev *dev, enum dev_program which)
 }
 
 /* The end of the log on stderr: a temporary D is about to go, with the log in it. */
-static void
-log_show(const struct dev *dev, enum dev_program which)
+void
+dev_log_show(const struct dev *dev, const char *log_name)
 {
     char path[DEV_PATH_MAX];
     char text[DEV_TEXT_MAX];
-    FILE *log = dev_path(dev, programs[which].log, path) ? fopen(path, "re") : NULL;
+    FILE *log = dev_path(dev, log_name, path) ? fopen(path, "re") : NULL;
 
     if (log == NULL) {
         return;
@@ -210,24 +212,10 @@ log_show(const struct dev *dev, enum dev_program which)
 }
 
 pid_t
-dev_initialize(const struct dev *dev)
+dev_spawn(const struct dev *dev, const char *log_name, char **arguments)
 {
-    char path[DEV_PATH_MAX];
-    char config[DEV_PATH_MAX];
-    char policy[16];
-    char switches[RULES_SWITCHES_TEXT_MAX + 1];
-    char *arguments[] = { path, config, "--initialize", "--policy", policy, "--switches", switches,
-                          NULL };
     const pid_t parent = getpid();
-
-    snprintf(policy, sizeof policy, "%s", dev->policy);
-    snprintf(switches, sizeof switches, "%s", dev->switches);
-    if (!program_path(&programs[DEV_SERVER], path) ||
-        !dev_path(dev, programs[DEV_SERVER].config, config)) {
-        return -1;
-    }
-
-    int log = log_open(dev, DEV_SERVER);
+    int log = log_open(dev, log_name);
     int input = log < 0 ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
     pid_t pid = -1;
 
@@ -243,9 +231,27 @@ dev_initialize(const struct dev *dev)
         close(log);
     }
     if (pid < 0) {
-        perror("azcloudhsm_server --initialize");
+        perror(arguments[0]);
     }
     return pid;
+}
+
+pid_t
+dev_initialize(const struct dev *dev)
+{
+    char path[DEV_PATH_MAX];
+    char config[DEV_PATH_MAX];
+    char policy[16];
+    char switches[RULES_SWITCHES_TEXT_MAX + 1];
+    char *arguments[] = { path, config, "--initialize", "--policy", policy, "--switches", switches,
+                          NULL };
+
+    snprintf(policy, sizeof policy, "%s", dev->policy);
+    snprintf(switches, sizeof switches, "%s", dev->switches);
+    return dev_program_path(programs[DEV_SERVER].name, path) &&
+                   dev_path(dev, programs[DEV_SERVER].config, config)
+               ? dev_spawn(dev, programs[DEV_SERVER].log, arguments)
+               : -1;
 }
 
 bool
@@ -260,7 +266,7 @@ dev_initialized(const struct dev *dev, pid_t pid)
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         fputs("the partition could not be initialised:\n", stderr);
-        log_show(dev, DEV_SERVER);
+        dev_log_show(dev, programs[DEV_SERVER].log);
         return false;
     }
     return true;
@@ -271,40 +277,16 @@ static pid_t started[ARRAY_COUNT(programs)]; /* by this process */
 bool
 dev_start(const struct dev *dev, enum dev_program which)
 {
-    const struct program *program = &programs[which];
     char path[DEV_PATH_MAX];
     char config[DEV_PATH_MAX];
     char *arguments[] = { path, config, NULL };
-    const pid_t parent = getpid();
-    int input = -1;
-    int log = -1;
-    bool ok = false;
 
-    if (!program_path(program, path) || !dev_path(dev, program->config, config)) {
+    if (!dev_program_path(programs[which].name, path) ||
+        !dev_path(dev, programs[which].config, config)) {
         return false;
     }
-    input = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    log = log_open(dev, which);
-    if (input < 0 || log < 0) {
-        goto out;
-    }
-    fflush(NULL);
-    started[which] = fork();
-    if (started[which] == 0) {
-        program_exec(dev, input, log, arguments, parent);
-    }
-    ok = started[which] > 0;
-    if (!ok) {
-        perror("fork");
-    }
-out:
-    if (input >= 0) {
-        close(input);
-    }
-    if (log >= 0) {
-        close(log);
-    }
-    return ok;
+    started[which] = dev_spawn(dev, programs[which].log, arguments);
+    return started[which] > 0;
 }
 
 static bool
@@ -371,29 +353,24 @@ dev_wait(struct dev *dev, enum dev_program which)
         if (started[which] > 0 && waitpid(started[which], &status, WNOHANG) > 0) {
             started[which] = 0;
             fprintf(stderr, "the %s ended at once:\n", program->what);
-            log_show(dev, which);
+            dev_log_show(dev, program->log);
             return false;
         }
         pause_ms(STEP_MS);
     }
     fprintf(stderr, "the %s is not ready after %d s:\n", program->what, DEV_READY_MS / 1000);
-    log_show(dev, which);
+    dev_log_show(dev, program->log);
     return false;
 }
 
 /* Waits until the process is gone; a child is reaped. */
 static bool
-process_ends(const struct dev *dev, enum dev_program which, pid_t pid, int limit_ms)
+process_ends(pid_t pid, const char *argument, int limit_ms)
 {
-    char config[DEV_PATH_MAX];
-
-    if (!dev_path(dev, programs[which].config, config)) {
-        return false;
-    }
     for (int waited = 0; waited < limit_ms; waited += STEP_MS) {
         while (waitpid(-1, NULL, WNOHANG) > 0) {
         }
-        if (!process_has_argument(pid, config)) {
+        if (!process_has_argument(pid, argument)) {
             return true;
         }
         pause_ms(STEP_MS);
@@ -402,8 +379,24 @@ process_ends(const struct dev *dev, enum dev_program which, pid_t pid, int limit
 }
 
 bool
+dev_end(pid_t pid, const char *argument, const char *what)
+{
+    kill(pid, SIGTERM);
+    if (process_ends(pid, argument, DEV_STOP_MS)) {
+        return true;
+    }
+    kill(pid, SIGKILL);
+    if (process_ends(pid, argument, DEV_STOP_MS)) {
+        return true;
+    }
+    fprintf(stderr, "the %s (pid %ld) cannot be stopped\n", what, (long)pid);
+    return false;
+}
+
+bool
 dev_stop(const struct dev *dev, enum dev_program which)
 {
+    char config[DEV_PATH_MAX];
     pid_t pid = dev_running(dev, which);
 
     /* One that was killed while it started has no pid file yet. */
@@ -411,19 +404,8 @@ dev_stop(const struct dev *dev, enum dev_program which)
         pid = started[which];
     }
     started[which] = 0;
-    if (pid == 0) {
-        return true;
-    }
-    kill(pid, SIGTERM);
-    if (process_ends(dev, which, pid, DEV_STOP_MS)) {
-        return true;
-    }
-    kill(pid, SIGKILL);
-    if (process_ends(dev, which, pid, DEV_STOP_MS)) {
-        return true;
-    }
-    fprintf(stderr, "the %s (pid %ld) cannot be stopped\n", programs[which].what, (long)pid);
-    return false;
+    return pid == 0 || (dev_path(dev, programs[which].config, config) &&
+                        dev_end(pid, config, programs[which].what));
 }
 
 static void
