@@ -80,6 +80,8 @@ partition_read(struct hsm *hsm, view record)
             read = rules_switches_read(&hsm->rules, switches);
             memcpy(hsm->label, label.data, label.len);
             memcpy(hsm->serial, serial.data, serial.len);
+            snprintf(hsm->node, sizeof hsm->node, "%s",
+                     hsm->ports.node == NULL ? hsm->serial : hsm->ports.node);
         }
     }
     writer_clear(&plain);
@@ -144,13 +146,13 @@ hsm_initialize(const struct hsm_ports *ports, view master_key, const struct hsm_
     struct writer partition, officer, service, key;
     struct record_name officer_name = record_name('u', OFFICER_ID);
     struct record_name service_name = record_name('u', SERVICE_ID);
-    struct record_name key_name = owner_key_name();
+    struct owner_name key_name;
     struct rules rules = { birth->policy, INTERFACE_P11, 0 };
     uint64_t revision;
     CK_RV rv;
 
     if (master_key.len != HSM_MASTER_KEY_LEN || !user_name_valid(view_str(officer_text)) ||
-        strlen(birth->label) > 32 || strlen(birth->serial) > 16 ||
+        strlen(birth->label) > 32 || !owner_node_valid(birth->serial) ||
         strlen(birth->switches) > RULES_SWITCHES_TEXT_MAX ||
         !rules_switches_read(&rules, view_str(birth->switches))) {
         return CKR_ARGUMENTS_BAD;
@@ -162,6 +164,7 @@ hsm_initialize(const struct hsm_ports *ports, view master_key, const struct hsm_
     if (rv != CKR_OK) {
         return rv;
     }
+    key_name = owner_name(birth->serial, OWNER_KEY_NUMBER);
     writer_init(&partition, STORE_VALUE_MAX);
     writer_init(&officer, STORE_VALUE_MAX);
     writer_init(&service, STORE_VALUE_MAX);
@@ -182,7 +185,7 @@ hsm_initialize(const struct hsm_ports *ports, view master_key, const struct hsm_
                          password, &officer)) != CKR_OK ||
         (rv = birth_user(&sealer, SERVICE_ID, ROLE_AU, SERVICE_NAME, VIEW_EMPTY, &service)) !=
             CKR_OK ||
-        (unowned && (rv = owner_key_record(&sealer, &key)) != CKR_OK)) {
+        (unowned && (rv = owner_key_record(&sealer, &key_name, &key)) != CKR_OK)) {
         goto out;
     }
 
@@ -191,7 +194,7 @@ hsm_initialize(const struct hsm_ports *ports, view master_key, const struct hsm_
         { PARTITION_NAME, writer_view(&partition), false },
         { record_name_view(&officer_name), writer_view(&officer), false },
         { record_name_view(&service_name), writer_view(&service), false },
-        { record_name_view(&key_name), writer_view(&key), false },
+        { owner_name_view(&key_name), writer_view(&key), false },
     };
     const struct store_txn txn = { &empty, 1, changes, ARRAY_COUNT(changes) - (unowned ? 0 : 1),
                                    VIEW_EMPTY };

@@ -7,11 +7,11 @@
 
 #include "crypto/cert.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_NUMBER 1u
 #define KEY_BYTES_MAX 4096u
 
 enum { OWNER, NODE }; /* places in owner.certs */
@@ -38,41 +38,75 @@ owner_clear(struct owner *owner)
 
 /* ---- records ---- */
 
-struct record_name
-owner_key_name(void)
+bool
+owner_node_valid(const char *node)
 {
-    return record_name('n', KEY_NUMBER);
+    const size_t len = strlen(node);
+
+    return len > 0 && len <= 16 &&
+           strspn(node, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == len;
+}
+
+struct owner_name
+owner_name(const char *node, uint32_t number)
+{
+    struct owner_name name;
+
+    name.len = (size_t)snprintf(name.text, sizeof name.text, "n/%.16s/%08" PRIx32, node, number);
+    return name;
+}
+
+view
+owner_name_view(const struct owner_name *name)
+{
+    return view_of(name->text, name->len);
+}
+
+bool
+owner_name_is(view key)
+{
+    char node[17] = "";
+    struct owner_name name;
+
+    if (key.len < 4 + 8 || key.len > OWNER_NAME_MAX) {
+        return false;
+    }
+    memcpy(node, key.data + 2, key.len - 3 - 8);
+    if (!owner_node_valid(node)) {
+        return false;
+    }
+    name = owner_name(node, OWNER_KEY_NUMBER);
+    if (view_equal(owner_name_view(&name), key)) {
+        return true;
+    }
+    name = owner_name(node, CERT_NODE);
+    return view_equal(owner_name_view(&name), key);
 }
 
 CK_RV
-owner_key_record(const struct sealer *sealer, struct writer *out)
+owner_key_record(const struct sealer *sealer, const struct owner_name *name, struct writer *out)
 {
-    struct record_name name = owner_key_name();
     struct writer key;
     CK_RV rv;
 
     writer_init(&key, KEY_BYTES_MAX);
     rv = cert_key_new(&key);
     if (rv == CKR_OK) {
-        rv = record_seal(sealer, record_name_view(&name), 0, 1, writer_view(&key), out);
+        rv = record_seal(sealer, owner_name_view(name), 0, 1, writer_view(&key), out);
     }
     writer_clear(&key);
     return rv;
 }
 
-CK_RV
-owner_load_key(struct owner *owner, const struct sealer *sealer, uint32_t number, view record)
+static CK_RV
+load_key(struct owner *owner, const struct sealer *sealer, view name, view record)
 {
-    struct record_name name = owner_key_name();
     struct writer key;
     uint64_t version;
     CK_RV rv;
 
-    if (number != KEY_NUMBER) {
-        return CKR_GENERAL_ERROR;
-    }
     writer_init(&key, KEY_BYTES_MAX);
-    rv = record_open(sealer, record_name_view(&name), 0, record, &version, &key);
+    rv = record_open(sealer, name, 0, record, &version, &key);
     if (rv == CKR_OK) {
         owner->key = secret_dup(writer_view(&key));
         rv = owner->key == NULL ? CKR_HOST_MEMORY : CKR_OK;
@@ -104,20 +138,15 @@ text_of(view pem)
     return text;
 }
 
-CK_RV
-owner_load_cert(struct owner *owner, const struct sealer *sealer, uint32_t type, view record,
-                uint64_t revision)
+static CK_RV
+load_cert(struct owner_cert *cert, const struct sealer *sealer, view name, view record,
+          uint64_t revision)
 {
-    struct owner_cert *cert = owner_cert(owner, type);
-    struct record_name name = record_name('c', type);
     struct writer pem;
     CK_RV rv;
 
-    if (cert == NULL) {
-        return CKR_GENERAL_ERROR;
-    }
     writer_init(&pem, CERT_PEM_MAX);
-    rv = record_open(sealer, record_name_view(&name), 0, record, &cert->version, &pem);
+    rv = record_open(sealer, name, 0, record, &cert->version, &pem);
     if (rv == CKR_OK) {
         cert->revision = revision;
         cert->pem = text_of(writer_view(&pem));
@@ -127,14 +156,38 @@ owner_load_cert(struct owner *owner, const struct sealer *sealer, uint32_t type,
     return rv;
 }
 
+CK_RV
+owner_load(struct owner *owner, const struct sealer *sealer, const char *node, view key,
+           view record, uint64_t revision)
+{
+    struct owner_name name = owner_name(node, OWNER_KEY_NUMBER);
+
+    if (view_equal(owner_name_view(&name), key)) {
+        return load_key(owner, sealer, key, record);
+    }
+    name = owner_name(node, CERT_NODE);
+    return view_equal(owner_name_view(&name), key)
+               ? load_cert(&owner->certs[NODE], sealer, key, record, revision)
+               : CKR_OK;
+}
+
+CK_RV
+owner_load_cert(struct owner *owner, const struct sealer *sealer, uint32_t type, view record,
+                uint64_t revision)
+{
+    struct record_name name = record_name('c', type);
+
+    return type == CERT_OWNER ? load_cert(&owner->certs[OWNER], sealer, record_name_view(&name),
+                                          record, revision)
+                              : CKR_GENERAL_ERROR;
+}
+
 bool
 owner_loaded(struct owner *owner)
 {
-    bool any = owner->certs[OWNER].pem != NULL || owner->certs[NODE].pem != NULL;
-
     atomic_store(&owner->missing, owner->key != NULL && owner->certs[NODE].pem == NULL);
-    return (owner->key != NULL || !any) &&
-           (owner->certs[NODE].pem == NULL || owner->certs[OWNER].pem != NULL);
+    return owner->certs[NODE].pem == NULL ||
+           (owner->key != NULL && owner->certs[OWNER].pem != NULL);
 }
 
 /* ---- what the edge needs ---- */
@@ -142,7 +195,7 @@ owner_loaded(struct owner *owner)
 void
 hsm_identity_name(const struct hsm *hsm, char *ret_name, size_t size)
 {
-    snprintf(ret_name, size, "HSM:%s:PARTN:1,for %s mode", hsm->serial,
+    snprintf(ret_name, size, "HSM:%s:PARTN:1,for %s mode", hsm->node,
              hsm->rules.policy == POLICY_FIPS ? "FIPS" : "non-FIPS");
 }
 
@@ -300,18 +353,19 @@ static CK_RV
 cert_keep(struct request *r, struct owner_cert *cert, char *pem)
 {
     struct hsm *hsm = r->hsm;
-    struct record_name name = record_name('c', cert->type);
+    const struct owner_name own = owner_name(hsm->node, cert->type);
+    const struct record_name shared = record_name('c', cert->type);
+    const view name = cert->type == CERT_NODE ? owner_name_view(&own) : record_name_view(&shared);
     struct writer record;
     uint64_t revision = 0;
     CK_RV rv;
 
     writer_init(&record, CERT_PEM_MAX + RECORD_OVERHEAD);
-    rv = record_seal(&hsm->sealer, record_name_view(&name), 0, cert->version + 1, view_str(pem),
+    rv = record_seal(&hsm->sealer, name, 0, cert->version + 1, view_str(pem),
                      &record);
     if (rv == CKR_OK) {
-        const struct store_compare compare = { record_name_view(&name), cert->revision };
-        const struct store_change change = { record_name_view(&name), writer_view(&record),
-                                             false };
+        const struct store_compare compare = { name, cert->revision };
+        const struct store_change change = { name, writer_view(&record), false };
 
         rv = request_commit(r, &compare, 1, &change, 1, &revision);
     }

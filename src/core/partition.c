@@ -114,9 +114,6 @@ load_numbered(struct hsm *hsm, char prefix, uint32_t number, view value, uint64_
     case 'm':
         rv = quorum_load_settings(&hsm->quorum, &hsm->sealer, number, value, revision);
         break;
-    case 'n':
-        rv = owner_load_key(&hsm->owner, &hsm->sealer, number, value);
-        break;
     case 'c':
         rv = owner_load_cert(&hsm->owner, &hsm->sealer, number, value, revision);
         break;
@@ -208,6 +205,8 @@ load_visit(void *arg, view key, view value, uint64_t revision)
         /* Failures stand under f/, which sorts before u/: they are read in a second pass. */
         loading->rv =
             prefix == 'f' ? CKR_OK : load_numbered(hsm, prefix, number, value, revision);
+    } else if (owner_name_is(key)) {
+        loading->rv = CKR_OK; /* in the second pass too: whose it is, the partition's record says */
     } else if (token_name_parse(key, &token)) {
         loading->rv = containers_load(&hsm->containers, &hsm->sealer, &token, value, revision);
     } else if (logout_name_parse(key, &login)) {
@@ -234,24 +233,32 @@ load_visit(void *arg, view key, view value, uint64_t revision)
 }
 
 static bool
-load_failures_visit(void *arg, view key, view value, uint64_t revision)
+load_second_visit(void *arg, view key, view value, uint64_t revision)
 {
     struct loading *loading = arg;
+    struct hsm *hsm = loading->hsm;
     char prefix;
     uint32_t number;
     struct user *user;
 
+    if (owner_name_is(key)) {
+        loading->rv = owner_load(&hsm->owner, &hsm->sealer, hsm->node, key, value, revision);
+        if (loading->rv != CKR_OK) {
+            memcpy(loading->refused, key.data, size_min(key.len, sizeof loading->refused - 1));
+        }
+        return loading->rv == CKR_OK;
+    }
     if (!name_parse(key, &prefix, &number) || prefix != 'f') {
         return true;
     }
     if (number >= GATE_USER_FIRST && number - GATE_USER_FIRST < PASSWORD_GATES) {
-        loading->hsm->gates[number - GATE_USER_FIRST].failures_revision = revision;
+        hsm->gates[number - GATE_USER_FIRST].failures_revision = revision;
         return true;
     }
-    user = user_by_id(&loading->hsm->users, number);
+    user = user_by_id(&hsm->users, number);
     if (user != NULL) {
         loading->rv =
-            failures_from_record(&loading->hsm->sealer, number, value, &user->failures);
+            failures_from_record(&hsm->sealer, number, value, &user->failures);
         user->failures_revision = revision;
     }
     return loading->rv == CKR_OK;
@@ -306,12 +313,15 @@ hsm_load_with(struct store *store, struct loading *loading)
     if (!loading->partition) {
         return CKR_TOKEN_NOT_INITIALIZED;
     }
+    if (!store->load_all(store, load_second_visit, loading)) {
+        if (loading->refused[0] != '\0') {
+            refusal_say(loading);
+        }
+        return loading->rv == CKR_OK ? CKR_DEVICE_ERROR : loading->rv;
+    }
     if (!owner_loaded(&loading->hsm->owner)) {
         log_err("a certificate is there without its key, or without its owner's");
         return CKR_GENERAL_ERROR;
-    }
-    if (!store->load_all(store, load_failures_visit, loading)) {
-        return loading->rv == CKR_OK ? CKR_DEVICE_ERROR : loading->rv;
     }
     return loaded_journal(loading);
 }
@@ -410,7 +420,7 @@ hsm_audit_identity(struct hsm *hsm, uint8_t ret_store_id[16], uint8_t ret_key[AU
                    char *ret_serial)
 {
     memcpy(ret_store_id, hsm->sealer.store_id, sizeof hsm->sealer.store_id);
-    memcpy(ret_serial, hsm->serial, sizeof hsm->serial);
+    memcpy(ret_serial, hsm->node, sizeof hsm->node);
     return audit_public_key(&hsm->sealer, ret_key);
 }
 

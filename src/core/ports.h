@@ -149,6 +149,8 @@ struct hsm_ports {
     struct entropy *entropy;
     struct audit *audit;
     struct backups *backups; /* NULL: there is no such thing here */
+    const char *node;        /* the serial of this node, where several share the store; NULL: the
+                                partition's own. At most 16 letters and digits. */
 };
 
 #endif

@@ -40,6 +40,7 @@ struct hsm {
     struct rules rules; /* of the partition; the interface is each context's own */
     char label[33];
     char serial[17];
+    char node[17]; /* serial of this node; that of the partition where it is alone */
 
     pthread_rwlock_t lock; /* guards objects and users; held only for a look or a change */
     struct table objects;

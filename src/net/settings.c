@@ -3,12 +3,9 @@
  * jansson reads the JSON; a small cursor over it knows file and path of the field, and finds
  * the line again in the text, for jansson keeps none.
  */
-#include "net/settings.h"
+#include "net/settings_private.h"
 
 #include <errno.h>
-#include <jansson.h>
-#include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,20 +16,6 @@
 #define ANCHOR_FALLBACK "/opt/azurecloudhsm/cert/PO.crt"
 #define CLIENT_PORT 2224u
 #define MANAGE_PORT 2225u
-
-struct source {
-    const char *path;
-    char folder[PATH_MAX];
-    char *text;
-    bool wrong; /* something was refused, and said */
-};
-
-/* A JSON object, and the field that led to it. */
-struct section {
-    struct source *source;
-    json_t *object;
-    const char *name; /* "client", "servers", ... or "" for the file itself */
-};
 
 /* ---- where in the file ---- */
 
@@ -58,7 +41,7 @@ line_of(const struct section *section, const char *field)
     return line;
 }
 
-static void
+void
 refuse(const struct section *section, const char *field, const char *want)
 {
     log_err("%s:%u: %s%s%s: want %s", section->source->path, line_of(section, field),
@@ -68,13 +51,13 @@ refuse(const struct section *section, const char *field, const char *want)
 
 /* ---- fields ---- */
 
-static json_t *
+json_t *
 field(const struct section *section, const char *name)
 {
     return section->object == NULL ? NULL : json_object_get(section->object, name);
 }
 
-static void
+void
 take_text(const struct section *section, const char *name, char *out, size_t size)
 {
     json_t *value = field(section, name);
@@ -92,7 +75,7 @@ take_text(const struct section *section, const char *name, char *out, size_t siz
 }
 
 /* A number, or the digits of one in a string, as the original's files have both. */
-static void
+void
 take_number(const struct section *section, const char *name, long min, long max, long *out)
 {
     json_t *value = field(section, name);
@@ -128,7 +111,7 @@ take_number(const struct section *section, const char *name, long min, long max,
 }
 
 /* true and false, or the original's "yes" and "no". */
-static void
+void
 take_flag(const struct section *section, const char *name, bool *out)
 {
     json_t *value = field(section, name);
@@ -147,7 +130,7 @@ take_flag(const struct section *section, const char *name, bool *out)
     }
 }
 
-static void
+void
 take_level(const struct section *section, const char *name, enum log_level *out)
 {
     char text[32] = "";
@@ -159,7 +142,7 @@ take_level(const struct section *section, const char *name, enum log_level *out)
 }
 
 /* A path, from the file's folder when it is relative. */
-static void
+void
 take_path(const struct section *section, const char *name, const char *folder, char *out,
           size_t size)
 {
@@ -197,7 +180,7 @@ take_mode(const struct section *section, const char *name, unsigned *out)
 }
 
 /* A section of that name; .object is NULL when there is none. */
-static struct section
+struct section
 take_section(const struct section *section, const char *name)
 {
     json_t *value = field(section, name);
@@ -210,7 +193,7 @@ take_section(const struct section *section, const char *name)
 }
 
 /* What nobody asks for is passed over, with a line. */
-static void
+void
 say_unknown(const struct section *section, const char *const *known)
 {
     const char *key;
@@ -263,7 +246,7 @@ file_read(const char *path)
     return text;
 }
 
-static json_t *
+json_t *
 source_open(const char *path, struct source *source)
 {
     const char *slash = strrchr(path, '/');
@@ -446,139 +429,6 @@ client_settings_read(const char *path, struct client_settings *ret_settings)
             log_err("%s:1: no server: want servers[].hostname or server.hostname", path);
             source.wrong = true;
         }
-        good = !source.wrong;
-    }
-    if (good) {
-        *ret_settings = *settings;
-    }
-    json_decref(json);
-    free(source.text);
-    free(settings);
-    return good;
-}
-
-/* ---- server ---- */
-
-static const char *const node_known[] = {
-    "listen", "listen_management", "state", "certificate", "private_key", "owner_certificate",
-    "client_ca", "require_client_certificate", "log_level", "loops",
-    "ticket_life", "backup_owners", "backup_needed", "audit_syslog", "audit_limit",
-    "journal_limit", NULL
-};
-
-/* Certificates of those who can open a backup, and how many it takes. */
-static void
-take_owners(const struct section *root, struct server_settings *settings)
-{
-    json_t *array = field(root, "backup_owners");
-    long needed = 1;
-    size_t i;
-    json_t *value;
-
-    if (array == NULL) {
-        return;
-    }
-    if (!json_is_array(array) || json_array_size(array) == 0 ||
-        json_array_size(array) > ARRAY_COUNT(settings->backup_owners)) {
-        refuse(root, "backup_owners", "a list of 1 to 16 certificates");
-        return;
-    }
-    json_array_foreach(array, i, value)
-    {
-        const char *name = json_string_value(value);
-        int len = name == NULL ? -1
-                  : name[0] == '/'
-                      ? snprintf(settings->backup_owners[i], 512, "%s", name)
-                      : snprintf(settings->backup_owners[i], 512, "%s/%s", settings->state, name);
-
-        if (len < 0 || len >= 512) {
-            refuse(root, "backup_owners", "a list of file names");
-            return;
-        }
-    }
-    settings->backup_owner_count = json_array_size(array);
-    take_number(root, "backup_needed", 1, (long)settings->backup_owner_count, &needed);
-    settings->backup_needed = (unsigned)needed;
-}
-
-static void
-take_addresses(const struct section *root, const char *name, char (*out)[128], size_t *ret_count)
-{
-    json_t *array = field(root, name);
-    size_t i;
-    json_t *value;
-
-    if (array == NULL) {
-        return;
-    }
-    if (!json_is_array(array) || json_array_size(array) == 0 || json_array_size(array) > 8) {
-        refuse(root, name, "a list of 1 to 8 strings HOST:PORT");
-        return;
-    }
-    json_array_foreach(array, i, value)
-    {
-        if (!json_is_string(value) || strlen(json_string_value(value)) >= 128) {
-            refuse(root, name, "a list of strings HOST:PORT");
-            return;
-        }
-        snprintf(out[i], 128, "%s", json_string_value(value));
-    }
-    *ret_count = json_array_size(array);
-}
-
-bool
-server_settings_read(const char *path, struct server_settings *ret_settings)
-{
-    struct server_settings *settings = calloc(1, sizeof *settings);
-    struct source source;
-    json_t *json = source_open(path, &source);
-    const struct section root = { &source, json, "" };
-    bool good = false;
-    long loops = 0;
-    long ticket_life = 600;
-    long audit_limit = 4096;
-    long journal_limit = 1000000;
-
-    if (settings != NULL && json != NULL) {
-        settings->log_level = LOG_LEVEL_INF;
-        snprintf(settings->listen[0], sizeof settings->listen[0], "0.0.0.0:2224");
-        snprintf(settings->listen_management[0], sizeof settings->listen_management[0],
-                 "0.0.0.0:2225");
-        settings->listen_count = 1;
-        settings->listen_management_count = 1;
-        snprintf(settings->state, sizeof settings->state, "/var/lib/azurecloudhsm");
-        say_unknown(&root, node_known);
-        take_addresses(&root, "listen", settings->listen, &settings->listen_count);
-        take_addresses(&root, "listen_management", settings->listen_management,
-                       &settings->listen_management_count);
-        take_path(&root, "state", source.folder, settings->state, sizeof settings->state);
-        snprintf(settings->certificate, sizeof settings->certificate, "%.480s/node.crt",
-                 settings->state);
-        snprintf(settings->private_key, sizeof settings->private_key, "%.480s/node.key",
-                 settings->state);
-        snprintf(settings->owner_certificate, sizeof settings->owner_certificate,
-                 "%.480s/PO.crt", settings->state);
-        take_path(&root, "certificate", settings->state, settings->certificate,
-                  sizeof settings->certificate);
-        take_path(&root, "private_key", settings->state, settings->private_key,
-                  sizeof settings->private_key);
-        take_path(&root, "owner_certificate", settings->state, settings->owner_certificate,
-                  sizeof settings->owner_certificate);
-        take_path(&root, "client_ca", settings->state, settings->client_ca,
-                  sizeof settings->client_ca);
-        take_flag(&root, "require_client_certificate", &settings->require_client_certificate);
-        take_level(&root, "log_level", &settings->log_level);
-        take_number(&root, "loops", 0, 256, &loops);
-        take_number(&root, "ticket_life", 2, 86400, &ticket_life);
-        take_path(&root, "audit_syslog", settings->state, settings->audit_syslog,
-                  sizeof settings->audit_syslog);
-        take_number(&root, "audit_limit", 0, 1 << 30, &audit_limit);
-        take_number(&root, "journal_limit", 0, 1 << 30, &journal_limit);
-        settings->audit_limit = (unsigned)audit_limit;
-        settings->journal_limit = (unsigned)journal_limit;
-        take_owners(&root, settings);
-        settings->ticket_life = (unsigned)ticket_life;
-        settings->loops = (unsigned)loops;
         good = !source.wrong;
     }
     if (good) {

@@ -37,12 +37,23 @@ struct client_settings {
     unsigned reconnect_interval_ms; /* reconnect_interval is in seconds, 3 */
 };
 
+/* Where a node keeps its records. */
+struct settings_store {
+    bool etcd;               /* false: SQLite, a file of the state folder; the rest is empty */
+    char endpoints[2048];    /* with a comma between them */
+    char prefix[129];        /* ends in a slash */
+    char ca[512];            /* these three: relative to state */
+    char certificate[512];
+    char private_key[512];
+};
+
 struct server_settings {
     char listen[8][128];
     size_t listen_count;
     char listen_management[8][128];
     size_t listen_management_count;
     char state[512];
+    struct settings_store store;
     char certificate[512]; /* these four: relative to state */
     char private_key[512];
     char owner_certificate[512];

@@ -9,7 +9,6 @@
 #include "server/entropy.h"
 #include "server/folder.h"
 #include "server/partition.h"
-#include "store/sqlite.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -269,9 +268,8 @@ journal_visit(void *arg, view key, view value, uint64_t revision)
 }
 
 static bool
-journal_report(struct report *report)
+journal_report(struct report *report, const struct settings_store *settings)
 {
-    char path[FOLDER_PATH_MAX];
     char text[120];
     struct store *store;
     bool read;
@@ -280,8 +278,7 @@ journal_report(struct report *report)
         fprintf(stderr, "journal: not read: a node runs on the store\n");
         return true;
     }
-    folder_path(report->folder, PARTITION_STORE_NAME, path);
-    store = sqlite_store_open(path, report->sealer.entropy);
+    store = partition_store(report->folder, settings, report->sealer.entropy);
     if (store == NULL) {
         return false;
     }
@@ -325,10 +322,11 @@ report_open(struct report *report, const char *state)
 }
 
 int
-audit_report(const char *state, const struct audit_report_plan *plan)
+audit_report(const struct server_settings *settings, const struct audit_report_plan *plan)
 {
     struct report report = { .plan = plan, .trail = -1, .sealer = { .entropy = entropy_host() } };
-    bool read = report_open(&report, state) && trail_report(&report) && journal_report(&report);
+    bool read = report_open(&report, settings->state) && trail_report(&report) &&
+                journal_report(&report, &settings->store);
 
     if (read) {
         fprintf(stderr, report.broken ? "the audit is BROKEN\n" : "the audit is whole\n");

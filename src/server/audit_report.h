@@ -7,7 +7,7 @@
 #ifndef SERVER_AUDIT_REPORT_H
 #define SERVER_AUDIT_REPORT_H
 
-#include "base/base.h"
+#include "net/settings.h"
 
 struct audit_report_plan {
     bool json;    /* a JSON object for each record, not a line for people */
@@ -17,6 +17,6 @@ struct audit_report_plan {
 
 /* Records go to standard output, what was found to standard error. 0: all is whole; 1: something
  * is broken, and the first broken record was named; 2: it could not be read. */
-int audit_report(const char *state, const struct audit_report_plan *plan);
+int audit_report(const struct server_settings *settings, const struct audit_report_plan *plan);
 
 #endif

@@ -162,6 +162,27 @@ folder_write(struct folder *folder, const char *name, const char *text)
     return true;
 }
 
+bool
+folder_read(struct folder *folder, const char *name, char *ret_text, size_t size)
+{
+    int fd = openat(folder->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ssize_t got = 0;
+
+    if (fd < 0 && errno != ENOENT) {
+        return folder_failed(folder, name);
+    }
+    if (fd >= 0) {
+        got = read(fd, ret_text, size);
+        close(fd);
+    }
+    if (got < 0 || (size_t)got == size) {
+        errno = got < 0 ? errno : EFBIG;
+        return folder_failed(folder, name);
+    }
+    ret_text[got] = '\0';
+    return true;
+}
+
 void
 folder_remove(struct folder *folder, const char *name)
 {

@@ -118,10 +118,10 @@ main(int count, char **words)
     log_set_level(settings.log_level);
     process_harden();
     if (arguments.initialize) {
-        return partition_make(settings.state, &arguments.plan) ? 0 : 1;
+        return partition_make(&settings, &arguments.plan) ? 0 : 1;
     }
     if (arguments.audit) {
-        return audit_report(settings.state, &arguments.report);
+        return audit_report(&settings, &arguments.report);
     }
     return node_run(arguments.path, &settings, arguments.accept_older);
 }

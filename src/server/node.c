@@ -461,7 +461,8 @@ node_start_threads(struct node *node, const struct server_settings *settings, bo
     pthread_sigmask(SIG_BLOCK, &all, &before);
 
     bool good = node_start_backups(node, settings) &&
-                partition_open(node->folder, accept_older, node->backups, &node->partition);
+                partition_open(node->folder, &settings->store, accept_older, node->backups,
+                               &node->partition);
 
     if (good) {
         node_set_audit(node, settings);

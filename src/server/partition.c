@@ -10,6 +10,7 @@
 #include "server/backup.h"
 #include "server/clock.h"
 #include "server/entropy.h"
+#include "store/etcd.h"
 #include "store/sqlite.h"
 
 #include <stdio.h>
@@ -50,8 +51,35 @@ line_read(void)
     return line;
 }
 
+static const char *
+set_or_null(const char *text)
+{
+    return text[0] == '\0' ? NULL : text;
+}
+
+struct store *
+partition_store(const struct folder *folder, const struct settings_store *settings,
+                struct entropy *entropy)
+{
+    const struct etcd_settings etcd = {
+        .endpoints = settings->endpoints,
+        .ca = set_or_null(settings->ca),
+        .certificate = set_or_null(settings->certificate),
+        .key = set_or_null(settings->private_key),
+        .prefix = settings->prefix,
+    };
+    char path[FOLDER_PATH_MAX];
+
+    if (settings->etcd) {
+        return etcd_store_open(&etcd, entropy);
+    }
+    folder_path(folder, PARTITION_STORE_NAME, path);
+    return sqlite_store_open(path, entropy);
+}
+
 static bool
-ports_open(struct folder *folder, struct hsm_ports *ret_ports)
+ports_open(struct folder *folder, const struct settings_store *settings,
+           struct hsm_ports *ret_ports)
 {
     char path[FOLDER_PATH_MAX];
     struct hsm_ports ports = { .clock = clock_host(), .entropy = entropy_host() };
@@ -61,8 +89,7 @@ ports_open(struct folder *folder, struct hsm_ports *ret_ports)
     if (ports.audit == NULL) {
         return false;
     }
-    folder_path(folder, PARTITION_STORE_NAME, path);
-    ports.store = sqlite_store_open(path, ports.entropy);
+    ports.store = partition_store(folder, settings, ports.entropy);
     if (ports.store == NULL) {
         audit_close(ports.audit);
         return false;
@@ -113,9 +140,38 @@ key_make(struct folder *folder, struct entropy *entropy)
     return key;
 }
 
+/* The serial of this node: what its file says, else a new one, which goes there. */
 static bool
-birth_run(struct folder *folder, struct hsm_ports *ports, const struct partition_plan *plan,
-          view password)
+node_name(struct folder *folder, struct entropy *entropy, char ret_node[17])
+{
+    uint8_t random[SERIAL_BYTES];
+    char text[2 * SERIAL_BYTES + 2] = "";
+
+    if (!folder_read(folder, PARTITION_NODE_NAME, text, sizeof text)) {
+        return false;
+    }
+    if (text[0] == '\0') {
+        if (!entropy->fill(entropy, random, sizeof random)) {
+            return false;
+        }
+        hex_encode(view_of(random, sizeof random), ret_node);
+        snprintf(text, sizeof text, "%s\n", ret_node);
+        return folder_write(folder, PARTITION_NODE_NAME, text);
+    }
+    text[strcspn(text, "\n")] = '\0';
+    if (strlen(text) != 2 * SERIAL_BYTES ||
+        strspn(text, "0123456789abcdef") != 2 * SERIAL_BYTES) {
+        log_err("%s holds no serial of %u hexadecimal digits", PARTITION_NODE_NAME,
+                2 * SERIAL_BYTES);
+        return false;
+    }
+    memcpy(ret_node, text, 2 * SERIAL_BYTES + 1);
+    return true;
+}
+
+static bool
+birth_run(struct folder *folder, const struct settings_store *settings, struct hsm_ports *ports,
+          const struct partition_plan *plan, view password)
 {
     uint8_t random[SERIAL_BYTES];
     char serial[2 * SERIAL_BYTES + 1];
@@ -128,10 +184,15 @@ birth_run(struct folder *folder, struct hsm_ports *ports, const struct partition
         }
         return false;
     }
-    if (!ports->entropy->fill(ports->entropy, random, sizeof random)) {
+    if (settings->etcd) {
+        if (!node_name(folder, ports->entropy, serial)) {
+            return false;
+        }
+    } else if (ports->entropy->fill(ports->entropy, random, sizeof random)) {
+        hex_encode(view_of(random, sizeof random), serial);
+    } else {
         return false;
     }
-    hex_encode(view_of(random, sizeof random), serial);
 
     const struct hsm_birth birth = { plan->policy,  plan->switches, plan->label, serial,
                                      plan->officer, password };
@@ -158,9 +219,9 @@ birth_run(struct folder *folder, struct hsm_ports *ports, const struct partition
 }
 
 bool
-partition_make(const char *state, const struct partition_plan *plan)
+partition_make(const struct server_settings *settings, const struct partition_plan *plan)
 {
-    struct folder *folder = folder_open(state);
+    struct folder *folder = folder_open(settings->state);
     struct secret *password = NULL;
     struct hsm_ports ports = { .store = NULL };
     bool made = false;
@@ -173,7 +234,8 @@ partition_make(const char *state, const struct partition_plan *plan)
         log_err("no password: give it as one line on standard input");
         goto out;
     }
-    made = ports_open(folder, &ports) && birth_run(folder, &ports, plan, secret_view(password));
+    made = ports_open(folder, &settings->store, &ports) &&
+           birth_run(folder, &settings->store, &ports, plan, secret_view(password));
 out:
     ports_close(&ports);
     secret_free(password);
@@ -182,8 +244,8 @@ out:
 }
 
 bool
-partition_open(struct folder *folder, bool accept_older, struct backups *backups,
-               struct partition *ret_partition)
+partition_open(struct folder *folder, const struct settings_store *store, bool accept_older,
+               struct backups *backups, struct partition *ret_partition)
 {
     const char *lacking = getenv(LACKING_VARIABLE);
     struct partition partition = { .hsm = NULL };
@@ -194,11 +256,13 @@ partition_open(struct folder *folder, bool accept_older, struct backups *backups
         return false;
     }
     if (key != NULL) {
-        if (!ports_open(folder, &partition.ports)) {
+        if ((store->etcd && !node_name(folder, entropy_host(), partition.node)) ||
+            !ports_open(folder, store, &partition.ports)) {
             secret_free(key);
             return false;
         }
         partition.ports.backups = backups;
+        partition.ports.node = store->etcd ? partition.node : NULL;
         rv = hsm_open(&partition.ports, secret_view(key), &partition.hsm);
         secret_free(key);
         if (rv == CKR_OK && lacking != NULL && lacking[0] != '\0') {

@@ -6,12 +6,14 @@
 #define SERVER_PARTITION_H
 
 #include "core/hsm.h"
+#include "net/settings.h"
 #include "server/folder.h"
 
-/* In the state folder: two files and a folder. */
+/* In the state folder: three files and a folder. */
 #define PARTITION_KEY_NAME "master.key"
 #define PARTITION_STORE_NAME "store.db"
 #define PARTITION_AUDIT_NAME "audit"
+#define PARTITION_NODE_NAME "node.serial" /* where several nodes share a store */
 
 struct partition_plan {
     enum policy policy;
@@ -20,19 +22,26 @@ struct partition_plan {
     const char *officer; /* NULL: an owner has to come */
 };
 
-/* Makes master key and store in the state folder; the officer's password, if there is one, is
+/* The store that the settings name; NULL with a line in the log. */
+struct store *partition_store(const struct folder *folder, const struct settings_store *settings,
+                              struct entropy *entropy);
+
+/* Makes master key and store, which are in the state folder or as the settings say; the officer's password, if there is one, is
  * the first line of standard input. False, with a line in the log: one exists already, or it fails. */
-MUST_USE bool partition_make(const char *state, const struct partition_plan *plan);
+MUST_USE bool partition_make(const struct server_settings *settings,
+                             const struct partition_plan *plan);
 
 /* What a running server holds. */
 struct partition {
     struct hsm_ports ports;
+    char node[17]; /* where ports.node points */
     struct hsm *hsm;
 };
 
 /* False with a line in the log; *ret_partition is untouched then. accept_older: see
  * audit_start(). backups (server/backup.h) may be NULL, and outlives it. */
-MUST_USE bool partition_open(struct folder *folder, bool accept_older, struct backups *backups,
+MUST_USE bool partition_open(struct folder *folder, const struct settings_store *store,
+                             bool accept_older, struct backups *backups,
                              struct partition *ret_partition);
 /* Nothing handles requests any more. A partition of zeros is fine. */
 void partition_close(struct partition *partition);

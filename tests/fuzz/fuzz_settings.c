@@ -68,6 +68,10 @@ server_holds(const char *path)
     }
     HOLDS(ENDS(first.state) && ENDS(first.certificate) && ENDS(first.client_ca));
     HOLDS(first.loops <= 256);
+    HOLDS(ENDS(first.store.endpoints) && ENDS(first.store.prefix) && ENDS(first.store.ca));
+    HOLDS(ENDS(first.store.certificate) && ENDS(first.store.private_key));
+    HOLDS(first.store.etcd == (first.store.endpoints[0] != '\0'));
+    HOLDS(!first.store.etcd || first.store.prefix[strlen(first.store.prefix) - 1] == '/');
 }
 
 int

@@ -105,11 +105,28 @@ its_key_stays_and_is_not_in_the_store(void **state)
     struct writer record;
 
     writer_init(&record, 8192);
-    assert_true(outside_record(&b->f.outside, "n/00000001", &record));
+    assert_true(outside_record(&b->f.outside, "n/0123456789abcdef/00000001", &record));
     assert_null(memmem(record.data, record.len, secret_view(after.private_key).data + 36, 32));
     writer_clear(&record);
     hsm_identity_clear(&before);
     hsm_identity_clear(&after);
+}
+
+/* Its key and certificates are files; it does not wait for an owner of its own. */
+static void
+another_node_of_the_store_has_no_part_in_its_key(void **state)
+{
+    struct bench *b = *state;
+    struct hsm_identity identity = { .version = 0 };
+    char name[CERT_NAME_MAX + 1];
+
+    hsm_close(b->f.hsm);
+    b->f.outside.ports.node = "b000000000000000";
+    bench_open(b);
+
+    assert_false(hsm_identity_get(b->f.hsm, &identity));
+    hsm_identity_name(b->f.hsm, name, sizeof name);
+    assert_string_equal(name, "HSM:b000000000000000:PARTN:1,for non-FIPS mode");
 }
 
 static CK_RV
@@ -166,6 +183,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_speaks_of_its_owner_only, setup, teardown),
         cmocka_unit_test_setup_teardown(its_key_stays_and_is_not_in_the_store, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_node_of_the_store_has_no_part_in_its_key, setup, teardown),
         cmocka_unit_test_setup_teardown(certificates_that_are_none_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_signature_is_by_that_key_over_those_bytes, setup,
                                         teardown),

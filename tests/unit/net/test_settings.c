@@ -343,6 +343,44 @@ a_servers_mistakes_are_named(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void
+records_may_be_in_etcd(void **state)
+{
+    struct fixture *f = *state;
+    struct server_settings s;
+
+    assert_true(server_of(f, "{ \"store\": { \"engine\": \"sqlite\", \"prefix\": 7 } }", &s));
+    assert_false(s.store.etcd);
+    assert_string_equal(s.store.prefix, "");
+    assert_true(server_of(f,
+                          "{ \"state\": \"/s\", \"store\": { \"engine\": \"etcd\","
+                          " \"endpoints\": [\"https://a:1\", \"https://b:2\"], \"prefix\": \"/one/\","
+                          " \"ca\": \"ca.crt\", \"certificate\": \"/e/n.crt\","
+                          " \"private_key\": \"n.key\" } }",
+                          &s));
+    assert_true(s.store.etcd);
+    assert_string_equal(s.store.endpoints, "https://a:1,https://b:2");
+    assert_string_equal(s.store.prefix, "/one/");
+    assert_string_equal(s.store.ca, "/s/ca.crt");
+    assert_string_equal(s.store.certificate, "/e/n.crt");
+    assert_string_equal(s.store.private_key, "/s/n.key");
+
+    assert_false(server_of(f, "{ \"store\": { \"engine\": \"mysql\" } }", &s));
+    assert_non_null(strstr(f->said, "store.engine: want sqlite or etcd"));
+    assert_false(server_of(f, "{ \"store\": { \"engine\": \"etcd\", \"prefix\": \"/one/\" } }", &s));
+    assert_non_null(strstr(f->said, "store.endpoints: want"));
+    assert_false(server_of(f,
+                           "{ \"store\": { \"engine\": \"etcd\", \"endpoints\": [\"\"],"
+                           " \"prefix\": \"/one/\" } }",
+                           &s));
+    assert_non_null(strstr(f->said, "store.endpoints: want"));
+    assert_false(server_of(f,
+                           "{ \"store\": { \"engine\": \"etcd\", \"endpoints\": \"https://a:1\","
+                           " \"prefix\": \"/one\" } }",
+                           &s));
+    assert_non_null(strstr(f->said, "store.prefix: want a string that ends in a slash"));
+}
+
 int
 main(void)
 {
@@ -357,6 +395,7 @@ main(void)
         TEST(a_server_needs_nothing_in_its_file),
         TEST(a_servers_paths_start_at_its_state),
         TEST(a_servers_mistakes_are_named),
+        TEST(records_may_be_in_etcd),
     };
 
     return cmocka_run_group_tests_name("net/settings", tests, NULL, NULL);

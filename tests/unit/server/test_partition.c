@@ -20,6 +20,8 @@
 
 static const struct partition_plan plan = { POLICY_FIPS, "", "a label", "admin" };
 
+static const struct settings_store sqlite = { .etcd = false };
+
 struct fixture {
     char base[64];
     char path[96];
@@ -73,7 +75,10 @@ make(const struct fixture *f, const char *input)
     close(ends[1]);
     dup2(ends[0], STDIN_FILENO);
     close(ends[0]);
-    return partition_make(f->path, &plan);
+    struct server_settings settings = { .state = "" };
+
+    snprintf(settings.state, sizeof settings.state, "%s", f->path);
+    return partition_make(&settings, &plan);
 }
 
 static bool
@@ -84,7 +89,7 @@ opens(const struct fixture *f)
     bool opened;
 
     assert_non_null(folder);
-    opened = partition_open(folder, false, NULL, &partition);
+    opened = partition_open(folder, &sqlite, false, NULL, &partition);
     partition_close(&partition);
     folder_close(folder);
     return opened;
@@ -100,7 +105,7 @@ made_partition_opens_and_has_its_officer(void **state)
 
     assert_true(make(f, "adminpassword\nnot ours\n"));
     folder = folder_open(f->path);
-    assert_true(partition_open(folder, false, NULL, &partition));
+    assert_true(partition_open(folder, &sqlite, false, NULL, &partition));
     hsm_count(partition.hsm, &counts);
     partition_close(&partition);
     folder_close(folder);
