@@ -77,6 +77,26 @@ struct store_txn {
 typedef bool store_entry(void *arg, struct chain *chain, view journal, struct writer *key,
                          struct writer *value);
 
+/* A change that was committed, by whoever has this store open. */
+struct store_event {
+    view key;
+    view value;
+    bool deleted;
+    uint64_t revision;
+};
+
+/* Who wants to hear of changes. Called on a thread of the engine, one call at a time. */
+struct store_watcher {
+    /* In the order of revisions, all of one revision before the next. */
+    void (*change)(void *arg, const struct store_event *event);
+    /* All changes up to that revision have been told. */
+    void (*reached)(void *arg, uint64_t revision);
+    /* Some cannot be told any more: what is in the store has to be looked at instead. It goes on
+     * with those that come after this call began. */
+    void (*lost)(void *arg);
+    void *arg;
+};
+
 /* May be called on any thread, before or after submit() returns. */
 typedef void store_done(void *arg, enum store_result result, uint64_t revision);
 /* Return false to stop. */
@@ -109,6 +129,13 @@ struct store {
     void (*journal_end)(struct store *store, struct chain *ret_end);
     /* The revision of the last transaction. */
     uint64_t (*revision)(struct store *store);
+    /* Tells of the changes after that revision, until unwatch(), which waits for a call that is
+     * under way. One watcher at a time. Both NULL where nobody else writes. False: logged. */
+    bool (*watch)(struct store *store, uint64_t after, const struct store_watcher *watcher);
+    void (*unwatch)(struct store *store);
+    /* As load_all() with empty values; *ret_revision is the one at which this is what there is.
+     * NULL where watch is. */
+    bool (*list)(struct store *store, store_visit *visit, void *arg, uint64_t *ret_revision);
     /* A consistent copy into a file that does not exist yet. */
     bool (*backup)(struct store *store, const char *path);
     void (*close)(struct store *store);

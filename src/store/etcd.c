@@ -6,6 +6,7 @@
 #include "store/etcd.h"
 
 #include "base/log.h"
+#include "store/etcd_watch.h"
 #include "store/etcd_writer.h"
 
 #include <curl/curl.h>
@@ -25,6 +26,7 @@ struct etcd {
     struct etcd_writer writer;
     pthread_mutex_t read_lock;
     struct grpc *reads; /* under read_lock */
+    struct etcd_watch watch;
 };
 
 /* ---- reading ---- */
@@ -77,20 +79,20 @@ etcd_get(struct store *store, view key, uint64_t *ret_revision, struct writer *o
 }
 
 static struct grpc *
-connection_new(struct etcd *etcd)
+connection_new(const struct etcd *etcd, const atomic_bool *stop)
 {
     const struct grpc_settings settings = {
         .endpoints = etcd->settings.endpoints,
         .ca = etcd->settings.ca,
         .certificate = etcd->settings.certificate,
         .key = etcd->settings.key,
-        .stop = &etcd->place.stop,
+        .stop = stop,
     };
 
     return grpc_new(&settings);
 }
 
-/* Records of one page; false when visit stops, or when a key is none of ours. */
+/* Records of one page under the folder; false when visit stops, or when a key is none of ours. */
 static bool
 page_visit(const struct etcd *etcd, const struct etcd_records *records, view first,
            store_visit *visit, void *arg)
@@ -122,16 +124,17 @@ page_next(const struct etcd_records *records, struct etcd_name *ret_next)
     ret_next->len = last.len + 1;
 }
 
+/* All of a folder, as it was at the revision of the first page, which is *ret_revision. */
 static bool
-etcd_load_all(struct store *store, store_visit *visit, void *arg)
+folder_visit(struct etcd *etcd, const char *folder, bool keys_only, store_visit *visit, void *arg,
+             uint64_t *ret_revision)
 {
-    struct etcd *etcd = (struct etcd *)store;
-    struct grpc *grpc = connection_new(etcd);
-    struct etcd_range range = { .limit = PAGE };
+    struct grpc *grpc = connection_new(etcd, &etcd->place.stop);
+    struct etcd_range range = { .limit = PAGE, .keys_only = keys_only };
     struct etcd_name first, end, next;
     bool going = grpc != NULL, loaded = false;
 
-    etcd_name_make(&etcd->place, "k/", VIEW_EMPTY, &first);
+    etcd_name_make(&etcd->place, folder, VIEW_EMPTY, &first);
     etcd_name_end(&first, &end);
     next = first;
     range.end = etcd_name_view(&end);
@@ -158,7 +161,22 @@ etcd_load_all(struct store *store, store_visit *visit, void *arg)
         etcd_records_clear(&records);
     }
     grpc_free(grpc);
+    *ret_revision = etcd_relative(&etcd->place, range.revision);
     return loaded;
+}
+
+static bool
+etcd_load_all(struct store *store, store_visit *visit, void *arg)
+{
+    uint64_t revision;
+
+    return folder_visit((struct etcd *)store, "k/", false, visit, arg, &revision);
+}
+
+static bool
+etcd_list(struct store *store, store_visit *visit, void *arg, uint64_t *ret_revision)
+{
+    return folder_visit((struct etcd *)store, "k/", true, visit, arg, ret_revision);
 }
 
 /* ---- numbers ---- */
@@ -231,7 +249,45 @@ etcd_next_numbers(struct store *store, const char *counter, uint32_t count, uint
     return given;
 }
 
+struct counting {
+    store_count *count;
+    void *arg;
+};
+
+static bool
+count_visit(void *arg, view counter, view value, uint64_t revision)
+{
+    const struct counting *counting = arg;
+
+    UNUSED(revision);
+    return value.len == 8 && counting->count(counting->arg, counter, load_u64(value.data));
+}
+
+static bool
+etcd_each_number(struct store *store, store_count *count, void *arg)
+{
+    struct counting counting = { count, arg };
+    uint64_t revision;
+
+    return folder_visit((struct etcd *)store, "n/", false, count_visit, &counting, &revision);
+}
+
 /* ---- the rest of the store ---- */
+
+static bool
+etcd_watch(struct store *store, uint64_t after, const struct store_watcher *watcher)
+{
+    struct etcd *etcd = (struct etcd *)store;
+    struct grpc *grpc = connection_new(etcd, &etcd->watch.stop);
+
+    return grpc != NULL && etcd_watch_start(&etcd->watch, &etcd->place, grpc, after, watcher);
+}
+
+static void
+etcd_unwatch(struct store *store)
+{
+    etcd_watch_end(&((struct etcd *)store)->watch);
+}
 
 static void
 etcd_id(struct store *store, uint8_t ret_id[16])
@@ -290,6 +346,7 @@ etcd_close(struct store *store)
 {
     struct etcd *etcd = (struct etcd *)store;
 
+    etcd_watch_end(&etcd->watch);
     etcd_writer_end(&etcd->writer);
     etcd_free(etcd);
 }
@@ -406,8 +463,8 @@ etcd_begin(struct etcd *etcd, const struct etcd_settings *settings, struct entro
     struct grpc *writes;
 
     return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK && settings_take(etcd, settings) &&
-           (etcd->reads = connection_new(etcd)) != NULL && id_find(etcd, entropy) &&
-           (writes = connection_new(etcd)) != NULL &&
+           (etcd->reads = connection_new(etcd, &etcd->place.stop)) != NULL && id_find(etcd, entropy) &&
+           (writes = connection_new(etcd, &etcd->place.stop)) != NULL &&
            etcd_writer_start(&etcd->writer, &etcd->place, writes, entropy);
 }
 
@@ -426,9 +483,13 @@ etcd_store_open(const struct etcd_settings *settings, struct entropy *entropy)
         .get = etcd_get,
         .submit = etcd_submit,
         .next_numbers = etcd_next_numbers,
+        .each_number = etcd_each_number,
         .journal = etcd_journal,
         .journal_end = etcd_journal_end,
         .revision = etcd_revision,
+        .watch = etcd_watch,
+        .unwatch = etcd_unwatch,
+        .list = etcd_list,
         .backup = etcd_backup,
         .close = etcd_close,
     };

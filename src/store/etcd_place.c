@@ -87,14 +87,24 @@ etcd_works(struct etcd_place *place)
     }
 }
 
-bool
-etcd_same(const struct etcd_place *place, uint64_t cluster, uint64_t revision)
+void
+etcd_refuse(struct etcd_place *place)
 {
-    if (cluster == place->cluster &&
-        revision >= etcd_absolute(place, atomic_load(&place->revision))) {
+    if (!atomic_exchange(&place->refused, true)) {
+        log_err("store: this is not the etcd that it was: its cluster or its revision went back; "
+                "stop the node and restore a backup, or start it anew to accept what is there");
+    }
+}
+
+bool
+etcd_same(struct etcd_place *place, uint64_t cluster, uint64_t revision)
+{
+    if (cluster != place->cluster || revision < atomic_load(&place->answered)) {
+        etcd_refuse(place);
+    }
+    if (!atomic_load(&place->refused)) {
+        atomic_store(&place->answered, revision); /* its answers come one after another */
         return true;
     }
-    log_err("store: this is not the etcd that it was: its cluster or its revision went back; "
-            "stop the node and restore a backup, or start it anew to accept what is there");
     return false;
 }

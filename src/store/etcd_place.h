@@ -23,6 +23,8 @@ struct etcd_place {
     uint64_t base;                    /* etcd's revision when the store was made */
     uint64_t cluster;                 /* etcd's name of itself */
     _Atomic uint64_t revision;        /* of the last transaction that was seen, ours */
+    _Atomic uint64_t answered;        /* etcd's, in the last answer to a transaction */
+    atomic_bool refused;              /* it is not the etcd that it was; so until the next start */
     atomic_bool trouble;              /* and it was logged */
     atomic_bool stop;                 /* calls end */
 };
@@ -38,9 +40,10 @@ void etcd_name_end(const struct etcd_name *name, struct etcd_name *ret_end);
 uint64_t etcd_absolute(const struct etcd_place *place, uint64_t revision);
 uint64_t etcd_relative(const struct etcd_place *place, uint64_t revision);
 void etcd_revision_seen(struct etcd_place *place, uint64_t revision);
-/* False, with a line in the log, where an answer (revision: etcd's) is another etcd's, or one's
- * that was set back to an older state. */
-MUST_USE bool etcd_same(const struct etcd_place *place, uint64_t cluster, uint64_t revision);
+/* False, with a line in the log, where an answer to the writer (revision: etcd's) is another etcd's,
+ * or one's that was set back to an older state; and ever after. */
+MUST_USE bool etcd_same(struct etcd_place *place, uint64_t cluster, uint64_t revision);
+void etcd_refuse(struct etcd_place *place);
 
 /* One line in the log for each trouble and for its end. */
 void etcd_trouble(struct etcd_place *place, const struct grpc *grpc);

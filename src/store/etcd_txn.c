@@ -264,6 +264,7 @@ etcd_range_run(struct grpc *grpc, const struct etcd_range *range, uint32_t timeo
     request.range_end = binary_of(range->end);
     request.limit = range->limit;
     request.revision = (int64_t)range->revision;
+    request.keys_only = range->keys_only;
     writer_init(&reply, RECORDS_MAX);
     result = message_call(grpc, "/etcdserverpb.KV/Range", &request.base, timeout_ms, &reply);
     if (result == GRPC_OK && !etcd_records_read(writer_view(&reply), ret_records)) {

@@ -51,6 +51,7 @@ struct etcd_range {
     view end;
     uint32_t limit;
     uint64_t revision;
+    bool keys_only;
 };
 
 struct etcd_records {

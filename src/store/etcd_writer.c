@@ -30,7 +30,7 @@ answer_judge(struct etcd_writer *writer, const struct etcd_answer *answer, view 
         *ret_revision = mark->revision;
         return STORE_OK;
     }
-    log_err("store: etcd: the mark of this node's writer was changed by another");
+    etcd_refuse(writer->place); /* nobody else writes it: older records were put back */
     return STORE_FAILED;
 }
 

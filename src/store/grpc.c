@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define CONNECT_MS 1000L
 #define PREFIX_LEN 5u
@@ -23,6 +24,10 @@ struct grpc {
     size_t current;
     const atomic_bool *stop;
     struct writer body;      /* of the reply under way */
+    grpc_message_in *on_message; /* of a stream; else NULL */
+    void *on_message_arg;
+    uint64_t heard;          /* when a byte of the stream came last */
+    uint32_t idle_ms;
     int status;              /* of gRPC, as far as it came */
     char told[TEXT_MAX];     /* grpc-message */
     char error[TEXT_MAX];
@@ -31,20 +36,35 @@ struct grpc {
 
 /* ---- framing ---- */
 
+size_t
+grpc_piece(view bytes, view *ret_message)
+{
+    size_t len;
+
+    if (bytes.len > 0 && bytes.data[0] != 0) {
+        return GRPC_NO_PIECE; /* compressed */
+    }
+    if (bytes.len < PREFIX_LEN) {
+        return 0;
+    }
+    len = (size_t)bytes.data[1] << 24 | (size_t)bytes.data[2] << 16 | (size_t)bytes.data[3] << 8 |
+          bytes.data[4];
+    if (len > bytes.len - PREFIX_LEN) {
+        return 0;
+    }
+    *ret_message = view_slice(bytes, PREFIX_LEN, len);
+    return PREFIX_LEN + len;
+}
+
 bool
 grpc_message(view body, view *ret_message)
 {
-    uint32_t len;
+    view message;
 
-    if (body.len < PREFIX_LEN || body.data[0] != 0) {
+    if (body.len == 0 || grpc_piece(body, &message) != body.len) {
         return false;
     }
-    len = (uint32_t)body.data[1] << 24 | (uint32_t)body.data[2] << 16 |
-          (uint32_t)body.data[3] << 8 | body.data[4];
-    if (len != body.len - PREFIX_LEN) {
-        return false;
-    }
-    *ret_message = view_slice(body, PREFIX_LEN, len);
+    *ret_message = message;
     return true;
 }
 
@@ -63,6 +83,35 @@ message_write(struct writer *w, view message)
     write_raw(w, message);
 }
 
+static uint64_t
+now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Hands on the messages that are whole and keeps the rest. */
+static bool
+stream_take(struct grpc *grpc)
+{
+    const view body = writer_view(&grpc->body);
+    size_t at = 0, taken = 0;
+    bool going = true;
+    view message;
+
+    while (going && (taken = grpc_piece(view_slice(body, at, body.len - at), &message)) != 0) {
+        going = taken != GRPC_NO_PIECE && grpc->on_message(grpc->on_message_arg, message);
+        at += going ? taken : 0;
+    }
+    if (at < body.len) {
+        memmove(grpc->body.data, grpc->body.data + at, body.len - at);
+    }
+    writer_truncate(&grpc->body, body.len - at);
+    return going;
+}
+
 /* ---- what curl calls ---- */
 
 static size_t
@@ -71,7 +120,14 @@ on_body(char *bytes, size_t size, size_t count, void *arg)
     struct grpc *grpc = arg;
 
     write_raw(&grpc->body, view_of(bytes, size * count));
-    return writer_ok(&grpc->body) ? size * count : 0;
+    if (!writer_ok(&grpc->body)) {
+        return 0;
+    }
+    if (grpc->on_message != NULL) {
+        grpc->heard = now_ms();
+        return stream_take(grpc) ? size * count : 0;
+    }
+    return size * count;
 }
 
 /* Trailers come here as well; a status may stand in either. */
@@ -103,7 +159,8 @@ on_progress(void *arg, curl_off_t down, curl_off_t downed, curl_off_t up, curl_o
     UNUSED(downed);
     UNUSED(up);
     UNUSED(upped);
-    return grpc->stop != NULL && atomic_load(grpc->stop);
+    return (grpc->stop != NULL && atomic_load(grpc->stop)) ||
+           (grpc->on_message != NULL && now_ms() - grpc->heard > grpc->idle_ms);
 }
 
 /* ---- settings ---- */
@@ -264,45 +321,88 @@ call_ended(struct grpc *grpc, CURLcode code, view *ret_message)
     return GRPC_OK;
 }
 
-enum grpc_result
-grpc_call(struct grpc *grpc, const char *method, view request, uint32_t timeout_ms,
-          struct writer *reply)
+/* Sends the request; what comes goes to grpc->body. *ret_sent: curl has run. */
+static CURLcode
+call_run(struct grpc *grpc, const char *method, view request, uint32_t timeout_ms, bool *ret_sent)
 {
     const char *endpoint = grpc->endpoints[grpc->current];
-    enum grpc_result result = GRPC_UNSENT;
+    CURLcode code = CURLE_OUT_OF_MEMORY;
     struct writer body;
     char url[TEXT_MAX];
-    view message;
 
     grpc->status = STATUS_NONE;
     grpc->told[0] = '\0';
     grpc->curl_error[0] = '\0';
     snprintf(grpc->error, sizeof grpc->error, "no memory for a request of %zu bytes", request.len);
     writer_init(&body, request.len + PREFIX_LEN);
-    writer_init(&grpc->body, reply->max - reply->len + PREFIX_LEN);
     message_write(&body, request);
-    if (!writer_ok(&body) ||
-        snprintf(url, sizeof url, "%s%s", endpoint, method) >= (int)sizeof url ||
-        curl_easy_setopt(grpc->curl, CURLOPT_URL, url) != CURLE_OK ||
-        curl_easy_setopt(grpc->curl, CURLOPT_POSTFIELDS, body.data) != CURLE_OK ||
-        curl_easy_setopt(grpc->curl, CURLOPT_POSTFIELDSIZE, (long)body.len) != CURLE_OK ||
-        curl_easy_setopt(grpc->curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms) != CURLE_OK) {
-        goto out;
+    *ret_sent =
+        writer_ok(&body) &&
+        snprintf(url, sizeof url, "%s%s", endpoint, method) < (int)sizeof url &&
+        curl_easy_setopt(grpc->curl, CURLOPT_URL, url) == CURLE_OK &&
+        curl_easy_setopt(grpc->curl, CURLOPT_POSTFIELDS, body.data) == CURLE_OK &&
+        curl_easy_setopt(grpc->curl, CURLOPT_POSTFIELDSIZE, (long)body.len) == CURLE_OK &&
+        curl_easy_setopt(grpc->curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms) == CURLE_OK;
+    if (*ret_sent) {
+        code = curl_easy_perform(grpc->curl);
     }
-    result = call_ended(grpc, curl_easy_perform(grpc->curl), &message);
+    writer_clear(&body);
+    return code;
+}
+
+static void
+endpoint_next(struct grpc *grpc)
+{
+    grpc->current = (grpc->current + 1) % grpc->count;
+}
+
+enum grpc_result
+grpc_call(struct grpc *grpc, const char *method, view request, uint32_t timeout_ms,
+          struct writer *reply)
+{
+    enum grpc_result result = GRPC_UNSENT;
+    CURLcode code;
+    view message;
+    bool sent;
+
+    writer_init(&grpc->body, reply->max - reply->len + PREFIX_LEN);
+    code = call_run(grpc, method, request, timeout_ms, &sent);
+    if (sent) {
+        result = call_ended(grpc, code, &message);
+    }
     if (result == GRPC_OK) {
         write_raw(reply, message);
         if (!writer_ok(reply)) {
             result = GRPC_LOST;
         }
     }
-out:
     if (result == GRPC_UNSENT || result == GRPC_LOST) {
-        grpc->current = (grpc->current + 1) % grpc->count;
+        endpoint_next(grpc);
     }
-    writer_clear(&body);
     writer_clear(&grpc->body);
     return result;
+}
+
+void
+grpc_stream(struct grpc *grpc, const char *method, view request, uint32_t idle_ms, size_t max,
+            grpc_message_in *on_message, void *arg)
+{
+    CURLcode code;
+    view none;
+    bool sent;
+
+    grpc->on_message = on_message;
+    grpc->on_message_arg = arg;
+    grpc->idle_ms = idle_ms;
+    grpc->heard = now_ms();
+    writer_init(&grpc->body, max + PREFIX_LEN);
+    code = call_run(grpc, method, request, 0, &sent);
+    if (sent) {
+        (void)call_ended(grpc, code, &none); /* for its words */
+    }
+    grpc->on_message = NULL;
+    writer_clear(&grpc->body);
+    endpoint_next(grpc);
 }
 
 const char *

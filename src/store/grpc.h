@@ -41,11 +41,23 @@ enum grpc_result {
  */
 MUST_USE enum grpc_result grpc_call(struct grpc *grpc, const char *method, view request,
                                     uint32_t timeout_ms, struct writer *reply);
+/*
+ * Calls a method whose reply is a stream of messages, each of at most max bytes, and hands them to
+ * on_message until that gives false, the stream ends, nothing has come for idle_ms, or stop is set.
+ * What it was that ended it is for who called to judge; the next call goes to the next endpoint.
+ */
+typedef bool grpc_message_in(void *arg, view message);
+void grpc_stream(struct grpc *grpc, const char *method, view request, uint32_t idle_ms, size_t max,
+                 grpc_message_in *on_message, void *arg);
 /* What the last call that failed had to say; never empty. */
 const char *grpc_error(const struct grpc *grpc);
 
 /* One message out of a reply's bytes: a byte 0, a length in network order, and that many bytes.
  * False: there is not exactly one, or it is compressed. */
 MUST_USE bool grpc_message(view body, view *ret_message);
+/* The first of several: how many bytes it takes with its head, 0: not all of it is there yet,
+ * GRPC_NO_PIECE: it is none. */
+#define GRPC_NO_PIECE SIZE_MAX
+size_t grpc_piece(view bytes, view *ret_message);
 
 #endif

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The store in memory: records in an array sorted by key, under one lock. A transaction first
- * checks all compares and makes all copies it needs, so that nothing can fail half-way.
+ * checks all compares and makes all copies it needs, so that nothing can fail half-way. Several
+ * handles may share the records; what the watcher of one is told is in memory_watch.c.
  */
 #include "store/memory.h"
 
+#include "store/memory_watch.h"
 #include "store/txn.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,16 +29,36 @@ struct counter {
 };
 
 struct memory {
-    struct store store; /* first, so that a store is its memory */
     uint8_t id[16];
     pthread_mutex_t lock;
-    struct record *records; /* under lock, as all below */
+    size_t handles;         /* under lock, as all below */
+    struct record *records;
     size_t count;
     size_t size;
     uint64_t revision;
     struct counter counters[COUNTERS_MAX];
-    struct journal journal;
+    struct memory_log log;
 };
+
+struct handle {
+    struct store store; /* first, so that a store is its handle */
+    struct memory *memory;
+    struct journal journal; /* under memory->lock */
+    struct memory_watch watch;
+    atomic_bool cut;
+};
+
+static struct handle *
+handle_of(struct store *store)
+{
+    return (struct handle *)store;
+}
+
+static struct memory *
+memory_of(struct store *store)
+{
+    return handle_of(store)->memory;
+}
 
 /* Byte order, the shorter first where one begins with the other: SQLite's order of blobs. */
 static int
@@ -168,11 +191,11 @@ values_dup(const struct store_change *const changes[], size_t count, uint8_t *by
 }
 
 static enum store_result
-memory_apply(struct memory *memory, const struct store_txn *txn)
+memory_apply(struct memory *memory, struct journal *journal, const struct store_txn *txn)
 {
     const struct store_change *changes[STORE_TXN_MAX + 1];
     uint8_t *bytes[STORE_TXN_MAX + 1];
-    const struct chain journal_before = memory->journal.end;
+    const struct chain journal_before = journal->end;
     struct journal_record record;
     size_t count = txn->change_count;
 
@@ -183,18 +206,19 @@ memory_apply(struct memory *memory, const struct store_txn *txn)
         changes[i] = txn->changes + i;
     }
     if (txn->journal.len > 0) {
-        if (!journal_make(&memory->journal, txn->journal, &record)) {
+        if (!journal_make(journal, txn->journal, &record)) {
             return STORE_FAILED;
         }
         changes[count++] = &record.change;
     }
     if (!memory_reserve(memory, count) || !values_dup(changes, count, bytes)) {
-        memory->journal.end = journal_before;
+        journal->end = journal_before;
         return STORE_FAILED;
     }
     memory->revision++;
     for (size_t i = 0; i < count; i++) {
         memory_change(memory, changes[i], bytes[i]);
+        memory_log_add(&memory->log, changes[i], memory->revision);
     }
     return STORE_OK;
 }
@@ -202,13 +226,13 @@ memory_apply(struct memory *memory, const struct store_txn *txn)
 static void
 memory_submit(struct store *store, const struct store_txn *txn, store_done *done, void *arg)
 {
-    struct memory *memory = (struct memory *)store;
+    struct memory *memory = memory_of(store);
     enum store_result result = STORE_FAILED;
     uint64_t revision = 0;
 
-    if (txn_fits(txn)) {
+    if (txn_fits(txn) && !atomic_load(&handle_of(store)->cut)) {
         pthread_mutex_lock(&memory->lock);
-        result = memory_apply(memory, txn);
+        result = memory_apply(memory, &handle_of(store)->journal, txn);
         revision = memory->revision;
         pthread_mutex_unlock(&memory->lock);
     }
@@ -218,9 +242,12 @@ memory_submit(struct store *store, const struct store_txn *txn, store_done *done
 static bool
 memory_get(struct store *store, view key, uint64_t *ret_revision, struct writer *out)
 {
-    struct memory *memory = (struct memory *)store;
+    struct memory *memory = memory_of(store);
     bool there;
 
+    if (atomic_load(&handle_of(store)->cut)) {
+        return false;
+    }
     pthread_mutex_lock(&memory->lock);
 
     size_t at = memory_find(memory, key, &there);
@@ -236,14 +263,14 @@ memory_get(struct store *store, view key, uint64_t *ret_revision, struct writer 
 static void
 memory_id(struct store *store, uint8_t ret_id[16])
 {
-    memcpy(ret_id, ((struct memory *)store)->id, 16);
+    memcpy(ret_id, memory_of(store)->id, 16);
 }
 
 static bool
 memory_load_all(struct store *store, store_visit *visit, void *arg)
 {
-    struct memory *memory = (struct memory *)store;
-    bool going = true;
+    struct memory *memory = memory_of(store);
+    bool going = !atomic_load(&handle_of(store)->cut);
 
     pthread_mutex_lock(&memory->lock);
     for (size_t i = 0; going && i < memory->count; i++) {
@@ -256,11 +283,32 @@ memory_load_all(struct store *store, store_visit *visit, void *arg)
 }
 
 static bool
+memory_list(struct store *store, store_visit *visit, void *arg, uint64_t *ret_revision)
+{
+    struct memory *memory = memory_of(store);
+    bool going = !atomic_load(&handle_of(store)->cut);
+
+    pthread_mutex_lock(&memory->lock);
+    *ret_revision = memory->revision;
+    for (size_t i = 0; going && i < memory->count; i++) {
+        const struct record *record = memory->records + i;
+
+        going = visit(arg, record->key, VIEW_EMPTY, record->revision);
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return going;
+}
+
+static bool
 memory_next_numbers(struct store *store, const char *name, uint32_t count, uint64_t start,
                     uint64_t *ret_first)
 {
-    struct memory *memory = (struct memory *)store;
+    struct memory *memory = memory_of(store);
     bool given = false;
+
+    if (atomic_load(&handle_of(store)->cut)) {
+        return false;
+    }
 
     pthread_mutex_lock(&memory->lock);
     for (size_t i = 0; i < COUNTERS_MAX; i++) {
@@ -284,30 +332,44 @@ memory_next_numbers(struct store *store, const char *name, uint32_t count, uint6
     return given;
 }
 
+static bool
+memory_each_number(struct store *store, store_count *count, void *arg)
+{
+    struct memory *memory = memory_of(store);
+    bool going = true;
+
+    pthread_mutex_lock(&memory->lock);
+    for (size_t i = 0; going && i < COUNTERS_MAX && memory->counters[i].name[0] != '\0'; i++) {
+        going = count(arg, view_str(memory->counters[i].name), memory->counters[i].next);
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return going;
+}
+
 static void
 memory_journal(struct store *store, const struct chain *end, store_entry *entry, void *arg)
 {
-    struct memory *memory = (struct memory *)store;
+    struct memory *memory = memory_of(store);
 
     pthread_mutex_lock(&memory->lock);
-    memory->journal = (struct journal){ *end, entry, arg };
+    handle_of(store)->journal = (struct journal){ *end, entry, arg };
     pthread_mutex_unlock(&memory->lock);
 }
 
 static void
 memory_journal_end(struct store *store, struct chain *ret_end)
 {
-    struct memory *memory = (struct memory *)store;
+    struct memory *memory = memory_of(store);
 
     pthread_mutex_lock(&memory->lock);
-    *ret_end = memory->journal.end;
+    *ret_end = handle_of(store)->journal.end;
     pthread_mutex_unlock(&memory->lock);
 }
 
 static uint64_t
 memory_revision(struct store *store)
 {
-    struct memory *memory = (struct memory *)store;
+    struct memory *memory = memory_of(store);
 
     pthread_mutex_lock(&memory->lock);
 
@@ -325,40 +387,137 @@ memory_backup(struct store *store, const char *path)
     return false;
 }
 
-static void
-memory_close(struct store *store)
-{
-    struct memory *memory = (struct memory *)store;
+/* ---- watching ---- */
 
+static bool
+memory_watch(struct store *store, uint64_t after, const struct store_watcher *watcher)
+{
+    struct handle *handle = handle_of(store);
+    struct memory *memory = handle->memory;
+
+    return memory_watch_start(&handle->watch, &memory->log, &memory->lock, &memory->revision,
+                              after, watcher);
+}
+
+static void
+memory_unwatch(struct store *store)
+{
+    memory_watch_end(&handle_of(store)->watch);
+}
+
+void
+memory_store_drop(struct store *store, bool drop)
+{
+    atomic_store(&handle_of(store)->watch.drop, drop);
+}
+
+void
+memory_store_hold(struct store *store, bool hold)
+{
+    pthread_mutex_lock(&memory_of(store)->lock);
+    handle_of(store)->watch.hold = hold;
+    pthread_cond_broadcast(&memory_of(store)->log.more);
+    pthread_mutex_unlock(&memory_of(store)->lock);
+}
+
+void
+memory_store_lose(struct store *store)
+{
+    pthread_mutex_lock(&memory_of(store)->lock);
+    handle_of(store)->watch.lost = true;
+    pthread_cond_broadcast(&memory_of(store)->log.more);
+    pthread_mutex_unlock(&memory_of(store)->lock);
+}
+
+void
+memory_store_cut(struct store *store, bool cut)
+{
+    atomic_store(&handle_of(store)->cut, cut);
+    memory_store_hold(store, cut);
+}
+
+/* ---- handles ---- */
+
+static void
+memory_free(struct memory *memory)
+{
     for (size_t i = 0; i < memory->count; i++) {
         record_free(memory->records + i);
     }
     free(memory->records);
+    memory_log_clear(&memory->log);
     pthread_mutex_destroy(&memory->lock);
     free(memory);
+}
+
+static void
+memory_close(struct store *store)
+{
+    struct memory *memory = memory_of(store);
+    bool last;
+
+    memory_unwatch(store);
+    pthread_mutex_lock(&memory->lock);
+    last = --memory->handles == 0;
+    pthread_mutex_unlock(&memory->lock);
+    free(handle_of(store));
+    if (last) {
+        memory_free(memory);
+    }
+}
+
+static struct store *
+handle_new(struct memory *memory)
+{
+    struct handle *handle = calloc(1, sizeof *handle);
+
+    if (handle == NULL) {
+        return NULL;
+    }
+    handle->memory = memory;
+    handle->store = (struct store){
+        .id = memory_id,
+        .load_all = memory_load_all,
+        .get = memory_get,
+        .submit = memory_submit,
+        .next_numbers = memory_next_numbers,
+        .each_number = memory_each_number,
+        .journal = memory_journal,
+        .journal_end = memory_journal_end,
+        .revision = memory_revision,
+        .watch = memory_watch,
+        .unwatch = memory_unwatch,
+        .list = memory_list,
+        .backup = memory_backup,
+        .close = memory_close,
+    };
+    pthread_mutex_lock(&memory->lock);
+    memory->handles++;
+    pthread_mutex_unlock(&memory->lock);
+    return &handle->store;
+}
+
+struct store *
+memory_store_share(struct store *store)
+{
+    return handle_new(memory_of(store));
 }
 
 struct store *
 memory_store_new(const uint8_t id[16])
 {
     struct memory *memory = calloc(1, sizeof *memory);
+    struct store *store;
 
     if (memory == NULL) {
         return NULL;
     }
-    memory->store = (struct store){
-        .id = memory_id,
-        .load_all = memory_load_all,
-        .get = memory_get,
-        .submit = memory_submit,
-        .next_numbers = memory_next_numbers,
-        .journal = memory_journal,
-        .journal_end = memory_journal_end,
-        .revision = memory_revision,
-        .backup = memory_backup,
-        .close = memory_close,
-    };
     memcpy(memory->id, id, sizeof memory->id);
     pthread_mutex_init(&memory->lock, NULL);
-    return &memory->store;
+    memory_log_init(&memory->log);
+    store = handle_new(memory);
+    if (store == NULL) {
+        memory_free(memory);
+    }
+    return store;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What an etcd, or who speaks in its place, answers: gRPC's framing, and the answers to a
- * transaction and to a range. What was read points into what was given.
+ * transaction, to a range and to a watch. What was read points into what was given.
  */
 #include "fuzz/fuzz.h"
-#include "store/etcd_txn.h"
+#include "store/etcd_watch.h"
 
 /* Reads all of it, so that a sanitizer sees a view that leads astray. */
 static void
@@ -15,6 +15,28 @@ look(view bytes)
     for (size_t i = 0; i < bytes.len; i++) {
         sum = (uint8_t)(sum + bytes.data[i]);
     }
+}
+
+static void
+look_at_news(view message)
+{
+    struct etcd_news news;
+    view piece, rest = message;
+    size_t taken;
+
+    while ((taken = grpc_piece(rest, &piece)) != 0 && taken != GRPC_NO_PIECE) {
+        HOLDS(taken == piece.len + 5 && taken <= rest.len);
+        rest = view_slice(rest, taken, rest.len - taken);
+    }
+    if (etcd_news_read(message, &news)) {
+        HOLDS(news.count <= message.len);
+        for (size_t i = 0; i < news.count; i++) {
+            HOLDS(news.events[i].record.revision > 0);
+            look(news.events[i].record.key);
+            look(news.events[i].record.value);
+        }
+    }
+    etcd_news_clear(&news);
 }
 
 int
@@ -42,5 +64,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
     etcd_records_clear(&records);
+    look_at_news(message);
     return 0;
 }
