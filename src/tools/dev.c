@@ -38,7 +38,7 @@ static enum status tool_help(void *tool, const struct values *values);
         { "--policy", "NAME",  ARGUMENT_TEXT,   NEED_NOT, 0, 0,   "azure (default), fips or standard; for a new folder" }, \
         { "--switches", "LIST", ARGUMENT_TEXT,  NEED_NOT, 0, 0,   "that are not to be as the policy has them: NAME=on,NAME=off" }, \
         { "--certstore", "KIND", ARGUMENT_TEXT, NEED_NOT, 0, 0,   "where certificates are kept: hsm (default), folder or azurite" }, \
-        { "--nodes",  "COUNT", ARGUMENT_NUMBER, NEED_NOT, 1, 32,  "nodes: 1 for now" }
+        { "--nodes",  "COUNT", ARGUMENT_NUMBER, NEED_NOT, 1, DEV_NODES_MAX,  "that share one store: 1 (default) keeps it in SQLite, 2 to 8 in etcd; for a new folder" }
 
 static const struct command rows[] = {
     { "run",    tool_run,    true, "makes an HSM, runs what stands after --, stops all; its status is the command's", {
@@ -165,11 +165,7 @@ new_read(const struct values *values, struct dev *dev)
         fprintf(stderr, "--certstore %s: give hsm, folder or azurite\n", certstore);
         return false;
     }
-    if (values_number(values, "--nodes", 1) != 1) {
-        fputs("--nodes: clusters of several nodes are not there yet; leave it out or give 1\n",
-              stderr);
-        return false;
-    }
+    dev->node_count = (unsigned)values_number(values, "--nodes", 0);
     dev->policy = policy_name(rules.policy);
     dev->switches = switches == NULL ? "" : switches;
     dev->certstore = certstore;
@@ -197,20 +193,85 @@ dir_unlock(struct dev_tool *tool)
     }
 }
 
+/* How many nodes D has, or will have. */
 static bool
-server_up(struct dev *dev)
+nodes_count(struct dev *dev)
 {
-    char path[DEV_PATH_MAX];
+    const unsigned asked = dev->node_count;
+    char text[16];
 
-    /* What an earlier one left is no sign of readiness. */
-    return dev_path(dev, "node0/server.ports", path) &&
-           (unlink(path) == 0 || errno == ENOENT) && dev_start(dev, DEV_SERVER) &&
-           dev_wait(dev, DEV_SERVER) &&
-           /* From now on the same ports, so that the daemon finds a restarted server. */
-           dev_write_server(dev);
+    dev->node_count = asked == 0 ? 1 : asked;
+    if (dev_exists(dev, "made")) {
+        dev->node_count = 1;
+        if (dev_read(dev, "nodes", text, sizeof text)) {
+            dev->node_count = (unsigned)strtoul(text, NULL, 10);
+        }
+        if (dev->node_count < 1 || dev->node_count > DEV_NODES_MAX) {
+            fprintf(stderr, "%s/nodes holds no number of nodes\n", dev->dir);
+            dev->node_count = 1;
+            return false;
+        }
+        if (asked != 0 && asked != dev->node_count) {
+            fprintf(stderr, "--nodes %u: %s has %u; take another --dir\n", asked, dev->dir,
+                    dev->node_count);
+            return false;
+        }
+    }
+    return true;
 }
 
-/* Everything from nothing. Keys are made while the partition is initialised. */
+static bool
+server_start(struct dev *dev, unsigned node)
+{
+    char name[64], path[DEV_PATH_MAX];
+
+    /* What an earlier one left is no sign of readiness. */
+    dev_node_file(node, "server.ports", name);
+    return dev_path(dev, name, path) && (unlink(path) == 0 || errno == ENOENT) &&
+           dev_start(dev, DEV_SERVER, node);
+}
+
+static bool
+server_wait(struct dev *dev, unsigned node)
+{
+    return dev_wait(dev, DEV_SERVER, node) &&
+           /* From now on the same ports, so that the daemon finds a restarted server. */
+           dev_write_server(dev, node);
+}
+
+/* Starts those of the nodes from first on that do not run; they begin together. */
+static bool
+servers_up(struct dev *dev, unsigned first)
+{
+    bool fresh[DEV_NODES_MAX] = { false };
+    bool ok = true;
+
+    for (unsigned i = first; i < dev->node_count && ok; i++) {
+        fresh[i] = dev_running(dev, DEV_SERVER, i) == 0;
+        ok = !fresh[i] || server_start(dev, i);
+    }
+    for (unsigned i = first; i < dev->node_count && ok; i++) {
+        ok = fresh[i] ? server_wait(dev, i) : dev_wait(dev, DEV_SERVER, i);
+    }
+    return ok;
+}
+
+/* Further nodes find the user when they open the store. */
+static bool
+join_all(struct dev *dev)
+{
+    if (dev->node_count > 1 && !dev_create_user(dev)) {
+        return false;
+    }
+    for (unsigned i = 1; i < dev->node_count; i++) {
+        if (!dev_join(dev, i)) {
+            return false;
+        }
+    }
+    return servers_up(dev, 1);
+}
+
+/* Everything from nothing. Keys are made while the partition is initialised, or etcd begins. */
 static bool
 make_all(struct dev *dev)
 {
@@ -227,71 +288,108 @@ make_all(struct dev *dev)
         perror(path);
         return false;
     }
-    if (!dev_write_server(dev)) {
+
+    const bool several = dev->node_count > 1;
+
+    if (!dev_write(dev, "nodes", "%u\n", dev->node_count) || !dev_etcd_make(dev) ||
+        (several && !dev_certificates(dev)) || !dev_etcd_protect(dev) ||
+        !dev_write_server(dev, 0)) {
         return false;
     }
 
     pid_t pid = dev_initialize(dev);
-    bool ok = pid > 0 && dev_certificates(dev);
+    bool ok = pid > 0 && (several || dev_certificates(dev));
 
     /* Waited for in any case: no child is left behind. */
     if (pid > 0 && !dev_initialized(dev, pid)) {
         ok = false;
     }
-    return ok && server_up(dev) && dev_write_clients(dev) && dev_own(dev) &&
-           dev_start(dev, DEV_DAEMON) && dev_create_user(dev) && dev_write(dev, "made", "%s\n", dev->policy) &&
-           dev_wait(dev, DEV_DAEMON);
+    return ok && server_start(dev, 0) && server_wait(dev, 0) && dev_own(dev) && join_all(dev) &&
+           dev_write_clients(dev) && dev_start(dev, DEV_DAEMON, 0) &&
+           (several || dev_create_user(dev)) &&
+           dev_write(dev, "made", "%s\n", dev->policy) && dev_wait(dev, DEV_DAEMON, 0);
 }
 
 /* Starts what is not running. */
 static bool
 start_rest(struct dev *dev)
 {
-    const pid_t server = dev_running(dev, DEV_SERVER);
+    for (unsigned i = 0; i < dev->node_count; i++) {
+        const pid_t server = dev_running(dev, DEV_SERVER, i);
 
-    if (server != 0 && !dev_read_ports(dev)) {
-        fprintf(stderr, "the server (pid %ld) has not come up; run down first\n", (long)server);
+        if (server != 0 && !dev_read_ports(dev, i)) {
+            fprintf(stderr, "the server (pid %ld) has not come up; run down first\n",
+                    (long)server);
+            return false;
+        }
+    }
+    if (!dev_etcd_start(dev) || !servers_up(dev, 0)) {
         return false;
     }
-    if (server == 0 && !server_up(dev)) {
+    if (dev_running(dev, DEV_DAEMON, 0) == 0 &&
+        (!dev_write_clients(dev) || !dev_start(dev, DEV_DAEMON, 0))) {
         return false;
     }
-    if (dev_running(dev, DEV_DAEMON) == 0 &&
-        (!dev_write_clients(dev) || !dev_start(dev, DEV_DAEMON))) {
-        return false;
-    }
-    return dev_read_socket(dev) && dev_wait(dev, DEV_DAEMON);
+    return dev_read_socket(dev) && dev_wait(dev, DEV_DAEMON, 0);
 }
 
 static bool
 all_up(struct dev *dev)
 {
-    return dev_storage_begin(dev) && (dev_exists(dev, "made") ? start_rest(dev) : make_all(dev)) &&
-           dev_storage_end(dev);
+    return nodes_count(dev) && dev_storage_begin(dev) &&
+           (dev_exists(dev, "made") ? start_rest(dev) : make_all(dev)) && dev_storage_end(dev);
 }
 
 static bool
 all_down(struct dev *dev)
 {
-    bool daemon = dev_stop(dev, DEV_DAEMON);
-    bool server = dev_stop(dev, DEV_SERVER);
-    bool storage = dev_storage_stop(dev);
+    bool stopped = dev_stop(dev, DEV_DAEMON, 0);
 
+    for (unsigned i = 0; i < dev->node_count; i++) {
+        stopped = dev_stop(dev, DEV_SERVER, i) && stopped;
+    }
+    stopped = dev_etcd_stop(dev) && stopped;
+    stopped = dev_storage_stop(dev) && stopped;
     dev_remove_socket(dev);
-    return daemon && server && storage;
+    return stopped;
+}
+
+static bool
+all_run(const struct dev *dev)
+{
+    bool all = dev_running(dev, DEV_DAEMON, 0) != 0;
+
+    for (unsigned i = 0; i < dev->node_count; i++) {
+        all = all && dev_running(dev, DEV_SERVER, i) != 0;
+    }
+    return dev_etcd_print(dev, true) && all;
+}
+
+static void
+server_print(struct dev *dev, unsigned node)
+{
+    const pid_t server = dev_running(dev, DEV_SERVER, node);
+    char name[32] = "server";
+
+    if (dev->node_count > 1) {
+        snprintf(name, sizeof name, "server %u", node);
+    }
+    if (server != 0 && dev_read_ports(dev, node)) {
+        printf("%s: running (pid %ld), client 127.0.0.1:%u, management 127.0.0.1:%u\n", name,
+               (long)server, dev->nodes[node].client_port, dev->nodes[node].manage_port);
+    } else {
+        printf("%s: %s\n", name, server != 0 ? "starting" : "stopped");
+    }
 }
 
 static void
 status_print(struct dev *dev)
 {
-    const pid_t server = dev_running(dev, DEV_SERVER);
-    const pid_t daemon = dev_running(dev, DEV_DAEMON);
+    const pid_t daemon = dev_running(dev, DEV_DAEMON, 0);
 
-    if (server != 0 && dev_read_ports(dev)) {
-        printf("server: running (pid %ld), client 127.0.0.1:%u, management 127.0.0.1:%u\n",
-               (long)server, dev->client_port, dev->manage_port);
-    } else {
-        puts(server != 0 ? "server: starting" : "server: stopped");
+    (void)dev_etcd_print(dev, false);
+    for (unsigned i = 0; i < dev->node_count; i++) {
+        server_print(dev, i);
     }
     if (daemon != 0 && dev_read_socket(dev)) {
         printf("daemon: running (pid %ld), socket %s\n", (long)daemon, dev->socket_path);
@@ -299,6 +397,38 @@ status_print(struct dev *dev)
         puts("daemon: stopped");
     }
     dev_storage_print(dev);
+}
+
+/* What ran before an attempt: that stays. */
+struct before {
+    bool daemon, etcd;
+    bool servers[DEV_NODES_MAX];
+};
+
+static void
+before_look(const struct dev *dev, struct before *ret_before)
+{
+    ret_before->daemon = dev_running(dev, DEV_DAEMON, 0) != 0;
+    ret_before->etcd = dev_etcd_print(dev, true);
+    for (unsigned i = 0; i < dev->node_count; i++) {
+        ret_before->servers[i] = dev_running(dev, DEV_SERVER, i) != 0;
+    }
+}
+
+static void
+before_restore(const struct dev *dev, const struct before *before)
+{
+    if (!before->daemon) {
+        dev_stop(dev, DEV_DAEMON, 0);
+    }
+    for (unsigned i = 0; i < dev->node_count; i++) {
+        if (!before->servers[i]) {
+            dev_stop(dev, DEV_SERVER, i);
+        }
+    }
+    if (!before->etcd) {
+        dev_etcd_stop(dev);
+    }
 }
 
 static enum status
@@ -319,16 +449,16 @@ tool_up(void *opaque, const struct values *values)
         return STATUS_REFUSED;
     }
 
-    const bool had_server = dev_running(dev, DEV_SERVER) != 0;
-    const bool had_daemon = dev_running(dev, DEV_DAEMON) != 0;
-    const bool ok = all_up(dev);
+    struct before before;
+    bool ok = nodes_count(dev);
 
-    /* A failed call changes nothing: what ran before goes on. */
-    if (!ok && !had_daemon) {
-        dev_stop(dev, DEV_DAEMON);
-    }
-    if (!ok && !had_server) {
-        dev_stop(dev, DEV_SERVER);
+    if (ok) {
+        before_look(dev, &before);
+        ok = all_up(dev);
+        /* A failed call changes nothing: what ran before goes on. */
+        if (!ok) {
+            before_restore(dev, &before);
+        }
     }
     dir_unlock(tool);
     if (!ok) {
@@ -351,7 +481,7 @@ tool_down(void *opaque, const struct values *values)
         return STATUS_REFUSED;
     }
 
-    bool ok = all_down(&tool->dev);
+    bool ok = nodes_count(&tool->dev) && all_down(&tool->dev);
 
     dir_unlock(tool);
     return ok ? STATUS_DONE : STATUS_REFUSED;
@@ -365,10 +495,11 @@ tool_status(void *opaque, const struct values *values)
     if (!dir_choose(values, false, &tool->dev)) {
         return STATUS_MISUSED;
     }
+    if (!nodes_count(&tool->dev)) {
+        return STATUS_REFUSED;
+    }
     status_print(&tool->dev);
-    return dev_running(&tool->dev, DEV_SERVER) != 0 && dev_running(&tool->dev, DEV_DAEMON) != 0
-               ? STATUS_DONE
-               : STATUS_REFUSED;
+    return all_run(&tool->dev) ? STATUS_DONE : STATUS_REFUSED;
 }
 
 static enum status

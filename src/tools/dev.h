@@ -5,7 +5,9 @@
  *     PO.key PO.crt POAC.crt         the owner, and the node's certificate, which he signed
  *     client_ca.key client_ca.crt    who signs clients
  *     client.key client.crt          the daemon's and the management tool's certificate
- *     node0/                         the node's state, its configuration
+ *     node0/ node1/ ...              each node's state, its configuration
+ *     etcd/                          of several nodes: their store, as azcloudhsm_etcd makes it
+ *     nodes                          how many there are
  *     azcloudhsm_*.cfg               what the daemon, the tools and applications read
  *     client.pid client.log          the daemon's
  *     certstorage.*                  where certificates are kept, when not in the HSM; then also
@@ -26,12 +28,18 @@
 #define DEV_WAIT_MS 10000
 #define DEV_READY_MS 120000 /* a million objects on a busy machine */
 #define DEV_STOP_MS 5000
+#define DEV_NODES_MAX 8u
 #define DEV_STORAGE_URL_MAX (DEV_PATH_MAX + 64u)
 
 #define DEV_OFFICER "admin"
 #define DEV_OFFICER_PASSWORD "adminpassword"
 #define DEV_USER "cu1"
 #define DEV_USER_PASSWORD "user1234"
+
+struct dev_node {
+    unsigned client_port; /* 0: any that is free */
+    unsigned manage_port;
+};
 
 struct dev {
     char dir[DEV_PATH_MAX]; /* absolute */
@@ -40,14 +48,16 @@ struct dev {
     const char *switches; /* "" for none */
     const char *certstore; /* where certificates are kept from now on; NULL: as before */
     bool detach; /* what is started outlives this program */
-    unsigned client_port;
-    unsigned manage_port;
+    unsigned node_count; /* 0: as D has it */
+    struct dev_node nodes[DEV_NODES_MAX];
 };
 
 enum dev_program { DEV_SERVER, DEV_DAEMON };
 
 /* dev_cert.c: makes the owner's and client's keys with their certificates in D. */
 MUST_USE bool dev_certificates(const struct dev *dev);
+/* Key and certificate of a node of that serial, as files of its state. */
+MUST_USE bool dev_certify_node(const struct dev *dev, unsigned node, const char *serial);
 /* The owner's answer to the node's request: POAC.crt in D. */
 MUST_USE bool dev_sign_node(const struct dev *dev, view request);
 /* certstorage.crt and .key, of a server on 127.0.0.1 that signs for itself. */
@@ -62,12 +72,14 @@ MUST_USE bool dev_write(const struct dev *dev, const char *name, const char *for
 /* A small text file; false when it is not there. Prints nothing. */
 MUST_USE bool dev_read(const struct dev *dev, const char *name, char *text, size_t size);
 bool dev_exists(const struct dev *dev, const char *name);
-/* The node's configuration, on the ports of dev (0: any that is free). */
-MUST_USE bool dev_write_server(const struct dev *dev);
+/* "node<number>/name" of D. */
+void dev_node_file(unsigned node, const char *name, char ret_name[64]);
+/* The node's configuration, on its ports. */
+MUST_USE bool dev_write_server(const struct dev *dev, unsigned node);
 /* Everything that the daemon, the tools and applications read. Chooses the socket's path. */
 MUST_USE bool dev_write_clients(struct dev *dev);
 /* The ports that the running node has. */
-MUST_USE bool dev_read_ports(struct dev *dev);
+MUST_USE bool dev_read_ports(struct dev *dev, unsigned node);
 /* The daemon's socket, as dev_write_clients() chose it. */
 MUST_USE bool dev_read_socket(struct dev *dev);
 /* Removes the socket's folder when it is one of its own. */
@@ -76,8 +88,9 @@ void dev_remove_socket(struct dev *dev);
 void dev_remove(const struct dev *dev);
 
 /* dev_process.c */
+/* Of a program of which there is one for each node, node says which; else it is 0. */
 /* The pid of D's server or daemon, 0 when it is not running. */
-pid_t dev_running(const struct dev *dev, enum dev_program program);
+pid_t dev_running(const struct dev *dev, enum dev_program program, unsigned node);
 /* The pid in that file of D, 0 unless it is a process with that argument. */
 pid_t dev_process(const struct dev *dev, const char *pid_file, const char *argument);
 /* A program that is installed beside this one; path has DEV_PATH_MAX bytes. False with a line on
@@ -96,16 +109,33 @@ pid_t dev_initialize(const struct dev *dev);
 /* Waits for it; false when it failed (its own words are on stderr). */
 MUST_USE bool dev_initialized(const struct dev *dev, pid_t pid);
 /* Starts server or daemon with its log in D; false with a line on stderr. */
-MUST_USE bool dev_start(const struct dev *dev, enum dev_program program);
+MUST_USE bool dev_start(const struct dev *dev, enum dev_program program, unsigned node);
 /* Waits until it answers; false with a line on stderr when it ended or took too long. */
-MUST_USE bool dev_wait(struct dev *dev, enum dev_program program);
+MUST_USE bool dev_wait(struct dev *dev, enum dev_program program, unsigned node);
 /* SIGTERM, then SIGKILL; true when it is gone. */
-bool dev_stop(const struct dev *dev, enum dev_program program);
+bool dev_stop(const struct dev *dev, enum dev_program program, unsigned node);
+/* Runs a program to its end, its words in the log; they are shown when it fails. */
+MUST_USE bool dev_run(const struct dev *dev, const char *log, char **arguments);
 /* Runs the command in D's environment; its exit status, 128+n for a signal. */
 int dev_command(const struct dev *dev, char **command);
 /* From now on signals that end this program are kept until someone looks. */
 void dev_hold_signals(void);
 bool dev_interrupted(void);
+
+/* dev_etcd.c: the store of several nodes; of one node all of it does nothing. */
+/* Makes members, and starts them. */
+MUST_USE bool dev_etcd_make(const struct dev *dev);
+/* Waits until they work, and lets nodes in. */
+MUST_USE bool dev_etcd_protect(const struct dev *dev);
+/* Starts those that are not running. */
+MUST_USE bool dev_etcd_start(const struct dev *dev);
+bool dev_etcd_stop(const struct dev *dev);
+/* A line for each; false when one is not running. */
+bool dev_etcd_print(const struct dev *dev, bool quiet);
+/* For a node's configuration, with the member first that is nearest to it. */
+MUST_USE bool dev_etcd_lines(const struct dev *dev, unsigned node, char *lines, size_t size);
+/* A further node's state: the master key of node 0, and an identity of its own. */
+MUST_USE bool dev_join(const struct dev *dev, unsigned node);
 
 /* dev_storage.c: where certificates are kept. */
 /* Is it a name of a kind: hsm, folder or azurite? */

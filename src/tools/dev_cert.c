@@ -169,6 +169,63 @@ owner_read(const struct dev *dev, struct identity *owner)
     return owner->key != NULL && owner->certificate != NULL;
 }
 
+/* A node's certificate in that file, for who has key; its name is taken over. */
+static bool
+node_sign(const struct dev *dev, const struct identity *owner, X509 *node, EVP_PKEY *key,
+          const char *file_name)
+{
+    FILE *file = NULL;
+    bool ok = X509_set_version(node, X509_VERSION_3) == 1 && serial_set(node) &&
+              X509_gmtime_adj(X509_getm_notBefore(node), -3600) != NULL &&
+              X509_time_adj_ex(X509_getm_notAfter(node), DAYS, 0, NULL) != NULL &&
+              X509_set_issuer_name(node, X509_get_subject_name(owner->certificate)) == 1 &&
+              X509_set_pubkey(node, key) == 1 &&
+              extension_add(node, owner->certificate, NID_authority_key_identifier, "keyid") &&
+              extension_add(node, owner->certificate, NID_basic_constraints,
+                            "critical,CA:FALSE") &&
+              extension_add(node, owner->certificate, NID_key_usage,
+                            "critical,digitalSignature") &&
+              X509_sign(node, owner->key, EVP_sha256()) > 0 &&
+              (file = file_create(dev, file_name)) != NULL;
+
+    if (ok) {
+        ok = PEM_write_X509(file, node) == 1;
+        ok = fclose(file) == 0 && ok;
+    }
+    if (!ok) {
+        fprintf(stderr, "%s cannot be made\n", file_name);
+    }
+    return ok;
+}
+
+bool
+dev_certify_node(const struct dev *dev, unsigned number, const char *serial)
+{
+    struct identity owner = { .key_file = "PO.key", .certificate_file = "PO.crt" };
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *node = X509_new();
+    FILE *file = NULL;
+    char name[64], subject[64];
+    bool ok;
+
+    snprintf(subject, sizeof subject, "HSM:%s:PARTN:1", serial);
+    dev_node_file(number, "node.key", name);
+    ok = key != NULL && node != NULL && owner_read(dev, &owner) &&
+         X509_NAME_add_entry_by_txt(X509_get_subject_name(node), "CN", MBSTRING_ASC,
+                                    (const unsigned char *)subject, -1, -1, 0) == 1 &&
+         (file = file_create(dev, name)) != NULL;
+    if (ok) {
+        ok = PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) == 1;
+        ok = fclose(file) == 0 && ok;
+    }
+    dev_node_file(number, "node.crt", name);
+    ok = ok && node_sign(dev, &owner, node, key, name);
+    EVP_PKEY_free(key);
+    X509_free(node);
+    identity_clear(&owner);
+    return ok;
+}
+
 static X509_REQ *
 request_read(view request)
 {
@@ -182,30 +239,13 @@ request_read(view request)
 bool
 dev_sign_node(const struct dev *dev, view request)
 {
-    struct identity owner = { "PO.key", "PO.crt", true, "PO", NULL, NULL, NULL };
+    struct identity owner = { .key_file = "PO.key", .certificate_file = "PO.crt" };
     X509_REQ *asked = request_read(request);
     X509 *node = X509_new();
-    FILE *file = NULL;
-    bool ok = false;
+    bool ok = asked != NULL && node != NULL && owner_read(dev, &owner) &&
+              X509_set_subject_name(node, X509_REQ_get_subject_name(asked)) == 1 &&
+              node_sign(dev, &owner, node, X509_REQ_get0_pubkey(asked), "POAC.crt");
 
-    if (asked != NULL && node != NULL && owner_read(dev, &owner) &&
-        X509_set_version(node, X509_VERSION_3) == 1 && serial_set(node) &&
-        X509_gmtime_adj(X509_getm_notBefore(node), -3600) != NULL &&
-        X509_time_adj_ex(X509_getm_notAfter(node), DAYS, 0, NULL) != NULL &&
-        X509_set_subject_name(node, X509_REQ_get_subject_name(asked)) == 1 &&
-        X509_set_issuer_name(node, X509_get_subject_name(owner.certificate)) == 1 &&
-        X509_set_pubkey(node, X509_REQ_get0_pubkey(asked)) == 1 &&
-        extension_add(node, owner.certificate, NID_authority_key_identifier, "keyid") &&
-        extension_add(node, owner.certificate, NID_basic_constraints, "critical,CA:FALSE") &&
-        extension_add(node, owner.certificate, NID_key_usage, "critical,digitalSignature") &&
-        X509_sign(node, owner.key, EVP_sha256()) > 0 &&
-        (file = file_create(dev, "POAC.crt")) != NULL) {
-        ok = PEM_write_X509(file, node) == 1;
-        ok = fclose(file) == 0 && ok;
-    }
-    if (!ok) {
-        fputs("POAC.crt cannot be made\n", stderr);
-    }
     X509_REQ_free(asked);
     X509_free(node);
     identity_clear(&owner);

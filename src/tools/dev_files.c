@@ -89,19 +89,31 @@ dev_exists(const struct dev *dev, const char *name)
     return dev_path(dev, name, path) && access(path, F_OK) == 0;
 }
 
-bool
-dev_write_server(const struct dev *dev)
+void
+dev_node_file(unsigned node, const char *name, char ret_name[64])
 {
-    return dev_write(dev, "node0/azcloudhsm_server.cfg",
+    snprintf(ret_name, 64, "node%u/%s", node, name);
+}
+
+bool
+dev_write_server(const struct dev *dev, unsigned node)
+{
+    char name[64], store[DEV_TEXT_MAX];
+
+    dev_node_file(node, "azcloudhsm_server.cfg", name);
+    return dev_etcd_lines(dev, node, store, sizeof store) &&
+           dev_write(dev, name,
                      "{\n"
                      "  \"listen\": [\"127.0.0.1:%u\"],\n"
                      "  \"listen_management\": [\"127.0.0.1:%u\"],\n"
-                     "  \"state\": \"%s/node0\",\n"
+                     "  \"state\": \"%s/node%u\",\n"
+                     "%s"
                      "  \"client_ca\": \"%s/client_ca.crt\",\n"
                      "  \"require_client_certificate\": true,\n"
                      "  \"log_level\": \"INFO\"\n"
                      "}\n",
-                     dev->client_port, dev->manage_port, dev->dir, dev->dir);
+                     dev->nodes[node].client_port, dev->nodes[node].manage_port, dev->dir, node,
+                     store, dev->dir);
 }
 
 /* The path of a Unix socket has little room: a D that is deep gets a folder under /tmp. */
@@ -143,13 +155,68 @@ storage_lines(const struct dev *dev, char *lines, size_t size)
     }
 }
 
+/* The nodes as a daemon needs them: one is "server", as it was always written. */
+static void
+nodes_lines(const struct dev *dev, char *lines, size_t size)
+{
+    size_t len;
+
+    if (dev->node_count == 1) {
+        snprintf(lines, size,
+                 "  \"server\": {\n"
+                 "    \"hostname\": \"127.0.0.1\",\n"
+                 "    \"port\": %u\n"
+                 "  },\n",
+                 dev->nodes[0].client_port);
+        return;
+    }
+    len = (size_t)snprintf(lines, size, "  \"servers\": [\n");
+    for (unsigned i = 0; i < dev->node_count; i++) {
+        len += (size_t)snprintf(lines + len, size - len,
+                                "    { \"hostname\": \"127.0.0.1\", \"client_port\": %u }%s\n",
+                                dev->nodes[i].client_port, i + 1 < dev->node_count ? "," : "");
+    }
+    snprintf(lines + len, size - len, "  ],\n");
+}
+
+/* And as the tools need them. */
+static bool
+manage_lines(const struct dev *dev, char *lines, size_t size)
+{
+    size_t len = 0;
+
+    for (unsigned i = 0; i < dev->node_count && len < size; i++) {
+        len += (size_t)snprintf(lines + len, size - len,
+                                "    {\n"
+                                "      \"name\": \"hsm%u\",\n"
+                                "      \"hostname\": \"127.0.0.1\",\n"
+                                "      \"client_port\": %u,\n"
+                                "      \"management_port\": %u,\n"
+                                "      \"certificate\": \"%s/client.crt\",\n"
+                                "      \"pkey\": \"%s/client.key\",\n"
+                                "      \"e2e_encryption\": {\n"
+                                "        \"enable\": \"yes\",\n"
+                                "        \"owner_cert_path\": \"%s/PO.crt\"\n"
+                                "      },\n"
+                                "      \"enable\": \"yes\"\n"
+                                "    }%s\n",
+                                i + 1, dev->nodes[i].client_port, dev->nodes[i].manage_port,
+                                dev->dir, dev->dir, dev->dir, i + 1 < dev->node_count ? "," : "");
+    }
+    return len < size;
+}
+
+#define MANAGE_MAX (DEV_NODES_MAX * (3 * DEV_PATH_MAX + 512))
+
 bool
 dev_write_clients(struct dev *dev)
 {
-    char storage[DEV_PATH_MAX + 512], kept[DEV_STORAGE_URL_MAX + 512];
+    char storage[DEV_PATH_MAX + 512], kept[DEV_STORAGE_URL_MAX + 512], nodes[1024];
+    char manage[MANAGE_MAX];
 
     storage_lines(dev, storage, sizeof storage);
-    return dev_storage_lines(dev, kept, sizeof kept) && socket_choose(dev) &&
+    nodes_lines(dev, nodes, sizeof nodes);
+    return manage_lines(dev, manage, sizeof manage) && dev_storage_lines(dev, kept, sizeof kept) && socket_choose(dev) &&
            dev_write(dev, "socket_path", "%s\n", dev->socket_path) &&
            dev_write(dev, "azcloudhsm_client.cfg",
                      "{\n"
@@ -165,49 +232,16 @@ dev_write_clients(struct dev *dev)
                      "    \"socket_mode\": \"0600\",\n"
                      "    \"state\": \"%s\"\n"
                      "  },\n"
-                     "  \"server\": {\n"
-                     "    \"hostname\": \"127.0.0.1\",\n"
-                     "    \"port\": %u\n"
-                     "  },\n"
+                     "%s"
                      "  \"ssl\": {\n"
                      "    \"certificate\": \"%s/client.crt\",\n"
                      "    \"pkey\": \"%s/client.key\"\n"
                      "  }\n"
                      "}\n",
-                     dev->dir, storage, dev->socket_path, dev->dir, dev->client_port, dev->dir,
+                     dev->dir, storage, dev->socket_path, dev->dir, nodes, dev->dir,
                      dev->dir) &&
-           dev_write(dev, "azcloudhsm_mgmt_util.cfg",
-                     "{\n"
-                     "  \"servers\": [\n"
-                     "    {\n"
-                     "      \"name\": \"hsm1\",\n"
-                     "      \"hostname\": \"127.0.0.1\",\n"
-                     "      \"port\": %u,\n"
-                     "      \"certificate\": \"%s/client.crt\",\n"
-                     "      \"pkey\": \"%s/client.key\",\n"
-                     "      \"e2e_encryption\": {\n"
-                     "        \"enable\": \"yes\",\n"
-                     "        \"owner_cert_path\": \"%s/PO.crt\"\n"
-                     "      },\n"
-                     "      \"enable\": \"yes\"\n"
-                     "    }\n"
-                     "  ]\n"
-                     "}\n",
-                     dev->manage_port, dev->dir, dev->dir, dev->dir) &&
-           dev_write(dev, "azcloudhsm_resource.cfg",
-                     "{\n"
-                     "  \"servers\": [\n"
-                     "    {\n"
-                     "      \"hostname\": \"127.0.0.1\",\n"
-                     "      \"client_port\": %u,\n"
-                     "      \"management_port\": %u,\n"
-                     "      \"certificate\": \"%s/client.crt\",\n"
-                     "      \"pkey\": \"%s/client.key\",\n"
-                     "      \"e2e_encryption\": { \"owner_cert_path\": \"%s/PO.crt\" }\n"
-                     "    }\n"
-                     "  ]\n"
-                     "}\n",
-                     dev->client_port, dev->manage_port, dev->dir, dev->dir, dev->dir) &&
+           dev_write(dev, "azcloudhsm_mgmt_util.cfg", "{\n  \"servers\": [\n%s  ]\n}\n", manage) &&
+           dev_write(dev, "azcloudhsm_resource.cfg", "{\n  \"servers\": [\n%s  ]\n}\n", manage) &&
            dev_write(dev, "azcloudhsm_application.cfg",
                      "DAEMON_ID=1\n"
                      "SOCKET_TYPE=UNIXSOCKET\n"
@@ -244,13 +278,15 @@ port_find(const char *text, const char *what, unsigned *ret_port)
 }
 
 bool
-dev_read_ports(struct dev *dev)
+dev_read_ports(struct dev *dev, unsigned node)
 {
-    char text[DEV_TEXT_MAX];
+    struct dev_node *ports = &dev->nodes[node];
+    char name[64], text[DEV_TEXT_MAX];
 
-    return dev_read(dev, "node0/server.ports", text, sizeof text) &&
-           port_find(text, "client ", &dev->client_port) &&
-           port_find(text, "management ", &dev->manage_port);
+    dev_node_file(node, "server.ports", name);
+    return dev_read(dev, name, text, sizeof text) &&
+           port_find(text, "client ", &ports->client_port) &&
+           port_find(text, "management ", &ports->manage_port);
 }
 
 bool

@@ -46,7 +46,7 @@ talk_begin(const struct dev *dev, bool unowned, struct talk *talk)
         return false;
     }
     talk->caller =
-        caller_open("127.0.0.1", dev->manage_port, talk->tls, DEV_WAIT_MS, error, sizeof error);
+        caller_open("127.0.0.1", dev->nodes[0].manage_port, talk->tls, DEV_WAIT_MS, error, sizeof error);
     if (talk->caller == NULL) {
         fprintf(stderr, "%s\n", error);
     }

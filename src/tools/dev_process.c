@@ -26,16 +26,43 @@
 
 static const struct program {
     const char *name; /* beside this program */
+    bool each;        /* one for each node, with its files in the node's folder */
     const char *config;
     const char *pid_file;
     const char *log;
     const char *what;
 } programs[] = {
-    [DEV_SERVER] = { "azcloudhsm_server", "node0/azcloudhsm_server.cfg", "node0/server.pid",
-                     "node0/server.log", "server" },
-    [DEV_DAEMON] = { "azcloudhsm_client", "azcloudhsm_client.cfg", "client.pid", "client.log",
-                     "daemon" },
+    [DEV_SERVER] = { "azcloudhsm_server", true, "azcloudhsm_server.cfg", "server.pid", "server.log",
+                     "server" },
+    [DEV_DAEMON] = { "azcloudhsm_client", false, "azcloudhsm_client.cfg", "client.pid",
+                     "client.log", "daemon" },
 };
+
+/* The name in D of a program's file. */
+struct name {
+    char text[64];
+};
+
+static struct name
+name_of(enum dev_program which, unsigned node, const char *file)
+{
+    struct name name;
+
+    if (programs[which].each) {
+        dev_node_file(node, file, name.text);
+    } else {
+        snprintf(name.text, sizeof name.text, "%s", file);
+    }
+    return name;
+}
+
+static bool
+config_path(const struct dev *dev, enum dev_program which, unsigned node, char *path)
+{
+    const struct name name = name_of(which, node, programs[which].config);
+
+    return dev_path(dev, name.text, path);
+}
 
 static sigset_t held;
 static sigset_t before;
@@ -152,13 +179,12 @@ dev_process(const struct dev *dev, const char *pid_file, const char *argument)
 }
 
 pid_t
-dev_running(const struct dev *dev, enum dev_program which)
+dev_running(const struct dev *dev, enum dev_program which, unsigned node)
 {
+    const struct name pid_file = name_of(which, node, programs[which].pid_file);
     char config[DEV_PATH_MAX];
 
-    return dev_path(dev, programs[which].config, config)
-               ? dev_process(dev, programs[which].pid_file, config)
-               : 0;
+    return config_path(dev, which, node, config) ? dev_process(dev, pid_file.text, config) : 0;
 }
 
 /* In the child: what the program is born with. Does not return. */
@@ -236,6 +262,22 @@ dev_spawn(const struct dev *dev, const char *log_name, char **arguments)
     return pid;
 }
 
+bool
+dev_run(const struct dev *dev, const char *log, char **arguments)
+{
+    pid_t pid = dev_spawn(dev, log, arguments);
+    int status = -1;
+
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (pid <= 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        fprintf(stderr, "%s failed:\n", arguments[0]);
+        dev_log_show(dev, log);
+        return false;
+    }
+    return true;
+}
+
 pid_t
 dev_initialize(const struct dev *dev)
 {
@@ -249,8 +291,8 @@ dev_initialize(const struct dev *dev)
     snprintf(policy, sizeof policy, "%s", dev->policy);
     snprintf(switches, sizeof switches, "%s", dev->switches);
     return dev_program_path(programs[DEV_SERVER].name, path) &&
-                   dev_path(dev, programs[DEV_SERVER].config, config)
-               ? dev_spawn(dev, programs[DEV_SERVER].log, arguments)
+                   config_path(dev, DEV_SERVER, 0, config)
+               ? dev_spawn(dev, name_of(DEV_SERVER, 0, programs[DEV_SERVER].log).text, arguments)
                : -1;
 }
 
@@ -266,27 +308,28 @@ dev_initialized(const struct dev *dev, pid_t pid)
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         fputs("the partition could not be initialised:\n", stderr);
-        dev_log_show(dev, programs[DEV_SERVER].log);
+        dev_log_show(dev, name_of(DEV_SERVER, 0, programs[DEV_SERVER].log).text);
         return false;
     }
     return true;
 }
 
-static pid_t started[ARRAY_COUNT(programs)]; /* by this process */
+static pid_t started[ARRAY_COUNT(programs)][DEV_NODES_MAX]; /* by this process */
 
 bool
-dev_start(const struct dev *dev, enum dev_program which)
+dev_start(const struct dev *dev, enum dev_program which, unsigned node)
 {
+    const struct name log = name_of(which, node, programs[which].log);
     char path[DEV_PATH_MAX];
     char config[DEV_PATH_MAX];
     char *arguments[] = { path, config, NULL };
 
     if (!dev_program_path(programs[which].name, path) ||
-        !dev_path(dev, programs[which].config, config)) {
+        !config_path(dev, which, node, config)) {
         return false;
     }
-    started[which] = dev_spawn(dev, programs[which].log, arguments);
-    return started[which] > 0;
+    started[which][node] = dev_spawn(dev, log.text, arguments);
+    return started[which][node] > 0;
 }
 
 static bool
@@ -328,38 +371,39 @@ daemon_answers(const struct dev *dev)
 }
 
 static bool
-program_is_ready(struct dev *dev, enum dev_program which)
+program_is_ready(struct dev *dev, enum dev_program which, unsigned node)
 {
     if (which == DEV_SERVER) {
-        return dev_read_ports(dev);
+        return dev_read_ports(dev, node);
     }
     return daemon_listens(dev) && daemon_answers(dev);
 }
 
 bool
-dev_wait(struct dev *dev, enum dev_program which)
+dev_wait(struct dev *dev, enum dev_program which, unsigned node)
 {
+    const struct name log = name_of(which, node, programs[which].log);
     const struct program *program = &programs[which];
     int status;
 
     for (int waited = 0; waited < DEV_READY_MS; waited += STEP_MS) {
-        if (program_is_ready(dev, which)) {
+        if (program_is_ready(dev, which, node)) {
             return true;
         }
         if (dev_interrupted()) {
             fputs("interrupted\n", stderr);
             return false;
         }
-        if (started[which] > 0 && waitpid(started[which], &status, WNOHANG) > 0) {
-            started[which] = 0;
+        if (started[which][node] > 0 && waitpid(started[which][node], &status, WNOHANG) > 0) {
+            started[which][node] = 0;
             fprintf(stderr, "the %s ended at once:\n", program->what);
-            dev_log_show(dev, program->log);
+            dev_log_show(dev, log.text);
             return false;
         }
         pause_ms(STEP_MS);
     }
     fprintf(stderr, "the %s is not ready after %d s:\n", program->what, DEV_READY_MS / 1000);
-    dev_log_show(dev, program->log);
+    dev_log_show(dev, log.text);
     return false;
 }
 
@@ -394,17 +438,18 @@ dev_end(pid_t pid, const char *argument, const char *what)
 }
 
 bool
-dev_stop(const struct dev *dev, enum dev_program which)
+dev_stop(const struct dev *dev, enum dev_program which, unsigned node)
 {
     char config[DEV_PATH_MAX];
-    pid_t pid = dev_running(dev, which);
+    pid_t pid = dev_running(dev, which, node);
 
     /* One that was killed while it started has no pid file yet. */
-    if (pid == 0 && started[which] > 0 && waitpid(started[which], NULL, WNOHANG) == 0) {
-        pid = started[which];
+    if (pid == 0 && started[which][node] > 0 &&
+        waitpid(started[which][node], NULL, WNOHANG) == 0) {
+        pid = started[which][node];
     }
-    started[which] = 0;
-    return pid == 0 || (dev_path(dev, programs[which].config, config) &&
+    started[which][node] = 0;
+    return pid == 0 || (config_path(dev, which, node, config) &&
                         dev_end(pid, config, programs[which].what));
 }
 

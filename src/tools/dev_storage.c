@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define KIND_FILE "certstorage"
@@ -140,23 +139,6 @@ dev_storage_print(const struct dev *dev)
 
 /* ---- Azurite ---- */
 
-/* Runs a program to its end, its words in the log; they are shown when it fails. */
-static bool
-run(const struct dev *dev, char **arguments)
-{
-    pid_t pid = dev_spawn(dev, LOG_FILE, arguments);
-    int status = -1;
-
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    if (pid <= 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        fprintf(stderr, "%s failed:\n", arguments[0]);
-        dev_log_show(dev, LOG_FILE);
-        return false;
-    }
-    return true;
-}
-
 static bool
 in_path(const char *name, char *path)
 {
@@ -209,7 +191,7 @@ azurite_find(const struct dev *dev, char *path)
         return false;
     }
     fprintf(stderr, "installing Azurite in %s\n", prefix);
-    return (mkdir(prefix, 0700) == 0 || errno == EEXIST) && run(dev, install);
+    return (mkdir(prefix, 0700) == 0 || errno == EEXIST) && dev_run(dev, LOG_FILE, install);
 }
 
 /* A socket of 127.0.0.1 that listens on the port; 0: any. */
@@ -344,7 +326,7 @@ pair_make(const struct dev *dev)
 
     return dev_program_path("azcloudhsm_util", program) &&
            dev_path(dev, "azcloudhsm_application.cfg", config) &&
-           setenv("AZCLOUDHSM_APPLICATION_CFG", config, 1) == 0 && run(dev, arguments);
+           setenv("AZCLOUDHSM_APPLICATION_CFG", config, 1) == 0 && dev_run(dev, LOG_FILE, arguments);
 }
 
 /* What that kind needs is there, and runs. */
@@ -392,7 +374,7 @@ dev_storage_begin(const struct dev *dev)
     }
     /* The daemon reads what is written for it when it starts. */
     return kind == had ||
-           (dev_stop(dev, DEV_DAEMON) && (had != KIND_AZURITE || dev_storage_stop(dev)) &&
+           (dev_stop(dev, DEV_DAEMON, 0) && (had != KIND_AZURITE || dev_storage_stop(dev)) &&
             dev_write(dev, KIND_FILE, "%s\n", kinds[kind]));
 }
 

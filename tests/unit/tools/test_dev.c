@@ -33,6 +33,7 @@ folder_make(void **state)
         return -1;
     }
     dev->policy = "azure";
+    dev->node_count = 1;
     *state = dev;
     return 0;
 }
@@ -157,9 +158,9 @@ the_configurations_read_as_they_are_meant(void **state)
     char text[DEV_TEXT_MAX];
     struct appcfg config;
 
-    assert_true(dev_write_server(dev));
-    dev->client_port = 2001;
-    dev->manage_port = 2002;
+    assert_true(dev_write_server(dev, 0));
+    dev->nodes[0].client_port = 2001;
+    dev->nodes[0].manage_port = 2002;
     assert_true(dev_write_clients(dev));
 
     assert_true(dev_path(dev, "node0/azcloudhsm_server.cfg", path));
@@ -193,6 +194,45 @@ the_configurations_read_as_they_are_meant(void **state)
 }
 
 static void
+several_nodes_have_their_store_in_etcd(void **state)
+{
+    struct dev *dev = *state;
+    struct server_settings server;
+    struct client_settings client;
+    char path[DEV_PATH_MAX];
+
+    dev->node_count = 3;
+    assert_true(dev_path(dev, "etcd", path));
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_true(dev_path(dev, "node1", path));
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_false(dev_write_server(dev, 1));
+    assert_true(dev_write(dev, "etcd/cluster", "token=1\nmember m1 127.0.0.1 31 41\n"
+                                               "member m2 127.0.0.1 32 42\nmember m3 127.0.0.1 33 43\n"));
+
+    dev->nodes[1] = (struct dev_node){ 2001, 2002 };
+    dev->nodes[2] = (struct dev_node){ 2003, 2004 };
+    assert_true(dev_write_server(dev, 1));
+    assert_true(dev_write_clients(dev));
+
+    assert_true(dev_path(dev, "node1/azcloudhsm_server.cfg", path));
+    assert_true(server_settings_read(path, &server));
+    assert_string_equal(server.listen[0], "127.0.0.1:2001");
+    assert_true(server.store.etcd);
+    /* The nearest one first: not all nodes ask the same one. */
+    assert_string_equal(server.store.endpoints,
+                        "https://127.0.0.1:32,https://127.0.0.1:33,https://127.0.0.1:31");
+    assert_true(dev_path(dev, "azcloudhsm_client.cfg", path));
+    assert_true(client_settings_read(path, &client));
+    assert_int_equal(client.server_count, 3);
+    assert_int_equal(client.servers[2].client_port, 2003);
+    assert_true(dev_path(dev, "azcloudhsm_mgmt_util.cfg", path));
+    assert_true(client_settings_read(path, &client));
+    assert_int_equal(client.server_count, 3);
+    assert_int_equal(client.servers[1].manage_port, 2002);
+}
+
+static void
 a_deep_folder_gets_a_short_socket(void **state)
 {
     struct dev *dev = *state;
@@ -221,15 +261,15 @@ ports_are_read_from_the_servers_file(void **state)
 {
     struct dev *dev = *state;
 
-    assert_false(dev_read_ports(dev));
+    assert_false(dev_read_ports(dev, 0));
     assert_true(dev_write(dev, "node0/server.ports",
                           "client 127.0.0.1:40001\nmanagement [::1]:40002\n"));
-    assert_true(dev_read_ports(dev));
-    assert_int_equal(dev->client_port, 40001);
-    assert_int_equal(dev->manage_port, 40002);
+    assert_true(dev_read_ports(dev, 0));
+    assert_int_equal(dev->nodes[0].client_port, 40001);
+    assert_int_equal(dev->nodes[0].manage_port, 40002);
 
     assert_true(dev_write(dev, "node0/server.ports", "client 127.0.0.1:40001\nmanagement "));
-    assert_false(dev_read_ports(dev));
+    assert_false(dev_read_ports(dev, 0));
 }
 
 static void
@@ -237,9 +277,9 @@ a_stale_pid_file_is_nobody(void **state)
 {
     struct dev *dev = *state;
 
-    assert_int_equal(dev_running(dev, DEV_SERVER), 0);
+    assert_int_equal(dev_running(dev, DEV_SERVER, 0), 0);
     assert_true(dev_write(dev, "node0/server.pid", "%ld\n", (long)getpid()));
-    assert_int_equal(dev_running(dev, DEV_SERVER), 0);
+    assert_int_equal(dev_running(dev, DEV_SERVER, 0), 0);
 }
 
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
@@ -251,6 +291,7 @@ main(void)
         WITH_FOLDER(certificates_chain_to_who_signs_them),
         WITH_FOLDER(keys_are_the_owners_alone),
         WITH_FOLDER(the_configurations_read_as_they_are_meant),
+        WITH_FOLDER(several_nodes_have_their_store_in_etcd),
         WITH_FOLDER(a_deep_folder_gets_a_short_socket),
         WITH_FOLDER(ports_are_read_from_the_servers_file),
         WITH_FOLDER(a_stale_pid_file_is_nobody),
