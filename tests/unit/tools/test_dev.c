@@ -210,6 +210,7 @@ several_nodes_have_their_store_in_etcd(void **state)
     assert_true(dev_write(dev, "etcd/cluster", "token=1\nmember m1 127.0.0.1 31 41\n"
                                                "member m2 127.0.0.1 32 42\nmember m3 127.0.0.1 33 43\n"));
 
+    dev->nodes[0] = (struct dev_node){ 1999, 2000 };
     dev->nodes[1] = (struct dev_node){ 2001, 2002 };
     dev->nodes[2] = (struct dev_node){ 2003, 2004 };
     assert_true(dev_write_server(dev, 1));
