@@ -174,14 +174,27 @@ advice(const struct http_reply *reply)
     if (strstr(reply->error, "Authenti") != NULL || strstr(reply->error, "Authoriz") != NULL) {
         return MAY;
     }
+    if (reply->untrusted) {
+        return "see that certstorage_ca of azcloudhsm_client.cfg signs the server's certificate, and "
+               "that CERTSTORAGE_URL has the host in it";
+    }
     switch (reply->status) {
     case 0:
         return "see that the network is there and the URL right";
+    case 301:
+    case 302:
+    case 303:
+    case 307:
+    case 308:
+        return "CERTSTORAGE_URL leads elsewhere; give the container's own address";
     case 401:
     case 403:
         return MAY;
     case 404:
         return "make the container";
+    case 429:
+    case 503:
+        return "the storage account is busy; see its limits";
     default:
         return "see the state of the storage account";
     }
@@ -381,7 +394,9 @@ list_page(struct azure *azure, char marker[LISTING_MARKER_MAX], blob_visit *visi
     if (reply.status != 200) {
         result = say(azure, "list", "the container", &reply, BLOB_FAILED);
     } else if (!listing_read(writer_view(&xml), visit, arg, marker)) {
-        log_err("certificate storage %s: what it lists does not read", azure->base);
+        log_err("certificate storage %s: what it lists does not read; see that CERTSTORAGE_URL is a "
+                "container of Azure Blob Storage",
+                azure->base);
         result = BLOB_FAILED;
     }
     writer_clear(&xml);
@@ -392,12 +407,19 @@ static enum blob_result
 azure_list(struct blob_container *container, blob_visit *visit, void *arg)
 {
     struct azure *azure = (struct azure *)container;
-    char marker[LISTING_MARKER_MAX] = "";
+    char marker[LISTING_MARKER_MAX] = "", last[LISTING_MARKER_MAX];
     enum blob_result result;
     unsigned pages = 0;
 
     do {
+        memcpy(last, marker, sizeof last);
         result = list_page(azure, marker, visit, arg);
+        if (result == BLOB_OK && marker[0] != '\0' && strcmp(marker, last) == 0) {
+            log_err("certificate storage %s: it lists the same page again and again; see the state of "
+                    "the storage account",
+                    azure->base);
+            return BLOB_FAILED;
+        }
     } while (result == BLOB_OK && marker[0] != '\0' && ++pages < PAGES_MAX);
     return result == BLOB_OK && marker[0] != '\0' ? BLOB_FAILED : result;
 }

@@ -13,6 +13,20 @@
 #define HANDLE_FIRST 0xfff00000u
 #define HANDLE_LAST 0xfffffffeu
 
+static _Thread_local uint64_t until = UINT64_MAX;
+
+void
+blob_until(uint64_t end_ms)
+{
+    until = end_ms;
+}
+
+uint64_t
+blob_end(void)
+{
+    return until;
+}
+
 struct blob_container *
 blob_open(const struct blob_settings *settings)
 {

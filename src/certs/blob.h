@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Where tokens are kept: a container of blobs, one for each certificate, called
- * pkcs11_certificate_<handle>. All calls block, for as long as the container's deadline allows; any
- * thread may call. A tag stands for one content of one blob (an ETag).
+ * pkcs11_certificate_<handle>. All calls block, at most until blob_until(); any thread may
+ * call. A tag stands for one content of one blob (an ETag).
  */
 #ifndef CERTS_BLOB_H
 #define CERTS_BLOB_H
@@ -55,6 +55,10 @@ struct blob_settings {
     const char *metadata; /* where managed identities are asked for; "" for the usual place */
     uint32_t uid;         /* for whom: a folder has to be this user's */
 };
+
+/* What this thread asks of containers ends then (CLOCK_MONOTONIC, milliseconds); never, to begin with. */
+void blob_until(uint64_t end_ms);
+uint64_t blob_end(void);
 
 /* NULL when the settings name no container that can be: logged. */
 MUST_USE struct blob_container *blob_open(const struct blob_settings *settings);

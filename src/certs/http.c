@@ -94,15 +94,24 @@ handle_give(struct http *http, CURL *curl)
     }
 }
 
-/* ---- what libcurl calls ---- */
+/* ---- what libcurl calls; returning 0 ends the transfer ---- */
 
 struct exchange {
     struct http *http;
     struct http_request *request;
     struct http_reply *reply;
     CURL *curl;
-    view body; /* what is left to send */
+    view body;    /* what is left to send */
+    size_t aside; /* bytes that came beside what is wanted */
 };
+
+/* Who talks without end is not listened to. */
+static size_t
+aside_take(struct exchange *x, size_t len)
+{
+    x->aside += len;
+    return x->aside > HTTP_ASIDE_MAX ? 0 : len;
+}
 
 static size_t
 on_body(char *data, size_t size, size_t count, void *arg)
@@ -114,10 +123,11 @@ on_body(char *data, size_t size, size_t count, void *arg)
     if (x->request->out != NULL && status == 200) {
         write_raw(x->request->out, view_of(data, size * count));
         if (!writer_ok(x->request->out)) {
-            return 0; /* more than there may be: the transfer ends */
+            return 0; /* more than there may be */
         }
+        return size * count;
     }
-    return size * count;
+    return aside_take(x, size * count);
 }
 
 /* The value of a header of that name, trimmed, letters that a tag or a name may have. */
@@ -148,10 +158,15 @@ on_header(char *data, size_t size, size_t count, void *arg)
 {
     struct exchange *x = arg;
     view line = view_of(data, size * count);
+    char wait[16] = "";
 
     header_take(line, "etag:", x->reply->tag, sizeof x->reply->tag);
     header_take(line, "x-ms-error-code:", x->reply->error, sizeof x->reply->error);
-    return size * count;
+    header_take(line, "retry-after:", wait, sizeof wait);
+    if (wait[0] != '\0') { /* a date reads as 0: not said */
+        x->reply->wait_s = (unsigned)strtoul(wait, NULL, 10);
+    }
+    return aside_take(x, size * count);
 }
 
 static size_t
@@ -282,6 +297,7 @@ try_once(struct http *http, struct http_request *request, uint64_t left_ms,
     if (code != CURLE_OK) {
         reply->status = 0;
         reply->sent = reply->sent || !is_unsent(code);
+        reply->untrusted = code == CURLE_PEER_FAILED_VERIFICATION;
         snprintf(reply->error, sizeof reply->error, "%s", curl_easy_strerror(code));
         if (request->out != NULL) {
             writer_truncate(request->out, start);
@@ -303,11 +319,29 @@ is_passing(CURLcode code, const struct http_reply *reply)
            (reply->status >= 500 && reply->status != 501);
 }
 
+/* False: the next try would come too late. */
+static bool
+pause_before(struct http *http, uint64_t wait_ms, uint64_t end)
+{
+    const uint64_t until = now_ms() + wait_ms;
+
+    if (until >= end) {
+        return false;
+    }
+    for (uint64_t now; (now = now_ms()) < until && !atomic_load(http->stopping);) {
+        uint64_t step = until - now < BACKOFF_MS ? until - now : BACKOFF_MS;
+
+        nanosleep(&(struct timespec){ .tv_nsec = (long)step * 1000000l }, NULL);
+    }
+    return true;
+}
+
 void
 http_send(struct http *http, struct http_request *request, http_sign *sign, void *arg,
           struct http_reply *ret_reply)
 {
-    const uint64_t end = now_ms() + HTTP_LIMIT_MS;
+    const uint64_t limit = now_ms() + HTTP_LIMIT_MS;
+    const uint64_t end = limit < blob_end() ? limit : blob_end();
     struct http_reply reply = { 0 };
     uint64_t wait = BACKOFF_MS;
 
@@ -317,6 +351,9 @@ http_send(struct http *http, struct http_request *request, http_sign *sign, void
         CURLcode code;
 
         if (now >= end || atomic_load(http->stopping)) {
+            if (reply.tries == 1) {
+                snprintf(reply.error, sizeof reply.error, "no time is left");
+            }
             break;
         }
         reply = (struct http_reply){ .sent = last.sent, .tries = last.tries };
@@ -329,9 +366,9 @@ http_send(struct http *http, struct http_request *request, http_sign *sign, void
             (reply.status == 401 && reply.tries > 1)) {
             break;
         }
-        nanosleep(&(struct timespec){ .tv_sec = (time_t)(wait / 1000),
-                                      .tv_nsec = (long)(wait % 1000) * 1000000l },
-                  NULL);
+        if (!pause_before(http, wait < reply.wait_s * 1000ull ? reply.wait_s * 1000ull : wait, end)) {
+            break;
+        }
         wait *= 2;
     }
     *ret_reply = reply;

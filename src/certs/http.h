@@ -10,6 +10,7 @@
 
 #define HTTP_HEADERS_MAX 10u
 #define HTTP_LIMIT_MS 8000u /* of a request with all its retries */
+#define HTTP_ASIDE_MAX 1048576u /* bytes of a body that nobody wants, and of headers */
 
 struct http; /* connections that are kept, and how servers are believed */
 
@@ -27,6 +28,8 @@ struct http_reply {
     char tag[BLOB_TAG_MAX];  /* ETag without its quotes */
     char error[64];          /* x-ms-error-code, or what the transport says */
     bool sent;               /* without a status: the server may have had the request */
+    bool untrusted;          /* its certificate is not good */
+    unsigned wait_s;         /* Retry-After; 0: not said */
     unsigned tries;
 };
 

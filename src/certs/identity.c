@@ -26,7 +26,17 @@ struct identity {
     pthread_mutex_t lock;
     char token[IDENTITY_TOKEN_MAX]; /* under lock */
     uint64_t until;                 /* under lock */
+    uint64_t failed;                /* under lock: when the last question ended without one; ms */
 };
+
+static uint64_t
+now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
 
 static uint64_t
 now_s(void)
@@ -133,6 +143,7 @@ ask(struct identity *identity)
     writer_clear(&answer);
     if (!given) {
         identity->until = 0;
+        identity->failed = now_ms();
         log_err("no token of a managed identity (HTTP %ld %s): assign an identity to this machine, or "
                 "set CERTSTORAGE_ACCOUNT_KEY, or a URL with a shared access signature",
                 reply.status, reply.error);
@@ -146,10 +157,13 @@ ask(struct identity *identity)
 bool
 identity_header(struct identity *identity, bool renew, char *out, size_t size)
 {
+    const uint64_t began = now_ms();
     bool given = true;
 
     pthread_mutex_lock(&identity->lock);
-    if (renew || identity->until == 0 || now_s() >= identity->until) {
+    if (identity->failed >= began) {
+        given = false; /* another's question while we waited is ours, too */
+    } else if (renew || identity->until == 0 || now_s() >= identity->until) {
         given = ask(identity);
     }
     if (given) {

@@ -159,6 +159,7 @@ thread_run(void *arg)
             jobs->last = &jobs->first;
         }
         pthread_mutex_unlock(&jobs->lock);
+        blob_until(job->deadline);
         job->rv = storage_work(job);
         while (!loop_post(jobs->daemon->loop, job_done, job)) {
             nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL); /* memory is short */

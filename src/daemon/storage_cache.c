@@ -400,6 +400,7 @@ reader_run(void *arg)
     struct listing *listing = arg;
     struct storage_job *job = listing->job;
 
+    blob_until(job->deadline);
     for (;;) {
         size_t at = atomic_fetch_add(&listing->next, 1);
         CK_RV rv;

@@ -9,6 +9,7 @@
  *   import FILE an RSA pair of a JWK, with the id "outside"
  *   label HANDLE TEXT  sets it
  *   refused     the storage cannot be reached: certificates are CKR_DEVICE_ERROR
+ *   fails A B   a search gives code A, a creation code B, each within 30 s
  *   keys        keys are found and sign all the same
  *   quick N     of N certificates one is found by its id within 5 ms
  *   attributes  each attribute of the tutorial's table is created, read, found and changed
@@ -319,6 +320,24 @@ keys(CK_SESSION_HANDLE session)
     check("and signs", rv, CKR_OK);
 }
 
+static void
+fails(CK_SESSION_HANDLE session, CK_RV search, CK_RV creation)
+{
+    CK_ATTRIBUTE class = { CKA_CLASS, &certificate, sizeof certificate };
+    CK_OBJECT_HANDLE handle;
+    struct timespec from, between, to;
+
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    check("search", find_code(session, &class, 1), search);
+    clock_gettime(CLOCK_MONOTONIC, &between);
+    check("creation", func_list->C_CreateObject(session, made, sizeof made / sizeof *made, &handle),
+          creation);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    printf("# %ld and %ld s\n", between.tv_sec - from.tv_sec, to.tv_sec - between.tv_sec);
+    check("the search ends within 30 s", between.tv_sec - from.tv_sec < 30, 1);
+    check("the creation, too", to.tv_sec - between.tv_sec < 30, 1);
+}
+
 static int
 by_time(const void *a, const void *b)
 {
@@ -440,6 +459,8 @@ main(int argc, char *argv[])
         check("so many are there", certificates(session), number);
     } else if (strcmp(argv[2], "refused") == 0) {
         refused(session);
+    } else if (strcmp(argv[2], "fails") == 0) {
+        fails(session, strtoul(argv[3], NULL, 0), strtoul(argv[4], NULL, 0));
     } else if (strcmp(argv[2], "keys") == 0) {
         keys(session);
     } else if (strcmp(argv[2], "quick") == 0) {
