@@ -173,7 +173,7 @@ audit_line_text(const struct audit_record *record, const struct audit_place *pla
     if (record->mechanism != AUDIT_NO_MECHANISM) {
         line_add(out, " mechanism=%s", names.mechanism_name);
     }
-    line_add(out, " code=%s from=%.*s connection=%" PRIu64 " context=%s", return_name(record->code),
+    line_add(out, " code=%s from=%.*s connection=%" PRIu64 " context=%s", code_name(record->code),
              (int)record->from.len, (const char *)record->from.data, record->connection,
              names.context);
     if (place != NULL) {
@@ -214,7 +214,7 @@ audit_line_json(const struct audit_record *record, const struct audit_place *pla
              ",\"detail\":\"%.*s\"}",
              names.time, names.operation_name, record->user,
              record->role == ROLE_NONE ? "-" : role_name(record->role), record->object,
-             names.mechanism_name, return_name(record->code), (int)record->from.len,
+             names.mechanism_name, code_name(record->code), (int)record->from.len,
              (const char *)record->from.data, record->connection, names.context,
              record->revision, (int)record->detail.len, (const char *)record->detail.data);
 }

@@ -352,6 +352,31 @@ context_logout_user(struct context_table *table, uint32_t user)
 }
 
 void
+context_count(struct context_table *table, size_t *ret_logins, size_t *ret_objects,
+              size_t *ret_running)
+{
+    size_t logins = 0;
+    size_t objects = 0;
+    size_t running = 0;
+
+    pthread_mutex_lock(&table->lock);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct context *context = table->buckets[i]; context != NULL;
+             context = context->next) {
+            pthread_mutex_lock(&context->lock);
+            logins += context->role != ROLE_NONE;
+            objects += table_count(&context->objects);
+            running += context->running_count;
+            pthread_mutex_unlock(&context->lock);
+        }
+    }
+    pthread_mutex_unlock(&table->lock);
+    *ret_logins = logins;
+    *ret_objects = objects;
+    *ret_running = running;
+}
+
+void
 context_sweep(struct context_table *table, uint64_t before)
 {
     struct context *gone = NULL;

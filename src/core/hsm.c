@@ -42,9 +42,15 @@ CK_RV
 hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t *ret_revision)
 {
     uint64_t revision = 0;
+    struct stopwatch *watch = hsm->ports.watch;
+    const uint64_t began = watch != NULL ? watch->start(watch) : 0;
+    const bool good = store_commit(hsm->ports.store, txn, &revision) == STORE_OK;
     uint64_t seen;
 
-    if (store_commit(hsm->ports.store, txn, &revision) != STORE_OK) {
+    if (watch != NULL) {
+        watch->stop(watch, began, good);
+    }
+    if (!good) {
         return CKR_DEVICE_ERROR;
     }
     seen = atomic_load(&hsm->revision);
@@ -53,6 +59,12 @@ hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t *ret_revision)
     }
     *ret_revision = revision;
     return CKR_OK;
+}
+
+void
+hsm_set_watch(struct hsm *hsm, struct stopwatch *watch)
+{
+    hsm->ports.watch = watch;
 }
 
 static struct reply_key
@@ -223,6 +235,7 @@ hsm_count(struct hsm *hsm, struct hsm_counts *ret_counts)
     pthread_mutex_lock(&hsm->contexts.lock);
     counts.contexts = hsm->contexts.count;
     pthread_mutex_unlock(&hsm->contexts.lock);
+    context_count(&hsm->contexts, &counts.logins, &counts.session_objects, &counts.running);
     *ret_counts = counts;
 }
 
@@ -580,7 +593,7 @@ request_run(struct request *request)
 
 enum hsm_result
 hsm_handle(struct hsm *hsm, const struct hsm_peer *peer, enum hsm_place place,
-           const struct frame *frame, view body, struct writer *reply, enum hsm_place *ret_place)
+           const struct frame *frame, view body, struct writer *reply, struct hsm_told *ret_told)
 {
     struct request request = {
         .hsm = hsm,
@@ -608,7 +621,7 @@ hsm_handle(struct hsm *hsm, const struct hsm_peer *peer, enum hsm_place place,
     answer.revision = atomic_load(&hsm->revision);
     if (rv == CODE_LATER) {
         writer_truncate(reply, start);
-        *ret_place = request.later;
+        *ret_told = (struct hsm_told){ .place = request.later };
         return HSM_LATER;
     }
     if (rv != CKR_OK && rv != CKR_BUFFER_TOO_SMALL && writer_ok(reply)) {
@@ -617,7 +630,9 @@ hsm_handle(struct hsm *hsm, const struct hsm_peer *peer, enum hsm_place place,
     memcpy(answer.context, frame->context, FRAME_CONTEXT_LEN);
     answer.code = (uint32_t)rv;
     if (!frame_end(reply, start, &answer)) {
-        frame_reply(reply, frame, (uint32_t)CKR_HOST_MEMORY, answer.revision, VIEW_EMPTY);
+        answer.code = (uint32_t)CKR_HOST_MEMORY;
+        frame_reply(reply, frame, answer.code, answer.revision, VIEW_EMPTY);
     }
+    *ret_told = (struct hsm_told){ place, request.note.mechanism, answer.code };
     return HSM_DONE;
 }

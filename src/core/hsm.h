@@ -57,6 +57,13 @@ enum hsm_place {
 
 enum hsm_result { HSM_DONE, HSM_LATER };
 
+/* What became of a request. */
+struct hsm_told {
+    enum hsm_place place; /* HSM_LATER: where to go on */
+    uint64_t mechanism;   /* HSM_DONE: what it used, UINT64_MAX: none */
+    uint32_t code;        /* HSM_DONE: of the reply */
+};
+
 /* The other end of a connection, as the edge knows it. */
 struct hsm_peer {
     unsigned port;        /* PORTS_client or PORTS_manage */
@@ -66,19 +73,22 @@ struct hsm_peer {
 
 /*
  * Handles one request. HSM_DONE: a whole reply frame was appended to reply. HSM_LATER:
- * nothing happened yet; the same call has to be made again at *ret_place. body may hold
+ * nothing happened yet; the same call has to be made again at ret_told->place. body may hold
  * secrets; the caller wipes it. A frame whose context is not known here (and that is no
  * ATTACH) answers CODE_UNKNOWN_CONTEXT with no effect: attach, then repeat it.
  */
 enum hsm_result hsm_handle(struct hsm *hsm, const struct hsm_peer *peer, enum hsm_place place,
                            const struct frame *request, view body, struct writer *reply,
-                           enum hsm_place *ret_place);
+                           struct hsm_told *ret_told);
 
 /* For tests: logins of this name fail as on a node that users did not reach. name is copied. */
 void hsm_lack_user(struct hsm *hsm, view name);
 
 /* How long tickets live that are made from now on (10 minutes unless set). */
 void hsm_set_ticket_life(struct hsm *hsm, uint64_t ms);
+
+/* Before the first request: times the commits of the store. NULL: nobody does. */
+void hsm_set_watch(struct hsm *hsm, struct stopwatch *watch);
 
 /* Forgets contexts that nobody has used for idle_ms; the edge calls it now and then. */
 void hsm_sweep(struct hsm *hsm, uint64_t idle_ms);
@@ -117,11 +127,14 @@ uint64_t hsm_identity_version(struct hsm *hsm);
 /* The name in the node's certificate: "HSM:<serial>:PARTN:1,for non-FIPS mode". */
 void hsm_identity_name(const struct hsm *hsm, char *ret_name, size_t size);
 
-/* For getHSMInfo and the log. */
+/* For getHSMInfo, metrics and the log. */
 struct hsm_counts {
     size_t objects;
     size_t users;
     size_t contexts;
+    size_t logins;          /* contexts that are logged in */
+    size_t session_objects; /* these two: of all contexts */
+    size_t running;
 };
 void hsm_count(struct hsm *hsm, struct hsm_counts *ret_counts);
 

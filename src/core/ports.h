@@ -170,6 +170,13 @@ struct backups {
     CK_RV (*restore)(struct backups *backups, view key);
 };
 
+/* Who wants to know how long the store takes. */
+struct stopwatch {
+    uint64_t (*start)(struct stopwatch *watch);
+    /* What start() gave. */
+    void (*stop)(struct stopwatch *watch, uint64_t started, bool good);
+};
+
 struct hsm_ports {
     struct store *store;
     struct clock *clock;
@@ -178,6 +185,7 @@ struct hsm_ports {
     struct backups *backups; /* NULL: there is no such thing here */
     const char *node;        /* the serial of this node, where several share the store; NULL: the
                                 partition's own. At most 16 letters and digits. */
+    struct stopwatch *watch; /* NULL: nobody; see hsm_set_watch() */
 };
 
 #endif

@@ -9,7 +9,9 @@
 #include "base/secret.h"
 #include "daemon/index.h"
 #include "net/link.h"
+#include "net/meter.h"
 #include "net/resolve.h"
+#include "net/scrape.h"
 #include "net/settings.h"
 #include "wire/message.h"
 #include "wire/page.h"
@@ -118,6 +120,7 @@ struct pending {
     uint8_t *body;
     struct pending *held_next;
     uint64_t deadline;
+    uint64_t began; /* for the meter */
     uint64_t waiting_since;
     bool held;         /* until it is its context's turn */
     bool on_way;       /* sent, and counted as such */
@@ -176,6 +179,8 @@ struct daemon {
     struct page *page; /* NULL: this system has no sealed memory */
     int page_fd;
     struct feed feed;
+    struct meter *meter;   /* NULL, both: no metrics */
+    struct scrape *scrape;
     struct storage_jobs *storage; /* NULL until one is wanted */
     struct timer *ping;
     struct timer *check;
@@ -192,6 +197,10 @@ struct daemon {
 uint64_t daemon_now(void);
 /* Complaints about applications are few a second: nobody floods the log. */
 bool daemon_may_say(struct daemon *daemon);
+
+/* gauges.c: the daemon's metrics, where the settings ask for them. False with a line in the log. */
+MUST_USE bool gauges_open(struct daemon *daemon);
+void gauges_close(struct daemon *daemon);
 
 /* critical.c: a node says that it lacks the user of a login. */
 void critical_user_missing(struct daemon *daemon, const struct node *node);

@@ -212,6 +212,7 @@ daemon_start(struct daemon *daemon)
     daemon->check = timer_new(daemon->loop, CHECK_MS, true, on_check, daemon);
     if (daemon->watches[0] == NULL || daemon->watches[1] == NULL || daemon->watches[2] == NULL ||
         daemon->ping == NULL || daemon->check == NULL || !daemon_listen(daemon) ||
+        !gauges_open(daemon) ||
         !pid_write(&daemon->settings)) {
         return false;
     }
@@ -223,6 +224,7 @@ static void
 daemon_clear(struct daemon *daemon)
 {
     listener_free(daemon->listener);
+    gauges_close(daemon);
     daemon->stopping = true;
     storage_clear(daemon);
     route_clear(daemon);
@@ -238,6 +240,7 @@ daemon_clear(struct daemon *daemon)
     timer_free(daemon->give_up);
     page_close(daemon);
     tls_context_free(daemon->tls);
+    meter_free(daemon->meter);
     loop_free(daemon->loop);
     pid_remove(&daemon->settings);
 }

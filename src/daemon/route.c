@@ -71,6 +71,7 @@ pending_fail(struct daemon *daemon, struct pending *pending, uint32_t code)
     own_done *done = pending->done;
     void *arg = pending->done_arg;
 
+    meter_request(daemon->meter, frame.operation, METER_NO_MECHANISM, code, pending->began);
     pending_free(daemon, pending);
     if (done != NULL) {
         done(arg, code, VIEW_EMPTY);
@@ -169,6 +170,7 @@ pending_new(struct daemon *daemon, struct context *context, struct peer *peer,
     pending->context = context;
     pending->peer = peer;
     pending->row = row;
+    pending->began = daemon->meter == NULL ? 0 : meter_now();
     pending->deadline =
         now + (row->work == OPERATION_WORK_slow ? REQUEST_SLOW_MS : REQUEST_MS);
     pending->previous = daemon->pending_last;
@@ -408,6 +410,7 @@ route_reply(struct daemon *daemon, struct node_link *link, const struct frame *f
     peer = pending->peer;
     done = pending->done;
     arg = pending->done_arg;
+    meter_request(daemon->meter, frame->operation, METER_NO_MECHANISM, code, pending->began);
     pending_free(daemon, pending);
     if (done != NULL) {
         done(arg, frame->code, frame->code == CKR_OK ? body : VIEW_EMPTY);

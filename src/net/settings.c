@@ -5,6 +5,8 @@
  */
 #include "net/settings_private.h"
 
+#include "net/scrape.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,6 +181,20 @@ take_mode(const struct section *section, const char *name, unsigned *out)
     *out = (unsigned)mode;
 }
 
+/* What is told without asking who wants to know stays on this machine. */
+void
+take_metrics(const struct section *section, char *out, size_t size)
+{
+    char text[128] = "";
+
+    take_text(section, "metrics", text, sizeof text);
+    if (text[0] != '\0' && !scrape_is_loopback(text)) {
+        refuse(section, "metrics", "an address HOST:PORT with 127.0.0.1, [::1] or localhost");
+    } else {
+        snprintf(out, size, "%s", text);
+    }
+}
+
 /* A section of that name; .object is NULL when there is none. */
 struct section
 take_section(const struct section *section, const char *name)
@@ -283,7 +299,7 @@ static const char *const client_known[] = {
     "CriticalAlertScript", "create_object_minimum_nodes", "daemon_id", "e2e_owner_crt_path",
     "enable_3des_key_reuse", "log_level", "reconnect_attempts", "reconnect_interval",
     "socket_type", "sslreneg", "tcp_port", "workers", "zoneid", "socket_path", "socket_mode",
-    "certstorage_ca", "certstorage_metadata",
+    "certstorage_ca", "certstorage_metadata", "metrics",
     "state", NULL
 };
 static const char *const server_known[] = {
@@ -382,6 +398,7 @@ take_client(const struct section *root, struct client_settings *settings)
               sizeof settings->certstorage_ca);
     take_text(&client, "certstorage_metadata", settings->certstorage_metadata,
               sizeof settings->certstorage_metadata);
+    take_metrics(&client, settings->metrics, sizeof settings->metrics);
     take_path(&client, "state", folder, settings->state, sizeof settings->state);
     settings->daemon_id = (unsigned)daemon_id;
     settings->reconnect_interval_ms = (unsigned)interval * 1000u;

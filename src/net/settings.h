@@ -32,6 +32,7 @@ struct client_settings {
     unsigned socket_mode;   /* ours, 0 for the default of DESIGN section 3 */
     char state[512];        /* ours: where client.pid and cluster.info go, "" for none */
     enum log_level log_level;
+    char metrics[128];     /* ours: a loopback address HOST:PORT, "" for none */
     char certstorage_ca[512];       /* ours: who signs the certificate of the storage's server */
     char certstorage_metadata[256]; /* ours: where managed identities are asked for */
     unsigned reconnect_interval_ms; /* reconnect_interval is in seconds, 3 */
@@ -59,6 +60,7 @@ struct server_settings {
     char owner_certificate[512];
     char client_ca[512];
     bool require_client_certificate;
+    char metrics[128];     /* a loopback address HOST:PORT, "" for none */
     enum log_level log_level;
     unsigned loops; /* 0: one per core */
     unsigned ticket_life; /* seconds */

@@ -12,7 +12,7 @@ static const char *const node_known[] = {
     "listen", "listen_management", "state", "certificate", "private_key", "owner_certificate",
     "client_ca", "require_client_certificate", "log_level", "loops",
     "ticket_life", "backup_owners", "backup_needed", "audit_syslog", "audit_limit",
-    "journal_limit", "store", NULL
+    "journal_limit", "metrics", "store", NULL
 };
 static const char *const store_known[] = { "engine", "endpoints", "prefix", "ca", "certificate",
                                            "private_key", NULL };
@@ -182,6 +182,7 @@ server_settings_read(const char *path, struct server_settings *ret_settings)
         take_number(&root, "journal_limit", 0, 1 << 30, &journal_limit);
         settings->audit_limit = (unsigned)audit_limit;
         settings->journal_limit = (unsigned)journal_limit;
+        take_metrics(&root, settings->metrics, sizeof settings->metrics);
         take_owners(&root, settings);
         take_store(&root, settings);
         settings->ticket_life = (unsigned)ticket_life;

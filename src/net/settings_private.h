@@ -39,6 +39,8 @@ void take_number(const struct section *section, const char *name, long min, long
 /* true and false, or the original's "yes" and "no". */
 void take_flag(const struct section *section, const char *name, bool *out);
 void take_level(const struct section *section, const char *name, enum log_level *out);
+/* A loopback address. */
+void take_metrics(const struct section *section, char *out, size_t size);
 /* A path, from that folder when it is relative. */
 void take_path(const struct section *section, const char *name, const char *folder, char *out,
                size_t size);

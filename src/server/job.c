@@ -40,11 +40,9 @@ job_free(struct job *job)
 bool
 job_run(struct job *job, struct hsm *hsm, const struct hsm_peer *who)
 {
-    enum hsm_place place = job->place;
-
     if (hsm_handle(hsm, who, job->place, &job->request, writer_view(&job->body), &job->reply,
-                   &place) == HSM_LATER) {
-        job->place = place;
+                   &job->told) == HSM_LATER) {
+        job->place = job->told.place;
         return false;
     }
     if (!writer_ok(&job->reply)) {

@@ -18,6 +18,8 @@ struct job {
     struct frame request;
     struct writer body;
     struct writer reply;
+    struct hsm_told told;
+    uint64_t began; /* when the request came, where somebody counts */
 };
 
 /* NULL when memory is short. */

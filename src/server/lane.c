@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "net/link.h"
+#include "net/meter.h"
 #include "server/job.h"
 
 #include <pthread.h>
@@ -51,7 +52,7 @@ struct peer {
 };
 
 struct lane {
-    const struct lane_service *service;
+    struct lane_service *service;
     struct loop *loop;
     pthread_t thread;
     struct peer *peers;
@@ -94,6 +95,13 @@ young_remove(struct peer *peer)
     peer->lane->young_count--;
 }
 
+static _Atomic uint64_t *
+peer_count_of(const struct peer *peer)
+{
+    return &peer->lane->service->counts
+                .connections[peer->who.port == PORTS_client ? LANE_CLIENT : LANE_MANAGE];
+}
+
 /* Releases the peer as soon as nothing refers to it any more. */
 static void
 peer_free_unused(struct peer *peer)
@@ -106,6 +114,7 @@ peer_free_unused(struct peer *peer)
         peer->next->at = peer->at;
     }
     peer->lane->peer_count--;
+    atomic_fetch_sub(peer_count_of(peer), 1);
     free(peer);
 }
 
@@ -209,11 +218,14 @@ peer_send(struct peer *peer)
 
 /* Hands the job to the pool of its place; what does not fit is answered at once. */
 static void
-job_queue(const struct lane_service *service, struct job *job)
+job_queue(struct lane_service *service, struct job *job)
 {
     struct pool *pool = service->pools[job->place];
 
     if (!pool_put(pool, job->request.context, &job->item)) {
+        atomic_fetch_add(&service->counts.refused[job->place], 1);
+        job->told = (struct hsm_told){ .mechanism = METER_NO_MECHANISM,
+                                       .code = (uint32_t)CKR_DEVICE_MEMORY };
         job_refuse(job);
         job_return(job);
     }
@@ -227,6 +239,8 @@ peer_job_back(void *arg)
     struct peer *peer = job->peer;
 
     peer->jobs--;
+    meter_request(peer->lane->service->meter, job->request.operation, job->told.mechanism,
+                  job->told.code, job->began);
     if (peer->link == NULL) {
         peer_free_unused(peer);
     } else {
@@ -251,7 +265,7 @@ void
 lane_work(struct queue_item *item)
 {
     struct job *job = (struct job *)item;
-    const struct lane_service *service = job->peer->lane->service;
+    struct lane_service *service = job->peer->lane->service;
 
     if (job_run(job, service->hsm, &job->peer->who)) {
         job_return(job);
@@ -294,8 +308,9 @@ static void
 peer_frame(void *arg, struct link *link, const struct frame *frame, view body)
 {
     struct peer *peer = arg;
-    const struct lane_service *service = peer->lane->service;
-    enum hsm_place place = PLACE_LOOP;
+    struct lane_service *service = peer->lane->service;
+    const uint64_t began = service->meter == NULL ? 0 : meter_now();
+    struct hsm_told told = { .place = PLACE_LOOP };
 
     if (!peer->up) {
         log_wrn("%s: dropped: a frame before the handshake's end", link_name(link));
@@ -304,18 +319,22 @@ peer_frame(void *arg, struct link *link, const struct frame *frame, view body)
     }
     peer->heard = peer->lane->tick;
     if (hsm_handle(service->hsm, &peer->who, PLACE_LOOP, frame, body, link_output(link),
-                   &place) == HSM_DONE) {
+                   &told) == HSM_DONE) {
+        meter_request(service->meter, frame->operation, told.mechanism, told.code, began);
         peer_send(peer);
         return;
     }
 
-    struct job *job = job_new(peer, place, frame, body);
+    struct job *job = job_new(peer, told.place, frame, body);
 
     if (job == NULL) {
         frame_reply(link_output(link), frame, CKR_DEVICE_MEMORY, 0, VIEW_EMPTY);
+        meter_request(service->meter, frame->operation, METER_NO_MECHANISM,
+                      (uint32_t)CKR_DEVICE_MEMORY, began);
         peer_send(peer);
         return;
     }
+    job->began = began;
     peer->jobs++;
     job_queue(service, job);
 }
@@ -353,6 +372,7 @@ lane_arrive(void *arg)
     peer->lane = lane;
     peer->who.port = arrival.port;
     peer->who.connection = atomic_fetch_add(&connections, 1) + 1;
+    atomic_fetch_add(peer_count_of(peer), 1);
     peer->next = lane->peers;
     peer->at = &lane->peers;
     if (peer->next != NULL) {
@@ -450,7 +470,7 @@ lane_run(void *arg)
 }
 
 struct lane *
-lane_new(const struct lane_service *service)
+lane_new(struct lane_service *service)
 {
     struct lane *lane = calloc(1, sizeof *lane);
 

@@ -10,16 +10,23 @@
 #include "net/tls.h"
 #include "server/pool.h"
 
+enum lane_port { LANE_CLIENT, LANE_MANAGE, LANE_PORT_COUNT };
+
 /* What all lanes share. Outlives them. */
 struct lane_service {
     struct hsm *hsm;
     struct pool *pools[PLACE_STORE + 1]; /* by enum hsm_place; none for PLACE_LOOP */
+    struct meter *meter; /* NULL: nobody counts requests */
+    struct {
+        _Atomic uint64_t connections[LANE_PORT_COUNT];
+        _Atomic uint64_t refused[PLACE_STORE + 1]; /* they found the pool's queue full */
+    } counts;
 };
 
 struct lane;
 
 /* Starts the thread; signals are blocked by the caller. NULL with a line in the log. */
-struct lane *lane_new(const struct lane_service *service);
+struct lane *lane_new(struct lane_service *service);
 /* From any thread. Takes fd, and a reference of tls; port is PORTS_client or PORTS_manage. */
 void lane_take(struct lane *lane, int fd, struct tls_context *tls, unsigned port);
 /* From any thread, once. Reads no more; ends each connection when its requests are answered

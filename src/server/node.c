@@ -10,6 +10,7 @@
 #include "net/link.h"
 #include "server/audit.h"
 #include "server/backup.h"
+#include "server/gauges.h"
 #include "server/lane.h"
 #include "server/notify.h"
 #include "server/partition.h"
@@ -65,6 +66,7 @@ struct node {
     bool stopping;
     bool again; /* a backup was restored: start with it */
     struct backups *backups;
+    struct gauges *gauges; /* NULL: no metrics */
     uint64_t journal_limit;
 };
 
@@ -243,6 +245,13 @@ node_tell(struct node *node, const struct server_settings *settings)
 
     gate_print(&node->client, "client", settings->listen, text, sizeof text);
     gate_print(&node->manage, "management", settings->listen_management, text, sizeof text);
+    if (node->gauges != NULL) {
+        const size_t len = strlen(text);
+
+        snprintf(text + len, sizeof text - len, "metrics %.*s:%u\n",
+                 (int)(strrchr(settings->metrics, ':') - settings->metrics), settings->metrics,
+                 gauges_port(node->gauges));
+    }
     snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
     return folder_write(node->folder, PID_NAME, pid) &&
            folder_write(node->folder, PORTS_NAME, text);
@@ -368,6 +377,7 @@ node_stop(void *arg)
     }
     gate_close(&node->client);
     gate_close(&node->manage);
+    gauges_close(node->gauges);
     node->drain_timer = timer_new(node->loop, DRAIN_MS, false, node_give_up, node);
     node->draining = node->lane_count;
     for (size_t i = 0; i < node->lane_count; i++) {
@@ -467,6 +477,8 @@ node_start_threads(struct node *node, const struct server_settings *settings, bo
     if (good) {
         node_set_audit(node, settings);
         node->service.hsm = node->partition.hsm;
+        node->service.meter = gauges_meter(node->gauges);
+        hsm_set_watch(node->partition.hsm, gauges_watch(node->gauges));
         hsm_set_ticket_life(node->partition.hsm, settings->ticket_life * (uint64_t)1000);
         good = node_start_pools(node) && node_start_lanes(node, settings->loops);
     }
@@ -479,11 +491,14 @@ node_start(struct node *node, const struct server_settings *settings, bool accep
 {
     return (node->folder = folder_open(settings->state)) != NULL &&
            (node->loop = loop_new()) != NULL && node_watch(node) &&
+           (settings->metrics[0] == '\0' || (node->gauges = gauges_new()) != NULL) &&
            node_start_threads(node, settings, accept_older) && node_tls(node, settings) &&
            gate_open(&node->client, node, PORTS_client, settings->listen,
                      settings->listen_count) &&
            gate_open(&node->manage, node, PORTS_manage, settings->listen_management,
                      settings->listen_management_count) &&
+           (node->gauges == NULL ||
+            gauges_listen(node->gauges, node->loop, settings->metrics, &node->service)) &&
            node_tell(node, settings);
 }
 
@@ -493,6 +508,7 @@ node_clear(struct node *node)
 {
     gate_close(&node->client);
     gate_close(&node->manage);
+    gauges_close(node->gauges);
     for (size_t i = 0; i < ARRAY_COUNT(node->service.pools); i++) {
         if (node->service.pools[i] != NULL) {
             pool_stop(node->service.pools[i], lane_drop);
@@ -506,6 +522,7 @@ node_clear(struct node *node)
         pool_free(node->service.pools[i]);
     }
     partition_close(&node->partition);
+    gauges_free(node->gauges);
     backup_free(node->backups);
     for (size_t i = 0; i < ARRAY_COUNT(node->watches); i++) {
         signal_watch_free(node->watches[i]);

@@ -92,6 +92,17 @@ pool_put(struct pool *pool, const uint8_t context[FRAME_CONTEXT_LEN], struct que
     return put;
 }
 
+size_t
+pool_waiting(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+
+    size_t count = queue_count(pool->queue);
+
+    pthread_mutex_unlock(&pool->lock);
+    return count;
+}
+
 void
 pool_stop(struct pool *pool, void (*drop)(struct queue_item *item))
 {

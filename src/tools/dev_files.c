@@ -110,6 +110,7 @@ dev_write_server(const struct dev *dev, unsigned node)
                      "%s"
                      "  \"client_ca\": \"%s/client_ca.crt\",\n"
                      "  \"require_client_certificate\": true,\n"
+                     "  \"metrics\": \"127.0.0.1:0\",\n"
                      "  \"log_level\": \"INFO\"\n"
                      "}\n",
                      dev->nodes[node].client_port, dev->nodes[node].manage_port, dev->dir, node,
@@ -222,6 +223,7 @@ dev_write_clients(struct dev *dev)
                      "{\n"
                      "  \"client\": {\n"
                      "    \"daemon_id\": 1,\n"
+                     "    \"metrics\": \"127.0.0.1:0\",\n"
                      "    \"e2e_owner_crt_path\": \"%s/PO.crt\",\n"
                      "    \"log_level\": \"INFO\",\n"
                      "%s"

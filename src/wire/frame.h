@@ -75,6 +75,9 @@ struct frame {
 #define CODE_CERT_ORDER 0xffffffe7u  /* PO.crt comes first */
 #define CODE_CERT_NONE 0xffffffe8u   /* there is no certificate of that type */
 
+/* "CODE_QUORUM"; the others as return_name() has them. A new code gets a row in wire/codes.def. */
+const char *code_name(uint32_t code);
+
 /*
  * All `once` requests of the context that are numbered below this are over: whoever sent them
  * has the reply, or no longer waits for it. A request tells it as its own number less one that

@@ -341,6 +341,20 @@ a_servers_mistakes_are_named(void **state)
     assert_non_null(strstr(f->said, "loops: want a number in range"));
 }
 
+static void
+metrics_stay_on_this_machine(void **state)
+{
+    struct fixture *f = *state;
+    struct server_settings s;
+
+    assert_true(server_of(f, "{ }", &s));
+    assert_string_equal(s.metrics, "");
+    assert_true(server_of(f, "{ \"metrics\": \"127.0.0.1:9224\" }", &s));
+    assert_string_equal(s.metrics, "127.0.0.1:9224");
+    assert_false(server_of(f, "{ \"metrics\": \"0.0.0.0:9224\" }", &s));
+    assert_non_null(strstr(f->said, "metrics: want an address HOST:PORT with 127.0.0.1"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static void
@@ -396,6 +410,7 @@ main(void)
         TEST(a_servers_paths_start_at_its_state),
         TEST(a_servers_mistakes_are_named),
         TEST(records_may_be_in_etcd),
+        TEST(metrics_stay_on_this_machine),
     };
 
     return cmocka_run_group_tests_name("net/settings", tests, NULL, NULL);

@@ -127,7 +127,7 @@ exchange(struct client *client, enum operation operation, uint32_t session, uint
          view body, struct writer *reply)
 {
     const struct hsm_peer peer = { PORTS_client, 1, "test" };
-    enum hsm_place place = PLACE_LOOP;
+    struct hsm_told told = { .place = PLACE_LOOP };
     struct frame answer;
     struct frame frame = {
         .body_len = (uint32_t)body.len,
@@ -140,7 +140,7 @@ exchange(struct client *client, enum operation operation, uint32_t session, uint
 
     LIB_HOLDS(body.len <= FRAME_BODY_MAX);
     memcpy(frame.context, client->context, FRAME_CONTEXT_LEN);
-    while (hsm_handle(*hsm, &peer, place, &frame, body, reply, &place) == HSM_LATER) {
+    while (hsm_handle(*hsm, &peer, told.place, &frame, body, reply, &told) == HSM_LATER) {
     }
     LIB_HOLDS(writer_ok(reply) && frame_decode(reply->data, &answer));
     atomic_store(&client->revision, answer.revision);

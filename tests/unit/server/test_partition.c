@@ -100,7 +100,7 @@ made_partition_opens_and_has_its_officer(void **state)
 {
     struct fixture *f = *state;
     struct partition partition = { .hsm = NULL };
-    struct hsm_counts counts = { 0, 0, 0 };
+    struct hsm_counts counts = { .objects = 1 };
     struct folder *folder;
 
     assert_true(make(f, "adminpassword\nnot ours\n"));
