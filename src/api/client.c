@@ -9,6 +9,7 @@
 #include "api/connection.h"
 #include "api/open.h"
 #include "api/page.h"
+#include "api/series.h"
 #include "base/secret.h"
 
 #include <errno.h>
@@ -688,6 +689,69 @@ call_send(struct call *call, enum operation operation, uint32_t session, uint16_
         client_keep_ticket(client, login.ticket, login.life);
     }
     return reply.code;
+}
+
+/* Steps that are under way. */
+struct stepping {
+    struct client *client;
+    const struct steps *steps;
+    struct frame frame; /* of all of them, but for its number */
+    CK_RV rv;
+};
+
+static view
+stepping_ask(void *arg, size_t at, struct frame *ret_frame, struct writer *head)
+{
+    struct stepping *stepping = arg;
+
+    *ret_frame = stepping->frame;
+    ret_frame->request = client_number(stepping->client, false, NULL, &ret_frame->code);
+    return stepping->steps->ask(stepping->steps->arg, at, head);
+}
+
+static bool
+stepping_hear(void *arg, size_t at, const struct frame *reply, view body)
+{
+    struct stepping *stepping = arg;
+
+    client_saw(stepping->client, reply->revision);
+    if (stepping->rv == CKR_OK) {
+        stepping->rv = reply->code == CODE_UNKNOWN_CONTEXT || reply->code == CODE_BAD_FRAME
+                           ? CKR_DEVICE_ERROR
+                           : reply->code;
+        if (stepping->rv == CKR_OK) {
+            stepping->rv = stepping->steps->hear(stepping->steps->arg, at, body);
+        }
+    }
+    return stepping->rv == CKR_OK;
+}
+
+CK_RV
+call_steps(struct call *call, const struct steps *steps, uint32_t session, uint16_t flags)
+{
+    struct client *client = call->client;
+    struct connection *connection = call->connection;
+    struct stepping stepping = {
+        .client = client,
+        .steps = steps,
+        .frame = { .operation = (uint16_t)steps->operation,
+                   .flags = flags,
+                   .session = session,
+                   .revision = client_revision(client) },
+    };
+    const struct series series = { steps->count, stepping_ask, stepping_hear, &stepping };
+
+    if (connection->fd < 0 || connection_is_stale(connection)) {
+        /* What the steps belong to has gone with it. */
+        client_drop_idle(client);
+        connection_close(connection);
+        return CKR_DEVICE_ERROR;
+    }
+    if (connection_series(connection, &series, LIMIT_MS) != OUTCOME_ANSWERED) {
+        client_drop_idle(client);
+        return CKR_DEVICE_ERROR;
+    }
+    return stepping.rv;
 }
 
 void

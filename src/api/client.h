@@ -71,4 +71,21 @@ MUST_USE CK_RV call_send(struct call *call, enum operation operation, uint32_t s
                          uint16_t flags);
 void call_end(struct call *call);
 
+/*
+ * The steps of a bound operation in one go, several of them under way at a time. The first that
+ * fails, or whose reply does not please, is the last that is asked; its code is returned.
+ */
+struct steps {
+    enum operation operation;
+    size_t count;
+    /* Body of step `at`: its beginning to head, at most 64 bytes, and the rest, borrowed until the
+     * end of the call. */
+    view (*ask)(void *arg, size_t at, struct writer *head);
+    /* The reply's body, borrowed for the call; in the order of the steps. */
+    CK_RV (*hear)(void *arg, size_t at, view reply);
+    void *arg;
+};
+MUST_USE CK_RV call_steps(struct call *call, const struct steps *steps, uint32_t session,
+                          uint16_t flags);
+
 #endif

@@ -212,7 +212,7 @@ connection_send(struct connection *connection, const uint8_t *header, view body,
     }
 }
 
-static bool
+bool
 connection_grow(struct connection *connection, size_t size)
 {
     if (size <= connection->reply_size) {

@@ -61,5 +61,7 @@ int connection_take_passed(struct connection *connection);
 /* The reply's body, borrowed until the next exchange or connection_forget_reply(). */
 view connection_reply_body(const struct connection *connection);
 void connection_forget_reply(struct connection *connection);
+/* Room for a reply of that many bytes, header and body. False: memory is short. */
+MUST_USE bool connection_grow(struct connection *connection, size_t size);
 
 #endif

@@ -21,7 +21,8 @@ running_free(struct running *running)
     algo_op_free(running->op);
     object_unref(running->key);
     secret_free(running->mechanism);
-    writer_clear(&running->pieces);
+    algo_pieces_free(running->marker);
+    writer_clear(&running->marks);
     free(running);
 }
 
@@ -202,7 +203,7 @@ context_put_permit(struct context *context, uint32_t session, CK_FLAGS function,
     permit->session = session;
     permit->function = function;
     permit->permit = true;
-    writer_init(&permit->pieces, 0);
+    writer_init(&permit->marks, 0);
     permit->key = object_ref(key);
     return context_put_running(context, permit);
 }

@@ -15,7 +15,6 @@
 #define CONTEXT_OBJECTS_MAX 16384u /* session objects of one context */
 #define CONTEXT_RUNNING_MAX 1024u
 #define CONTEXTS_MAX 100000u      /* of a node */
-#define RUNNING_PIECE_LEN 32u     /* SHA-256 */
 #define RUNNING_PIECES_MAX 16384u /* at 64 KiB each a ciphertext of 1 GiB */
 
 /* A running multi-part operation, found by session and function. */
@@ -30,8 +29,9 @@ struct running {
     bool permit;             /* no operation: one use of the key, which always authenticates */
     bool tag_only;           /* first pass of an AEAD decryption: nothing is returned */
     struct secret *mechanism; /* AEAD decryption: the mechanism as it was sent */
-    struct writer pieces;    /* AEAD decryption: a digest of each piece of the first pass */
-    size_t piece;            /* how many the second pass had */
+    struct algo_pieces *marker; /* AEAD decryption: marks the pieces, */
+    struct writer marks;     /* and the marks of the first pass */
+    uint32_t step;           /* the next one */
 };
 
 void running_free(struct running *running);

@@ -297,7 +297,7 @@ mechanism_bytes(const struct mechanism *mechanism)
 /*
  * Plaintext of an AEAD leaves only after its tag was checked: the pass that returns it has to
  * follow one that checked the tag with the same key and parameter, and is held to that one's
- * pieces, byte by byte, by their digests.
+ * pieces, byte by byte, by their marks.
  */
 static CK_RV
 second_pass_begin(struct request *r, const struct job *job, struct running *second)
@@ -309,29 +309,44 @@ second_pass_begin(struct request *r, const struct job *job, struct running *seco
                 view_equal(secret_view(first->mechanism), secret_view(second->mechanism));
 
     if (same) {
-        second->pieces = first->pieces;
-        writer_init(&first->pieces, 0);
+        second->marker = first->marker;
+        second->marks = first->marks;
+        first->marker = NULL;
+        writer_init(&first->marks, 0);
     }
     running_free(first);
     return same ? CKR_OK : CKR_ENCRYPTED_DATA_INVALID;
+}
+
+static CK_RV
+first_pass_begin(struct request *r, struct running *first)
+{
+    uint8_t key[32];
+
+    if (!r->hsm->ports.entropy->fill(r->hsm->ports.entropy, key, sizeof key)) {
+        return CKR_FUNCTION_FAILED;
+    }
+    first->marker = algo_pieces_new(key);
+    wipe(key, sizeof key);
+    return first->marker != NULL ? CKR_OK : CKR_DEVICE_MEMORY;
 }
 
 /* A piece of ciphertext: of the first pass it is noted, of the second it has to be the same. */
 static CK_RV
 piece_check(struct running *running, view data)
 {
-    uint8_t digest[RUNNING_PIECE_LEN];
+    uint8_t mark[ALGO_PIECE_LEN];
 
-    if (!algo_sha256(data, digest)) {
+    if (!algo_pieces_mark(running->marker, running->step, data, mark)) {
         return CKR_FUNCTION_FAILED;
     }
     if (running->tag_only) {
-        write_raw(&running->pieces, view_of(digest, sizeof digest));
-        return writer_ok(&running->pieces) ? CKR_OK : CKR_DEVICE_MEMORY;
+        write_raw(&running->marks, view_of(mark, sizeof mark));
+        return writer_ok(&running->marks) ? CKR_OK : CKR_DEVICE_MEMORY;
     }
-    return view_equal(view_slice(writer_view(&running->pieces),
-                                 running->piece++ * RUNNING_PIECE_LEN, RUNNING_PIECE_LEN),
-                      view_of(digest, sizeof digest))
+    return view_equal_secret(view_slice(writer_view(&running->marks),
+                                        (size_t)running->step * sizeof mark, sizeof mark),
+                             view_of(mark, sizeof mark))
                ? CKR_OK
                : CKR_ENCRYPTED_DATA_INVALID;
 }
@@ -340,7 +355,7 @@ piece_check(struct running *running, view data)
 static bool
 pieces_complete(const struct running *running)
 {
-    return running->piece * RUNNING_PIECE_LEN == running->pieces.len;
+    return (size_t)running->step * ALGO_PIECE_LEN == running->marks.len;
 }
 
 static CK_RV
@@ -357,18 +372,16 @@ running_start(struct request *r, const struct start_request *m, struct job *job,
     running->function = m->function;
     running->row = job->row;
     running->tag_only = m->tag_only;
-    writer_init(&running->pieces, RUNNING_PIECES_MAX * RUNNING_PIECE_LEN);
+    writer_init(&running->marks, RUNNING_PIECES_MAX * ALGO_PIECE_LEN);
     if (is_aead_decryption(m->function, job->row)) {
         running->mechanism = mechanism_bytes(mechanism);
         if (running->mechanism == NULL) {
             rv = CKR_DEVICE_MEMORY;
             goto fail;
         }
-        if (!m->tag_only) {
-            rv = second_pass_begin(r, job, running);
-            if (rv != CKR_OK) {
-                goto fail;
-            }
+        rv = m->tag_only ? first_pass_begin(r, running) : second_pass_begin(r, job, running);
+        if (rv != CKR_OK) {
+            goto fail;
         }
     }
     rv = algo_start(r->rules, job->row, m->function, mechanism, job->key, &running->op);
@@ -438,15 +451,16 @@ fed_silently(struct running *running, view data, view signature, bool last)
 }
 
 /*
- * Takes the session's operation out. It ends, and there is none, when its key was destroyed,
- * lost the right to this function or is no longer seen by who asks.
+ * Takes the session's operation out. It ends, and there is none, when a step before this one is
+ * missing, and when its key was destroyed, lost the right to this function or is no longer seen by
+ * who asks.
  */
 static struct running *
-running_take(struct request *r, CK_FLAGS function)
+running_take(struct request *r, CK_FLAGS function, uint32_t step)
 {
     struct running *running = context_take_running(r->context, r->frame->session, function);
     struct object *now = NULL;
-    bool goes_on = running != NULL && running->op != NULL;
+    bool goes_on = running != NULL && running->op != NULL && running->step == step;
 
     if (goes_on && running->key != NULL) {
         now = request_object(r, running->key->handle);
@@ -517,7 +531,7 @@ handle_UPDATE(struct request *r)
         (m.key != 0 && (m.function != CKF_DIGEST || m.data.len > 0))) {
         return CODE_BAD_FRAME;
     }
-    running = running_take(r, m.function);
+    running = running_take(r, m.function, m.step);
     if (running == NULL) {
         return CKR_OPERATION_NOT_INITIALIZED;
     }
@@ -538,6 +552,7 @@ handle_UPDATE(struct request *r)
         return rv;
     }
     field_end(r->reply, field);
+    running->step++;
     return context_put_running(r->context, running) ? CKR_OK : CKR_OPERATION_NOT_INITIALIZED;
 }
 
@@ -552,7 +567,7 @@ handle_FINAL(struct request *r)
     if (!final_request_read(r->body, &m)) {
         return CODE_BAD_FRAME;
     }
-    running = running_take(r, m.function);
+    running = running_take(r, m.function, m.step);
     if (running == NULL) {
         return CKR_OPERATION_NOT_INITIALIZED;
     }

@@ -137,4 +137,15 @@ MUST_USE bool algo_seal(const uint8_t key[32], const uint8_t nonce[12], view aad
 MUST_USE bool algo_unseal(const uint8_t key[32], const uint8_t nonce[12], view aad, view sealed,
                           struct writer *out);
 
+/*
+ * Tells pieces of data apart: a mark for each, which is the same again only for the same number and
+ * bytes. Whoever knows a mark could make others: they are for comparison by who has the key.
+ */
+#define ALGO_PIECE_LEN 16u
+struct algo_pieces;
+struct algo_pieces *algo_pieces_new(const uint8_t key[32]);
+void algo_pieces_free(struct algo_pieces *pieces);
+MUST_USE bool algo_pieces_mark(struct algo_pieces *pieces, uint32_t number, view piece,
+                               uint8_t out[ALGO_PIECE_LEN]);
+
 #endif

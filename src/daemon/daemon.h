@@ -92,6 +92,7 @@ struct peer {
     uint64_t since;
     uint32_t pid;
     size_t requests; /* that wait for their reply */
+    struct node_link *way; /* of the last that was sent */
     bool paused;
 };
 
@@ -105,7 +106,7 @@ struct peer_list {
 /* body is borrowed, and empty when code is not CKR_OK. */
 typedef void own_done(void *arg, uint32_t code, view body);
 
-/* A request without its reply yet. Kept whole, so that it can be sent again. */
+/* A request without its reply yet. Kept whole where it can be sent again. */
 struct pending {
     struct index_item by_number; /* context and request */
     struct pending *next; /* in the order of coming */
@@ -117,7 +118,7 @@ struct pending {
     struct node_link *sent_on; /* NULL: waits for a node */
     const struct operation_row *row;
     struct frame frame;
-    uint8_t *body;
+    uint8_t *body;             /* NULL: it has left, and is never sent again */
     struct pending *held_next;
     uint64_t deadline;
     uint64_t began; /* for the meter */
@@ -249,7 +250,9 @@ void feed_link_down(struct daemon *daemon, const struct node_link *link);
 void feed_request_done(struct daemon *daemon, const struct operation_row *row, view body);
 
 /* turn.c: who may send next, when many want to */
-/* Whether the request has to wait; it is in its context's queue then. */
+/* Does a request of this kind have to wait? */
+bool turn_waits(const struct daemon *daemon, const struct pending *pending);
+/* The same; it is in its context's queue then. */
 bool turn_hold(struct daemon *daemon, struct pending *pending);
 void turn_sent(struct daemon *daemon, struct pending *pending);
 /* It has its reply, or is on its way no more; or it is given up while it waits. */

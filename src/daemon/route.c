@@ -18,6 +18,13 @@ pending_size(const struct pending *pending)
     return FRAME_HEADER_LEN + pending->frame.body_len;
 }
 
+/* Empty where it was not kept. */
+static view
+pending_body(const struct pending *pending)
+{
+    return pending->body == NULL ? VIEW_EMPTY : view_of(pending->body, pending->frame.body_len);
+}
+
 static uint64_t
 number_hash(const struct frame *frame)
 {
@@ -30,7 +37,7 @@ pending_free(struct daemon *daemon, struct pending *pending)
 {
     struct context *context = pending->context;
 
-    feed_request_done(daemon, pending->row, view_of(pending->body, pending->frame.body_len));
+    feed_request_done(daemon, pending->row, pending_body(pending));
     index_take(&daemon->pendings, &pending->by_number);
     if (pending->previous != NULL) {
         pending->previous->next = pending->next;
@@ -53,8 +60,10 @@ pending_free(struct daemon *daemon, struct pending *pending)
     context->requests--;
     context->bytes -= pending_size(pending);
     context->owner->bytes -= pending_size(pending);
-    wipe(pending->body, pending->frame.body_len);
-    free(pending->body);
+    if (pending->body != NULL) {
+        wipe(pending->body, pending->frame.body_len);
+        free(pending->body);
+    }
     free(pending);
     if (context->paused != NULL && context->requests < CONTEXT_REQUESTS_MAX / 2 &&
         context->bytes < CONTEXT_BYTES_MAX / 2) {
@@ -96,11 +105,25 @@ pending_unsent(struct daemon *daemon, struct pending *pending)
     pending->sent_on = NULL;
 }
 
-/* Sends it, or leaves it waiting when no node is there: false. */
-static bool
-pending_go(struct daemon *daemon, struct pending *pending)
+/* Steps of an operation that are under way together keep their order: on one link. */
+static struct node_link *
+pending_way(struct daemon *daemon, const struct pending *pending)
 {
     struct node_link *link = node_choose(daemon, pending->context, is_bound(pending));
+    const struct peer *peer = pending->peer;
+
+    if (link != NULL && is_bound(pending) && peer != NULL && peer->requests > 1 &&
+        peer->way != NULL && peer->way->up && peer->way->node == link->node) {
+        return peer->way;
+    }
+    return link;
+}
+
+/* Sends it, or leaves it waiting when no node is there: false. */
+static bool
+pending_go(struct daemon *daemon, struct pending *pending, view body)
+{
+    struct node_link *link = pending_way(daemon, pending);
     struct writer *out;
     uint8_t header[FRAME_HEADER_LEN];
 
@@ -116,8 +139,11 @@ pending_go(struct daemon *daemon, struct pending *pending)
     out = link_output(link->link);
     frame_encode(&pending->frame, header);
     write_raw(out, view_of(header, sizeof header));
-    write_raw(out, view_of(pending->body, pending->frame.body_len));
+    write_raw(out, body);
     pending->sent_on = link;
+    if (pending->peer != NULL) {
+        pending->peer->way = link;
+    }
     pending->waiting_since = 0;
     turn_sent(daemon, pending);
     link->load++;
@@ -130,7 +156,7 @@ static void
 pending_send(struct daemon *daemon, struct pending *pending)
 {
     if (!turn_hold(daemon, pending)) {
-        (void)pending_go(daemon, pending);
+        (void)pending_go(daemon, pending, pending_body(pending));
     }
 }
 
@@ -140,32 +166,29 @@ pendings_release(struct daemon *daemon)
 {
     struct pending *pending;
 
-    while ((pending = turn_next(daemon)) != NULL && pending_go(daemon, pending)) {
+    while ((pending = turn_next(daemon)) != NULL &&
+           pending_go(daemon, pending, pending_body(pending))) {
     }
 }
 
 /* ---- from applications ---- */
 
+/* Its body is not kept yet. */
 static struct pending *
 pending_new(struct daemon *daemon, struct context *context, struct peer *peer,
-            const struct operation_row *row, const struct frame *frame, view body)
+            const struct operation_row *row, const struct frame *frame)
 {
     struct pending *pending = calloc(1, sizeof *pending);
     uint64_t now = daemon_now();
 
-    if (pending == NULL || (pending->body = malloc(size_max(body.len, 1))) == NULL) {
-        free(pending);
+    if (pending == NULL) {
         return NULL;
     }
     pending->frame = *frame;
     memcpy(pending->frame.context, context->id, FRAME_CONTEXT_LEN);
     if (!index_put(&daemon->pendings, &pending->by_number, number_hash(&pending->frame))) {
-        free(pending->body);
         free(pending);
         return NULL;
-    }
-    if (body.len > 0) {
-        memcpy(pending->body, body.data, body.len);
     }
     pending->context = context;
     pending->peer = peer;
@@ -188,6 +211,33 @@ pending_new(struct daemon *daemon, struct context *context, struct peer *peer,
     context->bytes += pending_size(pending);
     context->owner->bytes += pending_size(pending);
     return pending;
+}
+
+/* It is sent once or not at all: what it belongs to is lost with the node. */
+static bool
+is_step(const struct pending *pending)
+{
+    return is_bound(pending) && pending->row->operation != OPERATION_START;
+}
+
+/* Sends it, now or later. False: memory is short, and it is no more. */
+static bool
+pending_take(struct daemon *daemon, struct pending *pending, view body)
+{
+    /* What cannot be sent again leaves from where it came to. */
+    if (is_step(pending) && !turn_waits(daemon, pending) && pending_go(daemon, pending, body)) {
+        return true;
+    }
+    pending->body = malloc(size_max(body.len, 1));
+    if (pending->body == NULL) {
+        pending_free(daemon, pending);
+        return false;
+    }
+    if (body.len > 0) {
+        memcpy(pending->body, body.data, body.len);
+    }
+    pending_send(daemon, pending);
+    return true;
 }
 
 /* Each connection of a context may bring one more before it is paused; all together have an
@@ -224,15 +274,14 @@ route_request(struct daemon *daemon, struct peer *peer, const struct frame *fram
     if (storage_request(daemon, peer, row, frame, body)) {
         return true;
     }
-    pending = has_room(context) ? pending_new(daemon, context, peer, row, frame, body) : NULL;
-    if (pending == NULL) {
-        peer_answer(peer, frame, (uint32_t)CKR_DEVICE_MEMORY, frame->revision, VIEW_EMPTY);
-        return true;
-    }
-    if (context->requests >= CONTEXT_REQUESTS_MAX || context->bytes >= CONTEXT_BYTES_MAX) {
+    pending = has_room(context) ? pending_new(daemon, context, peer, row, frame) : NULL;
+    if (pending != NULL &&
+        (context->requests >= CONTEXT_REQUESTS_MAX || context->bytes >= CONTEXT_BYTES_MAX)) {
         peer_pause(peer);
     }
-    pending_send(daemon, pending);
+    if (pending == NULL || !pending_take(daemon, pending, body)) {
+        peer_answer(peer, frame, (uint32_t)CKR_DEVICE_MEMORY, frame->revision, VIEW_EMPTY);
+    }
     return true;
 }
 
@@ -246,14 +295,13 @@ route_own(struct daemon *daemon, struct context *context, const struct frame *fr
     if (daemon->stopping) {
         return false;
     }
-    pending = pending_new(daemon, context, NULL, row, frame, body);
+    pending = pending_new(daemon, context, NULL, row, frame);
     if (pending == NULL) {
         return false;
     }
     pending->done = done;
     pending->done_arg = arg;
-    pending_send(daemon, pending);
-    return true;
+    return pending_take(daemon, pending, body);
 }
 
 /* Does anyone wait for it? */

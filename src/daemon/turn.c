@@ -51,11 +51,19 @@ ring_leave(struct daemon *daemon, struct context *context)
 /* ---- the queue of a context ---- */
 
 bool
+turn_waits(const struct daemon *daemon, const struct pending *pending)
+{
+    const struct context *context = pending->context;
+
+    return counts(pending) && (context->held_first != NULL || !may_send(daemon, context));
+}
+
+bool
 turn_hold(struct daemon *daemon, struct pending *pending)
 {
     struct context *context = pending->context;
 
-    if (!counts(pending) || (context->held_first == NULL && may_send(daemon, context))) {
+    if (!turn_waits(daemon, pending)) {
         return false;
     }
     pending->held = true;

@@ -146,16 +146,17 @@ start(struct session *session, struct task *task, bool tag_only, view *ret_iv, u
     }
     *ret_iv = view_of(iv_room, reply.iv.len);
     task->bound = true;
+    task->step = 0;
 out:
     call_end(&call);
     return rv;
 }
 
+/* A key's value as a step. */
 static CK_RV
-update(struct session *session, struct task *task, uint32_t key, view in, struct sink *sink)
+update_key(struct session *session, struct task *task, uint32_t key)
 {
-    const struct update_request request = { (uint32_t)task->function, key, in };
-    struct update_reply reply;
+    const struct update_request request = { (uint32_t)task->function, task->step, key, VIEW_EMPTY };
     struct call call;
     CK_RV rv;
 
@@ -167,32 +168,83 @@ update(struct session *session, struct task *task, uint32_t key, view in, struct
         rv = step_refused(task, rv);
         goto out;
     }
-    if (!update_reply_read(call.reply, &reply)) {
-        rv = CKR_DEVICE_ERROR;
+    task->step++;
+out:
+    call_end(&call);
+    return rv;
+}
+
+/* Input that goes out in pieces, each a step. */
+struct feeding {
+    const struct task *task;
+    view in;
+    struct sink *sink;
+};
+
+static view
+feeding_ask(void *arg, size_t at, struct writer *head)
+{
+    const struct feeding *feeding = arg;
+    const struct update_request request = { .function = (uint32_t)feeding->task->function,
+                                            .step = feeding->task->step + (uint32_t)at };
+    view piece = view_slice(feeding->in, at * FRAME_DATA_MAX, FRAME_DATA_MAX);
+
+    /* The data is the last field and leaves from where it is. */
+    update_request_write(head, &request);
+    if (writer_ok(head)) {
+        writer_patch_u32(head, head->len - sizeof(uint32_t), (uint32_t)piece.len);
+    }
+    return piece;
+}
+
+static CK_RV
+feeding_hear(void *arg, size_t at, view reply)
+{
+    struct feeding *feeding = arg;
+    struct update_reply m;
+
+    UNUSED(at);
+    if (!update_reply_read(reply, &m)) {
+        return CKR_DEVICE_ERROR;
+    }
+    sink_put(feeding->sink, m.data);
+    return CKR_OK;
+}
+
+static CK_RV
+feed(struct session *session, struct task *task, view in, struct sink *sink)
+{
+    struct feeding feeding = { task, in, sink };
+    const struct steps steps = {
+        .operation = OPERATION_UPDATE,
+        .count = in.len / FRAME_DATA_MAX + (in.len % FRAME_DATA_MAX != 0),
+        .ask = feeding_ask,
+        .hear = feeding_hear,
+        .arg = &feeding,
+    };
+    struct call call;
+    CK_RV rv;
+
+    if (steps.count == 0) {
+        return CKR_OK;
+    }
+    if ((rv = trip_begin(session->library, &call)) != CKR_OK) {
         goto out;
     }
-    sink_put(sink, reply.data);
+    if ((rv = trip_steps(session->library, session, &call, &steps)) != CKR_OK) {
+        rv = step_refused(task, rv);
+        goto out;
+    }
+    task->step += (uint32_t)steps.count;
 out:
     call_end(&call);
     return rv;
 }
 
 static CK_RV
-feed(struct session *session, struct task *task, view in, struct sink *sink)
-{
-    CK_RV rv = CKR_OK;
-
-    for (size_t at = 0; at < in.len && rv == CKR_OK; at += FRAME_DATA_MAX) {
-        rv = update(session, task, 0, view_slice(in, at, FRAME_DATA_MAX), sink);
-    }
-    return rv;
-}
-
-static CK_RV
 final(struct session *session, struct task *task, view signature, struct sink *sink)
 {
-    const struct final_request request = { .function = (uint32_t)task->function,
-                                           .signature = signature };
+    const struct final_request request = { (uint32_t)task->function, task->step, signature };
     struct final_reply reply;
     struct call call;
     CK_RV rv;
@@ -370,12 +422,10 @@ stream_part(struct session *session, struct task *task, view in, struct sink *si
 CK_RV
 stream_key(struct session *session, struct task *task, uint32_t key)
 {
-    struct sink nothing = { 0 };
-
     /* What the HSM alone has cannot be sent again. */
     task->sent_whole = false;
     writer_clear(&task->sent);
-    return loss_end(update(session, task, key, VIEW_EMPTY, &nothing));
+    return loss_end(update_key(session, task, key));
 }
 
 CK_RV

@@ -40,6 +40,7 @@ struct task {
 
     struct writer gathered; /* input that has not left yet */
     bool bound;             /* the HSM holds the operation */
+    uint32_t step;          /* the next one there */
     bool begun;             /* it did, once */
     struct writer sent;     /* input that it was given, to begin again elsewhere */
     bool sent_whole;        /* it is all there */

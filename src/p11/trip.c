@@ -29,14 +29,16 @@ has_room(enum operation operation)
            operation == OPERATION_WRAP;
 }
 
-CK_RV
-trip_send(struct library *library, const struct session *session, struct call *call,
-             enum operation operation)
+static uint16_t
+flags_of(const struct session *session)
 {
-    uint32_t number = session == NULL ? 0 : session->number;
-    uint16_t flags = session != NULL && session->read_write ? FRAME_READ_WRITE : 0;
-    CK_RV rv = call_send(call, operation, number, flags);
+    return session != NULL && session->read_write ? FRAME_READ_WRITE : 0;
+}
 
+/* A reply's code as an application may see it, and what it tells of the login. */
+static CK_RV
+code_of(struct library *library, enum operation operation, CK_RV rv)
+{
     if (rv >= CODE_FIRST) {
         return CKR_GENERAL_ERROR;
     }
@@ -48,6 +50,23 @@ trip_send(struct library *library, const struct session *session, struct call *c
         library_forget_login(library);
     }
     return rv;
+}
+
+CK_RV
+trip_send(struct library *library, const struct session *session, struct call *call,
+          enum operation operation)
+{
+    uint32_t number = session == NULL ? 0 : session->number;
+
+    return code_of(library, operation, call_send(call, operation, number, flags_of(session)));
+}
+
+CK_RV
+trip_steps(struct library *library, const struct session *session, struct call *call,
+           const struct steps *steps)
+{
+    return code_of(library, steps->operation,
+                   call_steps(call, steps, session->number, flags_of(session)));
 }
 
 struct moment

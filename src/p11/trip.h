@@ -19,6 +19,10 @@ MUST_USE CK_RV trip_begin(struct library *library, struct call *call);
 MUST_USE CK_RV trip_send(struct library *library, const struct session *session,
                             struct call *call, enum operation operation);
 
+/* call_steps(), with codes as trip_send() gives them. */
+MUST_USE CK_RV trip_steps(struct library *library, const struct session *session,
+                          struct call *call, const struct steps *steps);
+
 /* How things stood before a request left, for what its reply teaches. */
 struct moment {
     uint64_t epoch;          /* of the library */

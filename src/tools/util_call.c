@@ -248,12 +248,13 @@ start(struct util *util, CK_FLAGS function, const struct mechanism *mechanism, u
 }
 
 static CK_RV
-update(struct util *util, CK_FLAGS function, view data)
+update(struct util *util, CK_FLAGS function, view data, uint32_t *ret_steps)
 {
     CK_RV rv = CKR_OK;
 
+    *ret_steps = 0;
     while (rv == CKR_OK && data.len > 0) {
-        const struct update_request request = { (uint32_t)function, 0,
+        const struct update_request request = { (uint32_t)function, (*ret_steps)++, 0,
                                                 view_slice(data, 0, FRAME_DATA_MAX) };
         struct call call;
 
@@ -269,9 +270,9 @@ update(struct util *util, CK_FLAGS function, view data)
 }
 
 static CK_RV
-final(struct util *util, CK_FLAGS function, view signature, struct writer *out)
+final(struct util *util, CK_FLAGS function, uint32_t steps, view signature, struct writer *out)
 {
-    const struct final_request request = { (uint32_t)function, signature };
+    const struct final_request request = { (uint32_t)function, steps, signature };
     struct final_reply reply = { VIEW_EMPTY };
     struct call call;
     CK_RV rv = call_begin(util->client, &call);
@@ -293,9 +294,10 @@ in_parts(struct util *util, CK_FLAGS function, const struct mechanism *mechanism
          view data, view signature, struct writer *out)
 {
     CK_RV rv = start(util, function, mechanism, key);
+    uint32_t steps = 0;
 
-    rv = rv == CKR_OK ? update(util, function, data) : rv;
-    return rv == CKR_OK ? final(util, function, signature, out) : rv;
+    rv = rv == CKR_OK ? update(util, function, data, &steps) : rv;
+    return rv == CKR_OK ? final(util, function, steps, signature, out) : rv;
 }
 
 CK_RV

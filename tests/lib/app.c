@@ -524,11 +524,21 @@ app_digest(struct app *app, CK_MECHANISM_TYPE type, view data, view *ret_digest)
     return rv;
 }
 
+uint32_t *
+app_step(struct app *app, CK_FLAGS function)
+{
+    const size_t bit = (size_t)__builtin_ctzl(function);
+
+    return &app->steps[(app->session * 5 + bit) % ARRAY_COUNT(app->steps)];
+}
+
 CK_RV
 app_start(struct app *app, CK_FLAGS function, struct mechanism mechanism, uint32_t key)
 {
     const struct start_request m = { (uint32_t)function, mechanism, key, false };
     struct start_reply answer;
+
+    *app_step(app, function) = 0;
 
     return app_send_start(app, &m, &answer);
 }
@@ -536,7 +546,7 @@ app_start(struct app *app, CK_FLAGS function, struct mechanism mechanism, uint32
 CK_RV
 app_update(struct app *app, CK_FLAGS function, view data, view *ret_data)
 {
-    const struct update_request m = { (uint32_t)function, 0, data };
+    const struct update_request m = { (uint32_t)function, (*app_step(app, function))++, 0, data };
     struct update_reply answer;
     CK_RV rv = app_send_update(app, &m, &answer);
 
@@ -549,7 +559,7 @@ app_update(struct app *app, CK_FLAGS function, view data, view *ret_data)
 CK_RV
 app_digest_key(struct app *app, uint32_t key)
 {
-    const struct update_request m = { CKF_DIGEST, key, VIEW_EMPTY };
+    const struct update_request m = { CKF_DIGEST, (*app_step(app, CKF_DIGEST))++, key, VIEW_EMPTY };
     struct update_reply answer;
 
     return app_send_update(app, &m, &answer);
@@ -558,7 +568,7 @@ app_digest_key(struct app *app, uint32_t key)
 CK_RV
 app_final(struct app *app, CK_FLAGS function, view signature, view *ret_data)
 {
-    const struct final_request m = { (uint32_t)function, signature };
+    const struct final_request m = { (uint32_t)function, *app_step(app, function), signature };
     struct final_reply answer;
     CK_RV rv = app_send_final(app, &m, &answer);
 

@@ -25,6 +25,7 @@ struct app {
     uint64_t request; /* number of the last request */
     uint32_t back;    /* see frame_settled(); 0 to tell nothing */
     uint32_t session;
+    uint32_t steps[64]; /* of running operations, see app_step() */
     bool read_write;
     uint32_t handle; /* of the last session object */
     uint8_t ticket[256];
@@ -173,6 +174,8 @@ CK_RV app_verify(struct app *app, struct mechanism mechanism, uint32_t key, view
 CK_RV app_digest(struct app *app, CK_MECHANISM_TYPE type, view data, view *ret_digest);
 
 CK_RV app_start(struct app *app, CK_FLAGS function, struct mechanism mechanism, uint32_t key);
+/* The number of a running operation's next step, for UPDATE and FINAL. */
+uint32_t *app_step(struct app *app, CK_FLAGS function);
 CK_RV app_update(struct app *app, CK_FLAGS function, view data, view *ret_data);
 CK_RV app_digest_key(struct app *app, uint32_t key);
 CK_RV app_final(struct app *app, CK_FLAGS function, view signature, view *ret_data);

@@ -231,7 +231,7 @@ later_rows(struct later *rows, const struct later_keys *keys)
     LATER(SIGN, sign, PLACE_CPU, rsa, keys->rsa.private, APP_ROOM_MAX, GARBAGE);
     LATER(SIGN, sign, PLACE_CPU, ecdsa, keys->ec.private, APP_ROOM_MAX, GARBAGE);
     LATER(VERIFY, verify, PLACE_CPU, ecdsa, keys->ec.public, GARBAGE, GARBAGE);
-    LATER(FINAL, final, PLACE_CPU, CKF_SIGN, VIEW_EMPTY);
+    LATER(FINAL, final, PLACE_CPU, CKF_SIGN, 0, VIEW_EMPTY);
     return count;
 }
 #undef LATER

@@ -291,6 +291,7 @@ in_two_passes(struct app *app, struct mechanism mechanism, uint32_t key, view da
     struct start_reply answer;
     view part;
 
+    *app_step(app, CKF_DECRYPT) = 0;
     assert_ok(app_send_start(app, &m, &answer));
     for (size_t at = 0; at < data.len; at += chunk) {
         assert_ok(app_update(app, CKF_DECRYPT, view_slice(data, at, chunk), &part));

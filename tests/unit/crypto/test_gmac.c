@@ -83,6 +83,39 @@ additional_data_and_a_missing_iv_are_refused(void **state)
     algo_key_free(key);
 }
 
+static void
+a_mark_is_of_its_number_and_bytes(void **state)
+{
+    uint8_t key[32] = { 1 }, piece[100] = { 0 }, mark[ALGO_PIECE_LEN], other[ALGO_PIECE_LEN];
+    struct algo_pieces *pieces = algo_pieces_new(key);
+    struct algo_pieces *others;
+
+    UNUSED(state);
+    assert_non_null(pieces);
+    assert_true(algo_pieces_mark(pieces, 7, view_of(piece, sizeof piece), mark));
+    assert_true(algo_pieces_mark(pieces, 8, view_of(piece, sizeof piece), other));
+    assert_memory_not_equal(mark, other, sizeof mark);
+    for (size_t i = 0; i < 8 * sizeof piece; i++) {
+        piece[i / 8] ^= (uint8_t)(1 << i % 8);
+        assert_true(algo_pieces_mark(pieces, 7, view_of(piece, sizeof piece), other));
+        assert_memory_not_equal(mark, other, sizeof mark);
+        piece[i / 8] ^= (uint8_t)(1 << i % 8);
+    }
+    for (size_t len = 0; len < sizeof piece; len++) {
+        assert_true(algo_pieces_mark(pieces, 7, view_of(piece, len), other));
+        assert_memory_not_equal(mark, other, sizeof mark);
+    }
+    assert_true(algo_pieces_mark(pieces, 7, view_of(piece, sizeof piece), other));
+    assert_memory_equal(mark, other, sizeof mark);
+    key[31] = 1;
+    others = algo_pieces_new(key);
+    assert_non_null(others);
+    assert_true(algo_pieces_mark(others, 7, view_of(piece, sizeof piece), other));
+    assert_memory_not_equal(mark, other, sizeof mark);
+    algo_pieces_free(others);
+    algo_pieces_free(pieces);
+}
+
 int
 main(void)
 {
@@ -90,6 +123,7 @@ main(void)
         cmocka_unit_test(gmac_agrees_with_nists_vector),
         cmocka_unit_test(gmac_is_the_tag_of_gcm_of_nothing),
         cmocka_unit_test(additional_data_and_a_missing_iv_are_refused),
+        cmocka_unit_test(a_mark_is_of_its_number_and_bytes),
     };
 
     return cmocka_run_group_tests_name("gmac", tests, GROUP_SETUP, GROUP_TEARDOWN);

@@ -841,6 +841,27 @@ bound_steps_fail_with_the_node(void **state)
     assert_int_equal(seen_of(f, OPERATION_UPDATE), 1);
 }
 
+/* The other link is the less busy one each time; the order of steps is kept on one alone. */
+static void
+steps_under_way_together_go_the_same_way(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    app_send(app, OPERATION_START, 2, VIEW_EMPTY);
+    assert_true(answered(f, app, 2));
+    f->node.manner = SILENT;
+    for (uint64_t i = 0; i < 6; i++) {
+        app_send(app, OPERATION_UPDATE, 3 + i, VIEW_TEXT("some data"));
+    }
+    assert_true(node_saw(f, 8)); /* ATTACH and START before them */
+    for (size_t i = 2; i < 8; i++) {
+        assert_int_equal(f->node.seen[i].request, 1 + i);
+        assert_int_equal(f->node.seen[i].body_len, 9);
+        assert_ptr_equal(f->node.seen_on[i], f->node.seen_on[2]);
+    }
+}
+
 static void
 bound_steps_fail_where_the_context_was_forgotten(void **state)
 {
@@ -1190,6 +1211,7 @@ main(void)
         TEST(repeat_requests_outlive_the_node),
         TEST(once_requests_outlive_the_node_under_their_number),
         TEST(bound_steps_fail_with_the_node),
+        TEST(steps_under_way_together_go_the_same_way),
         TEST(bound_steps_fail_where_the_context_was_forgotten),
         TEST(without_a_node_a_request_fails_in_time),
         TEST(a_node_is_looked_for_soon_while_requests_wait),

@@ -313,6 +313,27 @@ call_send(struct call *call, enum operation operation, uint32_t session, uint16_
     return rv;
 }
 
+CK_RV
+call_steps(struct call *call, const struct steps *steps, uint32_t session, uint16_t flags)
+{
+    CK_RV rv = CKR_OK;
+
+    for (size_t at = 0; at < steps->count && rv == CKR_OK; at++) {
+        view rest;
+
+        writer_reset(call->body);
+        writer_reset(&call->connection->reply);
+        rest = steps->ask(steps->arg, at, call->body);
+        LIB_HOLDS(call->body->len <= 64);
+        write_raw(call->body, rest);
+        rv = call_send(call, steps->operation, session, flags);
+        if (rv == CKR_OK) {
+            rv = steps->hear(steps->arg, at, call->reply);
+        }
+    }
+    return rv;
+}
+
 void
 call_end(struct call *call)
 {

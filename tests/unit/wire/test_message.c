@@ -608,17 +608,21 @@ tokens_are_these_bytes(void **state)
 static void
 an_update_is_these_bytes(void **state)
 {
-    const struct update_request data = { CKF_ENCRYPT, 0, VIEW_TEXT("abc") };
-    const struct update_request key = { CKF_DIGEST, 0x40001, VIEW_EMPTY };
+    const struct update_request data = { CKF_ENCRYPT, 2, 0, VIEW_TEXT("abc") };
+    const struct update_request key = { CKF_DIGEST, 0, 0x40001, VIEW_EMPTY };
+    const struct final_request end = { CKF_VERIFY, 3, VIEW_TEXT("sig") };
     struct writer w;
 
     UNUSED(state);
     writer_init(&w, 1000);
     update_request_write(&w, &data);
-    assert_true(view_equal(writer_view(&w), GOLDEN("\0\x01\0\0\0\0\0\0\x03\0\0\0" "abc")));
+    assert_true(view_equal(writer_view(&w), GOLDEN("\0\x01\0\0\x02\0\0\0\0\0\0\0\x03\0\0\0" "abc")));
     writer_reset(&w);
     update_request_write(&w, &key);
-    assert_true(view_equal(writer_view(&w), GOLDEN("\0\x04\0\0\x01\0\x04\0\0\0\0\0")));
+    assert_true(view_equal(writer_view(&w), GOLDEN("\0\x04\0\0\0\0\0\0\x01\0\x04\0\0\0\0\0")));
+    writer_reset(&w);
+    final_request_write(&w, &end);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\0\x20\0\0\x03\0\0\0\x03\0\0\0" "sig")));
     writer_clear(&w);
 }
 
