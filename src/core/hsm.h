@@ -127,6 +127,24 @@ uint64_t hsm_identity_version(struct hsm *hsm);
 /* The name in the node's certificate: "HSM:<serial>:PARTN:1,for non-FIPS mode". */
 void hsm_identity_name(const struct hsm *hsm, char *ret_name, size_t size);
 
+/*
+ * Where this node is reached, and by what key. It enters itself into the list of members, or says
+ * there that something has changed; where it does not share its store that is nothing.
+ * CODE_NODE_UNKNOWN: it was removed from the list. Waits for the store.
+ */
+#define HSM_HOSTNAME_MAX 255u
+struct hsm_place_of_node {
+    const char *hostname;
+    uint16_t client_port;
+    uint16_t manage_port;
+    uint8_t print[32]; /* SHA-256 of its public key */
+};
+MUST_USE CK_RV hsm_enter(struct hsm *hsm, const struct hsm_place_of_node *place);
+/* Reads the list anew. Waits for the store. */
+void hsm_refresh_members(struct hsm *hsm);
+/* Was this node removed from the list? Then it has to end. */
+bool hsm_is_removed(struct hsm *hsm);
+
 /* For getHSMInfo, metrics and the log. */
 struct hsm_counts {
     size_t objects;

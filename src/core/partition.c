@@ -75,6 +75,15 @@ loaded_journal(struct loading *loading)
 }
 
 static CK_RV
+load_member(struct hsm *hsm, uint32_t number, view value, uint64_t revision)
+{
+    struct member member;
+    CK_RV rv = member_from_record(&hsm->sealer, number, value, revision, &member);
+
+    return rv == CKR_OK && !members_put(&hsm->members, &member) ? CKR_GENERAL_ERROR : rv;
+}
+
+static CK_RV
 load_numbered(struct hsm *hsm, char prefix, uint32_t number, view value, uint64_t revision)
 {
     struct object *object = NULL;
@@ -113,6 +122,9 @@ load_numbered(struct hsm *hsm, char prefix, uint32_t number, view value, uint64_
         break;
     case 'm':
         rv = quorum_load_settings(&hsm->quorum, &hsm->sealer, number, value, revision);
+        break;
+    case 'h':
+        rv = load_member(hsm, number, value, revision);
         break;
     case 'c':
         rv = owner_load_cert(&hsm->owner, &hsm->sealer, number, value, revision);

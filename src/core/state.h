@@ -14,6 +14,7 @@
 #include "core/hsm.h"
 #include "core/keyed.h"
 #include "core/logout.h"
+#include "core/member.h"
 #include "core/numbers.h"
 #include "core/owner.h"
 #include "core/quorum.h"
@@ -47,6 +48,7 @@ struct hsm {
     struct table builtin; /* fixed once it is filled: no lock */
     struct user_table users;
     struct owner owner;
+    struct members members;
     struct quorum quorum;
 
     struct changes changes;

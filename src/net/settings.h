@@ -55,6 +55,7 @@ struct server_settings {
     size_t listen_management_count;
     char state[512];
     struct settings_store store;
+    char address[256];       /* host name at which clients and other nodes reach it; "": of listen */
     char certificate[512]; /* these four: relative to state */
     char private_key[512];
     char owner_certificate[512];

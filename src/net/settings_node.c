@@ -12,7 +12,7 @@ static const char *const node_known[] = {
     "listen", "listen_management", "state", "certificate", "private_key", "owner_certificate",
     "client_ca", "require_client_certificate", "log_level", "loops",
     "ticket_life", "backup_owners", "backup_needed", "audit_syslog", "audit_limit",
-    "journal_limit", "metrics", "store", NULL
+    "journal_limit", "metrics", "store", "address", NULL
 };
 static const char *const store_known[] = { "engine", "endpoints", "prefix", "ca", "certificate",
                                            "private_key", NULL };
@@ -185,6 +185,7 @@ server_settings_read(const char *path, struct server_settings *ret_settings)
         take_metrics(&root, settings->metrics, sizeof settings->metrics);
         take_owners(&root, settings);
         take_store(&root, settings);
+        take_text(&root, "address", settings->address, sizeof settings->address);
         settings->ticket_life = (unsigned)ticket_life;
         settings->loops = (unsigned)loops;
         good = !source.wrong;

@@ -10,6 +10,7 @@
 #include "net/link.h"
 #include "server/audit.h"
 #include "server/backup.h"
+#include "server/cluster.h"
 #include "server/gauges.h"
 #include "server/lane.h"
 #include "server/notify.h"
@@ -290,17 +291,6 @@ node_ready(const struct node *node, const struct server_settings *settings)
 }
 
 static void
-node_sweep(void *arg)
-{
-    struct node *node = arg;
-
-    hsm_sweep(node->partition.hsm, CONTEXT_IDLE_MS);
-    if (node->journal_limit > 0) {
-        hsm_trim_journal(node->partition.hsm, node->journal_limit, TRIM_MS);
-    }
-}
-
-static void
 node_set_audit(struct node *node, const struct server_settings *settings)
 {
     audit_set(node->partition.ports.audit, settings->audit_syslog,
@@ -385,6 +375,24 @@ node_stop(void *arg)
     }
     if (node->drain_timer == NULL) {
         loop_stop(node->loop);
+    }
+}
+
+static void
+node_sweep(void *arg)
+{
+    struct node *node = arg;
+
+    hsm_refresh_members(node->partition.hsm);
+    if (hsm_is_removed(node->partition.hsm)) {
+        log_wrn("this node was removed from the cluster: it forgets the master key and ends");
+        folder_remove(node->folder, PARTITION_KEY_NAME);
+        node_stop(node);
+        return;
+    }
+    hsm_sweep(node->partition.hsm, CONTEXT_IDLE_MS);
+    if (node->journal_limit > 0) {
+        hsm_trim_journal(node->partition.hsm, node->journal_limit, TRIM_MS);
     }
 }
 
@@ -499,6 +507,8 @@ node_start(struct node *node, const struct server_settings *settings, bool accep
                      settings->listen_management_count) &&
            (node->gauges == NULL ||
             gauges_listen(node->gauges, node->loop, settings->metrics, &node->service)) &&
+           cluster_enter(node->partition.hsm, settings, listener_port(node->client.listeners[0]),
+                         listener_port(node->manage.listeners[0])) &&
            node_tell(node, settings);
 }
 

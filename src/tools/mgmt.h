@@ -94,6 +94,8 @@ MUST_USE bool mgmt_file_write(const char *path, view bytes);
 
 /* {"server":0,"hostname":"hsm1"}: listings add what they found. */
 json_t *mgmt_json_server(const struct mgmt_server *server);
+/* All that is known of the connection to it. */
+json_t *mgmt_json_connection(const struct mgmt_server *server);
 /* Prints {"servers":[...]} on a line of its own and releases the list. */
 enum status mgmt_json_print(json_t *servers, enum status status);
 

@@ -228,8 +228,8 @@ mgmt_enable_e2e(void *tool, const struct values *values)
 }
 
 /* Strings that are not UTF-8 cannot come here: the settings were JSON themselves. */
-static json_t *
-server_json(const struct mgmt_server *server)
+json_t *
+mgmt_json_connection(const struct mgmt_server *server)
 {
     return json_pack("{s:i,s:s,s:s,s:i,s:b,s:s}", "id", (int)server->number, "name",
                      server->settings->name, "hostname", server->settings->hostname, "port",
@@ -255,7 +255,7 @@ mgmt_info(void *tool, const struct values *values)
     if (values_given(values, "--json")) {
         json_t *list = json_array();
 
-        json_array_append_new(list, server_json(server));
+        json_array_append_new(list, mgmt_json_connection(server));
         return mgmt_json_print(list, STATUS_DONE);
     }
     printf("%-6s%-16s%-32s%-8s%-16s%-12s%s\n", "Id", "Name", "Hostname", "Port", "State",
@@ -265,46 +265,5 @@ mgmt_info(void *tool, const struct values *values)
            server->caller != NULL ? "Connected" : "Not connected", "PARTITION_1",
            server->login[0] != '\0' ? "Logged in as '" : "Not logged in", server->login,
            server->login[0] != '\0' ? "'" : "");
-    return STATUS_DONE;
-}
-
-static void
-cluster_print(const struct mgmt *mgmt, const struct mgmt_server *from)
-{
-    printf("Cluster info from server %u(%s):\n\n", from->number, from->settings->hostname);
-    printf("%-12s%-48s%s\n", "Node Id", "Hostname", "Port");
-    for (size_t i = 0; i < mgmt->server_count; i++) {
-        const struct mgmt_server *server = &mgmt->servers[i];
-
-        printf("%-12u%-48s%u\n", server->number + 1, server->settings->hostname,
-               server->settings->manage_port);
-    }
-    putchar('\n');
-}
-
-enum status
-mgmt_cluster_info(void *tool, const struct values *values)
-{
-    struct mgmt *mgmt = tool;
-    json_t *list = json_array();
-    bool json = values_given(values, "--json");
-
-    for (size_t i = 0; i < mgmt->server_count; i++) {
-        const struct mgmt_server *server = &mgmt->servers[i];
-
-        json_array_append_new(list, server_json(server));
-        if (json || !in_scope(mgmt, server)) {
-            continue;
-        }
-        if (server->caller != NULL) {
-            cluster_print(mgmt, server);
-        } else {
-            printf("Server %u is not connected\n", server->number);
-        }
-    }
-    if (json) {
-        return mgmt_json_print(list, STATUS_DONE);
-    }
-    json_decref(list);
     return STATUS_DONE;
 }

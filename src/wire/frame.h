@@ -55,6 +55,13 @@ struct frame {
 #define CODE_USER_OWNS_KEYS 0xfffffff5u
 #define CODE_BAD_BACKUP 0xfffffffau /* truncated, altered, of another owner, or the wrong key */
 #define CODE_NOT_FRESH 0xfffffffbu  /* a restore would replace keys or users */
+/* Of clusters: 0xffffffc0 to 0xffffffcf. */
+#define CODE_NODE_ALONE 0xffffffc0u   /* this node shares its records with nobody */
+#define CODE_NODE_EXISTS 0xffffffc1u  /* its serial is on the list, or was */
+#define CODE_NODE_UNKNOWN 0xffffffc2u /* not on the list, or no more */
+#define CODE_NODE_KEY 0xffffffc3u     /* listed with another key */
+#define CODE_NODE_MANY 0xffffffc4u    /* the list is full */
+#define CODE_NODE_LAST 0xffffffc5u    /* nobody else has the master key */
 /* Of ownership and quorum: 0xffffffd0 to 0xffffffef. */
 #define CODE_QUORUM 0xffffffd0u      /* an approved token is missing */
 #define CODE_QUORUM_SIZE 0xffffffd1u /* fewer officers have keys than M */

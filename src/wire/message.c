@@ -247,6 +247,27 @@ read_form_users(struct reader *r, struct user_array *ret_value)
     return reader_done(&users);
 }
 
+static void
+write_form_nodes(struct writer *w, const struct node_array *value)
+{
+    write_bytes(w, value->bytes);
+}
+
+static bool
+read_form_nodes(struct reader *r, struct node_array *ret_value)
+{
+    if (!read_bytes(r, FRAME_BODY_MAX, &ret_value->bytes)) {
+        return false;
+    }
+
+    struct reader nodes = reader_of(ret_value->bytes);
+    struct node_info node;
+
+    while (node_array_next(&nodes, &node)) {
+    }
+    return reader_done(&nodes);
+}
+
 /*
  * void
  * find_reply_write(struct writer *w, const struct find_reply *m)
@@ -380,5 +401,34 @@ user_array_next(struct reader *r, struct user_info *ret_user)
     }
     *r = next;
     *ret_user = user;
+    return true;
+}
+
+void
+node_info_write(struct writer *w, const struct node_info *node)
+{
+    write_u32(w, node->id);
+    write_form_flag(w, &node->present);
+    write_form_text(w, &node->serial);
+    write_raw(w, node->print);
+    write_form_text(w, &node->hostname);
+    write_u16(w, node->client_port);
+    write_u16(w, node->manage_port);
+}
+
+bool
+node_array_next(struct reader *r, struct node_info *ret_node)
+{
+    struct reader next = *r;
+    struct node_info node;
+
+    if (!read_u32(&next, &node.id) || !read_form_flag(&next, &node.present) ||
+        !read_form_text(&next, &node.serial) || !read_raw(&next, NODE_PRINT_LEN, &node.print) ||
+        !read_form_text(&next, &node.hostname) || !read_u16(&next, &node.client_port) ||
+        !read_u16(&next, &node.manage_port)) {
+        return false;
+    }
+    *r = next;
+    *ret_node = node;
     return true;
 }

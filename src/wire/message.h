@@ -37,6 +37,17 @@ struct user_info {
     bool second_factor;
 };
 
+/* One of those that share the records (core/member.h). */
+struct node_info {
+    uint32_t id;  /* from 1 */
+    bool present; /* it has the master key, and was up */
+    view serial;
+    view print;   /* 32 bytes: SHA-256 of its public key */
+    view hostname; /* empty until it was up */
+    uint16_t client_port;
+    uint16_t manage_port;
+};
+
 /* Arrays keep their encoded form; the functions below step through them. */
 struct info_array {
     view bytes;
@@ -45,6 +56,9 @@ struct number_array {
     view bytes;
 };
 struct user_array {
+    view bytes;
+};
+struct node_array {
     view bytes;
 };
 
@@ -61,6 +75,7 @@ struct user_array {
 #define FORM_TYPE_infos struct info_array
 #define FORM_TYPE_numbers struct number_array
 #define FORM_TYPE_users struct user_array
+#define FORM_TYPE_nodes struct node_array
 
 #define MESSAGE(name) struct name {
 #define FIELD(form, name) FORM_TYPE_##form name;
@@ -126,5 +141,9 @@ uint32_t number_array_get(struct number_array array, size_t i);
 void user_info_write(struct writer *w, const struct user_info *user);
 /* Steps: start with reader_of(array.bytes); false at the end. */
 MUST_USE bool user_array_next(struct reader *r, struct user_info *ret_user);
+
+#define NODE_PRINT_LEN 32u
+void node_info_write(struct writer *w, const struct node_info *node);
+MUST_USE bool node_array_next(struct reader *r, struct node_info *ret_node);
 
 #endif

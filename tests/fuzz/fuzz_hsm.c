@@ -374,6 +374,13 @@ take_users(struct play *p)
     return (struct user_array){ VIEW_EMPTY };
 }
 
+static struct node_array
+take_nodes(struct play *p)
+{
+    UNUSED(p);
+    return (struct node_array){ VIEW_EMPTY };
+}
+
 /* static void fill_find_request(struct play *p, struct find_request *m)
  * { UNUSED(p); UNUSED(m); m->template = take_list(p); m->after = take_u32(p); ... } */
 #define MESSAGE(name)                                               \

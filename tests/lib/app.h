@@ -115,7 +115,10 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(QUORUM_TOKEN, quorum_token)       \
     ROW(QUORUM_APPROVE, quorum_approve)   \
     ROW(QUORUM_LIST, quorum_list)         \
-    ROW(QUORUM_DELETE, quorum_delete)
+    ROW(QUORUM_DELETE, quorum_delete)     \
+    ROW(NODES, nodes)                     \
+    ROW(NODE_ADD, node_add)               \
+    ROW(NODE_REMOVE, node_remove)
 #define APP_DECLARE(operation, name)                                          \
     CK_RV app_send_##name(struct app *app, const struct name##_request *m, \
                           struct name##_reply *ret_m);

@@ -101,6 +101,21 @@ sample_users(struct user_array *value)
     value->bytes = writer_view(&w);
 }
 
+static void
+sample_nodes(struct node_array *value)
+{
+    static uint8_t memory[200];
+    const struct node_info node = {
+        1, true, VIEW_TEXT("a1"), VIEW_TEXT("0123456789abcdef0123456789abcdef"), VIEW_TEXT("hsm1"), 2224, 2225
+    };
+    struct writer w;
+
+    writer_init_fixed(&w, memory, sizeof memory);
+    node_info_write(&w, &node);
+    node_info_write(&w, &node);
+    value->bytes = writer_view(&w);
+}
+
 #define sample_secret sample_bytes
 
 /*
@@ -705,6 +720,54 @@ users_are_these_bytes(void **state)
 }
 
 static void
+nodes_are_these_bytes(void **state)
+{
+    const struct node_info node = {
+        2, true, VIEW_TEXT("a1"), VIEW_TEXT("0123456789abcdef0123456789abcdef"), VIEW_TEXT("hsm1"), 2224, 2225
+    };
+    struct nodes_reply read;
+    struct node_info got;
+    struct writer nodes, w;
+
+    UNUSED(state);
+    writer_init(&nodes, 1000);
+    node_info_write(&nodes, &node);
+
+    struct nodes_reply m = { 2, 9, { writer_view(&nodes) } };
+
+    writer_init(&w, 1000);
+    nodes_reply_write(&w, &m);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x02\0\0\0"
+                                                   "\x09\0\0\0\0\0\0\0"
+                                                   "\x37\0\0\0"
+                                                   "\x02\0\0\0"
+                                                   "\x01"
+                                                   "\x02\0\0\0"
+                                                   "a1"
+                                                   "0123456789abcdef0123456789abcdef"
+                                                   "\x04\0\0\0"
+                                                   "hsm1"
+                                                   "\xb0\x08\xb1\x08")));
+    assert_true(nodes_reply_read(writer_view(&w), &read));
+
+    struct reader r = reader_of(read.nodes.bytes);
+
+    assert_true(node_array_next(&r, &got));
+    assert_int_equal(got.id, 2);
+    assert_true(got.present);
+    assert_true(view_equal(got.serial, node.serial));
+    assert_true(view_equal(got.print, node.print));
+    assert_true(view_equal(got.hostname, node.hostname));
+    assert_int_equal(got.client_port, 2224);
+    assert_int_equal(got.manage_port, 2225);
+    assert_false(node_array_next(&r, &got));
+    w.data[12]--; /* one byte less than a node */
+    assert_false(nodes_reply_read(view_of(w.data, w.len - 1), &read));
+    writer_clear(&nodes);
+    writer_clear(&w);
+}
+
+static void
 numbers_step_by_four(void **state)
 {
     struct writer w;
@@ -795,6 +858,7 @@ main(void)
         cmocka_unit_test(an_update_is_these_bytes),
         cmocka_unit_test(found_keys_are_these_bytes),
         cmocka_unit_test(users_are_these_bytes),
+        cmocka_unit_test(nodes_are_these_bytes),
         cmocka_unit_test(numbers_step_by_four),
         cmocka_unit_test(operations_are_found_by_their_number),
         cmocka_unit_test(every_operation_has_both_messages),
