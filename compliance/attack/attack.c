@@ -201,7 +201,7 @@ attack_run(struct runner *runner, const struct test *test, struct result *ret_re
     for (size_t i = 0; i < a.made_count; i++) {
         (void)call_destroy(a.module, a.session, a.made[i]);
     }
-    ret_result->cond = (uint8_t)(RULE_SEC_01 + at - 1);
+    ret_result->cond = (uint16_t)(RULE_SEC_01 + at - 1);
     ret_result->seen = CKR_OK;
     if (ending == ENDING_SUCCEEDED) {
         ret_result->detail = DETAIL_ATTACK;

@@ -527,7 +527,7 @@ attr_run(struct runner *runner, const struct test *test, struct result *ret_resu
     }
     r.attribute = &attributes[step_value(step, ROLE_ATTR) - ATTR_BASE];
     r.rule = object_rule(r.fn, r.kind, r.attribute, r.form);
-    ret_result->attr = (uint8_t)step_value(step, ROLE_ATTR);
+    ret_result->attr = (uint16_t)step_value(step, ROLE_ATTR);
     switch (r.fn) {
     case FN_C_CreateObject:
         run_create(&r);

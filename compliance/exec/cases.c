@@ -442,7 +442,7 @@ case_run(struct runner *runner, const struct test *test, struct result *ret_resu
                           ret_result };
 
     ret_result->fn = test->step[0].fn;
-    ret_result->cond = (uint8_t)r.row->rule;
+    ret_result->cond = (uint16_t)r.row->rule;
     if (r.row->check == CHECK_SCRIPT) {
         run_script(&r);
     } else {

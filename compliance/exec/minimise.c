@@ -58,7 +58,7 @@ drop_values(struct runner *runner, struct test *test, struct result *result)
             if (role == ROLE_NONE || test->step[i].value[k] == role_default(role)) {
                 continue;
             }
-            plainer.step[i].value[k] = (uint8_t)role_default(role);
+            plainer.step[i].value[k] = (uint16_t)role_default(role);
             if (try_test(runner, &plainer, test, result)) {
                 return true;
             }

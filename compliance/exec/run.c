@@ -147,7 +147,7 @@ deviates(struct result *result, const struct expect *expect, CK_RV rv)
     enum cond cond = expect->first;
     const struct cond_row *row = cond_row(cond);
 
-    result->cond = (uint8_t)cond;
+    result->cond = (uint16_t)cond;
     result->want = CKR_OK;
     for (size_t i = 0; i < expect->count; i++) {
         if (expect->outcome[i].level == LEVEL_STRICT && expect->outcome[i].cond == cond) {
@@ -174,7 +174,7 @@ result_judge(struct result *result, enum cond rule, CK_RV rv)
 
     result->seen = (uint32_t)rv;
     result->want = CKR_OK;
-    result->cond = (uint8_t)rule;
+    result->cond = (uint16_t)rule;
     if (row == NULL && rv == CKR_OK) {
         return true;
     }
@@ -283,7 +283,7 @@ run_step(struct runner *runner, const struct test *test, size_t at, struct state
         !sessions_agree(runner, &states->state[0])) {
         detail = DETAIL_SESSION;
     }
-    result->cond = (uint8_t)first.first;
+    result->cond = (uint16_t)first.first;
     if (detail != DETAIL_NONE) {
         result->detail = (uint8_t)detail;
         result->verdict = detail == DETAIL_SESSION  ? VERDICT_STATE

@@ -46,8 +46,9 @@ enum detail {
 };
 
 struct result {
-    uint8_t verdict, advisory, step, fn, cond, class, detail;
-    uint8_t attr;       /* a value of ROLE_ATTR, or 0 */
+    uint8_t verdict, advisory, step, fn, class, detail;
+    uint16_t cond;
+    uint16_t attr;      /* a value of ROLE_ATTR, or 0 */
     uint8_t trouble;    /* the module spoke of trouble with its device or with memory, or hung */
     uint32_t seen;
     uint32_t want;      /* of several right codes the first */

@@ -23,8 +23,8 @@ write_attributes(struct explorer *x)
             for (int a = 0; a < ATTRIBUTES; a++) {
                 for (int form = V_FORM_USUAL; form < V_WAY_KW; form++) {
                     struct step step = { x->fn[f],
-                                         { (uint8_t)(V_KIND_DATA + kind), (uint8_t)(ATTR_BASE + a),
-                                           (uint8_t)form } };
+                                         { (uint16_t)(V_KIND_DATA + kind), (uint16_t)(ATTR_BASE + a),
+                                           (uint16_t)form } };
 
                     if (object_wanted((enum fn)x->fn[f], (enum object_kind)kind, &attributes[a],
                                       (enum value)form)) {
@@ -52,7 +52,7 @@ write_keys(struct explorer *x)
             for (int target = V_TARGET_AES; target < V_FAULT_NONE; target++) {
                 for (int fault = V_FAULT_NONE; fault < V_ATTACK_NONE; fault++) {
                     struct step step = { x->fn[f],
-                                         { (uint8_t)way, (uint8_t)target, (uint8_t)fault } };
+                                         { (uint16_t)way, (uint16_t)target, (uint16_t)fault } };
 
                     if ((x->world->way_flags[way - V_WAY_KW] & flag) &&
                         keym_wanted(fn, (enum value)way, (enum value)target, (enum value)fault)) {
@@ -144,7 +144,7 @@ write_attacks(struct explorer *x)
     static const struct place nowhere;
 
     for (int attack = V_ATTACK_NONE + 1; attack < V_COUNT; attack++) {
-        struct step step = { FN_ATTACK, { (uint8_t)attack } };
+        struct step step = { FN_ATTACK, { (uint16_t)attack } };
 
         explorer_write(x, &nowhere, &step);
     }

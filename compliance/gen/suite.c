@@ -16,7 +16,7 @@ usual_step(enum fn fn)
     struct step step = { .fn = (uint8_t)fn };
 
     for (size_t i = 0; i < ROLES_MAX && functions[fn].roles[i] != ROLE_NONE; i++) {
-        step.value[i] = (uint8_t)role_default(functions[fn].roles[i]);
+        step.value[i] = (uint16_t)role_default(functions[fn].roles[i]);
     }
     return step;
 }
@@ -37,7 +37,7 @@ calls(struct explorer *x, const struct place *from, enum fn fn, size_t most, ste
             if (functions[fn].roles[i] != values[v].role || usual.value[i] == v) {
                 continue;
             }
-            one.value[i] = (uint8_t)v;
+            one.value[i] = (uint16_t)v;
             if (!step_enabled(x->world, &x->object, &from->state, &one)) {
                 continue;
             }
@@ -49,7 +49,7 @@ calls(struct explorer *x, const struct place *from, enum fn fn, size_t most, ste
                     if (functions[fn].roles[k] != values[w].role || usual.value[k] == w) {
                         continue;
                     }
-                    two.value[k] = (uint8_t)w;
+                    two.value[k] = (uint16_t)w;
                     if (step_enabled(x->world, &x->object, &from->state, &two)) {
                         seen(x, from, &two);
                     }

@@ -98,7 +98,7 @@ step_parse(const char **text, struct step *ret_step)
     }
     *ret_step = (struct step){ .fn = (uint8_t)fn };
     for (size_t i = 0; i < ROLES_MAX && functions[fn].roles[i] != ROLE_NONE; i++) {
-        ret_step->value[i] = (uint8_t)role_default(functions[fn].roles[i]);
+        ret_step->value[i] = (uint16_t)role_default(functions[fn].roles[i]);
     }
     while (**text == '.') {
         bool found = false;
@@ -110,7 +110,7 @@ step_parse(const char **text, struct step *ret_step)
         for (int v = 1; v < V_COUNT; v++) {
             for (size_t i = 0; i < ROLES_MAX; i++) {
                 if (strcmp(values[v].tag, tag) == 0 && functions[fn].roles[i] == values[v].role) {
-                    ret_step->value[i] = (uint8_t)v;
+                    ret_step->value[i] = (uint16_t)v;
                     found = true;
                 }
             }

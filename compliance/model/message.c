@@ -322,7 +322,7 @@ effect(const struct look *l, bool asks, struct mstate *post)
         break;
     case PART_MBEGIN:
         m->phase = PROCESS_BEGUN;
-        m->aad = (uint8_t)step_value(step, ROLE_AAD);
+        m->aad = (uint16_t)step_value(step, ROLE_AAD);
         m->fed = 0;
         m->flipped = 0;
         m->counters |= counter_bit(param);
@@ -358,7 +358,7 @@ message_oracle(const struct world *world, const struct object *object, const str
 
     look_at(&l);
     expect->count = 0;
-    expect->violated = 0;
+    expect->violated = (struct set){ 0 };
     expect->first = l.count > 0 ? l.cond[0] : COND_NOTHING;
     if (l.part == PART_MNEXT && state->message.phase > PROCESS_IDLE) {
         over.message = (struct m_message){ .phase = PROCESS_IDLE,
@@ -367,7 +367,7 @@ message_oracle(const struct world *world, const struct object *object, const str
     for (size_t i = 0; i < l.count; i++) {
         bool soft = false;
 
-        expect->violated |= UINT64_C(1) << (l.cond[i] % 56);
+        set_add(&expect->violated, l.cond[i]);
         for (size_t k = 0; k < answers_count; k++) {
             enum level level = answers[k].level;
 

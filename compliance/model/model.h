@@ -10,6 +10,7 @@
 #ifndef COMPLIANCE_MODEL_H
 #define COMPLIANCE_MODEL_H
 
+#include "model/set.h"
 #include "pkcs11_headers/include/cryptoki.h"
 
 #include <stdbool.h>
@@ -348,8 +349,8 @@ bool object_wanted(enum fn fn, enum object_kind kind, const struct attribute_row
 enum cond keym_rule(enum fn fn, enum value way, enum value target, enum value fault);
 bool keym_wanted(enum fn fn, enum value way, enum value target, enum value fault);
 
-/* The conditions that must hold before this one can be asked, as bits. */
-uint64_t cond_needs(enum cond cond);
+/* The conditions that must hold before this one can be asked. */
+struct set cond_needs(enum cond cond);
 
 /* The name of a return code, "CKR_OK"; of an unknown one its number, in memory that stays. */
 const char *code_name(CK_RV code);
@@ -377,7 +378,7 @@ enum process { PROCESS_NONE, PROCESS_IDLE, PROCESS_BEGUN, PROCESS_PARTS };
 
 struct m_message {
     uint8_t phase;
-    uint8_t aad;                /* a value of ROLE_AAD */
+    uint16_t aad;               /* a value of ROLE_AAD */
     uint8_t flipped;
     uint8_t counters;           /* generators that count, of this process: as bits */
     uint16_t fed;
@@ -401,7 +402,7 @@ struct mstate {
 
 struct step {
     uint8_t fn;
-    uint8_t value[ROLES_MAX];
+    uint16_t value[ROLES_MAX]; /* of enum value */
 };
 
 /* What the operations of a test work with: for each kind a mechanism and a key. */
@@ -467,7 +468,7 @@ struct outcome {
 
 struct expect {
     size_t count;
-    uint64_t violated; /* conditions */
+    struct set violated; /* conditions and rules */
     enum cond first; /* the one to name in a report */
     struct outcome outcome[OUTCOMES_MAX];
 };

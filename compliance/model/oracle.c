@@ -205,10 +205,26 @@ add_effects(struct expect *expect, CK_RV code, enum level level, enum cond cond,
     }
 }
 
-#define BIT(cond) (UINT64_C(1) << (cond))
-#define DATA_CONDS                                                                           \
-    (BIT(COND_DATA_LEN) | BIT(COND_DATA_ODD) | BIT(COND_CIPHER_LEN) | BIT(COND_CIPHER_BAD) | \
-     BIT(COND_CIPHER_ODD))
+/* Whether something is wrong with the data, and otherwise at most with the buffer. */
+static bool
+is_about_data(const struct set *violated)
+{
+    static const enum cond data[] = { COND_DATA_LEN, COND_DATA_ODD, COND_CIPHER_LEN,
+                                      COND_CIPHER_BAD, COND_CIPHER_ODD };
+    static const enum cond buffer[] = { COND_SMALL, COND_TIGHT, COND_IN_NOTHING };
+    struct set of_data = { 0 }, both = { 0 }, all = { 0 };
+
+    for (size_t i = 0; i < COUNT(data); i++) {
+        set_add(&of_data, data[i]);
+    }
+    both = of_data;
+    for (size_t i = 0; i < COUNT(buffer); i++) {
+        set_add(&both, buffer[i]);
+    }
+    all = both;
+    set_join(&all, violated);
+    return set_meets(&of_data, violated) && memcmp(&all, &both, sizeof all) == 0;
+}
 
 /* The level at which a call may go on although cond is violated; false when it may not. */
 static bool
@@ -227,9 +243,9 @@ void
 oracle(const struct world *world, const struct object *object, const struct mstate *state,
        const struct step *step, struct expect *ret_expect)
 {
-    static uint64_t need_bits[COND_COUNT];
+    static struct set need[COND_COUNT];
     static bool filled;
-    uint64_t raw = 0, left = 0;
+    struct set raw = { 0 }, left = { 0 };
     bool ok = true;
     enum level ok_level = LEVEL_STRICT, level;
 
@@ -239,7 +255,7 @@ oracle(const struct world *world, const struct object *object, const struct msta
     }
     if (!filled) {
         for (enum cond c = 0; c < COND_COUNT; c++) {
-            need_bits[c] = cond_needs(c);
+            need[c] = cond_needs(c);
         }
         filled = true;
     }
@@ -247,12 +263,12 @@ oracle(const struct world *world, const struct object *object, const struct msta
     ret_expect->first = COND_NOTHING;
     for (enum cond c = 0; c < COND_COUNT; c++) {
         if (cond_violated(c, world, object, state, step)) {
-            raw |= BIT(c);
+            set_add(&raw, c);
         }
     }
     for (enum cond c = 0; c < COND_COUNT; c++) {
-        if ((raw & BIT(c)) && !(need_bits[c] & raw)) {
-            left |= BIT(c);
+        if (set_has(&raw, c) && !set_meets(&need[c], &raw)) {
+            set_add(&left, c);
         }
     }
     ret_expect->violated = left;
@@ -261,7 +277,7 @@ oracle(const struct world *world, const struct object *object, const struct msta
         struct mstate kept = *state, ended = *state;
         struct m_op *op = step_op(&ended, step);
 
-        if (!(left & BIT(c))) {
+        if (!set_has(&left, c)) {
             continue;
         }
         if (!is_soft(c, &level)) {
@@ -297,8 +313,7 @@ oracle(const struct world *world, const struct object *object, const struct msta
     }
 
     /* A length may be told, or a buffer be found too small, before the data are looked at. */
-    if ((left & DATA_CONDS) &&
-        !(left & ~(DATA_CONDS | BIT(COND_SMALL) | BIT(COND_TIGHT) | BIT(COND_IN_NOTHING)))) {
+    if (is_about_data(&left)) {
         if (step_value(step, ROLE_OUT) == V_OUT_ASK) {
             ok = true;
             ok_level = LEVEL_STRICT;

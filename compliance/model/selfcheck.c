@@ -55,13 +55,13 @@ check_functions(void)
 static bool
 leads_to(enum cond from, enum cond cond, size_t depth)
 {
-    uint64_t mask = cond_needs(from);
+    struct set needs = cond_needs(from);
 
-    if (depth > COND_COUNT || (mask >> cond & 1)) {
+    if (depth > COND_COUNT || set_has(&needs, cond)) {
         return true;
     }
     for (enum cond c = 0; c < COND_COUNT; c++) {
-        if ((mask >> c & 1) && leads_to(c, cond, depth + 1)) {
+        if (set_has(&needs, c) && leads_to(c, cond, depth + 1)) {
             return true;
         }
     }

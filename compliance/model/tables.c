@@ -94,6 +94,8 @@ const struct cond_row conditions[COND_COUNT] = {
 #include "model/conditions.def"
 };
 
+_Static_assert((int)RULE_END <= SET_MOST && ATTRIBUTES <= SET_MOST, "they are members of sets");
+
 static const struct cond_row rules[RULES] = {
 #define RULE(name, class, section, text) \
     [RULE_##name - RULE_FIRST] = { #name, AFTER_KEEP, CLASS_##class, section, text },
@@ -135,7 +137,7 @@ const struct answer_row answers[] = {
 };
 const size_t answers_count = COUNT(answers);
 
-/* One bit for each condition that has to hold first, in rows of any order: filled at the start. */
+/* One for each condition that has to hold first, in rows of any order: filled at the start. */
 static const struct {
     enum cond cond, other;
 } needs[] = {
@@ -145,17 +147,17 @@ static const struct {
 #include "model/conditions.def"
 };
 
-uint64_t
+struct set
 cond_needs(enum cond cond)
 {
-    uint64_t mask = 0;
+    struct set set = { 0 };
 
     for (size_t i = 0; i < COUNT(needs); i++) {
         if (needs[i].cond == cond) {
-            mask |= UINT64_C(1) << needs[i].other;
+            set_add(&set, needs[i].other);
         }
     }
-    return mask;
+    return set;
 }
 
 const char *const class_names[CLASS_COUNT] = {

@@ -16,10 +16,12 @@ is_same(const struct issue *issue, const struct result *result, uint8_t area,
            issue->verdict == result->verdict && issue->seen == result->seen;
 }
 
-static uint64_t
-attr_bit(const struct result *result)
+static void
+add_attr(struct set *set, const struct result *result)
 {
-    return result->attr >= ATTR_BASE ? UINT64_C(1) << (result->attr - ATTR_BASE) : 0;
+    if (result->attr >= ATTR_BASE) {
+        set_add(set, result->attr - ATTR_BASE);
+    }
 }
 
 static int
@@ -72,7 +74,7 @@ count_result(struct report *report, size_t at)
 
         if (is_same(issue, result, test->area, documented)) {
             issue->count++;
-            issue->attrs |= attr_bit(result);
+            add_attr(&issue->attrs, result);
             if (test->count < report->pool->suite->test[issue->first].count) {
                 issue->first = at;
             }
@@ -90,7 +92,6 @@ count_result(struct report *report, size_t at)
         .cond = result->cond,
         .class = result->class,
         .detail = result->detail,
-        .attrs = attr_bit(result),
         .verdict = result->verdict,
         .seen = result->seen,
         .want = result->want,
@@ -98,6 +99,7 @@ count_result(struct report *report, size_t at)
         .documented = documented,
         .first = at,
     };
+    add_attr(&grown[report->issue_count - 1].attrs, result);
     return true;
 }
 
@@ -135,16 +137,16 @@ test_key(const struct report *report, const struct test *test)
     }
     if (areas[test->area].base == BASE_OBJECTS) {
         for (size_t i = 0; i < ROLES_MAX; i++) {
-            key = key << 8 | step->value[i];
+            key = key * 521 + step->value[i];
         }
-        return (key << 8 | step->fn) * 2 + 1;
+        return (key * 257 + step->fn) * 2 + 1;
     }
     for (size_t i = 0; i < test->setup; i++) {
         oracle(world, &test->object, &state, &test->step[i], &expect);
         state = expect.outcome[0].post;
     }
     oracle(world, &test->object, &state, step, &expect);
-    rule = expect.violated ^ (uint64_t)step->fn << 56;
+    rule = set_hash(&expect.violated) ^ (uint64_t)step->fn << 56;
     return (state_key(&state) * UINT64_C(0x9e3779b97f4a7c15) ^ rule) | 1;
 }
 
@@ -231,7 +233,7 @@ issue_rule(const struct issue *issue, char *ret_text)
 {
     const char *name = functions[issue->fn].name;
 
-    if (issue->attrs != 0 && issue->verdict == VERDICT_OUTPUT) {
+    if (!set_is_empty(&issue->attrs) && issue->verdict == VERDICT_OUTPUT) {
         fill_in("After %s the values of attributes shall be those of the text.", name, ret_text);
     } else if (issue->detail == DETAIL_SESSION) {
         fill_in(

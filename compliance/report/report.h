@@ -12,13 +12,14 @@
 
 /* Failing tests with one cause: function, rule and answer are the same. */
 struct issue {
-    uint8_t area, fn, cond, class, detail, verdict;
+    uint8_t area, fn, class, detail, verdict;
+    uint16_t cond;
     uint32_t seen, want;
     size_t count;           /* tests */
     size_t first;           /* the shortest of them */
     size_t number;          /* in its area, from 1 */
     const struct deviation *documented;
-    uint64_t attrs;         /* of area ATTR: those that it is about */
+    struct set attrs;       /* of area ATTR: those that it is about */
 };
 
 struct report {

@@ -48,7 +48,7 @@ put_issue(struct doc *doc, const struct report *report, const struct issue *issu
     doc_row(doc, "PKCS#11 Rule", "%s (v3.1, section %s)", rule, row != NULL ? row->section : "5");
     doc_row(doc, "Result", "%s", result);
     for (int a = 0; a < ATTRIBUTES; a++) {
-        if ((issue->attrs >> a & 1) && len < sizeof attrs) {
+        if (set_has(&issue->attrs, (size_t)a) && len < sizeof attrs) {
             len += (size_t)snprintf(attrs + len, sizeof attrs - len, "%s%s", len > 0 ? ", " : "",
                                     attributes[a].name);
         }
