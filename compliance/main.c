@@ -313,7 +313,10 @@ run_one(const struct options *options, const struct sheet *sheet)
     }
     for (size_t i = 0; i <= r->step && i < single.test->count; i++) {
         step_print(&single.test->step[i], text, sizeof text);
-        printf("%-20s %s\n", text, functions[single.test->step[i].fn].name);
+        printf("%-20s %s\n", text,
+               single.test->step[i].fn == FN_MOVE
+                   ? values[step_value(&single.test->step[i], ROLE_MOVE)].meaning
+                   : functions[single.test->step[i].fn].name);
     }
     if (!alive) {
         printf("the process died in the last of these calls\n");

@@ -3,6 +3,7 @@
  * What attacks are made of, and their verdicts.
  */
 #include "attack/attack.h"
+#include "model/planner.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -20,8 +21,8 @@ static const struct {
 #include "model/attacks.def"
 };
 
-static CK_RV
-remember(struct attack *a, CK_RV rv, CK_OBJECT_HANDLE handle)
+CK_RV
+attack_remember(struct attack *a, CK_RV rv, CK_OBJECT_HANDLE handle)
 {
     if (rv == CKR_OK && a->made_count < COUNT(a->made)) {
         a->made[a->made_count++] = handle;
@@ -47,7 +48,7 @@ attack_make(struct attack *a, const CK_ATTRIBUTE *attrs, size_t count)
     CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
     CK_RV rv = call_create(a->module, a->session, (CK_ATTRIBUTE *)(uintptr_t)attrs, count, &handle);
 
-    return remember(a, rv, handle) == CKR_OK ? handle : CK_INVALID_HANDLE;
+    return attack_remember(a, rv, handle) == CKR_OK ? handle : CK_INVALID_HANDLE;
 }
 
 CK_OBJECT_HANDLE
@@ -94,11 +95,12 @@ attack_reads(struct attack *a, CK_OBJECT_HANDLE key)
     return call_get(a->module, a->session, key, CKA_VALUE, value, &len) == CKR_OK && len > 0;
 }
 
-static CK_MECHANISM *
-mechanism(CK_MECHANISM_TYPE type)
+CK_MECHANISM *
+attack_mechanism(CK_MECHANISM_TYPE type)
 {
     static CK_RSA_PKCS_OAEP_PARAMS oaep = { CKM_SHA_1, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, NULL, 0 };
     static CK_GCM_PARAMS gcm = { (CK_BYTE *)(uintptr_t)ref_iv, 12, 96, NULL, 0, 128 };
+    static CK_AES_CTR_PARAMS ctr = { .ulCounterBits = 32 };
     static CK_MECHANISM mech;
 
     mech = (CK_MECHANISM){ type, NULL, 0 };
@@ -107,6 +109,12 @@ mechanism(CK_MECHANISM_TYPE type)
     case CKM_AES_CBC_PAD:
         mech.pParameter = (void *)(uintptr_t)ref_iv;
         mech.ulParameterLen = 16;
+        break;
+    case CKM_AES_CTR:                   /* as GCM goes on from its nonce */
+        memcpy(ctr.cb, ref_iv, 12);
+        ctr.cb[15] = 2;
+        mech.pParameter = &ctr;
+        mech.ulParameterLen = sizeof ctr;
         break;
     case CKM_AES_GCM:
         mech.pParameter = &gcm;
@@ -127,7 +135,7 @@ attack_crypt(struct attack *a, enum fn init, CK_MECHANISM_TYPE mech, CK_OBJECT_H
              const uint8_t *in, size_t len, uint8_t *ret_out, size_t *ret_len)
 {
     struct bag bag = { .session = a->session,
-                       .mech = mechanism(mech),
+                       .mech = attack_mechanism(mech),
                        .param = mech == CKM_AES_GCM         ? PARAM_GCM
                                 : mech == CKM_RSA_PKCS_OAEP ? PARAM_OAEP
                                                             : PARAM_NONE,
@@ -151,7 +159,7 @@ attack_wrap(struct attack *a, CK_MECHANISM_TYPE mech, CK_OBJECT_HANDLE wrapper,
             CK_OBJECT_HANDLE key, uint8_t *ret_blob, size_t *ret_len)
 {
     CK_ULONG len = 2048;
-    CK_RV rv = call_wrap(a->module, a->session, mechanism(mech), wrapper, key, ret_blob, &len);
+    CK_RV rv = call_wrap(a->module, a->session, attack_mechanism(mech), wrapper, key, ret_blob, &len);
 
     *ret_len = rv == CKR_OK ? len : 0;
     return rv;
@@ -177,38 +185,69 @@ attack_unwrap(struct attack *a, CK_MECHANISM_TYPE mech, CK_OBJECT_HANDLE wrapper
     }
     va_end(list);
     *ret_key = CK_INVALID_HANDLE;
-    return remember(a,
-                    call_unwrap(a->module, a->session, mechanism(mech), wrapper,
+    return attack_remember(a,
+                    call_unwrap(a->module, a->session, attack_mechanism(mech), wrapper,
                                 (CK_BYTE *)(uintptr_t)blob, len, attrs, count, ret_key),
                     *ret_key);
+}
+
+/* What a way of the planner says when it is open: of the last call that the text forbids, or else of
+ * the last of all. */
+static void
+judge_plan(const struct test *test, struct result *result)
+{
+    result->cond = RULE_PLAN_OPEN;
+    for (size_t i = 1; i < test->count; i++) {
+        const struct move_row *row =
+            &moves[step_value(&test->step[i], ROLE_MOVE) - V_MOVE_NONE - 1];
+
+        if (row->forbidden || result->cond == RULE_PLAN_OPEN) {
+            result->fn = (uint8_t)row->fn;
+        }
+        if (row->forbidden) {
+            result->cond = RULE_PLAN_SHUT;
+        }
+    }
 }
 
 void
 attack_run(struct runner *runner, const struct test *test, struct result *ret_result)
 {
-    enum value number = step_value(&test->step[0], ROLE_ATTACK);
     struct attack a = { .runner = runner,
                         .module = runner->fixture.module,
                         .session = runner->fixture.home };
-    size_t at = (size_t)(number - V_ATTACK_NONE);
     enum ending ending = ENDING_UNTRIED;
+    bool strict;
 
-    ret_result->fn = test->step[0].fn;
-    if (number != V_ATTACK_NONE && attack_scenes[at] != NULL) {
-        ret_result->fn = (uint8_t)rows[at].fn;
-        ending = attack_scenes[at](&a);
+    if (test->step[0].fn == FN_PLAN) {
+        size_t last = 0;
+
+        judge_plan(test, ret_result);
+        strict = ret_result->cond == RULE_PLAN_SHUT;
+        ending = attack_go(&a, test, &last);
+        ret_result->step = (uint8_t)last;
+    } else {
+        enum value number = step_value(&test->step[0], ROLE_ATTACK);
+        size_t at = (size_t)(number - V_ATTACK_NONE);
+
+        ret_result->fn = test->step[0].fn;
+        ret_result->cond = (uint16_t)(RULE_SEC_01 + at - 1);
+        strict = rows[at].level == LEVEL_STRICT;
+        if (number != V_ATTACK_NONE && attack_scenes[at] != NULL) {
+            ret_result->fn = (uint8_t)rows[at].fn;
+            ending = attack_scenes[at](&a);
+        }
     }
     for (size_t i = 0; i < a.made_count; i++) {
         (void)call_destroy(a.module, a.session, a.made[i]);
     }
-    ret_result->cond = (uint16_t)(RULE_SEC_01 + at - 1);
     ret_result->seen = CKR_OK;
     if (ending == ENDING_SUCCEEDED) {
         ret_result->detail = DETAIL_ATTACK;
         ret_result->class = CLASS_SECURITY;
     }
-    ret_result->verdict = ending == ENDING_UNTRIED     ? VERDICT_SKIPPED
-                          : ending == ENDING_STOPPED   ? VERDICT_PASS
-                          : rows[at].level == LEVEL_STRICT ? VERDICT_SECRET
-                                                           : VERDICT_ADVISORY;
+    ret_result->verdict = ending == ENDING_UNTRIED   ? VERDICT_SKIPPED
+                          : ending == ENDING_STOPPED ? VERDICT_PASS
+                          : strict                   ? VERDICT_SECRET
+                                                     : VERDICT_ADVISORY;
 }

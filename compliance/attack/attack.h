@@ -35,6 +35,12 @@ void attack_run(struct runner *runner, const struct test *test, struct result *r
  * CK_INVALID_HANDLE when the module refuses such a key. */
 CK_OBJECT_HANDLE attack_key(struct attack *attack, enum key key, enum half half, ...);
 
+/* An object that was made is removed at the end. Gives rv back. */
+CK_RV attack_remember(struct attack *attack, CK_RV rv, CK_OBJECT_HANDLE handle);
+
+/* With the parameter that is the same for all attacks; in memory that the next call uses again. */
+CK_MECHANISM *attack_mechanism(CK_MECHANISM_TYPE type);
+
 /* The same for a template of the caller's. */
 CK_OBJECT_HANDLE attack_make(struct attack *attack, const CK_ATTRIBUTE *attrs, size_t count);
 
@@ -59,6 +65,11 @@ bool attack_is_target(const uint8_t *bytes, size_t len);
 
 /* Whether CKA_VALUE can be read. */
 bool attack_reads(struct attack *attack, CK_OBJECT_HANDLE key);
+
+/* ---- ways of the planner ---- */
+
+/* *ret_step is the move that ended it. */
+enum ending attack_go(struct attack *attack, const struct test *test, size_t *ret_step);
 
 /* ---- scenes ---- */
 

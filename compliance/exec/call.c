@@ -86,6 +86,8 @@ call_has(const struct module *module, enum fn fn)
         return module->list.name != NULL;
 #include "model/objects.def"
     case FN_ATTACK:
+    case FN_PLAN:
+    case FN_MOVE:
         return true;
     default:
         return false;

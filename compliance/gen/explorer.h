@@ -42,4 +42,7 @@ void write_cases(struct explorer *x);
 void write_vectors(struct explorer *x);
 void write_attacks(struct explorer *x);
 
+/* Of plans.c: ways of the planner. */
+void write_plans(struct explorer *x);
+
 #endif /* COMPLIANCE_EXPLORER_H */

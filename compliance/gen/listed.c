@@ -143,9 +143,10 @@ write_attacks(struct explorer *x)
 {
     static const struct place nowhere;
 
-    for (int attack = V_ATTACK_NONE + 1; attack < V_COUNT; attack++) {
+    for (int attack = V_ATTACK_NONE + 1; attack < V_LINE_NONE; attack++) {
         struct step step = { FN_ATTACK, { (uint16_t)attack } };
 
         explorer_write(x, &nowhere, &step);
     }
+    write_plans(x);
 }

@@ -227,7 +227,10 @@ steps_fit(const struct test *test)
             return false;
         }
     }
-    return !of_objects || test->count == 1;
+    if (test->step[0].fn == FN_PLAN) {
+        return test->area == AREA_SEC && plan_fits_test(test);
+    }
+    return !of_objects || (test->count == 1 && test->step[0].fn != FN_MOVE);
 }
 
 bool

@@ -67,6 +67,9 @@ enum kind test_kind(const struct test *test);
 /* Whether an area is about a function. */
 bool area_has(const struct area_row *area, enum fn fn);
 
+/* Whether the steps are a way that leads to the goal. */
+bool plan_fits_test(const struct test *test);
+
 enum depth { DEPTH_QUICK, DEPTH_DEFAULT, DEPTH_FULL, DEPTH_DEEP };
 
 struct suite {

@@ -50,6 +50,9 @@ enum role {
     ROLE_TARGET,
     ROLE_FAULT,
     ROLE_ATTACK,
+    ROLE_LINE,
+    ROLE_SEAL,
+    ROLE_MOVE,
     ROLE_COUNT
 };
 
@@ -113,7 +116,9 @@ enum fn {
 #define KEYM_FN(tag, name) FN_##name,
 #define CASE_FN(tag, name) FN_##name,
 #include "model/objects.def"
-    FN_ATTACK,              /* no function: what attacks of area SEC are written down as */
+    FN_ATTACK,              /* no functions: what attacks of area SEC are written down as, */
+    FN_PLAN,                /* ways that the planner found, */
+    FN_MOVE,                /* and their moves */
     FN_COUNT
 };
 

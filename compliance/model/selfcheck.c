@@ -11,6 +11,18 @@ static size_t complaints;
 
 #define COMPLAIN(...) (complaints++, printf("model: " __VA_ARGS__), putchar('\n'))
 
+/* In one function's id a tag says one thing. */
+static bool
+are_together(enum role a, enum role b)
+{
+    for (int fn = 0; fn < FN_COUNT && a != b; fn++) {
+        if (has_role((enum fn)fn, a) && has_role((enum fn)fn, b)) {
+            return true;
+        }
+    }
+    return a == b;
+}
+
 static void
 check_values(void)
 {
@@ -29,7 +41,8 @@ check_values(void)
             COMPLAIN("tag \"%s\" has a character of the grammar of ids", values[v].tag);
         }
         for (int w = 1; w < v; w++) {
-            if (values[v].tag[0] != '\0' && strcmp(values[v].tag, values[w].tag) == 0) {
+            if (values[v].tag[0] != '\0' && strcmp(values[v].tag, values[w].tag) == 0 &&
+                are_together(values[v].role, values[w].role)) {
                 COMPLAIN("tag \"%s\" is there twice", values[v].tag);
             }
         }

@@ -49,6 +49,8 @@ const struct fn_row functions[FN_COUNT] = {
 #define CASE_FN(tag, name) [FN_##name] = { #tag, #name, KIND_NONE, PART_CASE, { ROLE_NONE } },
 #include "model/objects.def"
     [FN_ATTACK] = { "sec", "An attack", KIND_NONE, PART_ATTACK, { ROLE_ATTACK } },
+    [FN_PLAN] = { "pl", "A plan", KIND_NONE, PART_ATTACK, { ROLE_LINE, ROLE_SEAL } },
+    [FN_MOVE] = { "mv", "A move", KIND_NONE, PART_ATTACK, { ROLE_MOVE } },
 };
 
 #undef INITARGS

@@ -38,6 +38,8 @@ report_json(const struct report *report, FILE *file)
             first = false;
         }
     }
+    fprintf(file, "},\n\"plans\": {\"stopped\": %zu, \"open\": %zu, \"forbidden\": %zu", plans_count(report, VERDICT_PASS),
+            plans_count(report, VERDICT_ADVISORY), plans_count(report, VERDICT_SECRET));
     fputs("},\n\"issues\": [", file);
     for (size_t i = 0; i < report->issue_count; i++) {
         const struct issue *issue = &report->issue[i];

@@ -135,6 +135,12 @@ test_key(const struct report *report, const struct test *test)
     if (areas[test->area].base == BASE_CASES || areas[test->area].base == BASE_VECTORS) {
         return ((uint64_t)test->row << 40 | (uint64_t)test->arg << 8 | step->fn) * 2 + 1;
     }
+    if (step->fn == FN_PLAN) {
+        for (size_t i = 0; i < test->count; i++) {
+            key = (key * 521 + test->step[i].value[0]) * 521 + test->step[i].value[1];
+        }
+        return key * 2 + 1;
+    }
     if (areas[test->area].base == BASE_OBJECTS) {
         for (size_t i = 0; i < ROLES_MAX; i++) {
             key = key * 521 + step->value[i];

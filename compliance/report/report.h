@@ -6,6 +6,7 @@
 #define COMPLIANCE_REPORT_H
 
 #include "exec/pool.h"
+#include "report/doc.h"
 #include "report/profile.h"
 
 #include <stdio.h>
@@ -41,6 +42,10 @@ void issue_name(const struct issue *issue, char *ret_name);
 /* One sentence each; text of at least 256 bytes. */
 void issue_rule(const struct issue *issue, char *ret_text);
 void issue_result(const struct issue *issue, char *ret_text);
+
+/* What came of the planner's ways, as a part of a document; and how many ended so. */
+void plans_write(struct doc *doc, const struct report *report);
+size_t plans_count(const struct report *report, enum verdict verdict);
 
 /* As text, or as one page of HTML. */
 void report_write(const struct report *report, FILE *file, bool html);

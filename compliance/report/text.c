@@ -84,7 +84,7 @@ put_attacks(struct doc *doc, const struct report *report)
         enum verdict verdict = report->pool->result[i].verdict;
         size_t list = verdict == VERDICT_PASS ? 0 : verdict == VERDICT_ADVISORY ? 1 : 2;
 
-        if (test->area == AREA_SEC && verdict <= VERDICT_BLOCKED && len[list] < sizeof lists[0]) {
+        if (test->area == AREA_SEC && test->step[0].fn == FN_ATTACK && verdict <= VERDICT_BLOCKED && len[list] < sizeof lists[0]) {
             enum cond rule = (enum cond)(RULE_SEC_01 + step_value(&test->step[0], ROLE_ATTACK) -
                                          V_ATTACK_S01);
 
@@ -203,6 +203,7 @@ report_write(const struct report *report, FILE *file, bool html)
         }
         for (int fn = 0; fn < FN_COUNT; fn++) {
             if (area_has(&areas[area], (enum fn)fn) && sheet->world.has_fn[fn] &&
+                functions[fn].part != PART_ATTACK &&
                 len < sizeof names) {
                 len += (size_t)snprintf(names + len, sizeof names - len, "%s%s",
                                         len > 0 ? ", " : "", functions[fn].name);
@@ -212,11 +213,12 @@ report_write(const struct report *report, FILE *file, bool html)
             issues += report->issue[k].area == area;
         }
         doc_heading(&doc, 3, areas[area].title);
-        doc_text(&doc, "%zu tests (%zu blocked, %zu skipped) of %s. %s", area_total(report, area),
+        doc_text(&doc, "%zu tests (%zu blocked, %zu skipped)%s%s. %s", area_total(report, area),
                  report->of_area[area][VERDICT_BLOCKED], report->of_area[area][VERDICT_SKIPPED],
-                 names, issues == 0 ? "No issues." : "");
+                 len > 0 ? " of " : "", names, issues == 0 ? "No issues." : "");
         if (area == AREA_SEC) {
             put_attacks(&doc, report);
+            plans_write(&doc, report);
         }
         for (; i < report->issue_count && report->issue[i].area == area; i++) {
             put_issue(&doc, report, &report->issue[i]);
