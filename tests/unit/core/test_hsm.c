@@ -35,7 +35,7 @@ static const struct right {
     { OPERATION_RANDOM,         { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_SEED,           { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_FIND,           { true,  true,  true  }, { true,  true,  true  }, true,  false },
-    { OPERATION_OBJECT_CREATE,  { true,  true,  true  }, { true,  true,  true  }, true,  false },
+    { OPERATION_OBJECT_CREATE,  { true,  true,  true  }, { true,  true,  true  }, true,  true  },
     { OPERATION_OBJECT_COPY,    { true,  true,  true  }, { true,  true,  true  }, true,  false },
     { OPERATION_OBJECT_DESTROY, { true,  true,  true  }, { true,  true,  true  }, true,  false },
     { OPERATION_OBJECT_GET,     { true,  true,  true  }, { true,  true,  true  }, true,  false },
