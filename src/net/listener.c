@@ -5,6 +5,7 @@
 #include "net/link.h"
 
 #include "base/log.h"
+#include "net/throttle.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -23,12 +24,16 @@
 
 #define BACKLOG 1024
 /* Connections are taken a few at a time, a crowd of them at once and more at a rate: what they
- * cost is time of those who are in. */
-#define ACCEPTS_PER_ROUND 8u
+ * cost is time of those who are in. Of one host fewer are taken (throttle.h). */
+#define ACCEPTS_PER_ROUND 4u
 #define ACCEPTS_AT_ONCE 64u
 #define ACCEPTS_PER_MS 2u
 #define ACCEPTS_PAUSE_MS 2u
+/* A handshake costs more than the taking: of those there are fewer, whoever begins them. */
+#define HANDSHAKES_AT_ONCE 128u
+#define HANDSHAKES_PER_SECOND 500u
 #define FULL_PAUSE_MS 100u
+#define TELL_MS 10000u
 
 struct listener {
     struct loop *loop;
@@ -37,8 +42,12 @@ struct listener {
     bool full;           /* and said so */
     uint64_t counted_at; /* milliseconds: when .allowed was counted */
     uint64_t allowed;    /* connections that may come at this moment */
+    uint64_t handshakes; /* thousandths of those that may begin at this moment */
     int fd;
     bool tcp;
+    struct throttle *throttle; /* NULL: a Unix socket's hosts are all one */
+    uint64_t refused;          /* connections, since .told */
+    uint64_t told;             /* when the log last spoke of it */
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     void (*accepted)(void *arg, int fd);
     void *arg;
@@ -83,21 +92,51 @@ listener_full(struct listener *listener, int error)
     listener_pause(listener, FULL_PAUSE_MS);
 }
 
+static uint64_t
+milliseconds(void)
+{
+    struct timespec clock;
+
+    clock_gettime(CLOCK_MONOTONIC, &clock);
+    return (uint64_t)clock.tv_sec * 1000u + (uint64_t)clock.tv_nsec / 1000000u;
+}
+
 /* How many may be taken now. */
 static unsigned
 listener_allows(struct listener *listener)
 {
-    struct timespec clock;
-    uint64_t now;
+    uint64_t now = milliseconds();
 
-    clock_gettime(CLOCK_MONOTONIC, &clock);
-    now = (uint64_t)clock.tv_sec * 1000u + (uint64_t)clock.tv_nsec / 1000000u;
     listener->allowed += (now - listener->counted_at) * ACCEPTS_PER_MS;
     if (listener->allowed > ACCEPTS_AT_ONCE) {
         listener->allowed = ACCEPTS_AT_ONCE;
     }
+    listener->handshakes += (now - listener->counted_at) * HANDSHAKES_PER_SECOND;
+    if (listener->handshakes > HANDSHAKES_AT_ONCE * 1000u) {
+        listener->handshakes = HANDSHAKES_AT_ONCE * 1000u;
+    }
     listener->counted_at = now;
     return listener->allowed < ACCEPTS_PER_ROUND ? (unsigned)listener->allowed : ACCEPTS_PER_ROUND;
+}
+
+/* Closes the connection of a host that has too many of them, at once and without a trace. */
+static void
+listener_refuse(struct listener *listener, int fd, const struct sockaddr *address, socklen_t len,
+                uint64_t now)
+{
+    const struct linger none = { 1, 0 };
+    char host[64] = "?";
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    close(fd);
+    listener->refused++;
+    if (listener->told == 0 || now - listener->told > TELL_MS) {
+        (void)getnameinfo(address, len, host, sizeof host, NULL, 0, NI_NUMERICHOST);
+        log_wrn("%s opens connections faster than %u a second; %llu were refused", host,
+                THROTTLE_PER_SECOND, (unsigned long long)listener->refused);
+        listener->refused = 0;
+        listener->told = now;
+    }
 }
 
 static void
@@ -107,8 +146,11 @@ on_accept(evutil_socket_t fd, short what, void *arg)
     unsigned allowed = listener_allows(listener);
 
     UNUSED(what);
-    for (unsigned i = 0; i < allowed; i++) {
-        int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    for (unsigned i = 0; i < allowed && (!listener->tcp || listener->handshakes >= 1000); i++) {
+        struct sockaddr_storage storage;
+        struct sockaddr *address = (struct sockaddr *)&storage;
+        socklen_t len = sizeof storage;
+        int peer = accept4(fd, address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (peer < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -120,13 +162,19 @@ on_accept(evutil_socket_t fd, short what, void *arg)
             }
             return;
         }
+        listener->allowed--;
+        if (listener->throttle != NULL &&
+            !throttle_allows(listener->throttle, address, listener->counted_at)) {
+            listener_refuse(listener, peer, address, len, listener->counted_at);
+            continue;
+        }
         if (listener->tcp) {
             no_delay(peer);
+            listener->handshakes -= 1000;
         }
-        listener->allowed--;
         listener->accepted(listener->arg, peer);
     }
-    if (listener->allowed == 0) {
+    if (listener->allowed == 0 || (listener->tcp && listener->handshakes < 1000)) {
         listener_pause(listener, ACCEPTS_PAUSE_MS);
     }
 }
@@ -220,6 +268,11 @@ listener_new(struct loop *loop, const char *address, void (*accepted)(void *arg,
     listener = listener_start(loop, fd, address, accepted, arg);
     if (listener != NULL) {
         listener->tcp = true;
+        listener->throttle = throttle_new();
+        if (listener->throttle == NULL) {
+            listener_free(listener);
+            listener = NULL;
+        }
     }
     return listener;
 }
@@ -308,6 +361,7 @@ listener_free(struct listener *listener)
     if (listener->path[0] != '\0') {
         (void)unlink(listener->path);
     }
+    throttle_free(listener->throttle);
     close(listener->fd);
     free(listener);
 }

@@ -59,6 +59,10 @@ struct lane {
     struct peer *young;       /* shaking hands, the oldest first */
     struct peer **young_last;
     size_t young_count;
+    struct arrival *arrivals; /* the first to have come first */
+    struct arrival **arrivals_last;
+    size_t arrival_count;
+    struct chore arriving;    /* waits while there are any */
     size_t peer_count;
     uint64_t tick;
     struct timer *tick_timer;
@@ -343,6 +347,7 @@ static const struct link_events peer_events = { peer_up, peer_frame, peer_down }
 
 /* A connection on its way to its lane. */
 struct arrival {
+    struct arrival *next;
     struct lane *lane;
     struct tls_context *tls;
     int fd;
@@ -350,17 +355,37 @@ struct arrival {
 };
 
 static void
-lane_arrive(void *arg)
+arrival_free(struct arrival *arrival)
+{
+    if (arrival->fd >= 0) {
+        close(arrival->fd);
+    }
+    tls_context_free(arrival->tls);
+    free(arrival);
+}
+
+static struct arrival *
+lane_arrival_next(struct lane *lane)
+{
+    struct arrival *arrival = lane->arrivals;
+
+    lane->arrivals = arrival->next;
+    if (lane->arrivals == NULL) {
+        lane->arrivals_last = &lane->arrivals;
+    }
+    lane->arrival_count--;
+    return arrival;
+}
+
+/* Makes a peer of a connection, which is the link's then. */
+static void
+lane_meet(struct lane *lane, struct arrival *arrival)
 {
     static _Atomic uint64_t connections;
-    struct arrival arrival = *(struct arrival *)arg;
-    struct lane *lane = arrival.lane;
     struct peer *peer = lane->draining ? NULL : calloc(1, sizeof *peer);
 
-    free(arg);
     if (peer == NULL) {
-        close(arrival.fd);
-        goto out;
+        return;
     }
     if (lane->tick_timer == NULL) {
         lane->tick_timer = timer_new(lane->loop, TICK_MS, true, lane_tick, lane);
@@ -370,7 +395,7 @@ lane_arrive(void *arg)
     }
     lane->peer_count++;
     peer->lane = lane;
-    peer->who.port = arrival.port;
+    peer->who.port = arrival->port;
     peer->who.connection = atomic_fetch_add(&connections, 1) + 1;
     atomic_fetch_add(peer_count_of(peer), 1);
     peer->next = lane->peers;
@@ -379,10 +404,11 @@ lane_arrive(void *arg)
         peer->next->at = &peer->next;
     }
     lane->peers = peer;
-    peer->link = link_new(lane->loop, arrival.fd, arrival.tls, true, &peer_events, peer);
+    peer->link = link_new(lane->loop, arrival->fd, arrival->tls, true, &peer_events, peer);
+    arrival->fd = -1;
     if (peer->link == NULL) {
         peer_free_unused(peer);
-        goto out;
+        return;
     }
     snprintf(peer->name, sizeof peer->name, "%s", link_name(peer->link));
     peer->who.name = peer->name;
@@ -390,8 +416,34 @@ lane_arrive(void *arg)
     if (lane->young_count > YOUNG_MAX) {
         peer_end(lane->young);
     }
-out:
-    tls_context_free(arrival.tls);
+}
+
+/* One at a time, for requests are there as well. */
+static void
+lane_next_arrival(void *arg)
+{
+    struct lane *lane = arg;
+    struct arrival *arrival = lane_arrival_next(lane);
+
+    lane_meet(lane, arrival);
+    arrival_free(arrival);
+    if (lane->arrivals != NULL) {
+        loop_chore(lane->loop, &lane->arriving);
+    }
+}
+
+static void
+lane_arrive(void *arg)
+{
+    struct arrival *arrival = arg;
+    struct lane *lane = arrival->lane;
+
+    *lane->arrivals_last = arrival;
+    lane->arrivals_last = &arrival->next;
+    if (++lane->arrival_count > YOUNG_MAX) {
+        arrival_free(lane_arrival_next(lane));
+    }
+    loop_chore(lane->loop, &lane->arriving);
 }
 
 void
@@ -403,11 +455,9 @@ lane_take(struct lane *lane, int fd, struct tls_context *tls, unsigned port)
         close(fd);
         return;
     }
-    *arrival = (struct arrival){ lane, tls_context_ref(tls), fd, port };
+    *arrival = (struct arrival){ NULL, lane, tls_context_ref(tls), fd, port };
     if (!loop_post(lane->loop, lane_arrive, arrival)) {
-        tls_context_free(arrival->tls);
-        free(arrival);
-        close(fd);
+        arrival_free(arrival);
     }
 }
 
@@ -481,6 +531,9 @@ lane_new(struct lane_service *service)
     }
     lane->service = service;
     lane->young_last = &lane->young;
+    lane->arrivals_last = &lane->arrivals;
+    lane->arriving.call = lane_next_arrival;
+    lane->arriving.arg = lane;
     if (pthread_create(&lane->thread, NULL, lane_run, lane) != 0) {
         log_err("the thread of an event loop does not start");
         loop_free(lane->loop);
@@ -508,6 +561,9 @@ lane_free(struct lane *lane)
         } else {
             peer_free_unused(peer);
         }
+    }
+    while (lane->arrivals != NULL) {
+        arrival_free(lane_arrival_next(lane));
     }
     timer_free(lane->tick_timer);
     timer_free(lane->output_timer);

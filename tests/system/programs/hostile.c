@@ -2,9 +2,11 @@
  *
  * A hostile neighbour of a socket.
  *
- *   hostile KIND TARGET COUNT SECONDS
+ *   hostile KIND TARGET COUNT SECONDS [SOURCE]
+ *   hostile sink TARGET... SECONDS
  *
- * TARGET is a path or HOST:PORT. Kinds, each for at most SECONDS:
+ * TARGET is a path or HOST:PORT. SOURCE is the address to come from; with its last part 0, 65,536 of them.
+ * Kinds, each for at most SECONDS:
  *
  *   garbage      COUNT times: random bytes until the other side closes
  *   truncated    COUNT times: the beginning of something good, then the end
@@ -12,8 +14,11 @@
  *   half-closed  COUNT connections: a beginning, our direction closed, then waiting
  *   slow         COUNT connections: one byte a second of something good
  *   many         COUNT connections, held
+ *   hello        COUNT times: the beginning of a good handshake, which makes the server work, then the end
  *   deaf         COUNT connections: says HELLO and asks without end, and never reads
  *
+ * sink is somebody else whom they attack, to tell what their own work costs: it takes connections, and closes
+ * each at its first bytes. Its TARGETs are HOST:0, or paths; it prints the first lines' ports.
  * Prints one line: connections made, connections that the other side ended.
  */
 #include <errno.h>
@@ -34,6 +39,7 @@
 #include <unistd.h>
 
 #define HEADER 48u
+#define HELLO_LEN 51u /* of a process without ticket, page and certificate storage */
 
 static union {
     struct sockaddr any;
@@ -41,6 +47,7 @@ static union {
     struct sockaddr_in host;
 } target;
 static socklen_t target_len;
+static struct sockaddr_in source; /* family 0: any */
 static uint64_t end;
 static unsigned long made, ended;
 
@@ -79,6 +86,14 @@ dial(void)
 
     if (fd < 0) {
         return -1;
+    }
+    if (source.sin_family != 0 && target.any.sa_family == AF_INET) {
+        struct sockaddr_in from = source;
+
+        if ((ntohl(from.sin_addr.s_addr) & 0xff) == 0) {
+            from.sin_addr.s_addr = htonl(ntohl(from.sin_addr.s_addr) | ((uint32_t)random() & 0xffff));
+        }
+        (void)!bind(fd, (struct sockaddr *)&from, sizeof from);
     }
     while (connect(fd, &target.any, target_len) != 0 && errno != EINPROGRESS) {
         if (errno != EAGAIN || now_ms() > end) {
@@ -133,14 +148,14 @@ something_good(uint8_t out[128])
         memcpy(out, hello, sizeof hello);
         return 128;
     }
-    put_u32(out, 34); /* body */
+    put_u32(out, HELLO_LEN); /* body */
     out[4] = 1;       /* HELLO */
     out[24] = 1;      /* request */
     put_u32(out + HEADER, 1);
     put_u32(out + HEADER + 4, 16);
     put_u32(out + HEADER + 8, (uint32_t)getpid());
     put_u32(out + HEADER + 12, ++number);
-    return HEADER + 34;
+    return HEADER + HELLO_LEN;
 }
 
 static void
@@ -176,6 +191,61 @@ truncated(unsigned count)
             close(fd);
         }
     }
+}
+
+/* ClientHello of TLS 1.3 with a share on X25519. */
+static size_t
+client_hello(uint8_t out[256])
+{
+    static const uint8_t begin[] = { 0x16, 3, 1, 0, 0, 1, 0, 0, 0, 3, 3 };
+    static const uint8_t middle[] = {
+        0, 6, 0x13, 1, 0x13, 2, 0x13, 3, 1, 0, 0, 74,
+        0, 10, 0, 4, 0, 2, 0, 29,
+        0, 13, 0, 10, 0, 8, 4, 3, 8, 4, 8, 5, 4, 1,
+        0, 43, 0, 3, 2, 3, 4,
+        0, 51, 0, 38, 0, 36, 0, 29, 0, 32,
+    };
+    uint8_t *at = out;
+
+    memcpy(at, begin, sizeof begin);
+    at += sizeof begin;
+    for (int i = 0; i < 32; i++) {
+        *at++ = (uint8_t)random();
+    }
+    *at++ = 0; /* no session */
+    memcpy(at, middle, sizeof middle);
+    at += sizeof middle;
+    for (int i = 0; i < 32; i++) {
+        *at++ = (uint8_t)random();
+    }
+    size_t len = (size_t)(at - out);
+
+    out[4] = (uint8_t)(len - 5);
+    out[8] = (uint8_t)(len - 9);
+    out[len - 32 - sizeof middle + 11] = (uint8_t)(sizeof middle - 12 + 32);
+    return len;
+}
+
+static void
+hello(unsigned count)
+{
+    uint8_t bytes[256], sink[4096];
+    unsigned long answered = 0;
+
+    for (unsigned i = 0; i < count && now_ms() < end; i++) {
+        int fd = dial();
+        size_t len = client_hello(bytes);
+        struct pollfd entry = { .fd = fd, .events = POLLIN };
+
+        if (fd >= 0) {
+            (void)!send(fd, bytes, len, MSG_NOSIGNAL);
+            if (poll(&entry, 1, 1000) > 0 && recv(fd, sink, sizeof sink, 0) > 100) {
+                answered++;
+            }
+            close(fd);
+        }
+    }
+    printf("answered %lu times, ", answered);
 }
 
 static void
@@ -274,6 +344,10 @@ deaf(unsigned count)
     }
     while (now_ms() < end) {
         for (unsigned i = 0; i < count; i++) {
+            if (fds[i] < 0) {
+                continue;
+            }
+
             size_t at = sent[i] % sizeof ask;
             ssize_t more = send(fds[i], ask + at, sizeof ask - at, MSG_NOSIGNAL | MSG_DONTWAIT);
 
@@ -293,20 +367,81 @@ deaf(unsigned count)
     free(sent);
 }
 
+/* Takes what comes until the time is over. */
+static int
+sink(char **targets, int count)
+{
+    enum { MANY = 20000 };
+    struct pollfd *entries = calloc(MANY, sizeof *entries);
+    nfds_t used = 0;
+    uint8_t bytes[65536];
+
+    for (int i = 0; i < count; i++) {
+        int fd;
+
+        target_set(targets[i]);
+        fd = socket(target.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0 || bind(fd, &target.any, target_len) != 0 || listen(fd, 1024) != 0) {
+            perror(targets[i]);
+            return 1;
+        }
+        target_len = sizeof target;
+        if (target.any.sa_family == AF_INET && getsockname(fd, &target.any, &target_len) == 0) {
+            printf("127.0.0.1:%u\n", ntohs(target.host.sin_port));
+        }
+        entries[used++] = (struct pollfd){ .fd = fd, .events = POLLIN };
+    }
+    puts("listening");
+    fflush(stdout);
+    while (now_ms() < end) {
+        nfds_t had = used;
+
+        if (poll(entries, used, 100) <= 0) {
+            continue;
+        }
+        for (nfds_t i = had; i-- > (nfds_t)count;) {
+            if (entries[i].revents != 0 && (recv(entries[i].fd, bytes, sizeof bytes, 0) >= 0 || errno != EAGAIN)) {
+                close(entries[i].fd);
+                entries[i] = entries[--used];
+            }
+        }
+        for (int i = 0; i < count; i++) {
+            for (int k = 0; k < 8 && used < MANY && entries[i].revents != 0; k++) {
+                int fd = accept4(entries[i].fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+                if (fd < 0) {
+                    break;
+                }
+                entries[used++] = (struct pollfd){ .fd = fd, .events = POLLIN };
+            }
+        }
+    }
+    free(entries);
+    return 0;
+}
+
 int
 main(int argc, char **argv)
 {
     struct rlimit files;
     unsigned count;
 
-    if (argc != 5) {
-        fputs("usage: hostile KIND TARGET COUNT SECONDS\n", stderr);
-        return 2;
-    }
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
     signal(SIGPIPE, SIG_IGN);
+    if (argc > 3 && strcmp(argv[1], "sink") == 0) {
+        end = now_ms() + 1000u * (uint64_t)atoi(argv[argc - 1]);
+        return sink(argv + 2, argc - 3);
+    }
+    if (argc == 6) {
+        source.sin_family = AF_INET;
+        source.sin_addr.s_addr = inet_addr(argv[5]);
+    }
+    if (argc != 5 && argc != 6) {
+        fputs("usage: hostile KIND TARGET COUNT SECONDS\n", stderr);
+        return 2;
+    }
     target_set(argv[2]);
     count = (unsigned)atoi(argv[3]);
     end = now_ms() + 1000u * (uint64_t)atoi(argv[4]);
@@ -314,6 +449,8 @@ main(int argc, char **argv)
         garbage(count);
     } else if (strcmp(argv[1], "truncated") == 0) {
         truncated(count);
+    } else if (strcmp(argv[1], "hello") == 0) {
+        hello(count);
     } else if (strcmp(argv[1], "oversized") == 0) {
         oversized(count);
     } else if (strcmp(argv[1], "half-closed") == 0) {
