@@ -7,6 +7,7 @@
 
 #include "api/appcfg.h"
 #include "api/connection.h"
+#include "api/local.h"
 #include "api/open.h"
 #include "api/page.h"
 #include "api/series.h"
@@ -24,9 +25,11 @@
 #include <unistd.h>
 
 #define IDLE_MAX 64u
-/* The daemon itself answers within 5 s, and within 60 s where the work is slow. */
+/* The daemon itself answers within 5 s, within 15 s what waits for the store, and within 60 s where
+ * the work is slow. */
 #define TICKET_AGAIN_MS 1000 /* between attempts to renew */
 #define LIMIT_MS CONNECTION_LIMIT_MS
+#define LIMIT_STORE_MS 16000
 #define LIMIT_SLOW_MS 65000
 #define LIMIT_CLOSE_MS 1000
 #define LIMIT_RENEW_MS 1000
@@ -45,6 +48,7 @@ struct client {
     struct appcfg_storage storage;
     _Atomic uint64_t requests;
     _Atomic uint64_t revision;
+    _Atomic bool local;       /* a node has something of ours in its memory */
     _Atomic bool unreachable; /* the daemon was waited for in vain */
     pthread_mutex_t lock;
     struct open_requests open; /* under lock */
@@ -577,9 +581,10 @@ call_exchange(struct call *call, const struct operation_row *row, const struct f
     const bool renews = row->operation == OPERATION_RENEW;
     const bool again = row->repeat != REPEAT_bound && !renews;
     const int64_t start = connection_clock();
-    const int64_t deadline = start + (renews                                ? LIMIT_RENEW_MS
-                                      : is_slow(client, row)             ? LIMIT_SLOW_MS
-                                                                         : LIMIT_MS);
+    const int64_t deadline = start + (renews                               ? LIMIT_RENEW_MS
+                                      : is_slow(client, row)               ? LIMIT_SLOW_MS
+                                      : row->work == OPERATION_WORK_store ? LIMIT_STORE_MS
+                                                                           : LIMIT_MS);
 
     if (!again && connection->fd >= 0 && connection_is_stale(connection)) {
         client_drop_idle(client);
@@ -591,7 +596,8 @@ call_exchange(struct call *call, const struct operation_row *row, const struct f
                      : client_reach_again(client, connection, start + LIMIT_REACH_MS))) {
             return false;
         }
-        connection_watch(connection, row->work == OPERATION_WORK_slow
+        connection_watch(connection, row->work == OPERATION_WORK_slow ||
+                                             row->work == OPERATION_WORK_store
                                          ? atomic_load(&client->pages.current)
                                          : NULL);
         if (connection_exchange(connection, request, writer_view(call->body), deadline,
@@ -652,6 +658,9 @@ call_send(struct call *call, enum operation operation, uint32_t session, uint16_
     if (row->access != ACCESS_any && operation != OPERATION_RENEW &&
         operation != OPERATION_LOGOUT) {
         client_renew(client);
+    }
+    if (request_is_local(client->interface, operation, writer_view(call->body), &client->local)) {
+        flags |= FRAME_LOCAL;
     }
     number = client_number(client, once, &open, &back);
 

@@ -10,16 +10,24 @@
 #define TOKEN_MODEL "OpenCloudHSM"
 #define TOKEN_FIRMWARE "0.1"
 
-/* Does the ticket still hold for this context? Then the login it stands for is taken up. */
+/* Does the ticket still hold for this context? Then the login it stands for is taken up, in place
+ * of one that another node has ended since. */
 static void
 ticket_use(struct request *r, struct context *context, view sealed)
 {
     struct hsm *hsm = r->hsm;
+    const uint64_t login = context_identity(context).login;
     struct ticket ticket;
 
-    if (ticket_open(&hsm->sealer, sealed, &ticket) &&
-        memcmp(ticket.context, context->id, FRAME_CONTEXT_LEN) == 0 &&
-        ticket.uid == context->uid && hsm_time(hsm) <= ticket.expires) {
+    if (!ticket_open(&hsm->sealer, sealed, &ticket) ||
+        memcmp(ticket.context, context->id, FRAME_CONTEXT_LEN) != 0 ||
+        ticket.uid != context->uid || ticket.login == login) {
+        return;
+    }
+    if (login != 0) {
+        context_logout(context);
+    }
+    if (hsm_time(hsm) <= ticket.expires) {
         (void)login_take_up(hsm, context, &ticket);
     }
 }
@@ -49,9 +57,11 @@ handle_ATTACH(struct request *r)
         context->uid = m.uid;
         context->pid = m.pid;
         pthread_mutex_unlock(&context->lock);
-        if (m.ticket.len > 0) {
-            ticket_use(r, context, m.ticket);
-        }
+    }
+    if (m.ticket.len > 0) {
+        ticket_use(r, context, m.ticket);
+    }
+    if (is_new) {
         /* Before, a request on another connection would find it without its login. */
         atomic_store(&context->ready, true);
     }

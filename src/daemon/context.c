@@ -99,6 +99,7 @@ context_new(struct peer *peer, const struct hello_request *hello,
         return NULL;
     }
     context->ticket = hello->ticket.len > 0 ? secret_dup(hello->ticket) : NULL;
+    context->logins = 1;
     context->next = daemon->contexts;
     if (context->next != NULL) {
         context->next->previous = context;

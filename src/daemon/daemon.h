@@ -23,7 +23,10 @@
 #define UID_PEERS_MAX 32768u
 #define UID_BYTES_MAX (256u * 1024u * 1024u) /* of requests without a reply */
 #define REQUEST_MS 5000u
+#define REQUEST_STORE_MS 15000u /* of what waits for the store */
 #define REQUEST_SLOW_MS 60000u
+#define HURRY_MS 2000u /* so long a request may take before another node is asked as well */
+#define LEAVE_MS 1000u /* so long a logout waits for nodes to forget the context */
 #define UNREACHABLE_MS 4000u /* so long a request waits for a node to come (back) */
 #define GRACE_MS 10000u      /* so long a context outlives its last connection */
 #define STRANGER_MS 5000u    /* so long a connection may take to say HELLO */
@@ -49,7 +52,13 @@ struct owner {
 struct peer;
 
 /* How far a context is known to a node. */
-enum attachment { ATTACHMENT_NONE, ATTACHMENT_ASKED, ATTACHMENT_DONE };
+struct attachment {
+    enum { ATTACHMENT_NONE, ATTACHMENT_ASKED, ATTACHMENT_DONE } state;
+    struct node_link *link; /* where ATTACH is on its way */
+    uint64_t logins;        /* of the context, when it was asked */
+    bool in;                /* the node has taken its login up */
+    bool stale;             /* the node may have what is over: DETACH first */
+};
 
 /* One application process. Its key is what the process drew and shows on each connection;
  * its id, a digest of the key, is its name towards the nodes. */
@@ -65,9 +74,12 @@ struct context {
     struct secret *ticket; /* of the login, NULL without one */
     uint8_t role;          /* of it */
     struct storage *storage; /* of its certificates; NULL: the HSM's own */
-    enum attachment attachments[SETTINGS_SERVERS_MAX];
-    struct node_link *attach_link[SETTINGS_SERVERS_MAX]; /* where ATTACH is on its way */
-    unsigned bound;        /* node that runs its bound operations, + 1; 0: none */
+    uint64_t logins;       /* logins and logouts so far: who was told fewer is told again */
+    uint64_t revision;     /* of the store: the highest that a reply has shown */
+    struct attachment attachments[SETTINGS_SERVERS_MAX];
+    unsigned home;         /* node that has its session objects and operations, + 1; 0: none */
+    unsigned near;         /* node that was asked last, + 1 */
+    bool local;            /* it has session objects, or the like, at its home */
     struct peer *paused;   /* connections that are not read at the moment */
     size_t peers;
     size_t requests;
@@ -123,8 +135,14 @@ struct pending {
     uint64_t deadline;
     uint64_t began; /* for the meter */
     uint64_t waiting_since;
+    uint64_t sent_at;
+    uint64_t revision; /* of the store, as the reply had it */
+    uint32_t avoid;    /* bits of the nodes that could not */
+    uint32_t leaving;  /* LOGOUT, answered: bits of the nodes that have to forget first */
+    struct frame answer; /* of it */
     bool held;         /* until it is its context's turn */
     bool on_way;       /* sent, and counted as such */
+    bool hurried;      /* asked of a second node, as the first took long */
     unsigned attaches; /* UNKNOWN_CONTEXT so far */
 };
 
@@ -136,6 +154,7 @@ struct feed {
     uint64_t asked_at;      /* 0: no answer is awaited */
     uint64_t boot;
     uint64_t sequence;
+    uint64_t shown; /* store revision up to which the page may show changes */
 };
 
 struct node_link {
@@ -176,6 +195,7 @@ struct daemon {
     size_t pending_count;
     size_t on_way;            /* requests that were sent and count (turn.c) */
     struct context *turn;     /* in the ring: who had the last turn */
+    uint64_t started_at;
     uint64_t unreachable_since; /* 0 while a node is there */
     struct page *page; /* NULL: this system has no sealed memory */
     int page_fd;
@@ -231,11 +251,42 @@ void contexts_clear(struct daemon *daemon);
 void node_start(struct daemon *daemon);
 void node_ping(void *arg);
 void nodes_stop(struct daemon *daemon);
-/* The link for a request of this context: NULL when no node is there. */
-struct node_link *node_choose(struct daemon *daemon, struct context *context, bool bound);
+
+/* choice.c: which node does it */
+enum tie {
+    TIE_NONE, /* any node */
+    TIE_HOME, /* the one that has the context's session objects; another one begins anew */
+    TIE_STEP  /* that one or none */
+};
+
+bool node_is_reached(const struct node *node);
+/* Is another one there that answers? */
+bool node_has_other(const struct daemon *daemon, const struct node *node);
+/* The one of its links for a request of this context; NULL: it is not there. */
+struct node_link *node_best_link(struct node *node, const struct context *context);
+/* The link for a request of this context, at none of the nodes to avoid: NULL when none is there. */
+struct node_link *node_choose(struct daemon *daemon, struct context *context, enum tie tie,
+                              uint32_t avoid);
+
+/* attachment.c: contexts at nodes */
+bool attachment_is_wanted(const struct node_link *link, const struct context *context);
 /* Appends ATTACH for the context. */
 void node_attach(struct node_link *link, struct context *context);
 void node_detach(struct daemon *daemon, struct context *context);
+void attachment_answer(struct daemon *daemon, struct node_link *link, const struct frame *frame,
+                       view body);
+/* ATTACH will not be answered on it. */
+void attachments_link_down(struct daemon *daemon, const struct node_link *link);
+/* The context has another login from that node on, or none: the others hear of it when they are
+ * asked next. */
+void attachments_login(struct context *context, const struct node *node, bool in);
+/* All but that node have to forget the context. Gives the bits of those that will say so. */
+uint32_t attachments_leave(struct daemon *daemon, struct context *context, const struct node *node);
+/* What the context has at its home is given up. */
+void attachments_move(struct context *context);
+/* Might another node know the login that this one does not? */
+bool attachment_is_worse(const struct daemon *daemon, const struct context *context,
+                         const struct node *node);
 
 /* page.c: the change page (wire/page.h), and what feeds it */
 /* Without one, libraries ask more often; a line in the log tells. */
@@ -243,11 +294,15 @@ void page_open(struct daemon *daemon);
 void page_close(struct daemon *daemon);
 /* Asks a node for changes, on the link that is up; from then on every 250 ms. */
 void feed_ask(struct daemon *daemon);
+/* The store revision that a reply about objects has to have at least, for who asked to remember
+ * it: what the page has shown must not be missing. */
+uint64_t feed_revision(const struct daemon *daemon, const struct frame *frame);
 void feed_answer(struct daemon *daemon, struct node_link *link, const struct frame *frame,
                  view body);
 void feed_link_down(struct daemon *daemon, const struct node_link *link);
 /* A request has its reply, whatever it says: what it may have changed is no more believed. */
-void feed_request_done(struct daemon *daemon, const struct operation_row *row, view body);
+void feed_request_done(struct daemon *daemon, const struct operation_row *row, view body,
+                       uint64_t revision);
 
 /* turn.c: who may send next, when many want to */
 /* Does a request of this kind have to wait? */
@@ -272,6 +327,8 @@ void route_reply(struct daemon *daemon, struct node_link *link, const struct fra
                  view body);
 void route_node_up(struct daemon *daemon);
 void route_node_down(struct daemon *daemon, struct node_link *link);
+/* A node has forgotten a context, or cannot say so. */
+void route_left(struct daemon *daemon, const struct context *context, const struct node *node);
 void route_peer_gone(struct daemon *daemon, struct peer *peer);
 void route_check(struct daemon *daemon);
 void route_clear(struct daemon *daemon);

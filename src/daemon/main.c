@@ -203,7 +203,8 @@ daemon_start(struct daemon *daemon)
         log_inf("shutdown_ssl_socket: SSL_shutdown sent close_notify alert");
         return false;
     }
-    daemon->unreachable_since = daemon_now();
+    daemon->started_at = daemon_now();
+    daemon->unreachable_since = daemon->started_at;
     page_open(daemon);
     daemon->watches[0] = signal_watch_new(daemon->loop, SIGTERM, on_stop, daemon);
     daemon->watches[1] = signal_watch_new(daemon->loop, SIGINT, on_stop, daemon);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Links to the nodes: connect, keep alive by pings, connect again. A request goes to the
- * least busy link of a node that is there; the first one of a context is preceded by ATTACH.
+ * Links to the nodes: connect, keep alive by pings, connect again.
  */
 #include "daemon/daemon.h"
 
@@ -202,7 +201,9 @@ node_ping(void *arg)
             if (!link->up) {
                 continue;
             }
-            if (link->silent > PINGS_MISSED_MAX) {
+            /* Where there is nobody else to ask, one more tick costs nothing. */
+            if (link->silent >= PINGS_MISSED_MAX +
+                                    (node_has_other(daemon, &daemon->nodes[i]) ? 0u : 1u)) {
                 node_link_drop(link, "no answer to pings");
                 continue;
             }
@@ -211,95 +212,5 @@ node_ping(void *arg)
             write_raw(link_output(link->link), view_of(header, sizeof header));
             link_flush(link->link);
         }
-    }
-}
-
-/* ---- choosing ---- */
-
-static struct node_link *
-node_best_link(struct node *node, const struct context *context)
-{
-    struct node_link *best = NULL;
-
-    /* Until ATTACH is answered all goes the way it went, for order is kept there only. */
-    if (context->attachments[node->index] == ATTACHMENT_ASKED) {
-        struct node_link *asked = context->attach_link[node->index];
-
-        if (asked->up) {
-            return asked;
-        }
-    }
-    for (size_t k = 0; k < NODE_LINKS; k++) {
-        struct node_link *link = &node->links[k];
-
-        if (link->up && (best == NULL || link->load < best->load)) {
-            best = link;
-        }
-    }
-    return best;
-}
-
-struct node_link *
-node_choose(struct daemon *daemon, struct context *context, bool bound)
-{
-    struct node_link *link;
-
-    /* What is tied to a node's memory goes there or nowhere. */
-    if (context->bound != 0) {
-        link = node_best_link(&daemon->nodes[context->bound - 1], context);
-        if (link != NULL || bound) {
-            return link;
-        }
-    }
-    for (size_t i = 0; i < daemon->node_count; i++) {
-        link = node_best_link(&daemon->nodes[i], context);
-        if (link != NULL) {
-            context->bound = (unsigned)i + 1;
-            return link;
-        }
-    }
-    return NULL;
-}
-
-/* ---- contexts at nodes ---- */
-
-void
-node_attach(struct node_link *link, struct context *context)
-{
-    const struct attach_request m = {
-        .version = FRAME_VERSION,
-        .interface = (uint8_t)context->interface,
-        .uid = context->owner->uid,
-        .pid = context->pid,
-        .ticket = secret_view(context->ticket),
-    };
-    struct writer *out = link_output(link->link);
-    struct frame frame = { .operation = OPERATION_ATTACH };
-    size_t start = frame_begin(out);
-
-    memcpy(frame.context, context->id, sizeof frame.context);
-    attach_request_write(out, &m);
-    if (frame_end(out, start, &frame)) {
-        context->attachments[link->node->index] = ATTACHMENT_ASKED;
-        context->attach_link[link->node->index] = link;
-    }
-}
-
-void
-node_detach(struct daemon *daemon, struct context *context)
-{
-    struct frame frame = { .operation = OPERATION_DETACH };
-    uint8_t header[FRAME_HEADER_LEN];
-
-    memcpy(frame.context, context->id, sizeof frame.context);
-    frame_encode(&frame, header);
-    for (size_t i = 0; i < daemon->node_count; i++) {
-        struct node_link *link = node_best_link(&daemon->nodes[i], context);
-
-        if (context->attachments[i] != ATTACHMENT_NONE && link != NULL) {
-            write_raw(link_output(link->link), view_of(header, sizeof header));
-            link_flush(link->link);
-        }
-        context->attachments[i] = ATTACHMENT_NONE;
     }
 }

@@ -17,6 +17,7 @@
 
 /* What is remembered is at most so old when it is used, counted from the question to the node. */
 #define PAGE_LIFE_MS 1000u
+#define FEED_MS 500u /* so long one node may take to tell, where there is another */
 
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
@@ -64,17 +65,33 @@ page_close(struct daemon *daemon)
 
 /* ---- the feed ---- */
 
+/* Another one than has just failed to answer, where there is one. */
 static struct node_link *
-feed_choose(struct daemon *daemon)
+feed_choose(struct daemon *daemon, const struct node *failed)
 {
+    struct node_link *found = NULL;
+
     for (size_t i = 0; i < daemon->node_count; i++) {
         for (size_t k = 0; k < NODE_LINKS; k++) {
-            if (daemon->nodes[i].links[k].up) {
-                return &daemon->nodes[i].links[k];
+            struct node_link *link = &daemon->nodes[i].links[k];
+
+            if (link->up && (found == NULL || found->node == failed ||
+                             (link->node != failed && link->silent < found->silent))) {
+                found = link;
             }
         }
     }
-    return NULL;
+    return found;
+}
+
+/* It is told nothing new, so the page runs out unless another node tells. */
+static void
+feed_give_up(struct daemon *daemon)
+{
+    struct feed *feed = &daemon->feed;
+
+    feed->link = feed_choose(daemon, feed->link->node);
+    feed->asked_at = 0;
 }
 
 void
@@ -82,16 +99,22 @@ feed_ask(struct daemon *daemon)
 {
     struct feed *feed = &daemon->feed;
     struct frame frame = { .operation = OPERATION_CHANGES };
-    const struct changes_request request = { .boot = feed->boot, .since = feed->sequence };
+    struct changes_request request;
     struct writer *out;
     size_t start;
 
-    if (daemon->page == NULL || feed->asked_at != 0) {
+    if (daemon->page == NULL) {
         return;
     }
-    if (feed->link == NULL && (feed->link = feed_choose(daemon)) == NULL) {
+    if (feed->link != NULL && feed->asked_at != 0 && daemon_now() - feed->asked_at > FEED_MS &&
+        node_has_other(daemon, feed->link->node)) {
+        feed_give_up(daemon);
+    }
+    if (feed->asked_at != 0 ||
+        (feed->link == NULL && (feed->link = feed_choose(daemon, NULL)) == NULL)) {
         return;
     }
+    request = (struct changes_request){ .boot = feed->boot, .since = feed->sequence };
     out = link_output(feed->link->link);
     start = frame_begin(out);
     changes_request_write(out, &request);
@@ -113,11 +136,15 @@ feed_answer(struct daemon *daemon, struct node_link *link, const struct frame *f
     }
     feed->asked_at = 0;
     if (frame->code != CKR_OK || !changes_reply_read(body, &told)) {
-        return; /* the page runs out */
+        feed_give_up(daemon);
+        return;
     }
+    /* What one node told last says nothing about another. */
     if (told.all || told.boot != feed->boot) {
         page_change_all(daemon->page);
     }
+    feed->shown = told.boot == feed->boot && feed->shown > frame->revision ? feed->shown
+                                                                           : frame->revision;
     for (size_t i = 0; i < number_array_count(told.handles); i++) {
         page_change(daemon->page, number_array_get(told.handles, i));
     }
@@ -135,17 +162,32 @@ feed_link_down(struct daemon *daemon, const struct node_link *link)
         feed->link = NULL;
         feed->asked_at = 0;
         page_extend(daemon->page, 0);
+        feed_ask(daemon);
     }
 }
 
+uint64_t
+feed_revision(const struct daemon *daemon, const struct frame *frame)
+{
+    const bool remembered = frame->operation == OPERATION_FIND ||
+                            frame->operation == OPERATION_OBJECT_GET;
+
+    return remembered && daemon->feed.shown > frame->revision ? daemon->feed.shown
+                                                              : frame->revision;
+}
+
 void
-feed_request_done(struct daemon *daemon, const struct operation_row *row, view body)
+feed_request_done(struct daemon *daemon, const struct operation_row *row, view body,
+                  uint64_t revision)
 {
     struct reader r = reader_of(body);
     uint32_t handle;
 
     if (row->changes == CHANGES_none || daemon->page == NULL) {
         return;
+    }
+    if (revision > daemon->feed.shown) {
+        daemon->feed.shown = revision;
     }
     if (row->changes == CHANGES_object && read_u32(&r, &handle)) {
         page_change(daemon->page, handle);

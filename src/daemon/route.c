@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Requests on their way to a node, replies on their way back. A request is routed on its
- * header alone and kept until its reply: when its node dies, what is harmless twice, and what
- * the node knows by its number, is sent again; a step of a bound operation is lost with the
- * node's memory and fails.
+ * header alone and kept until its reply: when its node dies, or cannot do it, what is harmless
+ * twice, and what the nodes know by its number, is sent to another one; a step of a bound operation
+ * is lost with the node's memory and fails.
  */
 #include "daemon/storage.h"
 
@@ -37,7 +37,7 @@ pending_free(struct daemon *daemon, struct pending *pending)
 {
     struct context *context = pending->context;
 
-    feed_request_done(daemon, pending->row, pending_body(pending));
+    feed_request_done(daemon, pending->row, pending_body(pending), pending->revision);
     index_take(&daemon->pendings, &pending->by_number);
     if (pending->previous != NULL) {
         pending->previous->next = pending->next;
@@ -90,10 +90,23 @@ pending_fail(struct daemon *daemon, struct pending *pending, uint32_t code)
     }
 }
 
-static bool
-is_bound(const struct pending *pending)
+static enum tie
+tie_of(const struct pending *pending)
 {
-    return pending->row->repeat == REPEAT_bound;
+    switch (pending->row->operation) {
+    case OPERATION_START:
+    case OPERATION_LOGIN: /* the home ends what a login ends */
+    case OPERATION_LOGOUT:
+    case OPERATION_AUTHENTICATE:
+    case OPERATION_SESSION_CLOSE:
+        return TIE_HOME;
+    default:
+        break;
+    }
+    if (pending->row->repeat == REPEAT_bound) {
+        return TIE_STEP;
+    }
+    return (pending->frame.flags & FRAME_LOCAL) != 0 ? TIE_HOME : TIE_NONE;
 }
 
 /* It is on its way no more. */
@@ -105,50 +118,75 @@ pending_unsent(struct daemon *daemon, struct pending *pending)
     pending->sent_on = NULL;
 }
 
+static bool
+node_is_there(const struct daemon *daemon)
+{
+    for (size_t i = 0; i < daemon->node_count; i++) {
+        if (node_is_reached(&daemon->nodes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Steps of an operation that are under way together keep their order: on one link. */
 static struct node_link *
 pending_way(struct daemon *daemon, const struct pending *pending)
 {
-    struct node_link *link = node_choose(daemon, pending->context, is_bound(pending));
+    struct node_link *link =
+        node_choose(daemon, pending->context, tie_of(pending), pending->avoid);
     const struct peer *peer = pending->peer;
 
-    if (link != NULL && is_bound(pending) && peer != NULL && peer->requests > 1 &&
-        peer->way != NULL && peer->way->up && peer->way->node == link->node) {
+    if (link != NULL && pending->row->repeat == REPEAT_bound && peer != NULL &&
+        peer->requests > 1 && peer->way != NULL && peer->way->up &&
+        peer->way->node == link->node) {
         return peer->way;
     }
     return link;
 }
 
-/* Sends it, or leaves it waiting when no node is there: false. */
+/* Sends it, or leaves it waiting when no node is there: false. A step whose node is away while
+ * others are there is over, and the pending with it. */
 static bool
 pending_go(struct daemon *daemon, struct pending *pending, view body)
 {
-    struct node_link *link = pending_way(daemon, pending);
+    struct context *context = pending->context;
+    struct frame frame = pending->frame;
+    struct node_link *link;
     struct writer *out;
     uint8_t header[FRAME_HEADER_LEN];
 
+    context->local = context->local || (frame.flags & FRAME_LOCAL) != 0;
+    link = pending_way(daemon, pending);
+    if (link == NULL && tie_of(pending) == TIE_STEP && context->home != 0 &&
+        node_is_there(daemon)) {
+        pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
+        return true;
+    }
     if (link == NULL) {
         if (pending->waiting_since == 0) {
             pending->waiting_since = daemon_now();
         }
         return false;
     }
-    if (pending->context->attachments[link->node->index] == ATTACHMENT_NONE) {
-        node_attach(link, pending->context);
+    if (attachment_is_wanted(link, context)) {
+        node_attach(link, context);
     }
+    frame.revision = feed_revision(daemon, &frame);
     out = link_output(link->link);
-    frame_encode(&pending->frame, header);
+    frame_encode(&frame, header);
     write_raw(out, view_of(header, sizeof header));
     write_raw(out, body);
     pending->sent_on = link;
     if (pending->peer != NULL) {
         pending->peer->way = link;
     }
+    pending->sent_at = daemon_now();
     pending->waiting_since = 0;
     turn_sent(daemon, pending);
     link->load++;
     link_flush(link->link);
-    return true; /* the link may have gone down, and the request with it */
+    return true;
 }
 
 /* At once, or when it is its context's turn. */
@@ -166,8 +204,8 @@ pendings_release(struct daemon *daemon)
 {
     struct pending *pending;
 
-    while ((pending = turn_next(daemon)) != NULL &&
-           pending_go(daemon, pending, pending_body(pending))) {
+    while ((pending = turn_next(daemon)) != NULL) {
+        (void)pending_go(daemon, pending, pending_body(pending));
     }
 }
 
@@ -194,8 +232,9 @@ pending_new(struct daemon *daemon, struct context *context, struct peer *peer,
     pending->peer = peer;
     pending->row = row;
     pending->began = daemon->meter == NULL ? 0 : meter_now();
-    pending->deadline =
-        now + (row->work == OPERATION_WORK_slow ? REQUEST_SLOW_MS : REQUEST_MS);
+    pending->deadline = now + (row->work == OPERATION_WORK_slow    ? REQUEST_SLOW_MS
+                               : row->work == OPERATION_WORK_store ? REQUEST_STORE_MS
+                                                                   : REQUEST_MS);
     pending->previous = daemon->pending_last;
     if (daemon->pending_last != NULL) {
         daemon->pending_last->next = pending;
@@ -213,19 +252,13 @@ pending_new(struct daemon *daemon, struct context *context, struct peer *peer,
     return pending;
 }
 
-/* It is sent once or not at all: what it belongs to is lost with the node. */
-static bool
-is_step(const struct pending *pending)
-{
-    return is_bound(pending) && pending->row->operation != OPERATION_START;
-}
-
 /* Sends it, now or later. False: memory is short, and it is no more. */
 static bool
 pending_take(struct daemon *daemon, struct pending *pending, view body)
 {
     /* What cannot be sent again leaves from where it came to. */
-    if (is_step(pending) && !turn_waits(daemon, pending) && pending_go(daemon, pending, body)) {
+    if (tie_of(pending) == TIE_STEP && !turn_waits(daemon, pending) &&
+        pending_go(daemon, pending, body)) {
         return true;
     }
     pending->body = malloc(size_max(body.len, 1));
@@ -352,14 +385,27 @@ pending_find(struct daemon *daemon, const struct node_link *link, const struct f
     return NULL;
 }
 
-/* A login's ticket is kept, so that the login outlives the node. */
+/* Is the login over by this reply? Also where the node no longer knew of it. */
+static bool
+is_logout(const struct pending *pending, const struct frame *frame)
+{
+    return pending->row->operation == OPERATION_LOGOUT &&
+           (frame->code == CKR_OK || frame->code == CKR_USER_NOT_LOGGED_IN);
+}
+
+/* A login's ticket is kept, so that the login outlives the node and is known to the others. */
 static void
-ticket_watch(struct context *context, const struct pending *pending, const struct frame *frame,
-             view body)
+ticket_watch(struct context *context, const struct node *node, const struct pending *pending,
+             const struct frame *frame, view body)
 {
     struct login_reply login;
     struct renew_reply renewed;
 
+    if (is_logout(pending, frame)) {
+        secret_free(context->ticket);
+        context->ticket = NULL;
+        attachments_login(context, node, false);
+    }
     if (frame->code != CKR_OK) {
         return;
     }
@@ -367,42 +413,26 @@ ticket_watch(struct context *context, const struct pending *pending, const struc
         secret_free(context->ticket);
         context->ticket = secret_dup(login.ticket);
         context->role = (uint8_t)login.role;
+        attachments_login(context, node, true);
     } else if (pending->row->operation == OPERATION_RENEW && context->ticket != NULL &&
                renew_reply_read(body, &renewed)) {
         secret_free(context->ticket);
         context->ticket = secret_dup(renewed.ticket);
-    } else if (pending->row->operation == OPERATION_LOGOUT) {
-        secret_free(context->ticket);
-        context->ticket = NULL;
     }
 }
 
-/* Answers to the daemon's own ATTACH and CHANGES (DETACH and PING need no look). */
+/* Answers to the daemon's own words (PING needs no look). */
 static void
 own_reply(struct daemon *daemon, struct node_link *link, const struct frame *frame, view body)
 {
-    struct attach_reply attached;
-    struct context *context;
-
     if (frame->operation == OPERATION_CHANGES) {
         feed_answer(daemon, link, frame, body);
-        return;
-    }
-    if (frame->operation != OPERATION_ATTACH) {
-        return;
-    }
-    context = context_by_id(daemon, frame->context);
-    if (context == NULL || context->attach_link[link->node->index] != link) {
-        return;
-    }
-    context->attachments[link->node->index] =
-        frame->code == CKR_OK ? ATTACHMENT_DONE : ATTACHMENT_NONE;
-    if (frame->code == CKR_OK && attach_reply_read(body, &attached) && attached.role != 0) {
-        context->role = (uint8_t)attached.role;
-    }
-    if (frame->code != CKR_OK) {
-        log_wrn("%s does not take a context in: %s", link->node->settings.name,
-                return_name(frame->code));
+    } else if (frame->operation == OPERATION_ATTACH || frame->operation == OPERATION_DETACH) {
+        if (frame->operation == OPERATION_ATTACH && frame->code != CKR_OK) {
+            log_wrn("%s does not take a context in: %s", link->node->settings.name,
+                    return_name(frame->code));
+        }
+        attachment_answer(daemon, link, frame, body);
     }
 }
 
@@ -411,17 +441,94 @@ own_reply(struct daemon *daemon, struct node_link *link, const struct frame *fra
 static void
 context_unknown(struct daemon *daemon, struct node_link *link, struct pending *pending)
 {
-    struct context *context = pending->context;
-    const bool step = is_bound(pending) && pending->row->operation != OPERATION_START;
+    struct attachment *at = &pending->context->attachments[link->node->index];
 
     pending_unsent(daemon, pending);
-    if (context->attachments[link->node->index] == ATTACHMENT_DONE) {
-        context->attachments[link->node->index] = ATTACHMENT_NONE;
+    if (at->state == ATTACHMENT_DONE) {
+        at->state = ATTACHMENT_NONE;
     }
-    if (step || !is_awaited(pending) || ++pending->attaches > ATTACHES_MAX) {
+    if (tie_of(pending) == TIE_STEP || !is_awaited(pending) ||
+        ++pending->attaches > ATTACHES_MAX) {
         pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
     } else {
         pending_send(daemon, pending);
+    }
+}
+
+/* The node did nothing; another one may. When none is left, they are asked again after a while. */
+static void
+pending_elsewhere(struct daemon *daemon, struct pending *pending)
+{
+    pending->avoid |= UINT32_C(1) << pending->sent_on->node->index;
+    pending_unsent(daemon, pending);
+    if (tie_of(pending) == TIE_STEP || !is_awaited(pending)) {
+        pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
+    } else {
+        pending_send(daemon, pending);
+    }
+}
+
+/* Is this no answer, but the node's own trouble? */
+static bool
+is_for_another(const struct daemon *daemon, const struct pending *pending,
+               const struct node_link *link, uint32_t code)
+{
+    return code == CODE_LAGGING ||
+           (code == CKR_USER_NOT_LOGGED_IN && tie_of(pending) == TIE_NONE &&
+            attachment_is_worse(daemon, pending->context, link->node));
+}
+
+/* ---- logouts ---- */
+
+/* Answered by the node, to be passed on when the other nodes have forgotten the context. True: they
+ * are asked now. */
+static bool
+pending_leaves(struct daemon *daemon, struct pending *pending, const struct frame *frame)
+{
+    uint32_t leaving;
+
+    if (!is_logout(pending, frame)) {
+        return false;
+    }
+    leaving = attachments_leave(daemon, pending->context, pending->sent_on->node);
+    if (leaving == 0) {
+        return false;
+    }
+    pending_unsent(daemon, pending);
+    pending->leaving = leaving;
+    pending->answer = *frame;
+    pending->deadline = daemon_now() + LEAVE_MS;
+    return true;
+}
+
+/* The answer that was held back. */
+static void
+pending_left(struct daemon *daemon, struct pending *pending)
+{
+    const struct frame answer = pending->answer;
+    struct peer *peer = pending->peer;
+
+    pending_free(daemon, pending);
+    if (peer != NULL) {
+        peer_answer(peer, &answer, answer.code, answer.revision, VIEW_EMPTY);
+    }
+}
+
+void
+route_left(struct daemon *daemon, const struct context *context, const struct node *node)
+{
+    struct pending *pending = daemon->pending_first;
+
+    while (pending != NULL) {
+        struct pending *next = pending->next;
+
+        if (pending->leaving != 0 && (context == NULL || pending->context == context)) {
+            pending->leaving &= ~(UINT32_C(1) << node->index);
+            if (pending->leaving == 0) {
+                pending_left(daemon, pending);
+            }
+        }
+        pending = next;
     }
 }
 
@@ -450,7 +557,20 @@ route_reply(struct daemon *daemon, struct node_link *link, const struct frame *f
         pendings_release(daemon);
         return;
     }
-    ticket_watch(pending->context, pending, frame, body);
+    if (is_for_another(daemon, pending, link, code)) {
+        pending_elsewhere(daemon, pending);
+        pendings_release(daemon);
+        return;
+    }
+    pending->revision = frame->revision;
+    if (frame->revision > pending->context->revision) {
+        pending->context->revision = frame->revision;
+    }
+    ticket_watch(pending->context, link->node, pending, frame, body);
+    if (pending_leaves(daemon, pending, frame)) {
+        pendings_release(daemon);
+        return;
+    }
     if (pending->row->operation == OPERATION_LOGIN && code == CODE_USER_UNKNOWN) {
         critical_user_missing(daemon, link->node);
         code = (uint32_t)CKR_PIN_INCORRECT; /* who asks hears what a wrong password gives */
@@ -478,7 +598,7 @@ route_node_up(struct daemon *daemon)
     while (pending != NULL) {
         struct pending *next = pending->next;
 
-        if (pending->sent_on == NULL && !pending->held) {
+        if (pending->sent_on == NULL && !pending->held && pending->leaving == 0) {
             pending_send(daemon, pending);
         }
         pending = next;
@@ -486,32 +606,16 @@ route_node_up(struct daemon *daemon)
     pendings_release(daemon);
 }
 
-static bool
-node_is_there(const struct daemon *daemon)
-{
-    for (size_t i = 0; i < daemon->node_count; i++) {
-        for (size_t k = 0; k < NODE_LINKS; k++) {
-            if (daemon->nodes[i].links[k].up) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 /* Requests of a link that has gone: again elsewhere, or failed. The node may live on, and
  * then it still knows the contexts; where it does not, it says so. */
 void
 route_node_down(struct daemon *daemon, struct node_link *link)
 {
-    struct pending *pending = daemon->pending_first;
+    struct pending *pending;
 
-    for (struct context *context = daemon->contexts; context != NULL; context = context->next) {
-        if (context->attach_link[link->node->index] == link &&
-            context->attachments[link->node->index] == ATTACHMENT_ASKED) {
-            context->attachments[link->node->index] = ATTACHMENT_NONE;
-        }
-    }
+    attachments_link_down(daemon, link);
+    route_left(daemon, NULL, link->node);
+    pending = daemon->pending_first;
     if (!node_is_there(daemon) && daemon->unreachable_since == 0) {
         daemon->unreachable_since = daemon_now();
     }
@@ -520,7 +624,8 @@ route_node_down(struct daemon *daemon, struct node_link *link)
 
         if (pending->sent_on == link) {
             pending_unsent(daemon, pending);
-            if (is_bound(pending) || !is_awaited(pending) || daemon->stopping) {
+            if (pending->row->repeat == REPEAT_bound || !is_awaited(pending) ||
+                daemon->stopping) {
                 pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
             } else {
                 pending_send(daemon, pending);
@@ -531,11 +636,22 @@ route_node_down(struct daemon *daemon, struct node_link *link)
     pendings_release(daemon);
 }
 
-/* Deadlines. */
+/* A node that takes long over what is quickly done may be cut off from the store, or worse. Another
+ * one is asked then, once; the first answer counts no more. */
+static bool
+is_overdue(const struct daemon *daemon, const struct pending *pending, uint64_t now)
+{
+    return pending->sent_on != NULL && !pending->hurried && is_awaited(pending) &&
+           pending->row->work != OPERATION_WORK_slow && tie_of(pending) == TIE_NONE &&
+           now - pending->sent_at > HURRY_MS && node_has_other(daemon, pending->sent_on->node);
+}
+
+/* Deadlines, and what waits for nodes that could not. */
 void
 route_check(struct daemon *daemon)
 {
     struct pending *pending = daemon->pending_first;
+    const bool there = node_is_there(daemon);
     uint64_t now = daemon_now();
 
     while (pending != NULL) {
@@ -543,8 +659,18 @@ route_check(struct daemon *daemon)
         bool waited = pending->sent_on == NULL && pending->waiting_since != 0 &&
                       now - pending->waiting_since > UNREACHABLE_MS;
 
-        if (now > pending->deadline || waited) {
+        if (pending->leaving != 0) {
+            if (now > pending->deadline) {
+                pending_left(daemon, pending);
+            }
+        } else if (now > pending->deadline || waited) {
             pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
+        } else if (is_overdue(daemon, pending, now)) {
+            pending->hurried = true;
+            pending_elsewhere(daemon, pending);
+        } else if (pending->sent_on == NULL && !pending->held && there) {
+            pending->avoid = 0;
+            pending_send(daemon, pending);
         }
         pending = next;
     }

@@ -126,7 +126,7 @@ job_done(void *arg)
             break;
         }
     }
-    feed_request_done(jobs->daemon, job->row, writer_view(&job->body));
+    feed_request_done(jobs->daemon, job->row, writer_view(&job->body), 0);
     context->requests--;
     if (job->peer != NULL) {
         struct peer *peer = job->peer;

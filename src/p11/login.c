@@ -160,6 +160,7 @@ authenticate_send(struct session *session, const struct task *task, view name, v
         goto out;
     }
     session->remote = true;
+    session->local = true;
     rv = trip_send(session->library, session, &call, OPERATION_AUTHENTICATE);
 out:
     call_end(&call);

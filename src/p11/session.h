@@ -19,6 +19,7 @@ struct session {
     pthread_mutex_t lock; /* held by the call that works in the session */
     bool closed;
     bool remote;                 /* the HSM may have something of it */
+    bool local;                  /* one node has a permission of it (C_Login for one use) */
     struct task *tasks;          /* what is active: none, one, or a dual pair */
 };
 

@@ -32,7 +32,15 @@ has_room(enum operation operation)
 static uint16_t
 flags_of(const struct session *session)
 {
-    return session != NULL && session->read_write ? FRAME_READ_WRITE : 0;
+    uint16_t flags = 0;
+
+    if (session != NULL && session->read_write) {
+        flags |= FRAME_READ_WRITE;
+    }
+    if (session != NULL && session->local) {
+        flags |= FRAME_LOCAL;
+    }
+    return flags;
 }
 
 /* A reply's code as an application may see it, and what it tells of the login. */

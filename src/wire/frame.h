@@ -32,7 +32,8 @@
 enum frame_flag {
     FRAME_REPLY = 1 << 0,
     FRAME_READ_WRITE = 1 << 1, /* the session is read-write */
-    FRAME_FLAGS_ALL = FRAME_REPLY | FRAME_READ_WRITE
+    FRAME_LOCAL = 1 << 2,      /* a request about what one node alone has of its context */
+    FRAME_FLAGS_ALL = FRAME_REPLY | FRAME_READ_WRITE | FRAME_LOCAL
 };
 
 struct frame {
@@ -49,6 +50,7 @@ struct frame {
 /* Codes between node, daemon and library that no application sees. */
 #define CODE_UNKNOWN_CONTEXT 0xfffffff1u /* nothing happened: attach, then repeat */
 #define CODE_BAD_FRAME 0xfffffff2u       /* the body does not read as its message */
+#define CODE_LAGGING 0xfffffff6u /* nothing happened: the node is behind, or cut off; ask another */
 /* Codes of management that PKCS #11 has no word for. */
 #define CODE_USER_EXISTS 0xfffffff3u
 #define CODE_USER_UNKNOWN 0xfffffff4u

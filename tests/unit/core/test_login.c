@@ -317,6 +317,47 @@ a_login_that_is_used_gets_new_tickets(void **state)
     assert_true(ticket_holds(f, true));
 }
 
+/* As a daemon does after a login at another node: the node has another one of that context, or none. */
+static void
+another_login_takes_the_place_of_the_one_before(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = &f->nobody;
+    struct renew_reply answer;
+    uint8_t first[sizeof app->ticket];
+    size_t first_len;
+
+    assert_ok(login(app, USER1_PASSWORD));
+    first_len = app->ticket_len;
+    memcpy(first, app->ticket, first_len);
+    assert_ok(app_attach(app)); /* the same one changes nothing */
+    assert_ok(app_send_renew(app, NULL, &answer));
+    assert_ok(app_detach(app));
+    app->ticket_len = 0;
+    assert_ok(app_attach(app));
+    assert_ok(app_login(app, ROLE_CU, USER2_NAME, USER2_PASSWORD));
+
+    memcpy(app->ticket, first, first_len);
+    app->ticket_len = first_len;
+    assert_ok(app_attach(app));
+    assert_ok(app_logout(app)); /* of the first one */
+    assert_false(ticket_holds(f, false));
+
+    /* One that has ended ends what is there, too: it is not the context's login any more. */
+    assert_ok(app_login(app, ROLE_CU, USER2_NAME, USER2_PASSWORD));
+    memcpy(app->ticket, first, first_len);
+    app->ticket_len = first_len;
+    assert_ok(app_attach(app));
+    assert_code(app_send_renew(app, NULL, &answer), CKR_USER_NOT_LOGGED_IN);
+
+    /* What is no ticket changes nothing. */
+    app->ticket_len = 0;
+    assert_ok(app_login(app, ROLE_CU, USER2_NAME, USER2_PASSWORD));
+    app->ticket[0] ^= 1;
+    assert_ok(app_attach(app));
+    assert_ok(app_send_renew(app, NULL, &answer));
+}
+
 static void
 without_a_login_there_is_nothing_to_renew(void **state)
 {
@@ -617,6 +658,7 @@ main(void)
         AZURE(after_a_change_the_old_password_is_wrong),
         AZURE(a_ticket_gives_the_login_back_for_ten_minutes),
         AZURE(a_login_that_is_used_gets_new_tickets),
+        AZURE(another_login_takes_the_place_of_the_one_before),
         AZURE(without_a_login_there_is_nothing_to_renew),
         AZURE(after_a_logout_no_ticket_brings_the_login_back),
         AZURE(a_new_login_after_a_logout_has_its_own_ticket),

@@ -84,7 +84,7 @@ an_unknown_flag_is_refused(void **state)
         uint8_t header[FRAME_HEADER_LEN];
 
         frame_encode(&frame, header);
-        assert_int_equal(frame_decode(header, &frame), bit < 2);
+        assert_int_equal(frame_decode(header, &frame), bit < 3);
     }
 }
 

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Contexts at nodes. A node hears of a context by ATTACH when it is first asked in its name, and
+ * again when the context's login has changed since: the ticket gives it the login. After a logout
+ * every node but the one that did it has to forget the context.
+ */
+#include "daemon/daemon.h"
+
+#include <string.h>
+
+bool
+attachment_is_wanted(const struct node_link *link, const struct context *context)
+{
+    const struct attachment *at = &context->attachments[link->node->index];
+
+    return at->state == ATTACHMENT_NONE || at->logins != context->logins;
+}
+
+static void
+detach_write(struct node_link *link, const struct context *context)
+{
+    struct frame frame = { .operation = OPERATION_DETACH };
+    uint8_t header[FRAME_HEADER_LEN];
+
+    memcpy(frame.context, context->id, sizeof frame.context);
+    frame_encode(&frame, header);
+    write_raw(link_output(link->link), view_of(header, sizeof header));
+}
+
+void
+node_attach(struct node_link *link, struct context *context)
+{
+    const struct attach_request m = {
+        .version = FRAME_VERSION,
+        .interface = (uint8_t)context->interface,
+        .uid = context->owner->uid,
+        .pid = context->pid,
+        .ticket = secret_view(context->ticket),
+    };
+    struct attachment *at = &context->attachments[link->node->index];
+    struct writer *out = link_output(link->link);
+    /* A node that is behind may not know the ticket's user yet. */
+    struct frame frame = { .operation = OPERATION_ATTACH, .revision = context->revision };
+    size_t start;
+
+    if (at->stale) {
+        detach_write(link, context);
+        at->stale = false;
+    }
+    start = frame_begin(out);
+    memcpy(frame.context, context->id, sizeof frame.context);
+    attach_request_write(out, &m);
+    if (frame_end(out, start, &frame)) {
+        at->state = ATTACHMENT_ASKED;
+        at->link = link;
+        at->logins = context->logins;
+        at->in = false;
+    }
+}
+
+void
+node_detach(struct daemon *daemon, struct context *context)
+{
+    for (size_t i = 0; i < daemon->node_count; i++) {
+        struct attachment *at = &context->attachments[i];
+        struct node_link *link = node_best_link(&daemon->nodes[i], context);
+
+        if ((at->state != ATTACHMENT_NONE || at->stale) && link != NULL) {
+            detach_write(link, context);
+            link_flush(link->link);
+        }
+        *at = (struct attachment){ .state = ATTACHMENT_NONE };
+    }
+}
+
+void
+attachment_answer(struct daemon *daemon, struct node_link *link, const struct frame *frame,
+                  view body)
+{
+    struct context *context = context_by_id(daemon, frame->context);
+    struct attach_reply attached;
+    struct attachment *at;
+
+    if (context == NULL) {
+        return;
+    }
+    if (frame->operation == OPERATION_DETACH) {
+        route_left(daemon, context, link->node);
+        return;
+    }
+    at = &context->attachments[link->node->index];
+    if (at->state != ATTACHMENT_ASKED || at->link != link) {
+        return;
+    }
+    at->state = frame->code == CKR_OK ? ATTACHMENT_DONE : ATTACHMENT_NONE;
+    if (frame->code == CKR_OK && attach_reply_read(body, &attached) && attached.role != 0) {
+        context->role = (uint8_t)attached.role;
+        at->in = true;
+    }
+}
+
+void
+attachments_link_down(struct daemon *daemon, const struct node_link *link)
+{
+    for (struct context *context = daemon->contexts; context != NULL; context = context->next) {
+        struct attachment *at = &context->attachments[link->node->index];
+
+        if (at->link == link && at->state == ATTACHMENT_ASKED) {
+            at->state = ATTACHMENT_NONE;
+        }
+    }
+}
+
+void
+attachments_login(struct context *context, const struct node *node, bool in)
+{
+    struct attachment *at = &context->attachments[node->index];
+
+    context->logins++;
+    at->logins = context->logins;
+    at->in = in;
+}
+
+uint32_t
+attachments_leave(struct daemon *daemon, struct context *context, const struct node *node)
+{
+    uint32_t leaving = 0;
+
+    for (size_t i = 0; i < daemon->node_count; i++) {
+        struct attachment *at = &context->attachments[i];
+        struct node_link *link = node_best_link(&daemon->nodes[i], context);
+
+        if (&daemon->nodes[i] == node || at->state == ATTACHMENT_NONE) {
+            continue;
+        }
+        /* Who cannot be told now is told before he is asked again; the number of the login is
+         * in the store. */
+        *at = (struct attachment){ .state = ATTACHMENT_NONE, .stale = link == NULL };
+        if (link != NULL) {
+            detach_write(link, context);
+            link_flush(link->link);
+            leaving |= UINT32_C(1) << i;
+        }
+    }
+    return leaving;
+}
+
+void
+attachments_move(struct context *context)
+{
+    struct attachment *at;
+
+    if (context->home == 0) {
+        return;
+    }
+    at = &context->attachments[context->home - 1];
+    *at = (struct attachment){ .state = ATTACHMENT_NONE,
+                               .stale = at->stale || at->state != ATTACHMENT_NONE };
+    context->home = 0;
+}
+
+bool
+attachment_is_worse(const struct daemon *daemon, const struct context *context,
+                    const struct node *node)
+{
+    if (context->ticket == NULL || context->attachments[node->index].in) {
+        return false;
+    }
+    for (size_t i = 0; i < daemon->node_count; i++) {
+        const struct attachment *at = &context->attachments[i];
+
+        if (at->state == ATTACHMENT_DONE && at->in && at->logins == context->logins &&
+            node_is_reached(&daemon->nodes[i])) {
+            return true;
+        }
+    }
+    return false;
+}

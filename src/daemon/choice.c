@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which node does it. What any node can do goes where the context was last, so that what leaves
+ * together travels together and a write is read where it was made; to the least busy one as soon
+ * as that has clearly less to do. What is tied to one node's memory goes to the context's home.
+ */
+#include "daemon/daemon.h"
+
+#define SLACK 2u       /* requests more than the least busy node has */
+#define SUSPECT 2u     /* pings without an answer: others are preferred */
+#define START_MS 1000u /* of a daemon, for all nodes to come up */
+
+bool
+node_is_reached(const struct node *node)
+{
+    for (size_t k = 0; k < NODE_LINKS; k++) {
+        if (node->links[k].up) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_well(const struct node_link *link)
+{
+    return link->up && link->silent < SUSPECT;
+}
+
+static bool
+node_is_well(const struct node *node)
+{
+    for (size_t k = 0; k < NODE_LINKS; k++) {
+        if (is_well(&node->links[k])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+node_has_other(const struct daemon *daemon, const struct node *node)
+{
+    for (size_t i = 0; i < daemon->node_count; i++) {
+        if (&daemon->nodes[i] != node && node_is_well(&daemon->nodes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t
+node_load(const struct node *node)
+{
+    size_t load = 0;
+
+    for (size_t k = 0; k < NODE_LINKS; k++) {
+        load += node->links[k].load;
+    }
+    return load;
+}
+
+struct node_link *
+node_best_link(struct node *node, const struct context *context)
+{
+    const struct attachment *at = &context->attachments[node->index];
+    struct node_link *best = NULL;
+
+    /* Until ATTACH is answered all goes the way it went, for order is kept there only. */
+    if (at->state == ATTACHMENT_ASKED && at->link->up) {
+        return at->link;
+    }
+    for (size_t k = 0; k < NODE_LINKS; k++) {
+        struct node_link *link = &node->links[k];
+
+        if (link->up && (best == NULL || is_well(link) > is_well(best) ||
+                         (is_well(link) == is_well(best) && link->load < best->load))) {
+            best = link;
+        }
+    }
+    return best;
+}
+
+/* Of two that may do it. */
+static bool
+is_better(const struct node *node, const struct node *than)
+{
+    const bool well = node_is_well(node);
+
+    return well != node_is_well(than) ? well : node_load(node) < node_load(than);
+}
+
+/* Contexts begin at different nodes. */
+static struct node *
+node_least(struct daemon *daemon, const struct context *context, uint32_t avoid)
+{
+    const size_t first = daemon->node_count == 0 ? 0 : context->id[0] % daemon->node_count;
+    struct node *least = NULL;
+
+    for (size_t i = 0; i < daemon->node_count; i++) {
+        struct node *node = &daemon->nodes[(first + i) % daemon->node_count];
+
+        if (node_is_reached(node) && (avoid & (UINT32_C(1) << node->index)) == 0 &&
+            (least == NULL || is_better(node, least))) {
+            least = node;
+        }
+    }
+    return least;
+}
+
+/* Where the context was last, while that is as good. */
+static struct node *
+node_near(struct daemon *daemon, const struct context *context, uint32_t avoid)
+{
+    struct node *least = node_least(daemon, context, avoid);
+    struct node *near = context->near == 0 ? least : &daemon->nodes[context->near - 1];
+
+    if (least == NULL || near == least || (avoid & (UINT32_C(1) << near->index)) != 0 ||
+        !node_is_reached(near) || (node_is_well(least) && !node_is_well(near))) {
+        return least;
+    }
+    return node_load(near) <= node_load(least) + SLACK ? near : least;
+}
+
+/* A home is drawn by the context's name, so that a restarted daemon finds it again. A moment is given
+ * to it to come up, where there may be something. */
+static struct node *
+node_home(struct daemon *daemon, const struct context *context, enum tie tie, uint32_t avoid)
+{
+    struct node *drawn;
+
+    if (daemon->node_count == 0) {
+        return NULL;
+    }
+    drawn = &daemon->nodes[context->id[1] % daemon->node_count];
+    if ((avoid & (UINT32_C(1) << drawn->index)) == 0) {
+        if (node_is_well(drawn)) {
+            return drawn;
+        }
+        if (!node_is_reached(drawn) && (context->local || tie == TIE_STEP) &&
+            daemon_now() - daemon->started_at < START_MS) {
+            return NULL;
+        }
+    }
+    return node_near(daemon, context, avoid);
+}
+
+struct node_link *
+node_choose(struct daemon *daemon, struct context *context, enum tie tie, uint32_t avoid)
+{
+    struct node *node;
+
+    if (tie != TIE_NONE && context->home != 0) {
+        node = &daemon->nodes[context->home - 1];
+        if (node_is_reached(node) && (avoid & (UINT32_C(1) << node->index)) == 0) {
+            return node_best_link(node, context);
+        }
+        /* A home that is only behind keeps what it has. */
+        if (tie == TIE_STEP || (node_is_reached(node) && context->local)) {
+            return NULL;
+        }
+        node = node_near(daemon, context, avoid);
+        if (node != NULL) {
+            attachments_move(context);
+        }
+    } else if (tie != TIE_NONE) {
+        node = node_home(daemon, context, tie, avoid);
+    } else {
+        node = node_near(daemon, context, avoid);
+    }
+    if (node == NULL) {
+        return NULL;
+    }
+    if (tie != TIE_NONE) {
+        context->home = (unsigned)node->index + 1;
+    }
+    if (tie == TIE_NONE || context->near == 0) {
+        context->near = (unsigned)node->index + 1;
+    }
+    return node_best_link(node, context);
+}
