@@ -72,36 +72,6 @@ store_le(uint8_t *p, size_t width, uint64_t value)
     }
 }
 
-uint32_t
-load_u32(const uint8_t *p)
-{
-    return (uint32_t)load_le(p, 4);
-}
-
-uint64_t
-load_u64(const uint8_t *p)
-{
-    return load_le(p, 8);
-}
-
-void
-store_u16(uint8_t *p, uint16_t value)
-{
-    store_le(p, 2, value);
-}
-
-void
-store_u32(uint8_t *p, uint32_t value)
-{
-    store_le(p, 4, value);
-}
-
-void
-store_u64(uint8_t *p, uint64_t value)
-{
-    store_le(p, 8, value);
-}
-
 static bool
 read_le(struct reader *r, size_t width, uint64_t *ret_value)
 {

@@ -92,11 +92,47 @@ void writer_truncate(struct writer *w, size_t len);
 /* Writes a u32 over four bytes written before, at offset. */
 void writer_patch_u32(struct writer *w, size_t offset, uint32_t value);
 
-uint32_t load_u32(const uint8_t *p);
-uint64_t load_u64(const uint8_t *p);
-void store_u16(uint8_t *p, uint16_t value);
-void store_u32(uint8_t *p, uint32_t value);
-void store_u64(uint8_t *p, uint64_t value);
+/* Little-endian, byte by byte: a compiler makes one access of it where the processor is so, too. */
+static inline uint32_t
+load_u32(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static inline uint64_t
+load_u64(const uint8_t *p)
+{
+    return load_u32(p) | (uint64_t)load_u32(p + 4) << 32;
+}
+
+static inline uint16_t
+load_u16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static inline void
+store_u16(uint8_t *p, uint16_t value)
+{
+    p[0] = (uint8_t)value;
+    p[1] = (uint8_t)(value >> 8);
+}
+
+static inline void
+store_u32(uint8_t *p, uint32_t value)
+{
+    p[0] = (uint8_t)value;
+    p[1] = (uint8_t)(value >> 8);
+    p[2] = (uint8_t)(value >> 16);
+    p[3] = (uint8_t)(value >> 24);
+}
+
+static inline void
+store_u64(uint8_t *p, uint64_t value)
+{
+    store_u32(p, (uint32_t)value);
+    store_u32(p + 4, (uint32_t)(value >> 32));
+}
 
 /* Lower-case hexadecimal; out has room for 2 * v.len + 1 characters. */
 void hex_encode(view v, char *out);

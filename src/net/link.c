@@ -57,6 +57,7 @@ link_destroy(struct link *link)
     }
     timer_free(link->limit);
     timer_free(link->patience);
+    timer_free(link->warmth);
     if (link->ssl != NULL) {
         SSL_free(link->ssl);
     }
@@ -393,6 +394,8 @@ link_free(struct link *link)
     loop_chore_drop(link->loop, &link->chore);
     timer_free(link->patience);
     link->patience = NULL;
+    timer_free(link->warmth);
+    link->warmth = NULL;
     if (link->busy == 0) {
         link_destroy(link);
     }

@@ -22,6 +22,10 @@ struct link {
     struct event *flush;   /* activated by hand, runs at the end of the round */
     struct timer *limit;   /* of the handshake; of the last words */
     struct timer *patience; /* runs while a frame is there in part */
+    struct timer *warmth;  /* runs while TLS keeps its buffers (link_io.c) */
+    uint64_t warm_second;  /* reads in it, counted while TLS does not */
+    unsigned warm_reads;
+    uint64_t warm_frames;  /* .frames when its second began */
     uint8_t *input;
     size_t input_len;
     size_t input_size;

@@ -77,6 +77,14 @@ loop_wake(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+uint64_t
+loop_second(const struct loop *loop)
+{
+    struct timeval now;
+
+    return event_base_gettimeofday_cached(loop->base, &now) == 0 ? (uint64_t)now.tv_sec : 0;
+}
+
 /* ---- chores ---- */
 
 static uint64_t

@@ -15,6 +15,9 @@ struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 struct event_base *loop_base(struct loop *loop);
 
+/* The clock's second as of this round's beginning. On the loop's thread. */
+uint64_t loop_second(const struct loop *loop);
+
 /* Runs until loop_stop(). */
 void loop_run(struct loop *loop);
 /* From any thread. What was posted before is still run. */

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "net/link.h"
+#include "net/link_private.h"
 
 #include "lib/tls_fixture.h"
 
@@ -839,6 +839,58 @@ a_socket_path_that_somebody_listens_on_is_left_alone(void **state)
     listener_free(first);
 }
 
+static bool
+b_is_warm(void *arg)
+{
+    return ((struct fixture *)arg)->b.link->warmth != NULL;
+}
+
+static bool
+b_is_cold(void *arg)
+{
+    return !b_is_warm(arg);
+}
+
+static bool
+b_has_what_a_asked(void *arg)
+{
+    struct fixture *f = arg;
+
+    return f->b.frames >= f->a.last_request;
+}
+
+/* a.last_request counts what a has asked. */
+static void
+ask_one_by_one(struct fixture *f, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        frame_append(link_output(f->a.link), ++f->a.last_request, 10);
+        link_flush(f->a.link);
+        assert_true(loop_until(f->loop, b_has_what_a_asked, f, LIMIT_MS));
+    }
+}
+
+/* Some pings a second are no reason; requests one after the other are. */
+static void
+a_busy_connection_keeps_its_buffers_until_it_is_quiet(void **state)
+{
+    struct fixture *f = *state;
+
+    connect_tls(f);
+    assert_true(loop_until(f->loop, both_up, f, LIMIT_MS));
+    ask_one_by_one(f, 8);
+    assert_false(b_is_warm(f));
+    assert_true((SSL_get_mode(f->b.link->ssl) & SSL_MODE_RELEASE_BUFFERS) != 0);
+    for (unsigned i = 0; i < 100 && !b_is_warm(f); i++) { /* on a busy machine in more seconds */
+        ask_one_by_one(f, 100);
+    }
+    assert_true(b_is_warm(f));
+    assert_true((SSL_get_mode(f->b.link->ssl) & SSL_MODE_RELEASE_BUFFERS) == 0);
+    assert_true(loop_until(f->loop, b_is_cold, f, LIMIT_MS));
+    assert_true((SSL_get_mode(f->b.link->ssl) & SSL_MODE_RELEASE_BUFFERS) != 0);
+    ask_one_by_one(f, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -850,6 +902,7 @@ main(void)
         TEST(a_frame_arrives_in_single_bytes),
         TEST(an_oversized_length_ends_the_link),
         TEST(garbage_ends_the_link),
+        TEST(a_busy_connection_keeps_its_buffers_until_it_is_quiet),
         TEST(a_body_over_the_limit_of_the_link_ends_it),
         TEST(the_peers_end_is_told_once),
         TEST(close_notify_ends_a_tls_link),
