@@ -31,6 +31,14 @@ MUST_USE bool host_public_check(view info, uint8_t ret_check[3]);
 MUST_USE CK_RV host_wrap(view key, view plain, struct writer *blob);
 MUST_USE CK_RV host_unwrap(view key, view blob, struct writer *plain);
 
+/* Of SoftHSM2: appends what an IV and a ciphertext after it open to (AES-256-CBC, PKCS #5). False:
+ * another key, or damaged. */
+#define HOST_SOFTHSM_KEY_LEN 32u
+MUST_USE bool host_softhsm_open(view key, view sealed, struct writer *out);
+/* And the key that a PIN and a salt (of a byte at least) give: SHA-256 of both, and of that again
+ * and again. */
+MUST_USE bool host_softhsm_key(view salt, view pin, uint8_t ret_key[HOST_SOFTHSM_KEY_LEN]);
+
 /* An ECDSA signature: the two numbers one after the other, as the HSM has them, into DER in their
  * place; and back, each number half bytes long. What is no DER comes out as it is. */
 MUST_USE bool host_signature_to_der(struct writer *signature);

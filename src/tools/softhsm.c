@@ -4,18 +4,14 @@
  */
 #include "tools/softhsm.h"
 
-#include <openssl/evp.h>
-#include <string.h>
+#include "tools/host.h"
 
 /* In token.object: CKA_VENDOR_DEFINED + 0x5348, counted on. */
 #define TYPE_LABEL 0x80005349u
 #define TYPE_USER_PIN 0x8000534du
 
 #define SALT_LEN 8u
-#define BLOCK_LEN 16u
 #define KEY_LEN 32u
-#define HASH_LEN 32u
-#define ROUNDS_BASE 1500u /* and the salt's last byte more */
 #define MAGIC VIEW_TEXT("RJR")
 
 enum form { IS_BOOL = 1, IS_NUMBER, IS_BYTES, IS_LIST, IS_MECHANISMS };
@@ -133,65 +129,21 @@ softhsm_label(view token_object, view *ret_label)
 
 /* ---- what is encrypted ---- */
 
-/* Appends what iv and ciphertext open to; false: another key, or damaged. */
-static bool
-cbc_open(view key, view sealed, struct writer *out)
-{
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    const size_t start = out->len;
-    uint8_t *space;
-    int len = 0;
-    int rest = 0;
-    bool good = false;
-
-    if (ctx != NULL && key.len == KEY_LEN && sealed.len > BLOCK_LEN &&
-        sealed.len % BLOCK_LEN == 0 && sealed.len <= SOFTHSM_FILE_MAX &&
-        (space = write_space(out, sealed.len)) != NULL) {
-        good = EVP_DecryptInit_ex(ctx, EVP_aes_256_cbc(), NULL, key.data, sealed.data) == 1 &&
-               EVP_DecryptUpdate(ctx, space, &len, sealed.data + BLOCK_LEN,
-                                 (int)(sealed.len - BLOCK_LEN)) == 1 &&
-               EVP_DecryptFinal_ex(ctx, space + len, &rest) == 1;
-        writer_truncate(out, start + (good ? (size_t)(len + rest) : 0));
-    }
-    EVP_CIPHER_CTX_free(ctx);
-    return good;
-}
-
-/* SHA-256 of salt and PIN, and of that again and again. */
-static bool
-pin_key(view salt, view pin, uint8_t ret_key[HASH_LEN])
-{
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    unsigned rounds = ROUNDS_BASE + salt.data[salt.len - 1];
-    bool good = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
-                EVP_DigestUpdate(ctx, salt.data, salt.len) == 1 &&
-                EVP_DigestUpdate(ctx, pin.data, pin.len) == 1 &&
-                EVP_DigestFinal_ex(ctx, ret_key, NULL) == 1;
-
-    while (good && --rounds > 0) {
-        good = EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
-               EVP_DigestUpdate(ctx, ret_key, HASH_LEN) == 1 &&
-               EVP_DigestFinal_ex(ctx, ret_key, NULL) == 1;
-    }
-    EVP_MD_CTX_free(ctx);
-    return good;
-}
-
 struct secret *
 softhsm_key(view token_object, view pin)
 {
     struct secret *key = NULL;
     struct writer plain;
     struct entry entry;
-    uint8_t derived[HASH_LEN];
+    uint8_t derived[KEY_LEN];
 
     if (!file_find(token_object, TYPE_USER_PIN, &entry) || entry.form != IS_BYTES ||
         entry.bytes.len <= SALT_LEN || pin.len == 0) {
         return NULL;
     }
     writer_init(&plain, SOFTHSM_FILE_MAX);
-    if (pin_key(view_slice(entry.bytes, 0, SALT_LEN), pin, derived) &&
-        cbc_open(view_of(derived, sizeof derived),
+    if (host_softhsm_key(view_slice(entry.bytes, 0, SALT_LEN), pin, derived) &&
+        host_softhsm_open(view_of(derived, sizeof derived),
                  view_slice(entry.bytes, SALT_LEN, entry.bytes.len), &plain) &&
         plain.len == MAGIC.len + KEY_LEN &&
         view_equal(view_slice(writer_view(&plain), 0, MAGIC.len), MAGIC)) {
@@ -262,7 +214,7 @@ bytes_convert(const struct entry *entry, view key, struct writer *out)
         return SOFTHSM_READ;
     }
     writer_init(&plain, SOFTHSM_FILE_MAX);
-    opened = cbc_open(key, entry->bytes, &plain);
+    opened = host_softhsm_open(key, entry->bytes, &plain);
     if (opened) {
         attribute_write(out, entry->type, writer_view(&plain));
     }
