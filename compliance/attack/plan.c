@@ -18,7 +18,7 @@ static const uint8_t own_y[32] = "another key of Mallory, and long";
 struct walk {
     struct attack *attack;
     CK_MECHANISM_TYPE wraps, crypts, seal;
-    enum move target;                       /* how the key under attack was made */
+    enum move target; /* how the key under attack was made */
     CK_OBJECT_HANDLE handle[THING_COUNT];
     uint8_t bytes[THING_COUNT][512];
     size_t len[THING_COUNT];
@@ -82,10 +82,10 @@ generate(struct walk *w, unsigned roles)
 
     put_secret(&t, roles, &yes);
     attack_put(&t, CKA_VALUE_LEN, &len, sizeof len);
-    return attack_remember(w->attack,
-                           call_generate(w->attack->module, w->attack->session, &mech, t.attr,
-                                         t.count, &key),
-                           key) == CKR_OK
+    return attack_remember(
+               w->attack,
+               call_generate(w->attack->module, w->attack->session, &mech, t.attr, t.count, &key),
+               key) == CKR_OK
                ? key
                : CK_INVALID_HANDLE;
 }
@@ -180,13 +180,12 @@ unwrap(struct walk *w, const struct move_row *row)
     bool open = row->gives == THING_OPEN || row->gives == THING_AOPEN;
 
     put_secret(&t, row->roles, open ? &no : &yes);
-    return attack_remember(
-               w->attack,
-               call_unwrap(w->attack->module, w->attack->session,
-                           attack_mechanism(is_pair(row->by) ? w->seal : w->wraps),
-                           w->handle[row->by], w->bytes[row->what], w->len[row->what], t.attr,
-                           t.count, key),
-               *key) == CKR_OK;
+    return attack_remember(w->attack,
+                           call_unwrap(w->attack->module, w->attack->session,
+                                       attack_mechanism(is_pair(row->by) ? w->seal : w->wraps),
+                                       w->handle[row->by], w->bytes[row->what], w->len[row->what],
+                                       t.attr, t.count, key),
+                           *key) == CKR_OK;
 }
 
 static bool
@@ -232,11 +231,10 @@ forge(struct walk *w, const struct move_row *row)
 {
     size_t *len = &w->len[row->gives];
 
-    return is_pair(row->by)
-               ? ref_seal(w->seal == CKM_RSA_PKCS_OAEP, own_x, sizeof own_x, w->bytes[row->gives],
-                          len)
-               : ref_line_seal(w->wraps, own_y, sizeof own_y, own_x, sizeof own_x,
-                               w->bytes[row->gives], len);
+    return is_pair(row->by) ? ref_seal(w->seal == CKM_RSA_PKCS_OAEP, own_x, sizeof own_x,
+                                       w->bytes[row->gives], len)
+                            : ref_line_seal(w->wraps, own_y, sizeof own_y, own_x, sizeof own_x,
+                                            w->bytes[row->gives], len);
 }
 
 static CK_RV
@@ -266,7 +264,7 @@ decrypt(struct walk *w, const struct move_row *row)
         return ref_unwrap_by(turn_block, w, blob, len, plain, &w->len[row->gives]);
     }
     if (w->wraps == CKM_AES_GCM && mech == CKM_AES_CTR) {
-        len -= len > 16 ? 16 : 0;           /* the tag */
+        len -= len > 16 ? 16 : 0; /* the tag */
     }
     if (attack_crypt(w->attack, FN_C_DecryptInit, mech, w->handle[row->by], blob, len, out,
                      &out_len) != CKR_OK ||

@@ -16,9 +16,9 @@
 const struct move_row moves[MOVE_COUNT] = {
 #define ALLOWED false
 #define FORBIDDEN true
-#define MOVE(tag, act, by, what, gives, roles, level, function, meaning)                      \
-    [MOVE_##tag] = { #tag,  ACT_##act, THING_##by,    THING_##what, THING_##gives, roles, \
-                     level, FN_##function, meaning },
+#define MOVE(tag, act, by, what, gives, roles, level, function, meaning)           \
+    [MOVE_##tag] = { #tag,  ACT_##act, THING_##by,    THING_##what, THING_##gives, \
+                     roles, level,     FN_##function, meaning },
 #include "model/moves.def"
 #undef ALLOWED
 #undef FORBIDDEN
@@ -83,8 +83,7 @@ move_loses(enum move move)
     struct set facts = { 0 };
 
     if (moves[move].act == ACT_LOSE_W || moves[move].act == ACT_LOSE_E) {
-        add_roles(&facts, moves[move].by,
-                  moves[move].act == ACT_LOSE_W ? CAN_WRAP : CAN_ENCRYPT);
+        add_roles(&facts, moves[move].by, moves[move].act == ACT_LOSE_W ? CAN_WRAP : CAN_ENCRYPT);
     }
     return facts;
 }
@@ -93,9 +92,10 @@ static struct set
 move_needs(enum move move)
 {
     static const unsigned by_act[] = {
-        [ACT_WRAP] = CAN_WRAP,       [ACT_ENCRYPT] = CAN_ENCRYPT, [ACT_UNWRAP] = CAN_UNWRAP,
-        [ACT_DECRYPT] = CAN_DECRYPT, [ACT_SIGN] = CAN_SIGN,       [ACT_LOSE_W] = CAN_WRAP,
-        [ACT_LOSE_E] = CAN_ENCRYPT,  [ACT_UNSEAL] = 0,
+        [ACT_WRAP] = CAN_WRAP,      [ACT_ENCRYPT] = CAN_ENCRYPT,
+        [ACT_UNWRAP] = CAN_UNWRAP,  [ACT_DECRYPT] = CAN_DECRYPT,
+        [ACT_SIGN] = CAN_SIGN,      [ACT_LOSE_W] = CAN_WRAP,
+        [ACT_LOSE_E] = CAN_ENCRYPT, [ACT_UNSEAL] = 0,
     };
     const struct move_row *row = &moves[move];
     struct set facts = { 0 };
@@ -152,7 +152,8 @@ put_in_order(const struct search *search, struct plan *plan)
             bool can = has_all(&facts, &search->needs[left[i]]);
 
             for (size_t k = 0; k < count; k++) {
-                can = can && (k == i || !set_meets(&search->loses[left[i]], &search->needs[left[k]]));
+                can = can &&
+                      (k == i || !set_meets(&search->loses[left[i]], &search->needs[left[k]]));
             }
             if (can && (best == count || left[i] < left[best])) {
                 best = i;
@@ -361,7 +362,8 @@ plan_fits(const struct world *world, const struct plan *plan, enum value line, e
 {
     bool crypts = false;
 
-    if ((line != V_LINE_NONE) != plan_has_line(plan) || (seal != V_SEAL_NONE) != plan_has_seal(plan)) {
+    if ((line != V_LINE_NONE) != plan_has_line(plan) ||
+        (seal != V_SEAL_NONE) != plan_has_seal(plan)) {
         return false;
     }
     for (size_t i = 0; i < plan->count; i++) {

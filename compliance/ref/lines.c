@@ -11,7 +11,7 @@
 
 static const struct {
     CK_MECHANISM_TYPE mech;
-    const char *name;       /* with the bits of the key */
+    const char *name; /* with the bits of the key */
     size_t iv_len, tag_len;
     bool pads;
 } rows[] = {

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define TOLD 12     /* open ways that are told in full */
+#define TOLD 12 /* open ways that are told in full */
 
 static bool
 is_plan(const struct report *report, size_t at)
@@ -121,12 +121,13 @@ plans_write(struct doc *doc, const struct report *report)
     if (tests == 0) {
         return;
     }
-    doc_text(doc,
-             "The planner knows %d moves of an intruder with a login. Of all ways of up to %zu moves "
-             "to the value of a protected key that cannot do without one of them, %zu can be gone by "
-             "this module's mechanisms, which makes %zu tests. Each was gone; what is not among them "
-             "was not looked at.",
-             MOVE_COUNT, longest, ways, tests);
+    doc_text(
+        doc,
+        "The planner knows %d moves of an intruder with a login. Of all ways of up to %zu moves "
+        "to the value of a protected key that cannot do without one of them, %zu can be gone by "
+        "this module's mechanisms, which makes %zu tests. Each was gone; what is not among them "
+        "was not looked at.",
+        MOVE_COUNT, longest, ways, tests);
     doc_card(doc);
     doc_row(doc, "Ways that are stopped", "%zu", plans_count(report, VERDICT_PASS));
     put_stoppers(doc, report);
@@ -147,7 +148,8 @@ plans_write(struct doc *doc, const struct report *report)
         }
     }
     if (open > TOLD) {
-        doc_row(doc, "Further ways", "%zu; p11comply --areas SEC --list has their ids", open - TOLD);
+        doc_row(doc, "Further ways", "%zu; p11comply --areas SEC --list has their ids",
+                open - TOLD);
     }
     doc_card_end(doc);
 }

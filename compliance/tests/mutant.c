@@ -122,12 +122,12 @@ mutant_after(const char *function, CK_RV rv)
 }
 
 /* Every function, as it is passed on. */
-#define CK_FUNCTION_ROW(name, params, args)                                  \
-    static CK_RV mutant_##name params                                        \
-    {                                                                        \
-        CK_RV rv;                                                            \
-                                                                             \
-        return mutant_stops(#name, &rv) ? rv : mutant_after(#name, mutant_behind.name args);     \
+#define CK_FUNCTION_ROW(name, params, args)                                                  \
+    static CK_RV mutant_##name params                                                        \
+    {                                                                                        \
+        CK_RV rv;                                                                            \
+                                                                                             \
+        return mutant_stops(#name, &rv) ? rv : mutant_after(#name, mutant_behind.name args); \
     }
 #define CK_FUNCTION_ROWS_UNTIL 0x0300
 #include "pkcs11_headers/include/pkcs11f.h"
@@ -306,8 +306,7 @@ C_GetInterface(CK_UTF8CHAR *name, CK_VERSION *version, CK_INTERFACE **ret_interf
         const CK_VERSION *has = interfaces[i].pFunctionList;
 
         if ((name == NULL || strcmp((const char *)name, "PKCS 11") == 0) && flags == 0 &&
-            (version == NULL ||
-             (version->major == has->major && version->minor == has->minor))) {
+            (version == NULL || (version->major == has->major && version->minor == has->minor))) {
             *ret_interface = &interfaces[i];
             return CKR_OK;
         }

@@ -120,12 +120,13 @@ special_C_CopyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTR
         return weakened(mutant_behind.C_CopyObject(session, object, NULL, 0, copy), copy);
     }
     attrs = passed("C_CopyObject", attrs, &count);
-    return mutant_after("C_CopyObject", mutant_behind.C_CopyObject(session, object, attrs, count, copy));
+    return mutant_after("C_CopyObject",
+                        mutant_behind.C_CopyObject(session, object, attrs, count, copy));
 }
 
 static CK_RV
-special_C_SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
-                            CK_ATTRIBUTE *attrs, CK_ULONG count)
+special_C_SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *attrs,
+                            CK_ULONG count)
 {
     CK_RV rv;
 
@@ -138,7 +139,8 @@ special_C_SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
     if (mutant_errs("C_SetAttributeValue") && mutant_does("lose") && named(attrs, count) != NULL) {
         return CKR_OK;
     }
-    return mutant_after("C_SetAttributeValue", mutant_behind.C_SetAttributeValue(session, object, attrs, count));
+    return mutant_after("C_SetAttributeValue",
+                        mutant_behind.C_SetAttributeValue(session, object, attrs, count));
 }
 
 static CK_RV
@@ -154,7 +156,8 @@ special_C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM *mech, CK_ATTRIBUT
         return CKR_ATTRIBUTE_TYPE_INVALID;
     }
     attrs = passed("C_GenerateKey", attrs, &count);
-    return mutant_after("C_GenerateKey", mutant_behind.C_GenerateKey(session, mech, attrs, count, key));
+    return mutant_after("C_GenerateKey",
+                        mutant_behind.C_GenerateKey(session, mech, attrs, count, key));
 }
 
 static CK_RV
@@ -174,8 +177,8 @@ special_C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM *mech, CK_ATTR
     first = passed("C_GenerateKeyPair", first, &first_count);
     second = passed("C_GenerateKeyPair", second, &second_count);
     return mutant_after("C_GenerateKeyPair",
-                 mutant_behind.C_GenerateKeyPair(session, mech, first, first_count, second, second_count,
-                                           public, private));
+                        mutant_behind.C_GenerateKeyPair(session, mech, first, first_count, second,
+                                                        second_count, public, private));
 }
 
 /* The last key that was created once more, with nothing that protects it. */
@@ -186,8 +189,10 @@ last_key(CK_SESSION_HANDLE session)
     CK_KEY_TYPE type = CKK_AES;
     CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
     CK_ATTRIBUTE attrs[] = {
-        { CKA_CLASS, &class, sizeof class },     { CKA_KEY_TYPE, &type, sizeof type },
-        { CKA_TOKEN, &no, sizeof no },           { CKA_EXTRACTABLE, &yes, sizeof yes },
+        { CKA_CLASS, &class, sizeof class },
+        { CKA_KEY_TYPE, &type, sizeof type },
+        { CKA_TOKEN, &no, sizeof no },
+        { CKA_EXTRACTABLE, &yes, sizeof yes },
         { CKA_VALUE, last_value, sizeof last_value },
     };
     CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
@@ -209,7 +214,8 @@ special_C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *mech, CK_OBJECT_HANDL
     if (mutant_stops("C_WrapKey", &rv)) {
         return rv;
     }
-    if (mutant_errs("C_WrapKey") && mutant_does("pad") && mech != NULL && mech->mechanism == CKM_AES_KEY_WRAP) {
+    if (mutant_errs("C_WrapKey") && mutant_does("pad") && mech != NULL &&
+        mech->mechanism == CKM_AES_KEY_WRAP) {
         mech = &padded;
     }
     if (mutant_errs("C_WrapKey") && mutant_does("iv")) {
@@ -241,8 +247,8 @@ special_C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *mech, CK_OBJECT_HAN
         return CKR_ATTRIBUTE_TYPE_INVALID;
     }
     attrs = passed("C_UnwrapKey", attrs, &count);
-    return mutant_after("C_UnwrapKey",
-                 mutant_behind.C_UnwrapKey(session, mech, wrapper, in, in_len, attrs, count, key));
+    return mutant_after("C_UnwrapKey", mutant_behind.C_UnwrapKey(session, mech, wrapper, in, in_len,
+                                                                 attrs, count, key));
 }
 
 static CK_RV
@@ -269,13 +275,14 @@ special_C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *mech, CK_OBJECT_HAN
         return weakened(mutant_behind.C_DeriveKey(session, mech, base, rest, left, key), key);
     }
     attrs = passed("C_DeriveKey", attrs, &count);
-    return mutant_after("C_DeriveKey", mutant_behind.C_DeriveKey(session, mech, base, attrs, count, key));
+    return mutant_after("C_DeriveKey",
+                        mutant_behind.C_DeriveKey(session, mech, base, attrs, count, key));
 }
 
 /* Attributes that keys do not have, and values that they do not have. */
 static CK_RV
-special_C_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
-                            CK_ATTRIBUTE *attrs, CK_ULONG count)
+special_C_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *attrs,
+                            CK_ULONG count)
 {
     CK_ATTRIBUTE *attr = named(attrs, count);
     CK_RV rv;
@@ -299,8 +306,8 @@ special_C_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
         attr->pValue != NULL) {
         ((CK_BYTE *)attr->pValue)[attr->ulValueLen - 1] ^= 1;
     }
-    if (mutant_errs("C_GetAttributeValue") && rv == CKR_OK && attr != NULL && attr->pValue != NULL &&
-        attr->ulValueLen > 0) {
+    if (mutant_errs("C_GetAttributeValue") && rv == CKR_OK && attr != NULL &&
+        attr->pValue != NULL && attr->ulValueLen > 0) {
         if (mutant_does("flip")) {
             *(CK_BYTE *)attr->pValue ^= 1;
         }
@@ -325,7 +332,8 @@ special_C_GetOperationState(CK_SESSION_HANDLE session, CK_BYTE *state, CK_ULONG 
         *len = sizeof last_value;
         return CKR_OK;
     }
-    return mutant_after("C_GetOperationState", mutant_behind.C_GetOperationState(session, state, len));
+    return mutant_after("C_GetOperationState",
+                        mutant_behind.C_GetOperationState(session, state, len));
 }
 
 void

@@ -50,28 +50,30 @@ mutant_other_iv(CK_MECHANISM *mech)
 }
 
 /* Functions that begin an operation with a key. */
-#define BEGINS(X)                   \
-    X(C_EncryptInit)                \
-    X(C_DecryptInit)                \
-    X(C_SignInit)                   \
-    X(C_VerifyInit)                 \
-    X(C_SignRecoverInit)            \
+#define BEGINS(X)        \
+    X(C_EncryptInit)     \
+    X(C_DecryptInit)     \
+    X(C_SignInit)        \
+    X(C_VerifyInit)      \
+    X(C_SignRecoverInit) \
     X(C_VerifyRecoverInit)
 
-#define BEGIN(name)                                                                     \
-    static CK_RV special_##name(CK_SESSION_HANDLE session, CK_MECHANISM *mech,          \
-                                CK_OBJECT_HANDLE key)                                   \
-    {                                                                                   \
-        CK_RV rv;                                                                       \
-                                                                                        \
-        if (mutant_stops(#name, &rv)) {                                                        \
-            return rv;                                                                  \
-        }                                                                               \
-        rv = mutant_behind.name(session, mutant_errs(#name) && mutant_does("spoil") ? mutant_other_iv(mech) : mech, key); \
-        if (rv == CKR_OK) {                                                             \
-            begin(mech, key);                                                           \
-        }                                                                               \
-        return mutant_after(#name, rv);                                                        \
+#define BEGIN(name)                                                                             \
+    static CK_RV special_##name(CK_SESSION_HANDLE session, CK_MECHANISM *mech,                  \
+                                CK_OBJECT_HANDLE key)                                           \
+    {                                                                                           \
+        CK_RV rv;                                                                               \
+                                                                                                \
+        if (mutant_stops(#name, &rv)) {                                                         \
+            return rv;                                                                          \
+        }                                                                                       \
+        rv = mutant_behind.name(                                                                \
+            session, mutant_errs(#name) && mutant_does("spoil") ? mutant_other_iv(mech) : mech, \
+            key);                                                                               \
+        if (rv == CKR_OK) {                                                                     \
+            begin(mech, key);                                                                   \
+        }                                                                                       \
+        return mutant_after(#name, rv);                                                         \
     }
 BEGINS(BEGIN)
 
@@ -100,13 +102,16 @@ begin_again(const char *function, CK_SESSION_HANDLE session)
     if (strncmp(function, "C_Digest", 8) == 0) {
         (void)mutant_behind.C_DigestInit(session, &begun.mech);
     } else {
-        CK_RV (*init)(CK_SESSION_HANDLE, CK_MECHANISM *, CK_OBJECT_HANDLE) =
-            strncmp(function, "C_Encrypt", 9) == 0          ? mutant_behind.C_EncryptInit
-            : strncmp(function, "C_Decrypt", 9) == 0        ? mutant_behind.C_DecryptInit
-            : strncmp(function, "C_SignRecover", 13) == 0   ? mutant_behind.C_SignRecoverInit
-            : strncmp(function, "C_VerifyRecover", 15) == 0 ? mutant_behind.C_VerifyRecoverInit
-            : strncmp(function, "C_Verify", 8) == 0         ? mutant_behind.C_VerifyInit
-                                                            : mutant_behind.C_SignInit;
+        CK_RV (*init)
+        (CK_SESSION_HANDLE, CK_MECHANISM *,
+         CK_OBJECT_HANDLE) = strncmp(function, "C_Encrypt", 9) == 0   ? mutant_behind.C_EncryptInit
+                             : strncmp(function, "C_Decrypt", 9) == 0 ? mutant_behind.C_DecryptInit
+                             : strncmp(function, "C_SignRecover", 13) == 0
+                                 ? mutant_behind.C_SignRecoverInit
+                             : strncmp(function, "C_VerifyRecover", 15) == 0
+                                 ? mutant_behind.C_VerifyRecoverInit
+                             : strncmp(function, "C_Verify", 8) == 0 ? mutant_behind.C_VerifyInit
+                                                                     : mutant_behind.C_SignInit;
 
         (void)init(session, &begun.mech, begun.key);
     }
@@ -114,8 +119,8 @@ begin_again(const char *function, CK_SESSION_HANDLE session)
 
 /* What is done to output after the call. */
 void
-mutant_distort(const char *function, CK_SESSION_HANDLE session, CK_RV rv, CK_BYTE *out, CK_ULONG room,
-        CK_ULONG *out_len)
+mutant_distort(const char *function, CK_SESSION_HANDLE session, CK_RV rv, CK_BYTE *out,
+               CK_ULONG room, CK_ULONG *out_len)
 {
     CK_ULONG len = out_len != NULL ? *out_len : 0;
 
@@ -153,23 +158,23 @@ mutant_distort(const char *function, CK_SESSION_HANDLE session, CK_RV rv, CK_BYT
 }
 
 /* Functions that take input and give output, and those that give output. */
-#define TURNS(X)                    \
-    X(C_Encrypt)                    \
-    X(C_EncryptUpdate)              \
-    X(C_Decrypt)                    \
-    X(C_DecryptUpdate)              \
-    X(C_Digest)                     \
-    X(C_Sign)                       \
-    X(C_SignRecover)                \
+#define TURNS(X)       \
+    X(C_Encrypt)       \
+    X(C_EncryptUpdate) \
+    X(C_Decrypt)       \
+    X(C_DecryptUpdate) \
+    X(C_Digest)        \
+    X(C_Sign)          \
+    X(C_SignRecover)   \
     X(C_VerifyRecover)
-#define GIVES(X)                    \
-    X(C_EncryptFinal)               \
-    X(C_DecryptFinal)               \
-    X(C_DigestFinal)                \
+#define GIVES(X)      \
+    X(C_EncryptFinal) \
+    X(C_DecryptFinal) \
+    X(C_DigestFinal)  \
     X(C_SignFinal)
-#define TAKES(X)                    \
-    X(C_DigestUpdate)               \
-    X(C_SignUpdate)                 \
+#define TAKES(X)      \
+    X(C_DigestUpdate) \
+    X(C_SignUpdate)   \
     X(C_VerifyUpdate)
 /* What else a result is changed to. */
 static CK_RV
@@ -178,7 +183,8 @@ twist(const char *function, CK_RV rv, CK_BYTE *out)
     static CK_BYTE half[32];
     static bool signs, failed;
 
-    if (mutant_errs(function) && mutant_does("apart") && out != NULL && (rv != CKR_OK || out[0] != 's')) {
+    if (mutant_errs(function) && mutant_does("apart") && out != NULL &&
+        (rv != CKR_OK || out[0] != 's')) {
         rv = failed ? CKR_ENCRYPTED_DATA_INVALID : CKR_DATA_INVALID;
         failed = true;
         return rv;
@@ -190,44 +196,44 @@ twist(const char *function, CK_RV rv, CK_BYTE *out)
     return rv;
 }
 
-#define TURN(name)                                                                      \
+#define TURN(name)                                                                       \
     static CK_RV special_##name(CK_SESSION_HANDLE session, CK_BYTE *in, CK_ULONG in_len, \
-                                CK_BYTE *out, CK_ULONG *out_len)                        \
-    {                                                                                   \
-        CK_ULONG room = out_len != NULL ? *out_len : 0, enough = sizeof(CK_BYTE[8192]); \
-        CK_BYTE place[8192];                                                            \
-        CK_RV rv;                                                                       \
-                                                                                        \
-        if (mutant_stops(#name, &rv)) {                                                        \
-            return rv;                                                                  \
-        }                                                                               \
-        rv = mutant_behind.name(session, in, in_len, out, out_len);                           \
-        if (mutant_errs(#name) && mutant_does("end") && out_len != NULL &&                            \
-            (rv == CKR_BUFFER_TOO_SMALL || (rv == CKR_OK && out == NULL))) {            \
-            (void)mutant_behind.name(session, in, in_len, place, &enough);                    \
-        }                                                                               \
-        mutant_distort(#name, session, rv, out, room, out_len);                                \
-        return mutant_after(#name, twist(#name, rv, out));                         \
+                                CK_BYTE *out, CK_ULONG *out_len)                         \
+    {                                                                                    \
+        CK_ULONG room = out_len != NULL ? *out_len : 0, enough = sizeof(CK_BYTE[8192]);  \
+        CK_BYTE place[8192];                                                             \
+        CK_RV rv;                                                                        \
+                                                                                         \
+        if (mutant_stops(#name, &rv)) {                                                  \
+            return rv;                                                                   \
+        }                                                                                \
+        rv = mutant_behind.name(session, in, in_len, out, out_len);                      \
+        if (mutant_errs(#name) && mutant_does("end") && out_len != NULL &&               \
+            (rv == CKR_BUFFER_TOO_SMALL || (rv == CKR_OK && out == NULL))) {             \
+            (void)mutant_behind.name(session, in, in_len, place, &enough);               \
+        }                                                                                \
+        mutant_distort(#name, session, rv, out, room, out_len);                          \
+        return mutant_after(#name, twist(#name, rv, out));                               \
     }
 TURNS(TURN)
 
-#define GIVE(name)                                                                      \
+#define GIVE(name)                                                                          \
     static CK_RV special_##name(CK_SESSION_HANDLE session, CK_BYTE *out, CK_ULONG *out_len) \
-    {                                                                                   \
-        CK_ULONG room = out_len != NULL ? *out_len : 0, enough = sizeof(CK_BYTE[8192]); \
-        CK_BYTE place[8192];                                                            \
-        CK_RV rv;                                                                       \
-                                                                                        \
-        if (mutant_stops(#name, &rv)) {                                                        \
-            return rv;                                                                  \
-        }                                                                               \
-        rv = mutant_behind.name(session, out, out_len);                                       \
-        if (mutant_errs(#name) && mutant_does("end") && out_len != NULL &&                            \
-            (rv == CKR_BUFFER_TOO_SMALL || (rv == CKR_OK && out == NULL))) {            \
-            (void)mutant_behind.name(session, place, &enough);                                \
-        }                                                                               \
-        mutant_distort(#name, session, rv, out, room, out_len);                                \
-        return mutant_after(#name, rv);                                                        \
+    {                                                                                       \
+        CK_ULONG room = out_len != NULL ? *out_len : 0, enough = sizeof(CK_BYTE[8192]);     \
+        CK_BYTE place[8192];                                                                \
+        CK_RV rv;                                                                           \
+                                                                                            \
+        if (mutant_stops(#name, &rv)) {                                                     \
+            return rv;                                                                      \
+        }                                                                                   \
+        rv = mutant_behind.name(session, out, out_len);                                     \
+        if (mutant_errs(#name) && mutant_does("end") && out_len != NULL &&                  \
+            (rv == CKR_BUFFER_TOO_SMALL || (rv == CKR_OK && out == NULL))) {                \
+            (void)mutant_behind.name(session, place, &enough);                              \
+        }                                                                                   \
+        mutant_distort(#name, session, rv, out, room, out_len);                             \
+        return mutant_after(#name, rv);                                                     \
     }
 GIVES(GIVE)
 
@@ -236,18 +242,18 @@ GIVES(GIVE)
     {                                                                                    \
         CK_RV rv;                                                                        \
                                                                                          \
-        if (mutant_stops(#name, &rv)) {                                                         \
+        if (mutant_stops(#name, &rv)) {                                                  \
             return rv;                                                                   \
         }                                                                                \
-        rv = mutant_behind.name(session, in, in_len);                                          \
-        if (mutant_errs(#name) && rv == CKR_OK && mutant_does("twice")) {                              \
-            (void)mutant_behind.name(session, in, in_len);                                     \
+        rv = mutant_behind.name(session, in, in_len);                                    \
+        if (mutant_errs(#name) && rv == CKR_OK && mutant_does("twice")) {                \
+            (void)mutant_behind.name(session, in, in_len);                               \
         }                                                                                \
-        if (mutant_errs(#name) && rv != CKR_OK && rv != CKR_OPERATION_NOT_INITIALIZED &&        \
-            mutant_does("keep")) {                                                              \
+        if (mutant_errs(#name) && rv != CKR_OK && rv != CKR_OPERATION_NOT_INITIALIZED && \
+            mutant_does("keep")) {                                                       \
             begin_again(#name, session);                                                 \
         }                                                                                \
-        return mutant_after(#name, rv);                                                         \
+        return mutant_after(#name, rv);                                                  \
     }
 TAKES(TAKE)
 

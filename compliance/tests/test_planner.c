@@ -69,17 +69,17 @@ static void
 the_attacks_of_publications_are_found(void **state)
 {
     static const char *const known[] = {
-        "mt gwd wt dt",                 /* SEC-01: Clulow, wrap and decrypt */
-        "mt gue ex ux wtx otx",         /* SEC-02: a key of the intruder's own by encrypt and unwrap */
-        "mt gw gt wt wat uhd dtb",      /* SEC-03: one key unwrapped in two roles */
-        "mt gw wt twd dt",              /* SEC-04: one role after the other */
-        "mt gw kd wt dtb",              /* SEC-05: a copy with another role */
-        "mt kt yo",                     /* and one that is less sensitive */
-        "mt yt",                        /* SEC-06 */
-        "mt cp wtp otp",                /* SEC-07: the intruder's public key */
-        "mq gwd wt dt",                 /* SEC-08: under a key that nobody trusts */
-        "md dx yc",                     /* SEC-12: a readable child */
-        "mt rw rs wtr it",              /* SEC-17: signing decrypts */
+        "mt gwd wt dt", /* SEC-01: Clulow, wrap and decrypt */
+        "mt gue ex ux wtx otx", /* SEC-02: a key of the intruder's own by encrypt and unwrap */
+        "mt gw gt wt wat uhd dtb", /* SEC-03: one key unwrapped in two roles */
+        "mt gw wt twd dt", /* SEC-04: one role after the other */
+        "mt gw kd wt dtb", /* SEC-05: a copy with another role */
+        "mt kt yo", /* and one that is less sensitive */
+        "mt yt", /* SEC-06 */
+        "mt cp wtp otp", /* SEC-07: the intruder's public key */
+        "mq gwd wt dt", /* SEC-08: under a key that nobody trusts */
+        "md dx yc", /* SEC-12: a readable child */
+        "mt rw rs wtr it", /* SEC-17: signing decrypts */
     };
 
     (void)state;
@@ -133,12 +133,12 @@ static void
 what_leads_nowhere_does_not_work(void **state)
 {
     static const char *const bad[] = {
-        "mt",                   /* no bytes */
-        "mt gw wt dt",          /* cannot decrypt */
-        "gwd wt dt mt",         /* wraps what is not there */
-        "mt gw twd wt dt",      /* can no longer wrap */
-        "mt yt yt",             /* further than the goal */
-        "mt gwd gw wt dt",      /* A twice */
+        "mt", /* no bytes */
+        "mt gw wt dt", /* cannot decrypt */
+        "gwd wt dt mt", /* wraps what is not there */
+        "mt gw twd wt dt", /* can no longer wrap */
+        "mt yt yt", /* further than the goal */
+        "mt gwd gw wt dt", /* A twice */
     };
 
     (void)state;
@@ -167,8 +167,8 @@ static void
 ways_by_what_a_module_lacks_are_left_out(void **state)
 {
     static const CK_MECHANISM_TYPE mechs[] = {
-        CKM_AES_CBC_PAD,      CKM_AES_GCM,         CKM_AES_KEY_WRAP,
-        CKM_RSA_PKCS,         CKM_RSA_PKCS_OAEP,   CKM_XOR_BASE_AND_DATA,
+        CKM_AES_CBC_PAD, CKM_AES_GCM,       CKM_AES_KEY_WRAP,
+        CKM_RSA_PKCS,    CKM_RSA_PKCS_OAEP, CKM_XOR_BASE_AND_DATA,
     };
     static struct world world;
     size_t all, fewer;
@@ -177,7 +177,7 @@ ways_by_what_a_module_lacks_are_left_out(void **state)
     for (int fn = 0; fn < FN_COUNT; fn++) {
         world.has_fn[fn] = true;
     }
-    assert_true(tests_of(&world) > 0);          /* C_GetAttributeValue needs no mechanism */
+    assert_true(tests_of(&world) > 0); /* C_GetAttributeValue needs no mechanism */
     for (size_t i = 0; i < COUNT(mechs); i++) {
         world.listed[i] = mechs[i];
         world.listed_flags[i] = CKF_WRAP | CKF_UNWRAP | CKF_ENCRYPT | CKF_DECRYPT | CKF_DERIVE;
