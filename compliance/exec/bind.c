@@ -10,12 +10,15 @@
 #define UNKNOWN_HANDLE 0x7ead0bad
 #define UNKNOWN_MECHANISM 0x7ffffff1
 #define TAG_BITS 128
+#define CCM_DATA 64     /* what work_message says of it */
 
 /* What arguments point to; one call is under way at a time. */
 static struct {
     CK_C_INITIALIZE_ARGS init_args;
     CK_MECHANISM mech;
     CK_GCM_PARAMS gcm;
+    CK_CCM_PARAMS ccm;
+    CK_SALSA20_CHACHA20_POLY1305_PARAMS chacha;
     CK_AES_CTR_PARAMS ctr;
     CK_RSA_PKCS_OAEP_PARAMS oaep;
     CK_RSA_PKCS_PSS_PARAMS pss;
@@ -130,6 +133,21 @@ bind_param(const struct mech_row *mech)
         place.mech.pParameter = &place.gcm;
         place.mech.ulParameterLen = sizeof place.gcm;
         break;
+    case PARAM_CCM:
+        place.ccm = (CK_CCM_PARAMS){ .ulDataLen = CCM_DATA,
+                                     .pNonce = (CK_BYTE *)(uintptr_t)ref_iv,
+                                     .ulNonceLen = 12,
+                                     .ulMACLen = TAG_BITS / 8 };
+        place.mech.pParameter = &place.ccm;
+        place.mech.ulParameterLen = sizeof place.ccm;
+        break;
+    case PARAM_CHACHA:
+        place.chacha = (CK_SALSA20_CHACHA20_POLY1305_PARAMS){
+            .pNonce = (CK_BYTE *)(uintptr_t)ref_iv, .ulNonceLen = 12
+        };
+        place.mech.pParameter = &place.chacha;
+        place.mech.ulParameterLen = sizeof place.chacha;
+        break;
     case PARAM_OAEP:
         place.oaep = (CK_RSA_PKCS_OAEP_PARAMS){ .hashAlg = hash,
                                                 .mgf = mgf_of(hash),
@@ -174,6 +192,8 @@ bind_mech(const struct runner *runner, const struct work *work, enum value value
         break;
     case V_MECH_CONTENT:
         place.gcm.ulTagBits = 136;
+        place.ccm.ulMACLen = 17;
+        place.chacha.ulNonceLen = 13;
         place.ctr.ulCounterBits = 129;
         place.oaep.hashAlg = place.pss.hashAlg = CKM_AES_ECB;
         break;
@@ -498,8 +518,8 @@ bind_step(struct runner *runner, const struct test *test, const struct mstate *s
         !bind_key(runner, &work, step_value(step, ROLE_KEY), state->login == LOGIN_USER, bag)) {
         return false;
     }
-    if (functions[step->fn].part == PART_MINIT && work.mech->param == PARAM_GCM &&
-        bag->mech != NULL) {
+    if (functions[step->fn].part == PART_MINIT && mech_has_tag(work.mech) &&
+        work.kind < KIND_DIG && bag->mech != NULL) {
         place.mech.pParameter = NULL;       /* it comes with each message */
         place.mech.ulParameterLen = 0;
     }

@@ -14,6 +14,8 @@
 /* What the parameter points to: it has to stay between the calls of a message. */
 static struct {
     CK_GCM_MESSAGE_PARAMS gcm;
+    CK_CCM_MESSAGE_PARAMS ccm;
+    CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS chacha;
     uint8_t nonce[NONCE_LEN], tag[TAG_LEN];
 } place;
 
@@ -52,12 +54,10 @@ generator_of(enum value value)
     }
 }
 
-/* A new message begins with the nonce of the suite; a later part has the one that it got. */
 static void
-bind_gcm(enum part part, enum value value, struct bag *bag)
+bind_gcm(bool begins, enum value value, struct bag *bag)
 {
-    if (part != PART_MNEXT) {
-        memcpy(place.nonce, ref_iv, sizeof place.nonce);
+    if (begins) {
         place.gcm = (CK_GCM_MESSAGE_PARAMS){ .ulIvLen = NONCE_LEN,
                                              .ulIvFixedBits = FIXED_BITS,
                                              .ivGenerator = generator_of(value) };
@@ -65,22 +65,65 @@ bind_gcm(enum part part, enum value value, struct bag *bag)
     place.gcm.pIv = value == V_MPARAM_NO_NONCE ? NULL : place.nonce;
     place.gcm.pTag = value == V_MPARAM_NO_TAG ? NULL : place.tag;
     place.gcm.ulTagBits = value == V_MPARAM_BITS ? 136 : 8 * TAG_LEN;
-    bag->mparam = value == V_MPARAM_NULL ? NULL : &place.gcm;
-    bag->mparam_len = sizeof place.gcm - (value == V_MPARAM_SIZE);
+    bag->mparam = &place.gcm;
+    bag->mparam_len = sizeof place.gcm;
+}
+
+/* Of messages in one piece alone. */
+static void
+bind_ccm(size_t len, enum value value, struct bag *bag)
+{
+    place.ccm = (CK_CCM_MESSAGE_PARAMS){ .ulDataLen = len,
+                                         .pNonce = value == V_MPARAM_NO_NONCE ? NULL : place.nonce,
+                                         .ulNonceLen = NONCE_LEN,
+                                         .ulNonceFixedBits = FIXED_BITS,
+                                         .nonceGenerator = generator_of(value),
+                                         .pMAC = value == V_MPARAM_NO_TAG ? NULL : place.tag,
+                                         .ulMACLen = TAG_LEN + (value == V_MPARAM_BITS) };
+    bag->mparam = &place.ccm;
+    bag->mparam_len = sizeof place.ccm;
 }
 
 static void
-bind_param(const struct work *work, const struct step *step, struct bag *bag)
+bind_chacha(enum value value, struct bag *bag)
+{
+    place.chacha = (CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS){
+        .pNonce = value == V_MPARAM_NO_NONCE ? NULL : place.nonce,
+        .ulNonceLen = NONCE_LEN,
+        .pTag = value == V_MPARAM_NO_TAG ? NULL : place.tag,
+    };
+    bag->mparam = &place.chacha;
+    bag->mparam_len = sizeof place.chacha;
+}
+
+/* A new message begins with the nonce of the suite; a later part has the one that it got. */
+static void
+bind_param(const struct work *work, const struct mstate *state, const struct step *step,
+           struct bag *bag)
 {
     enum value value = step_value(step, ROLE_MPARAM);
+    bool begins = functions[step->fn].part != PART_MNEXT;
 
-    if (work->mech->param == PARAM_GCM) {
-        bind_gcm(functions[step->fn].part, value, bag);
-        bag->param = PARAM_GCM;
-    } else if (value == V_MPARAM_SIZE) {
-        bag->mparam = (void *)(uintptr_t)ref_iv;
-        bag->mparam_len = 5;
+    if (work->kind >= KIND_DIG) {
+        if (value == V_MPARAM_SIZE) {
+            bag->mparam = (void *)(uintptr_t)ref_iv;
+            bag->mparam_len = 5;
+        }
+        return;
     }
+    if (begins) {
+        memcpy(place.nonce, ref_iv, sizeof place.nonce);
+    }
+    bag->param = work->mech->param;
+    if (bag->param == PARAM_GCM) {
+        bind_gcm(begins, value, bag);
+    } else if (bag->param == PARAM_CCM) {
+        bind_ccm(message_in_len(work, state, step), value, bag);
+    } else {
+        bind_chacha(value, bag);
+    }
+    bag->mparam = value == V_MPARAM_NULL ? NULL : bag->mparam;
+    bag->mparam_len -= value == V_MPARAM_SIZE;
 }
 
 /* Input from the byte `from` on: of the message, or of what it is encrypted to. */
@@ -193,7 +236,7 @@ message_bind(struct runner *runner, const struct work *work, const struct mstate
         return false;
     }
     if (has_role(step->fn, ROLE_MPARAM)) {
-        bind_param(work, step, bag);
+        bind_param(work, state, step, bag);
     }
     if (has_role(step->fn, ROLE_AAD)) {
         enum value value = step_value(step, ROLE_AAD);
@@ -296,7 +339,7 @@ message_check(struct runner *runner, const struct work *work, const struct mstat
     if (bag->out == NULL || bag->out_len == NULL) {
         return DETAIL_NONE;
     }
-    if (work->mech->param == PARAM_GCM) {
+    if (work->kind < KIND_DIG) {
         detail = check_cipher(work, shadow, state, step, bag);
         shadow->given += *bag->out_len;
     } else if (*bag->out_len != work_total(work, shadow->in_len)) {

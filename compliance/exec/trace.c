@@ -105,6 +105,24 @@ put_param(const struct bag *b)
         fprintf(out, ", %lu, %lu, ", p->ulIvLen, p->ulIvBits);
         put_bytes(p->pAAD, p->ulAADLen);
         fprintf(out, ", %lu, %lu }", p->ulAADLen, p->ulTagBits);
+    } else if (m->pParameter != NULL && b->param == PARAM_CCM &&
+               m->ulParameterLen == sizeof(CK_CCM_PARAMS)) {
+        const CK_CCM_PARAMS *p = m->pParameter;
+
+        fprintf(out, "&(CK_CCM_PARAMS){ %lu, ", p->ulDataLen);
+        put_bytes(p->pNonce, p->ulNonceLen);
+        fprintf(out, ", %lu, ", p->ulNonceLen);
+        put_bytes(p->pAAD, p->ulAADLen);
+        fprintf(out, ", %lu, %lu }", p->ulAADLen, p->ulMACLen);
+    } else if (m->pParameter != NULL && b->param == PARAM_CHACHA &&
+               m->ulParameterLen == sizeof(CK_SALSA20_CHACHA20_POLY1305_PARAMS)) {
+        const CK_SALSA20_CHACHA20_POLY1305_PARAMS *p = m->pParameter;
+
+        fputs("&(CK_SALSA20_CHACHA20_POLY1305_PARAMS){ ", out);
+        put_bytes(p->pNonce, p->ulNonceLen);
+        fprintf(out, ", %lu, ", p->ulNonceLen);
+        put_bytes(p->pAAD, p->ulAADLen);
+        fprintf(out, ", %lu }", p->ulAADLen);
     } else if (m->pParameter != NULL && b->param == PARAM_OAEP &&
                m->ulParameterLen == sizeof(CK_RSA_PKCS_OAEP_PARAMS)) {
         const CK_RSA_PKCS_OAEP_PARAMS *p = m->pParameter;
@@ -239,10 +257,13 @@ put_role(enum role role, enum fn fn, const struct bag *b)
                 b->found != NULL ? "&len" : "NULL");
         break;
     case ROLE_MPARAM:
-        if (b->mparam == NULL || b->param != PARAM_GCM) {
+        if (b->mparam == NULL || b->param == PARAM_NONE) {
             put_bytes(b->mparam, b->mparam_len);
         } else {
-            fputs("&gcm", out);
+            fputs(b->param == PARAM_GCM   ? "&gcm"
+                  : b->param == PARAM_CCM ? "&ccm"
+                                          : "&chacha",
+                  out);
         }
         fprintf(out, ", %lu", b->mparam_len);
         break;
@@ -260,21 +281,48 @@ put_role(enum role role, enum fn fn, const struct bag *b)
 
 /* What a parameter of a message points to stays where it is from call to call. */
 static void
-put_gcm(const CK_GCM_MESSAGE_PARAMS *p)
+put_places(const CK_BYTE *nonce, size_t nonce_len, const CK_BYTE *tag)
 {
-    if (p->pIv != NULL) {
+    if (nonce != NULL) {
         fputs("    memcpy(nonce, ", out);
-        put_bytes(p->pIv, p->ulIvLen);
-        fprintf(out, ", %lu);\n", p->ulIvLen);
+        put_bytes(nonce, nonce_len);
+        fprintf(out, ", %zu);\n", nonce_len);
     }
-    if (p->pTag != NULL) {
+    if (tag != NULL) {
         fputs("    memcpy(tag, ", out);
-        put_bytes(p->pTag, 16);
+        put_bytes(tag, 16);
         fputs(", 16);\n", out);
     }
-    fprintf(out, "    gcm = (CK_GCM_MESSAGE_PARAMS){ %s, %lu, %lu, %lu, %s, %lu };\n",
-            p->pIv != NULL ? "nonce" : "NULL", p->ulIvLen, p->ulIvFixedBits, p->ivGenerator,
-            p->pTag != NULL ? "tag" : "NULL", p->ulTagBits);
+}
+
+static void
+put_message_param(const struct bag *b)
+{
+    const char *nonce = "nonce", *tag = "tag";
+
+    if (b->param == PARAM_GCM) {
+        const CK_GCM_MESSAGE_PARAMS *p = b->mparam;
+
+        put_places(p->pIv, p->ulIvLen, p->pTag);
+        fprintf(out, "    gcm = (CK_GCM_MESSAGE_PARAMS){ %s, %lu, %lu, %lu, %s, %lu };\n",
+                p->pIv != NULL ? nonce : "NULL", p->ulIvLen, p->ulIvFixedBits, p->ivGenerator,
+                p->pTag != NULL ? tag : "NULL", p->ulTagBits);
+    } else if (b->param == PARAM_CCM) {
+        const CK_CCM_MESSAGE_PARAMS *p = b->mparam;
+
+        put_places(p->pNonce, p->ulNonceLen, p->pMAC);
+        fprintf(out, "    ccm = (CK_CCM_MESSAGE_PARAMS){ %lu, %s, %lu, %lu, %lu, %s, %lu };\n",
+                p->ulDataLen, p->pNonce != NULL ? nonce : "NULL", p->ulNonceLen,
+                p->ulNonceFixedBits, p->nonceGenerator, p->pMAC != NULL ? tag : "NULL",
+                p->ulMACLen);
+    } else {
+        const CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS *p = b->mparam;
+
+        put_places(p->pNonce, p->ulNonceLen, p->pTag);
+        fprintf(out, "    chacha = (CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS){ %s, %lu, %s };\n",
+                p->pNonce != NULL ? nonce : "NULL", p->ulNonceLen,
+                p->pTag != NULL ? tag : "NULL");
+    }
 }
 
 /* ---- statements ---- */
@@ -288,8 +336,8 @@ trace_before(enum fn fn, const struct bag *b)
     if (has_role(fn, ROLE_OUT)) {
         fprintf(out, "    len = %lu;\n", b->out_room);
     }
-    if (has_role(fn, ROLE_MPARAM) && b->param == PARAM_GCM && b->mparam != NULL) {
-        put_gcm(b->mparam);
+    if (has_role(fn, ROLE_MPARAM) && b->param != PARAM_NONE && b->mparam != NULL) {
+        put_message_param(b);
     }
     fprintf(out, "    rv = p11->%s(", functions[fn].name);
     for (size_t i = 0; i < ROLES_MAX && functions[fn].roles[i] != ROLE_NONE; i++) {
@@ -431,6 +479,8 @@ trace_begin(FILE *file, const char *id)
         "static CK_BYTE buffer[65536], info[4096];\n"
         "static CK_BYTE nonce[16], tag[16];\n"
         "static CK_GCM_MESSAGE_PARAMS gcm;\n"
+        "static CK_CCM_MESSAGE_PARAMS ccm;\n"
+        "static CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS chacha;\n"
         "static CK_ULONG place[16];\n"
         "static int differs;\n\n"
         "/* The bytes, at the end of memory that one may touch. */\n"
@@ -494,7 +544,7 @@ trace_begin(FILE *file, const char *id)
         "    (void)pin, (void)so_pin, (void)wrong_pin, (void)len, (void)some_mutex, (void)edge;\n"
         "    (void)plain, (void)interface;\n"
         "    (void)mark, (void)many, (void)loop, (void)words, (void)one_mutex, (void)place;\n"
-        "    (void)nonce, (void)tag, (void)gcm;\n"
+        "    (void)nonce, (void)tag, (void)gcm, (void)ccm, (void)chacha;\n"
         "    (void)s, (void)o, (void)handles, (void)buffer, (void)info;\n"
         "    if (argc < 3 || !open_module(argv[1])) {\n        return 2;\n    }\n",
         id);

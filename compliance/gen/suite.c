@@ -194,6 +194,7 @@ static bool
 is_representative(enum mech mech)
 {
     static const enum mech chosen[] = { MECH_AES_CBC_PAD,  MECH_AES_GCM,     MECH_AES_CTR,
+                                        MECH_AES_CCM,      MECH_CHACHA20_POLY1305,
                                         MECH_SHA256,       MECH_SHA256_HMAC, MECH_ECDSA,
                                         MECH_ECDSA_SHA256, MECH_RSA_PKCS,    MECH_RSA_PKCS_OAEP };
 
@@ -313,7 +314,7 @@ write_messages(struct explorer *x)
             bool first = true;
 
             if (!(x->world->mech_flags[m] & kinds[i].flag) ||
-                (kinds[i].kind < KIND_DIG && mechanisms[m].param != PARAM_GCM) ||
+                (kinds[i].kind < KIND_DIG && !mech_has_tag(&mechanisms[m])) ||
                 (x->depth == DEPTH_QUICK && !is_representative((enum mech)m))) {
                 continue;
             }

@@ -421,6 +421,8 @@ VIOLATED(DATA_LEN)
         switch (mech->cipher) {
         case CIPHER_BLOCK:
             return l->total % mech->size != 0;
+        case CIPHER_CCM:
+            return l->total != work_message(&l->work);
         case CIPHER_RSA0:
         case CIPHER_RSA1:
         case CIPHER_OAEP:
@@ -480,6 +482,7 @@ VIOLATED(CIPHER_LEN)
     case CIPHER_PAD:
         return l->total == 0 || l->total % mech->size != 0;
     case CIPHER_AEAD:
+    case CIPHER_CCM:
         return l->total < 16;
     case CIPHER_RSA0:
     case CIPHER_RSA1:
@@ -504,6 +507,7 @@ VIOLATED(CIPHER_BAD)
     switch (l->work.mech->cipher) {
     case CIPHER_PAD:
     case CIPHER_AEAD:
+    case CIPHER_CCM:
     case CIPHER_OAEP:
         return is_spoilt(l);
     default:

@@ -15,7 +15,6 @@ keym_rule(enum fn fn, enum value way, enum value target, enum value fault)
 {
     bool wraps = fn == FN_C_WrapKey, unwraps = fn == FN_C_UnwrapKey;
 
-    (void)way;
     switch (fault) {
     case V_FAULT_SESSION:
         return COND_SESSION;
@@ -43,7 +42,7 @@ keym_rule(enum fn fn, enum value way, enum value target, enum value fault)
     case V_FAULT_BLOB_LEN:
         return RULE_BLOB_LEN;
     case V_FAULT_BLOB:
-        return RULE_BLOB;
+        return way == V_WAY_PKCS ? RULE_BLOB_OPEN : RULE_BLOB;
     case V_FAULT_NO_TYPE:
         return RULE_REQUIRED;
     case V_FAULT_FOREIGN:

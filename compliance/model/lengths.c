@@ -10,6 +10,12 @@
 #define BIG 300
 #define TAG 16
 
+bool
+mech_has_tag(const struct mech_row *mech)
+{
+    return mech->cipher == CIPHER_AEAD || mech->cipher == CIPHER_CCM;
+}
+
 struct work
 object_work(const struct object *object, enum kind kind)
 {
@@ -67,6 +73,7 @@ encrypted(const struct work *work, size_t len)
     case CIPHER_PAD:
         return (len / block + 1) * block;
     case CIPHER_AEAD:
+    case CIPHER_CCM:
         return len + TAG;
     case CIPHER_RSA0:
     case CIPHER_RSA1:
@@ -87,6 +94,7 @@ decrypted(const struct work *work, size_t len)
         /* Only the whole message ends in padding; of anything else there is no result. */
         return len == encrypted(work, MESSAGE) ? MESSAGE : len / block * block;
     case CIPHER_AEAD:
+    case CIPHER_CCM:
         return len > TAG ? len - TAG : 0;
     case CIPHER_RSA0:
         return work->key->bytes;

@@ -115,6 +115,7 @@ static bool
 param_is_tried(const struct work *work, const struct step *step, enum value param)
 {
     enum part part = functions[step->fn].part;
+    bool chacha = work->mech->param == PARAM_CHACHA;     /* its nonces and tags are as they are */
 
     switch (param) {
     case V_MPARAM_OK:
@@ -124,12 +125,13 @@ param_is_tried(const struct work *work, const struct step *step, enum value para
     case V_MPARAM_NO_TAG:
         return is_cipher(work);
     case V_MPARAM_NO_NONCE:
-    case V_MPARAM_BITS:
         return is_cipher(work) && part != PART_MNEXT;
+    case V_MPARAM_BITS:
+        return is_cipher(work) && part != PART_MNEXT && !chacha;
     case V_MPARAM_FLIPPED:
         return work->kind == KIND_DEC && message_ends(step);
     default:
-        return work->kind == KIND_ENC && part != PART_MNEXT;
+        return work->kind == KIND_ENC && part != PART_MNEXT && !chacha;
     }
 }
 
@@ -146,6 +148,10 @@ message_enabled(const struct work *work, const struct mstate *state, const struc
     }
     if (is_cipher(work) && (is(step, ROLE_MECH, V_MECH_PARAM) || is(step, ROLE_MECH, V_MECH_CONTENT))) {
         return false;           /* parameters come with messages */
+    }
+    if (is_cipher(work) && work->mech->cipher == CIPHER_CCM &&
+        (part == PART_MBEGIN || part == PART_MNEXT)) {
+        return false;           /* as of other parts: see is_ccm */
     }
     if (has_role(step->fn, ROLE_MPARAM) &&
         !param_is_tried(work, step, step_value(step, ROLE_MPARAM))) {

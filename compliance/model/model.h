@@ -130,13 +130,15 @@ struct fn_row {
     enum role roles[ROLES_MAX];
 };
 
-enum family { FAMILY_NONE, FAMILY_AES, FAMILY_DES3, FAMILY_GENERIC, FAMILY_RSA, FAMILY_EC };
+enum family { FAMILY_NONE, FAMILY_AES, FAMILY_DES3, FAMILY_GENERIC, FAMILY_RSA, FAMILY_EC,
+              FAMILY_CHACHA };
 enum cipher {
     CIPHER_NONE,
     CIPHER_BLOCK,
     CIPHER_PAD,
     CIPHER_STREAM,
     CIPHER_AEAD,
+    CIPHER_CCM,
     CIPHER_RSA1,
     CIPHER_RSA0,
     CIPHER_OAEP
@@ -153,7 +155,8 @@ enum signer {
     SIGNER_HMAC,
     SIGNER_CMAC
 };
-enum param { PARAM_NONE, PARAM_IV, PARAM_CTR, PARAM_GCM, PARAM_OAEP, PARAM_PSS };
+enum param { PARAM_NONE, PARAM_IV, PARAM_CTR, PARAM_GCM, PARAM_CCM, PARAM_CHACHA, PARAM_OAEP,
+             PARAM_PSS };
 
 enum mech {
 #define MECH(tag, number, family, parts, cipher, signer, param, size, name) MECH_##tag,
@@ -451,6 +454,9 @@ struct work {
     const struct key_row *key;
     enum kind kind;
 };
+
+/* Whether what it encrypts carries a tag: also as a message of 3.0. */
+bool mech_has_tag(const struct mech_row *mech);
 
 struct work object_work(const struct object *object, enum kind kind);
 size_t work_message(const struct work *work); /* bytes of the message of a test */

@@ -363,6 +363,14 @@ is_plain(const struct step *step)
            (out == V_NONE || out == V_OUT_ROOM || out == V_OUT_ASK);
 }
 
+/* The text does not say how much of CCM's output a part gives. */
+static bool
+is_ccm(const struct work *work)
+{
+    return (work->kind == KIND_ENC || work->kind == KIND_DEC) && work->mech != NULL &&
+           work->mech->cipher == CIPHER_CCM;
+}
+
 bool
 step_enabled(const struct world *world, const struct object *object, const struct mstate *state,
              const struct step *step)
@@ -385,6 +393,9 @@ step_enabled(const struct world *world, const struct object *object, const struc
         return false;       /* whether operations live on is open */
     }
     if (fn->part >= PART_MINIT && !message_enabled(&work, state, step)) {
+        return false;
+    }
+    if ((fn->part == PART_UPDATE || fn->part == PART_FINAL) && is_ccm(&work)) {
         return false;
     }
     if (is_late(&work, state, step) && !is_plain(step)) {

@@ -353,6 +353,10 @@ ref_output(const struct work *work, const uint8_t *in, size_t len, bool last, ui
     *ret_len = 0;
     switch (work->kind) {
     case KIND_ENC:
+        if (work->mech->cipher == CIPHER_CCM) {
+            *ret_len = len + TAG;
+            return ref_seal_aead(work, ref_iv, NULL, 0, in, len, ret_out, ret_out + len);
+        }
         if (work->mech->family == FAMILY_RSA) {
             return pair_crypt(work, true, in, len, ret_out, ret_len);
         }
@@ -404,8 +408,11 @@ ref_plain(const struct work *work, const uint8_t *in, size_t len, uint8_t *ret_o
     if (work->mech->family == FAMILY_RSA) {
         return pair_crypt(work, false, in, len, ret_out, ret_len);
     }
-    if (work->mech->cipher == CIPHER_AEAD) {
+    if (mech_has_tag(work->mech)) {
         len = len > TAG ? len - TAG : 0;
+    }
+    if (work->mech->cipher == CIPHER_CCM) {
+        return false;       /* libcrypto gives nothing without a right tag */
     }
     if (work->mech->cipher != CIPHER_STREAM && work->mech->cipher != CIPHER_AEAD) {
         len -= len % work->mech->size;

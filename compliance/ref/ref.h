@@ -44,7 +44,7 @@ bool ref_check(const struct work *work, const uint8_t *in, size_t len, const uin
 bool ref_plain(const struct work *work, const uint8_t *in, size_t len, uint8_t *ret_out,
                size_t *ret_len);
 
-/* AES-GCM with a tag of its own, under the key of a test or under one that is given. */
+/* With a tag of its own: by the mechanism of a test under its key, or AES-GCM under one that is given. */
 bool ref_seal_aead(const struct work *work, const uint8_t nonce[12], const uint8_t *aad,
                    size_t aad_len, const uint8_t *in, size_t len, uint8_t *ret_out,
                    uint8_t ret_tag[16]);
