@@ -122,27 +122,49 @@ node_near(struct daemon *daemon, const struct context *context, uint32_t avoid)
     return node_load(near) <= node_load(least) + SLACK ? near : least;
 }
 
-/* A home is drawn by the context's name, so that a restarted daemon finds it again. A moment is given
- * to it to come up, where there may be something. */
+static uint64_t
+lot_of(const struct node *node, const struct context *context)
+{
+    uint64_t key = node->id == 0 ? node->index : node->id;
+    uint64_t lot = (load_u64(context->id) + key * 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u;
+
+    return lot ^ lot >> 32;
+}
+
+/* A home is drawn by the context's name and the nodes' numbers, so that a restarted daemon finds it
+ * again, in whichever order it hears of the nodes. */
+static struct node *
+node_drawn(struct daemon *daemon, const struct context *context)
+{
+    struct node *drawn = NULL;
+    uint64_t most = 0;
+
+    for (size_t i = 0; i < daemon->node_count; i++) {
+        struct node *node = &daemon->nodes[i];
+        uint64_t lot = lot_of(node, context);
+
+        if (!node->gone && (drawn == NULL || lot > most)) {
+            drawn = node;
+            most = lot;
+        }
+    }
+    return drawn;
+}
+
+/* The drawn one is given a moment to come up, where it may have something. */
 static struct node *
 node_home(struct daemon *daemon, const struct context *context, enum tie tie, uint32_t avoid)
 {
-    struct node *drawn;
+    const bool has = context->local || tie == TIE_STEP;
+    const bool fresh = daemon_now() - daemon->started_at < START_MS;
+    struct node *drawn = node_drawn(daemon, context);
 
-    if (daemon->node_count == 0) {
+    if (drawn == NULL || (has && fresh && (!daemon->rostered || !node_is_reached(drawn)))) {
         return NULL;
     }
-    drawn = &daemon->nodes[context->id[1] % daemon->node_count];
-    if ((avoid & (UINT32_C(1) << drawn->index)) == 0) {
-        if (node_is_well(drawn)) {
-            return drawn;
-        }
-        if (!node_is_reached(drawn) && (context->local || tie == TIE_STEP) &&
-            daemon_now() - daemon->started_at < START_MS) {
-            return NULL;
-        }
-    }
-    return node_near(daemon, context, avoid);
+    return node_is_well(drawn) && (avoid & (UINT32_C(1) << drawn->index)) == 0
+               ? drawn
+               : node_near(daemon, context, avoid);
 }
 
 struct node_link *

@@ -26,6 +26,7 @@
 #define REQUEST_STORE_MS 15000u /* of what waits for the store */
 #define REQUEST_SLOW_MS 60000u
 #define HURRY_MS 2000u /* so long a request may take before another node is asked as well */
+#define ROSTER_MS 5000u /* between questions which nodes there are */
 #define LEAVE_MS 1000u /* so long a logout waits for nodes to forget the context */
 #define UNREACHABLE_MS 4000u /* so long a request waits for a node to come (back) */
 #define GRACE_MS 10000u      /* so long a context outlives its last connection */
@@ -171,6 +172,8 @@ struct node_link {
 struct node {
     struct daemon *daemon;
     size_t index;
+    uint32_t id; /* in the cluster; 0: not known, or alone */
+    bool gone;   /* it is no more, or another one is the same: its links stay down */
     struct settings_server settings;
     struct resolver *resolver; /* of its host's name */
     struct node_link links[NODE_LINKS];
@@ -196,6 +199,10 @@ struct daemon {
     size_t on_way;            /* requests that were sent and count (turn.c) */
     struct context *turn;     /* in the ring: who had the last turn */
     uint64_t started_at;
+    uint64_t roster_asked_at;
+    uint64_t roster_revision;
+    size_t roster_turn;       /* node that was asked last */
+    bool rostered;            /* a node has said which ones there are */
     uint64_t unreachable_since; /* 0 while a node is there */
     struct page *page; /* NULL: this system has no sealed memory */
     int page_fd;
@@ -251,6 +258,21 @@ void contexts_clear(struct daemon *daemon);
 void node_start(struct daemon *daemon);
 void node_ping(void *arg);
 void nodes_stop(struct daemon *daemon);
+/* A further node, which is connected to. NULL: there are too many, or memory is short. */
+struct node *node_add(struct daemon *daemon, const struct settings_server *settings);
+/* It is reached elsewhere from now on. */
+void node_move(struct node *node, const struct settings_server *settings);
+/* Its links end, for good. */
+void node_leave(struct node *node);
+/* Connects those links that are down. */
+void node_links_begin(struct node *node);
+
+/* roster.c: which nodes there are */
+void roster_ask(struct node_link *link);
+/* Asks a node from time to time. */
+void roster_check(struct daemon *daemon);
+void roster_answer(struct daemon *daemon, struct node_link *link, const struct frame *frame,
+                   view body);
 
 /* choice.c: which node does it */
 enum tie {

@@ -23,7 +23,7 @@ node_link_retry(struct node_link *link)
     uint64_t now = daemon_now();
     unsigned wait = link->backoff_ms == 0 ? BACKOFF_FIRST_MS : link->backoff_ms;
 
-    if (daemon->stopping) {
+    if (daemon->stopping || link->node->gone) {
         return;
     }
     if (link->down_since == 0) {
@@ -52,6 +52,7 @@ on_node_up(void *arg, struct link *transport)
     link->down_since = 0;
     log_inf("connected to %s (%s)", link->node->settings.name, link_name(link->link));
     feed_ask(link->node->daemon);
+    roster_ask(link);
     route_node_up(link->node->daemon);
 }
 
@@ -108,7 +109,7 @@ node_link_connect(void *arg)
     struct node *node = link->node;
     int fd;
 
-    if (link->link != NULL || node->daemon->stopping) {
+    if (link->link != NULL || node->gone || node->daemon->stopping) {
         return;
     }
     fd = resolver_connect(node->resolver, node->settings.client_port);
@@ -140,27 +141,77 @@ on_resolved(void *arg)
 }
 
 void
+node_links_begin(struct node *node)
+{
+    for (size_t k = 0; k < NODE_LINKS; k++) {
+        node_link_connect(&node->links[k]);
+    }
+}
+
+struct node *
+node_add(struct daemon *daemon, const struct settings_server *settings)
+{
+    struct node *node;
+    struct resolver *resolver;
+
+    if (daemon->node_count == SETTINGS_SERVERS_MAX) {
+        log_wrn("%s: %u nodes are the most", settings->name, SETTINGS_SERVERS_MAX);
+        return NULL;
+    }
+    node = &daemon->nodes[daemon->node_count];
+    resolver = resolver_new(daemon->loop, settings->hostname, on_resolved, node);
+    if (resolver == NULL) {
+        log_err("%s: no memory", settings->name);
+        return NULL;
+    }
+    *node = (struct node){ .daemon = daemon,
+                           .index = daemon->node_count++,
+                           .settings = *settings,
+                           .resolver = resolver };
+    for (size_t k = 0; k < NODE_LINKS; k++) {
+        node->links[k].node = node;
+    }
+    node_links_begin(node);
+    return node;
+}
+
+void
+node_leave(struct node *node)
+{
+    node->gone = true;
+    for (size_t k = 0; k < NODE_LINKS; k++) {
+        node_link_drop(&node->links[k], "it is asked no more");
+        timer_free(node->links[k].retry);
+        node->links[k].retry = NULL;
+    }
+}
+
+void
+node_move(struct node *node, const struct settings_server *settings)
+{
+    struct resolver *resolver =
+        resolver_new(node->daemon->loop, settings->hostname, on_resolved, node);
+
+    if (resolver == NULL) {
+        return;
+    }
+    for (size_t k = 0; k < NODE_LINKS; k++) {
+        node_link_drop(&node->links[k], "it has moved");
+    }
+    resolver_free(node->resolver);
+    node->resolver = resolver;
+    snprintf(node->settings.hostname, sizeof node->settings.hostname, "%s", settings->hostname);
+    node->settings.client_port = settings->client_port;
+    node->settings.manage_port = settings->manage_port;
+    node_links_begin(node);
+}
+
+void
 node_start(struct daemon *daemon)
 {
     for (size_t i = 0; i < daemon->settings.server_count; i++) {
-        struct node *node = &daemon->nodes[daemon->node_count];
-
-        if (!daemon->settings.servers[i].enable) {
-            continue;
-        }
-        *node = (struct node){ .daemon = daemon,
-                               .index = daemon->node_count,
-                               .settings = daemon->settings.servers[i] };
-        node->resolver =
-            resolver_new(daemon->loop, node->settings.hostname, on_resolved, node);
-        if (node->resolver == NULL) {
-            log_err("%s: no memory", node->settings.name);
-            continue;
-        }
-        daemon->node_count++;
-        for (size_t k = 0; k < NODE_LINKS; k++) {
-            node->links[k] = (struct node_link){ .node = node };
-            node_link_connect(&node->links[k]);
+        if (daemon->settings.servers[i].enable) {
+            UNUSED(node_add(daemon, &daemon->settings.servers[i]));
         }
     }
 }
@@ -193,6 +244,7 @@ node_ping(void *arg)
     struct daemon *daemon = arg;
 
     feed_ask(daemon);
+    roster_check(daemon);
     for (size_t i = 0; i < daemon->node_count; i++) {
         for (size_t k = 0; k < NODE_LINKS; k++) {
             struct node_link *link = &daemon->nodes[i].links[k];

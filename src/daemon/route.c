@@ -427,6 +427,8 @@ own_reply(struct daemon *daemon, struct node_link *link, const struct frame *fra
 {
     if (frame->operation == OPERATION_CHANGES) {
         feed_answer(daemon, link, frame, body);
+    } else if (frame->operation == OPERATION_NODES) {
+        roster_answer(daemon, link, frame, body);
     } else if (frame->operation == OPERATION_ATTACH || frame->operation == OPERATION_DETACH) {
         if (frame->operation == OPERATION_ATTACH && frame->code != CKR_OK) {
             log_wrn("%s does not take a context in: %s", link->node->settings.name,

@@ -52,6 +52,9 @@ struct fake_node {
     bool refuses;    /* ATTACH */
     bool keeps;      /* does not answer DETACH */
     uint64_t told;   /* revision that CHANGES are told with */
+    uint32_t id;     /* NODES: 0: it does not know the question */
+    uint64_t list_revision;
+    struct fake_node *list[3]; /* whom it names */
     struct frame seen[SEEN_MAX]; /* but for pings */
     struct link *seen_on[SEEN_MAX];
     size_t seen_count;
@@ -103,6 +106,38 @@ node_tell(struct fake_node *node, struct link *link, const struct frame *frame, 
     writer_clear(&out);
 }
 
+/* Answers NODES. */
+static inline void
+node_list(struct fake_node *node, struct link *link, const struct frame *frame)
+{
+    static const uint8_t print[NODE_PRINT_LEN];
+    struct nodes_reply reply = { .self = node->id, .revision = node->list_revision };
+    struct writer nodes, out;
+
+    writer_init(&nodes, 4096);
+    writer_init(&out, 4096);
+    for (size_t i = 0; i < ARRAY_COUNT(node->list); i++) {
+        if (node->list[i] != NULL) {
+            const struct node_info info = { .id = node->list[i]->id,
+                                            .present = true,
+                                            .serial = VIEW_TEXT("1"),
+                                            .print = view_of(print, sizeof print),
+                                            .hostname = VIEW_TEXT("127.0.0.1"),
+                                            .client_port = (uint16_t)node->list[i]->port };
+
+            node_info_write(&nodes, &info);
+        }
+    }
+    reply.nodes.bytes = writer_view(&nodes);
+    nodes_reply_write(&out, &reply);
+    frame_reply(link_output(link), frame,
+                node->id == 0 ? (uint32_t)CKR_FUNCTION_NOT_SUPPORTED : CKR_OK, 0,
+                node->id == 0 ? VIEW_EMPTY : writer_view(&out));
+    link_flush(link);
+    writer_clear(&nodes);
+    writer_clear(&out);
+}
+
 static inline void
 node_attached(struct fake_node *node, struct link *link, const struct frame *frame, bool in)
 {
@@ -133,6 +168,10 @@ node_frame(void *arg, struct link *link, const struct frame *frame, view body)
     }
     if (frame->operation == OPERATION_CHANGES) {
         node_tell(node, link, frame, body);
+        return;
+    }
+    if (frame->operation == OPERATION_NODES) {
+        node_list(node, link, frame);
         return;
     }
     if (node->seen_count < SEEN_MAX) {
@@ -299,7 +338,7 @@ app_down(void *arg, struct link *link, const char *reason)
 static const struct link_events app_events = { NULL, app_frame, app_down };
 
 static inline void
-fixture_begin(void **state, size_t node_count)
+fixture_begin(void **state, size_t node_count, size_t configured)
 {
     struct fixture *f = calloc(1, sizeof *f);
     struct daemon *daemon = &f->daemon;
@@ -310,7 +349,7 @@ fixture_begin(void **state, size_t node_count)
     daemon->uid_peers_max = 100;
     daemon->tls = tls_fixture_client(&f->tls, "client");
     daemon->settings.reconnect_interval_ms = 1000;
-    daemon->settings.server_count = node_count;
+    daemon->settings.server_count = configured;
     for (size_t i = 0; i < node_count; i++) {
         struct settings_server *server = &daemon->settings.servers[i];
         struct fake_node *node = &f->nodes[i];
@@ -319,6 +358,10 @@ fixture_begin(void **state, size_t node_count)
         node->tls = tls_fixture_server(&f->tls, "node", "ca");
         node->boot = 5 + i;
         node_begin(node);
+        node->id = configured < node_count ? (uint32_t)i + 1 : 0;
+        for (size_t k = 0; k < node_count; k++) {
+            node->list[k] = &f->nodes[k];
+        }
         *server = (struct settings_server){ .hostname = "127.0.0.1",
                                             .client_port = node->port,
                                             .enable = true };
@@ -337,14 +380,22 @@ fixture_begin(void **state, size_t node_count)
 static inline int
 setup(void **state)
 {
-    fixture_begin(state, 1);
+    fixture_begin(state, 1, 1);
     return 0;
 }
 
 static inline int
 setup_three(void **state)
 {
-    fixture_begin(state, 3);
+    fixture_begin(state, 3, 3);
+    return 0;
+}
+
+/* Three, of which the daemon is told of the first. */
+static inline int
+setup_one_of_three(void **state)
+{
+    fixture_begin(state, 3, 1);
     return 0;
 }
 

@@ -555,7 +555,100 @@ who_asks_to_remember_is_told_nothing_older_than_the_page(void **state)
     }
 }
 
+/* ---- which nodes there are ---- */
+
+static bool
+all_are_up(void *arg)
+{
+    struct fixture *f = arg;
+
+    return f->daemon.node_count == FAKE_NODES && links_up(f);
+}
+
+static bool
+second_is_left(void *arg)
+{
+    return ((struct fixture *)arg)->nodes[1].link_count == 0;
+}
+
+static void
+one_node_tells_of_the_others(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(loop_until(f->daemon.loop, all_are_up, f, LIMIT_MS));
+    loop_for(f->daemon.loop, 100);
+    assert_int_equal(f->daemon.node_count, FAKE_NODES); /* each once, whoever tells */
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        assert_int_equal(f->daemon.nodes[i].id, i + 1);
+        assert_int_equal(f->daemon.nodes[i].settings.client_port, f->nodes[i].port);
+        assert_int_equal(f->nodes[i].link_count, NODE_LINKS);
+    }
+}
+
+static void
+one_that_was_removed_is_left_and_one_that_comes_back_is_found(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(loop_until(f->daemon.loop, all_are_up, f, LIMIT_MS));
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        f->nodes[i].list[1] = NULL;
+        f->nodes[i].list_revision = i == 1 ? 0 : 5;
+    }
+    clock_ahead += ROSTER_MS + 1;
+    assert_true(loop_until(f->daemon.loop, second_is_left, f, LIMIT_MS));
+    loop_for(f->daemon.loop, 300);
+    assert_int_equal(f->nodes[1].link_count, 0);
+
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        f->nodes[i].list[1] = &f->nodes[1];
+        f->nodes[i].list_revision = 4; /* older than what was told */
+    }
+    clock_ahead += ROSTER_MS + 1;
+    loop_for(f->daemon.loop, 400);
+    assert_int_equal(f->nodes[1].link_count, 0);
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        f->nodes[i].list_revision = 6;
+    }
+    clock_ahead += ROSTER_MS + 1;
+    assert_true(loop_until(f->daemon.loop, all_are_up, f, LIMIT_MS));
+}
+
+static void
+one_that_has_moved_is_found(void **state)
+{
+    struct fixture *f = *state;
+    const unsigned old = f->nodes[1].port;
+
+    assert_true(loop_until(f->daemon.loop, all_are_up, f, LIMIT_MS));
+    node_kill(&f->nodes[1]);
+    f->nodes[1].port = 0;
+    node_begin(&f->nodes[1]);
+    loop_for(f->daemon.loop, 50);
+    assert_int_not_equal(f->nodes[1].port, old);
+    clock_ahead += ROSTER_MS + 1;
+    assert_true(loop_until(f->daemon.loop, all_are_up, f, LIMIT_MS));
+    assert_int_equal(f->daemon.nodes[1].settings.client_port, f->nodes[1].port);
+}
+
+/* What the node says it is counts, not what it is called in the settings. */
+static void
+two_names_of_one_node_are_one(void **state)
+{
+    struct fixture *f = *state;
+    struct settings_server again = f->daemon.settings.servers[0];
+
+    assert_true(loop_until(f->daemon.loop, all_are_up, f, LIMIT_MS));
+    snprintf(again.hostname, sizeof again.hostname, "localhost");
+    assert_non_null(node_add(&f->daemon, &again));
+    loop_for(f->daemon.loop, 300);
+    assert_true(f->daemon.nodes[FAKE_NODES].gone);
+    assert_int_equal(f->nodes[0].link_count, NODE_LINKS);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_three, teardown)
+#define TEST_ROSTER(name) cmocka_unit_test_setup_teardown(name, setup_one_of_three, teardown)
 
 int
 main(void)
@@ -578,6 +671,10 @@ main(void)
         TEST(a_node_that_does_not_take_the_ticket_is_passed_over),
         TEST(another_node_feeds_the_page_and_nothing_is_lost),
         TEST(who_asks_to_remember_is_told_nothing_older_than_the_page),
+        TEST_ROSTER(one_node_tells_of_the_others),
+        TEST_ROSTER(one_that_was_removed_is_left_and_one_that_comes_back_is_found),
+        TEST_ROSTER(one_that_has_moved_is_found),
+        TEST_ROSTER(two_names_of_one_node_are_one),
     };
 
     return cmocka_run_group_tests_name("daemon/nodes", tests, NULL, NULL);
