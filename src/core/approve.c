@@ -6,6 +6,7 @@
  */
 #include "core/approve.h"
 
+#include "core/load.h"
 #include "crypto/cert.h"
 
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 /* ---- an officer's key ---- */
 
 static CK_RV
-key_keep(struct request *r, struct quorum_key *key)
+key_keep(struct request *r, struct quorum_key *key, const struct directory *directory)
 {
     struct hsm *hsm = r->hsm;
     struct record_name name = record_name('k', key->user);
@@ -34,14 +35,21 @@ key_keep(struct request *r, struct quorum_key *key)
     rv = record_seal(&hsm->sealer, record_name_view(&name), 0, key->version,
                      view_of(key->der, key->len), &record);
     if (rv == CKR_OK) {
-        const struct store_compare compare = { record_name_view(&name), key->revision };
-        const struct store_change change = { record_name_view(&name), writer_view(&record),
-                                             false };
+        const struct store_compare compares[] = {
+            { record_name_view(&name), key->revision },
+            directory->compare,
+        };
+        const struct store_change changes[] = {
+            { record_name_view(&name), writer_view(&record), false },
+            directory->change,
+        };
+        const size_t count = 1 + directory->count;
 
-        rv = request_commit(r, &compare, 1, &change, 1, &key->revision);
+        rv = request_commit(r, compares, count, changes, count, &key->revision);
     }
     writer_clear(&record);
     if (rv == CKR_OK) {
+        directory_done(hsm, key->revision);
         pthread_mutex_lock(&hsm->quorum.lock);
         quorum_put(&hsm->quorum, key);
         pthread_mutex_unlock(&hsm->quorum.lock);
@@ -102,6 +110,7 @@ handle_QUORUM_KEY(struct request *r)
     struct quorum_key key = { .version = 1 };
     struct quorum_token *token = NULL;
     const struct quorum_key *before;
+    struct directory directory;
     CK_RV rv;
 
     if (!quorum_key_request_read(r->body, &m)) {
@@ -113,7 +122,8 @@ handle_QUORUM_KEY(struct request *r)
     if (!request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    if ((rv = key_read(r, &m, &key)) != CKR_OK) {
+    if ((rv = directory_begin(hsm, &directory)) != CKR_OK ||
+        (rv = key_read(r, &m, &key)) != CKR_OK) {
         return rv;
     }
     pthread_mutex_lock(&hsm->change);
@@ -126,7 +136,7 @@ handle_QUORUM_KEY(struct request *r)
     pthread_mutex_unlock(&hsm->quorum.lock);
     rv = quorum_take(r, SERVICE_MISC, &token);
     if (rv == CKR_OK) {
-        rv = quorum_done(r, token, key_keep(r, &key));
+        rv = quorum_done(r, token, key_keep(r, &key, &directory));
     }
     pthread_mutex_unlock(&hsm->change);
     return rv;
@@ -142,7 +152,8 @@ struct settings {
 
 /* Under the lock for changes. */
 static CK_RV
-settings_keep(struct request *r, const struct settings *settings)
+settings_keep(struct request *r, const struct settings *settings,
+              const struct directory *directory)
 {
     struct hsm *hsm = r->hsm;
     struct quorum *quorum = &hsm->quorum;
@@ -159,14 +170,21 @@ settings_keep(struct request *r, const struct settings *settings)
     rv = record_seal(&hsm->sealer, record_name_view(&name), 0, quorum->version + 1,
                      view_of(plain, sizeof plain), &record);
     if (rv == CKR_OK) {
-        const struct store_compare compare = { record_name_view(&name), quorum->revision };
-        const struct store_change change = { record_name_view(&name), writer_view(&record),
-                                             false };
+        const struct store_compare compares[] = {
+            { record_name_view(&name), quorum->revision },
+            directory->compare,
+        };
+        const struct store_change changes[] = {
+            { record_name_view(&name), writer_view(&record), false },
+            directory->change,
+        };
+        const size_t count = 1 + directory->count;
 
-        rv = request_commit(r, &compare, 1, &change, 1, &revision);
+        rv = request_commit(r, compares, count, changes, count, &revision);
     }
     writer_clear(&record);
     if (rv == CKR_OK) {
+        directory_done(hsm, revision);
         pthread_mutex_lock(&quorum->lock);
         quorum->needed_users = settings->users;
         quorum->needed_misc = settings->misc;
@@ -192,6 +210,7 @@ handle_QUORUM_SET(struct request *r)
     struct quorum *quorum = &hsm->quorum;
     struct quorum_set_request m;
     struct quorum_token *token = NULL;
+    struct directory directory;
     struct settings settings;
     CK_RV rv;
 
@@ -207,12 +226,13 @@ handle_QUORUM_SET(struct request *r)
         return CODE_LATER;
     }
     pthread_mutex_lock(&hsm->change);
+    rv = directory_begin(hsm, &directory);
     settings = (struct settings){ quorum->needed_users, quorum->needed_misc, quorum->seconds };
     *(m.service == SERVICE_USERS ? &settings.users : &settings.misc) = m.needed;
-    if (m.needed > quorum->key_count) {
+    if (rv == CKR_OK && m.needed > quorum->key_count) {
         rv = CODE_QUORUM_SIZE; /* they could never agree on anything again */
-    } else if ((rv = quorum_take(r, settings_service(quorum), &token)) == CKR_OK) {
-        rv = quorum_done(r, token, settings_keep(r, &settings));
+    } else if (rv == CKR_OK && (rv = quorum_take(r, settings_service(quorum), &token)) == CKR_OK) {
+        rv = quorum_done(r, token, settings_keep(r, &settings, &directory));
     }
     pthread_mutex_unlock(&hsm->change);
     return rv;
@@ -225,6 +245,7 @@ handle_QUORUM_TIME(struct request *r)
     struct quorum *quorum = &hsm->quorum;
     struct quorum_time_request m;
     struct quorum_token *token = NULL;
+    struct directory directory;
     CK_RV rv;
 
     if (!quorum_time_request_read(r->body, &m)) {
@@ -241,9 +262,9 @@ handle_QUORUM_TIME(struct request *r)
 
     const struct settings settings = { quorum->needed_users, quorum->needed_misc, m.seconds };
 
-    rv = quorum_take(r, settings_service(quorum), &token);
-    if (rv == CKR_OK) {
-        rv = quorum_done(r, token, settings_keep(r, &settings));
+    if ((rv = directory_begin(hsm, &directory)) == CKR_OK &&
+        (rv = quorum_take(r, settings_service(quorum), &token)) == CKR_OK) {
+        rv = quorum_done(r, token, settings_keep(r, &settings, &directory));
     }
     pthread_mutex_unlock(&hsm->change);
     return rv;
@@ -286,7 +307,7 @@ token_fill(struct request *r, struct quorum_token *token, uint32_t seconds)
     }
     token->until = hsm_time(hsm) + seconds * (uint64_t)1000;
     text.until = token->until;
-    memcpy(text.serial, hsm->serial, sizeof text.serial);
+    memcpy(text.serial, hsm->node, sizeof text.serial);
     writer_init_fixed(&bytes, token->bytes, sizeof token->bytes);
     quorum_token_write(&bytes, &text);
     return writer_ok(&bytes) && bytes.len == QUORUM_TOKEN_LEN;
@@ -429,7 +450,7 @@ handle_QUORUM_APPROVE(struct request *r)
     if (user_name_valid(m.name)) {
         note_detail(r, "approver=%.*s", (int)m.name.len, (const char *)m.name.data);
     }
-    if (!quorum_file_find(m.file, hsm->serial, &bytes)) {
+    if (!quorum_file_find(m.file, hsm->node, &bytes)) {
         return CODE_TOKEN_BAD; /* or of other nodes */
     }
     if (!request_may(r, PLACE_CPU)) {

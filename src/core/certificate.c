@@ -4,6 +4,7 @@
  */
 #include "core/certificate.h"
 
+#include "core/load.h"
 #include "core/make.h"
 
 #include "base/log.h"
@@ -42,11 +43,8 @@ certificate_leave(struct request *r, const struct object *old, struct object *ob
 
     rv = request_commit(r, &compare, 1, changes, ARRAY_COUNT(changes), &revision);
     if (rv == CKR_OK) {
-        pthread_rwlock_wrlock(&hsm->lock);
-        table_remove(&hsm->objects, old->handle);
-        pthread_rwlock_unlock(&hsm->lock);
+        objects_leave(hsm, old->handle, revision);
         numbers_rest(&hsm->certificates, old->handle, now);
-        changes_add(&hsm->changes, old->handle);
     } else {
         pthread_mutex_lock(&r->context->lock);
         table_remove(&r->context->objects, object->handle);
@@ -90,13 +88,13 @@ certificate_return(struct request *r, const struct object *old, struct object *o
 
         rv = request_commit(r, &compare, 1, changes, ARRAY_COUNT(changes), &object->revision);
     }
-    pthread_rwlock_wrlock(&hsm->lock);
     if (rv == CKR_OK) {
-        table_put_reserved(&hsm->objects, object);
+        objects_enter(hsm, object);
     } else if (reserved) {
+        pthread_rwlock_wrlock(&hsm->lock);
         table_unreserve(&hsm->objects, 1);
+        pthread_rwlock_unlock(&hsm->lock);
     }
-    pthread_rwlock_unlock(&hsm->lock);
     if (rv == CKR_OK) {
         pthread_mutex_lock(&r->context->lock);
         table_remove(&r->context->objects, old->handle);

@@ -337,19 +337,44 @@ context_detach(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN])
     context_unref(gone);
 }
 
-void
-context_logout_user(struct context_table *table, uint32_t user)
+static void
+logout_where(struct context_table *table, bool (*is)(struct identity identity, uint64_t number),
+             uint64_t number)
 {
     pthread_mutex_lock(&table->lock);
     for (size_t i = 0; i < BUCKETS; i++) {
         for (struct context *context = table->buckets[i]; context != NULL;
              context = context->next) {
-            if (context_identity(context).user == user) {
+            if (is(context_identity(context), number)) {
                 context_logout(context);
             }
         }
     }
     pthread_mutex_unlock(&table->lock);
+}
+
+static bool
+is_user(struct identity identity, uint64_t number)
+{
+    return identity.user == number;
+}
+
+static bool
+is_login(struct identity identity, uint64_t number)
+{
+    return identity.login == number;
+}
+
+void
+context_logout_user(struct context_table *table, uint32_t user)
+{
+    logout_where(table, is_user, user);
+}
+
+void
+context_logout_login(struct context_table *table, uint64_t login)
+{
+    logout_where(table, is_login, login);
 }
 
 void

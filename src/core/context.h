@@ -101,6 +101,8 @@ struct context *context_attach(struct context_table *table, const uint8_t id[FRA
 void context_detach(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN]);
 /* Logs that user out of every context: the user is no more. */
 void context_logout_user(struct context_table *table, uint32_t user);
+/* And that login. */
+void context_logout_login(struct context_table *table, uint64_t login);
 /* What all of them have: logins, session objects, running operations. */
 void context_count(struct context_table *table, size_t *ret_logins, size_t *ret_objects,
                    size_t *ret_running);

@@ -3,7 +3,7 @@
  * Keys as management sees them: lists, what a key is like, whom it belongs to and who may use it.
  * An officer sees every key's open attributes and its owner, and uses none.
  */
-#include "core/state.h"
+#include "core/load.h"
 
 #include <string.h>
 
@@ -202,10 +202,7 @@ key_hand_over(struct request *r, struct object *old, uint32_t owner, const uint3
 
     rv = request_commit(r, &compare, 1, &change, 1, &object->revision);
     if (rv == CKR_OK) {
-        pthread_rwlock_wrlock(&hsm->lock);
-        table_replace(&hsm->objects, object);
-        pthread_rwlock_unlock(&hsm->lock);
-        changes_add(&hsm->changes, object->handle);
+        objects_change(hsm, object);
     }
 out:
     object_unref(object);

@@ -4,7 +4,7 @@
  * asks for permission, and calls its handler. What a request changes is stored together with
  * its reply.
  */
-#include "core/state.h"
+#include "core/again.h"
 
 #include "base/log.h"
 
@@ -41,17 +41,18 @@ hsm_time(const struct hsm *hsm)
 CK_RV
 hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t *ret_revision)
 {
-    uint64_t revision = 0;
     struct stopwatch *watch = hsm->ports.watch;
     const uint64_t began = watch != NULL ? watch->start(watch) : 0;
-    const bool good = store_commit(hsm->ports.store, txn, &revision) == STORE_OK;
+    uint64_t revision = 0;
+    const enum store_result result = store_commit(hsm->ports.store, txn, &revision);
     uint64_t seen;
 
     if (watch != NULL) {
-        watch->stop(watch, began, good);
+        watch->stop(watch, began, result == STORE_OK);
     }
-    if (!good) {
-        return CKR_DEVICE_ERROR;
+    if (result != STORE_OK) {
+        return result == STORE_CONFLICT && atomic_load(&hsm->follow.on) ? CODE_CONFLICT
+                                                                       : CKR_DEVICE_ERROR;
     }
     seen = atomic_load(&hsm->revision);
     while (seen < revision &&
@@ -315,6 +316,8 @@ request_object(struct request *request, uint32_t handle)
         }
         pthread_rwlock_rdlock(&hsm->lock);
         object = table_find(&hsm->objects, handle);
+        request->missed = object == NULL && handle >= HANDLE_TOKEN_FIRST ? handle
+                                                                         : request->missed;
         object = object != NULL && request_sees(request, object) ? object_ref(object) : NULL;
         pthread_rwlock_unlock(&hsm->lock);
     }
@@ -455,7 +458,7 @@ handle_HELLO(struct request *r)
 }
 
 static CK_RV
-request_dispatch(struct request *request)
+request_call(struct request *request)
 {
     switch (request->row->operation) {
 #define OPERATION(name, number, access, ports, repeat, work, audit, changes) \
@@ -466,6 +469,12 @@ request_dispatch(struct request *request)
     default:
         return CKR_FUNCTION_NOT_SUPPORTED;
     }
+}
+
+static CK_RV
+request_dispatch(struct request *request)
+{
+    return request_again(request, request_call);
 }
 
 static CK_RV
@@ -577,7 +586,9 @@ request_run(struct request *request)
         return CODE_UNOWNED;
     }
     if (is_for_no_context(request->row->operation)) {
-        return request_dispatch(request);
+        return request->row->operation == OPERATION_CHANGES && !follow_is_fresh(hsm)
+                   ? CODE_LAGGING
+                   : request_call(request);
     }
     request->context = context_find(&hsm->contexts, request->frame->context);
     if (request->context == NULL) {
@@ -587,8 +598,21 @@ request_run(struct request *request)
                           hsm->ports.clock->monotonic(hsm->ports.clock), memory_order_relaxed);
     request->who = context_identity(request->context);
     request->rules.interface = request->who.interface;
-    return request->row->repeat == REPEAT_once ? request_run_once(request)
-                                               : request_run_permitted(request);
+
+    CK_RV rv = request_follows(request);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    rv = request->row->repeat == REPEAT_once ? request_run_once(request)
+                                             : request_run_permitted(request);
+    if (request->barrier && rv == CKR_OK) {
+        follow_barrier(hsm, request->note.revision);
+    }
+    /* It may have been stopped for long while it ran. What was stored, was. */
+    return request->row->repeat == REPEAT_repeat && rv == CKR_OK && !follow_is_fresh(hsm)
+               ? CODE_LAGGING
+               : rv;
 }
 
 enum hsm_result

@@ -94,6 +94,17 @@ void hsm_set_watch(struct hsm *hsm, struct stopwatch *watch);
 void hsm_sweep(struct hsm *hsm, uint64_t idle_ms);
 
 /*
+ * Where several nodes share the store (core/follow.h): the edge calls it each second. May wait for
+ * the store.
+ */
+void hsm_beat(struct hsm *hsm);
+/* Every ten minutes: holds what this node has against the store. Takes as long as a load. */
+void hsm_compare(struct hsm *hsm);
+/* For how long keys are used without having heard of the store (300 s unless set); 0: no longer
+ * than other nodes wait for this one. */
+void hsm_set_stale_limit(struct hsm *hsm, uint64_t ms);
+
+/*
  * Lets go the oldest records of the journal, so that about keep are left; stops after limit_ms and
  * goes on with the next call. Waits for the store. One thread at a time.
  */

@@ -4,11 +4,12 @@
  * nothing); else the failure is counted durably, then scrypt runs, then the count goes back.
  * An unknown name takes the same way on a dummy, so that time tells nothing.
  */
-#include "core/state.h"
+#include "core/load.h"
 
 #include <string.h>
 
 #define NO_USER 0u
+#define RESETS_MAX 8
 
 struct password_gate *
 password_gate(struct hsm *hsm, view name)
@@ -75,14 +76,12 @@ quick_remember(struct hsm *hsm, const struct user *user, view password)
  * as failed, and is recorded so, before the password is looked at. Under the gate's lock.
  */
 static CK_RV
-failures_set(struct request *r, struct password_gate *gate, struct user *user,
-             uint32_t failures)
+failures_set(struct request *r, struct user *user, uint32_t failures)
 {
     struct hsm *hsm = r->hsm;
     struct record_name name = record_name('f', user->id);
     uint8_t journal_room[CHAIN_RECORD_MAX];
     struct writer record, journal;
-    struct user *kept;
     uint64_t revision;
     CK_RV rv;
 
@@ -111,27 +110,41 @@ failures_set(struct request *r, struct password_gate *gate, struct user *user,
     r->note.revision = revision;
     user->failures = failures;
     user->failures_revision = revision;
-    pthread_rwlock_wrlock(&hsm->lock);
-    kept = user_by_id(&hsm->users, user->id);
-    if (kept != NULL) {
-        kept->failures = failures;
-        kept->failures_revision = revision;
-    } else if (user->id == gate->user) {
-        gate->failures_revision = revision;
-    }
-    pthread_rwlock_unlock(&hsm->lock);
+    failures_enter(hsm, user->id, failures, revision);
     return CKR_OK;
 }
 
 /* Stands for a user who is not there, or who is locked: his attempt is counted on the gate's record,
  * as a first one, and no password is right. */
 static struct user
-gate_user(const struct password_gate *gate, view name)
+gate_user(struct hsm *hsm, const struct password_gate *gate, view name)
 {
-    struct user user = { .id = gate->user, .failures_revision = gate->failures_revision };
+    struct user user = { .id = gate->user };
 
+    pthread_rwlock_rdlock(&hsm->lock);
+    user.failures_revision = gate->failures_revision;
+    pthread_rwlock_unlock(&hsm->lock);
     memcpy(user.name, name.data, name.len);
     return user;
+}
+
+/* After the right password. Failures that were counted meanwhile, elsewhere, are forgotten with the
+ * others: they came before this success. Under the gate's lock. */
+static CK_RV
+failures_reset(struct request *r, uint32_t role, view name, struct user *user)
+{
+    CK_RV rv = failures_set(r, user, 0);
+
+    for (int i = 0; rv == CODE_CONFLICT && i < RESETS_MAX && follow_catch_up(r->hsm); i++) {
+        struct user now;
+
+        user_look(r->hsm, role, name, &now);
+        user->failures_revision = now.failures_revision;
+        rv = now.id != user->id || now.version != user->version ? CKR_PIN_INCORRECT
+                                                                : failures_set(r, user, 0);
+        wipe(&now, sizeof now);
+    }
+    return rv;
 }
 
 /* The slow way. CKR_OK, CKR_PIN_INCORRECT, CKR_PIN_LOCKED, or what the store says. */
@@ -151,14 +164,14 @@ password_check(struct request *r, uint32_t role, view name, view password,
         refused = CKR_PIN_LOCKED;
     }
     if (user.id == NO_USER || refused == CKR_PIN_LOCKED) {
-        user = gate_user(gate, user_name_valid(name) ? name : VIEW_TEXT("?"));
+        user = gate_user(hsm, gate, user_name_valid(name) ? name : VIEW_TEXT("?"));
     }
     /* The same work for all of them: one write, one scrypt. */
-    rv = failures_set(r, gate, &user, user.failures + 1);
+    rv = failures_set(r, &user, user.failures + 1);
     if (rv == CKR_OK && (!user_check_password(&user, password) || user.id == gate->user)) {
         rv = refused;
     }
-    if (rv == CKR_OK && (rv = failures_set(r, gate, &user, 0)) == CKR_OK) {
+    if (rv == CKR_OK && (rv = failures_reset(r, role, name, &user)) == CKR_OK) {
         quick_remember(hsm, &user, password);
         *ret_user = user;
     }

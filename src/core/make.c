@@ -5,6 +5,8 @@
  */
 #include "core/make.h"
 
+#include "core/load.h"
+
 #include "base/log.h"
 
 #include <stdio.h>
@@ -353,13 +355,11 @@ unreserve_token_objects(struct hsm *hsm, size_t reserved)
 static void
 enter_token_objects(struct hsm *hsm, struct make *const makes[], size_t count)
 {
-    pthread_rwlock_wrlock(&hsm->lock);
     for (size_t i = 0; i < count; i++) {
         if (object_is_token(makes[i]->object)) {
-            table_put_reserved(&hsm->objects, makes[i]->object);
+            objects_enter(hsm, makes[i]->object);
         }
     }
-    pthread_rwlock_unlock(&hsm->lock);
 }
 
 /* The key information of what is made, as the reply's infos. */

@@ -2,7 +2,7 @@
  *
  * Users: list, create, delete, change a password. Only a crypto officer changes others.
  */
-#include "core/state.h"
+#include "core/load.h"
 
 #include <string.h>
 
@@ -55,10 +55,10 @@ handle_USER_LIST(struct request *r)
 /*
  * Seals and stores the user, then puts it into the table. Failed logins of before are
  * forgotten in the same transaction. Under the lock for changes, and that of the gate where the
- * user is not new.
+ * user is not new; directory is NULL where he is not.
  */
 static CK_RV
-user_store(struct request *r, struct user *user)
+user_store(struct request *r, struct user *user, const struct directory *directory)
 {
     struct hsm *hsm = r->hsm;
     struct record_name name = record_name('u', user->id);
@@ -79,15 +79,21 @@ user_store(struct request *r, struct user *user)
     writer_init(&failures, 256);
     if ((rv = user_record(&hsm->sealer, user, &record)) == CKR_OK &&
         (rv = failures_record(&hsm->sealer, user, 0, &failures)) == CKR_OK) {
-        const struct store_compare compares[] = {
+        struct store_compare compares[] = {
             { record_name_view(&name), user->revision },
             { record_name_view(&failures_name), user->failures_revision },
+            { VIEW_EMPTY, 0 },
         };
-        const struct store_change changes[] = {
+        struct store_change changes[] = {
             { record_name_view(&name), writer_view(&record), false },
             { record_name_view(&failures_name), writer_view(&failures), false },
+            { VIEW_EMPTY, VIEW_EMPTY, false },
         };
 
+        if (directory != NULL && directory->count > 0) {
+            compares[count] = directory->compare;
+            changes[count++] = directory->change;
+        }
         rv = request_commit(r, compares, count, changes, count, &revision);
     }
     writer_clear(&record);
@@ -100,10 +106,10 @@ user_store(struct request *r, struct user *user)
         user->failures = 0;
         user->failures_revision = revision;
     }
-    pthread_rwlock_wrlock(&hsm->lock);
-    user_table_put(&hsm->users, user);
-    pthread_rwlock_unlock(&hsm->lock);
-    changes_add(&hsm->changes, CHANGE_OF_ALL);
+    if (directory != NULL) {
+        directory_done(hsm, revision);
+    }
+    users_enter(hsm, user);
     return CKR_OK;
 }
 
@@ -132,11 +138,15 @@ user_make(struct request *r, uint32_t role, view name, view password,
 {
     struct hsm *hsm = r->hsm;
     struct user user = { .version = 1 };
+    struct directory directory;
     uint64_t id = 0;
     bool room;
     CK_RV rv;
 
     pthread_mutex_lock(&hsm->change);
+    if ((rv = directory_begin(hsm, &directory)) != CKR_OK) {
+        goto out;
+    }
     if (user_is_there(hsm, name, &room)) {
         rv = CODE_USER_EXISTS;
         goto out;
@@ -161,7 +171,7 @@ user_make(struct request *r, uint32_t role, view name, view password,
     if (before != NULL) {
         before(r, user.id);
     }
-    rv = user_store(r, &user);
+    rv = user_store(r, &user, &directory);
 out:
     pthread_mutex_unlock(&hsm->change);
     wipe(&user, sizeof user);
@@ -245,7 +255,8 @@ handle_USER_DELETE(struct request *r)
     struct user_delete_request m;
     struct password_gate *gate;
     struct quorum_token *token = NULL;
-    struct user user;
+    struct directory directory;
+    struct user user = { .id = 0 };
     uint64_t revision;
     CK_RV rv;
 
@@ -260,6 +271,9 @@ handle_USER_DELETE(struct request *r)
                 (const char *)m.name.data);
     gate = password_gate(hsm, m.name);
     pthread_mutex_lock(&gate->lock); /* no login counts its failure for one who is gone */
+    if ((rv = directory_begin(hsm, &directory)) != CKR_OK) {
+        goto out;
+    }
     rv = user_copy(hsm, m.role, m.name, &user);
     if (rv != CKR_OK) {
         goto out;
@@ -284,24 +298,27 @@ handle_USER_DELETE(struct request *r)
     struct record_name record = record_name('u', user.id);
     struct record_name key = record_name('k', user.id);
     struct record_name failures = record_name('f', user.id);
-    const struct store_compare compare = { record_name_view(&record), user.revision };
-    const struct store_change changes[] = {
+    const struct store_compare compares[] = {
+        { record_name_view(&record), user.revision },
+        directory.compare,
+    };
+    struct store_change changes[] = {
         { record_name_view(&record), VIEW_EMPTY, true },
         { record_name_view(&failures), VIEW_EMPTY, true },
         { record_name_view(&key), VIEW_EMPTY, true },
+        { VIEW_EMPTY, VIEW_EMPTY, true },
     };
-    const size_t count =
-        ARRAY_COUNT(changes) - (quorum_has_key(&hsm->quorum, user.id) ? 0 : 1);
+    size_t count = quorum_has_key(&hsm->quorum, user.id) ? 3 : 2;
 
-    rv = request_commit(r, &compare, 1, changes, count, &revision);
+    if (directory.count > 0) {
+        changes[count++] = directory.change;
+    }
+    rv = request_commit(r, compares, 1 + directory.count, changes, count, &revision);
     rv = quorum_done(r, token, rv);
     if (rv == CKR_OK) {
-        pthread_rwlock_wrlock(&hsm->lock);
-        user_table_remove(&hsm->users, user.id);
-        pthread_rwlock_unlock(&hsm->lock);
-        context_logout_user(&hsm->contexts, user.id);
-        quorum_forget(&hsm->quorum, user.id);
-        changes_add(&hsm->changes, CHANGE_OF_ALL);
+        directory_done(hsm, revision);
+        users_leave(hsm, user.id, revision);
+        r->barrier = true;
     }
 out:
     pthread_mutex_unlock(&gate->lock);
@@ -346,7 +363,8 @@ user_change(struct request *r, uint32_t role, view name, view password, uint64_t
         goto out;
     }
     note_detail(r, "id=%u role=%u name=%s", (unsigned)user.id, (unsigned)user.role, user.name);
-    rv = user_store(r, &user);
+    rv = user_store(r, &user, NULL);
+    r->barrier = rv == CKR_OK;
     if (rv == CKR_OK && user.role != role) {
         context_logout_user(&hsm->contexts, user.id); /* as what he was */
     }

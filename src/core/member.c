@@ -104,6 +104,8 @@ members_put(struct members *members, const struct member *member)
         memmove(members->members + at + 1, members->members + at,
                 (members->count - at) * sizeof *member);
         members->count++;
+    } else if (members->members[at].revision > member->revision) {
+        return true; /* another node was faster, and was heard */
     }
     members->members[at] = *member;
     return true;
@@ -303,7 +305,7 @@ hsm_enter(struct hsm *hsm, const struct hsm_place_of_node *place)
         pthread_mutex_lock(&hsm->change);
         rv = entry_try(hsm, place);
         pthread_mutex_unlock(&hsm->change);
-        if (rv != CKR_DEVICE_ERROR) {
+        if (rv != CKR_DEVICE_ERROR && rv != CODE_CONFLICT) {
             break; /* else another may have taken the number */
         }
     }

@@ -5,6 +5,7 @@
  * in the old one's place.
  */
 #include "core/certificate.h"
+#include "core/load.h"
 #include "core/make.h"
 
 #include <string.h>
@@ -226,10 +227,7 @@ object_replace(struct request *r, struct object *old, view attributes)
         if (rv != CKR_OK) {
             goto out;
         }
-        pthread_rwlock_wrlock(&hsm->lock);
-        table_replace(&hsm->objects, object);
-        pthread_rwlock_unlock(&hsm->lock);
-        changes_add(&hsm->changes, object->handle);
+        objects_change(hsm, object);
     } else {
         pthread_mutex_lock(&r->context->lock);
         /* Closing its session may have been faster; then it is gone and stays so. */
@@ -365,13 +363,11 @@ handle_OBJECT_DESTROY(struct request *r)
         }
         writer_clear(&record);
         if (rv == CKR_OK) {
-            pthread_rwlock_wrlock(&hsm->lock);
-            table_remove(&hsm->objects, m.object);
-            pthread_rwlock_unlock(&hsm->lock);
+            objects_leave(hsm, m.object, revision);
             if (rests) {
                 numbers_rest(&hsm->certificates, m.object, now);
             }
-            changes_add(&hsm->changes, m.object);
+            r->barrier = true;
         }
     }
 out:

@@ -143,14 +143,24 @@ load_cert(struct owner_cert *cert, const struct sealer *sealer, view name, view 
           uint64_t revision)
 {
     struct writer pem;
+    uint64_t version;
+    char *text;
     CK_RV rv;
 
+    if (cert->pem != NULL && cert->revision >= revision) {
+        return CKR_OK;
+    }
     writer_init(&pem, CERT_PEM_MAX);
-    rv = record_open(sealer, name, 0, record, &cert->version, &pem);
+    rv = record_open(sealer, name, 0, record, &version, &pem);
     if (rv == CKR_OK) {
-        cert->revision = revision;
-        cert->pem = text_of(writer_view(&pem));
-        rv = cert->pem == NULL ? CKR_HOST_MEMORY : CKR_OK;
+        text = text_of(writer_view(&pem));
+        rv = text == NULL ? CKR_HOST_MEMORY : CKR_OK;
+        if (rv == CKR_OK) {
+            free(cert->pem);
+            cert->pem = text;
+            cert->version = version;
+            cert->revision = revision;
+        }
     }
     writer_clear(&pem);
     return rv;
@@ -177,6 +187,7 @@ owner_load_cert(struct owner *owner, const struct sealer *sealer, uint32_t type,
 {
     struct record_name name = record_name('c', type);
 
+    atomic_fetch_add(&owner->version, 1);
     return type == CERT_OWNER ? load_cert(&owner->certs[OWNER], sealer, record_name_view(&name),
                                           record, revision)
                               : CKR_GENERAL_ERROR;

@@ -3,7 +3,9 @@
  * The partition as a whole: how it is opened, loaded and closed. How it is born is in birth.c.
  */
 #include "core/birth.h"
+#include "core/follow.h"
 #include "core/journal.h"
+#include "core/load.h"
 
 #include "base/log.h"
 
@@ -67,176 +69,26 @@ loaded_journal(struct loading *loading)
         writer_clear(&entry);
     }
     if (rv == CKR_OK) {
-        journal_begin(hsm->ports.store, &hsm->sealer, &end);
+        hsm->journal = (struct journal_keeper){ &hsm->sealer, hsm->node };
+        journal_begin(hsm->ports.store, &hsm->journal, &end);
     } else {
         log_err("the audit journal's last record does not open");
     }
     return rv;
 }
 
-static CK_RV
-load_member(struct hsm *hsm, uint32_t number, view value, uint64_t revision)
-{
-    struct member member;
-    CK_RV rv = member_from_record(&hsm->sealer, number, value, revision, &member);
-
-    return rv == CKR_OK && !members_put(&hsm->members, &member) ? CKR_GENERAL_ERROR : rv;
-}
-
-static CK_RV
-load_numbered(struct hsm *hsm, char prefix, uint32_t number, view value, uint64_t revision)
-{
-    struct object *object = NULL;
-    struct user user;
-    uint32_t since;
-    CK_RV rv = CKR_OK;
-
-    switch (prefix) {
-    case 'd':
-        rv = rest_from_record(&hsm->sealer, number, value, &since);
-        if (rv == CKR_OK) {
-            numbers_load(&hsm->certificates, number, since == 0 ? 1 : since);
-        }
-        break;
-    case 'o':
-        rv = object_from_record(&hsm->sealer, number, value, revision, &object);
-        if (rv == CKR_OK && !table_put(&hsm->objects, object)) {
-            rv = CKR_HOST_MEMORY;
-        }
-        if (rv == CKR_OK && handle_is_certificate(number)) {
-            numbers_load(&hsm->certificates, number, 0);
-        }
-        object_unref(object);
-        break;
-    case 'u':
-        rv = user_from_record(&hsm->sealer, number, value, revision, &user);
-        if (rv == CKR_OK && user_table_reserve(&hsm->users)) {
-            user_table_put(&hsm->users, &user);
-        } else if (rv == CKR_OK) {
-            rv = CKR_HOST_MEMORY;
-        }
-        wipe(&user, sizeof user);
-        break;
-    case 'k':
-        rv = quorum_load_key(&hsm->quorum, &hsm->sealer, number, value, revision);
-        break;
-    case 'm':
-        rv = quorum_load_settings(&hsm->quorum, &hsm->sealer, number, value, revision);
-        break;
-    case 'h':
-        rv = load_member(hsm, number, value, revision);
-        break;
-    case 'c':
-        rv = owner_load_cert(&hsm->owner, &hsm->sealer, number, value, revision);
-        break;
-    default:
-        rv = CKR_GENERAL_ERROR;
-        break;
-    }
-    return rv;
-}
-
-/* "x/0123abcd" -> 'x' and the number; false for any other name, or other letters of this one. */
-static bool
-name_parse(view key, char *ret_prefix, uint32_t *ret_number)
-{
-    char text[9] = { 0 };
-    uint8_t bytes[4];
-    uint32_t number;
-    struct record_name name;
-    size_t len;
-
-    if (key.len != RECORD_NAME_LEN) {
-        return false;
-    }
-    memcpy(text, key.data + 2, 8);
-    if (!hex_decode(text, bytes, sizeof bytes, &len) || len != sizeof bytes) {
-        return false;
-    }
-    number = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
-             bytes[3];
-    name = record_name((char)key.data[0], number);
-    if (!view_equal(record_name_view(&name), key)) {
-        return false;
-    }
-    *ret_prefix = (char)key.data[0];
-    *ret_number = number;
-    return true;
-}
-
-static CK_RV
-load_reply(struct hsm *hsm, struct reply_key *key, view value)
-{
-    struct writer body;
-    uint64_t at, settled;
-    CK_RV rv;
-
-    writer_init(&body, FRAME_BODY_MAX);
-    rv = reply_from_record(&hsm->sealer, key, value, &at, &settled, &body);
-    if (rv == CKR_OK) {
-        rv = replies_load(&hsm->replies, key, at, settled, writer_view(&body)) ? CKR_OK
-                                                                                : CKR_HOST_MEMORY;
-    }
-    writer_clear(&body);
-    return rv;
-}
-
-static CK_RV
-load_logout(struct hsm *hsm, uint64_t login, view value)
-{
-    struct ended_login *ended;
-    uint64_t until;
-    CK_RV rv = logout_from_record(&hsm->sealer, login, value, &until);
-
-    if (rv != CKR_OK) {
-        return rv;
-    }
-    ended = ended_login_new(login, until);
-    if (ended == NULL) {
-        return CKR_HOST_MEMORY;
-    }
-    logouts_take(&hsm->logouts, ended);
-    return CKR_OK;
-}
-
+/* What names no node and needs no other record. */
 static bool
 load_visit(void *arg, view key, view value, uint64_t revision)
 {
     struct loading *loading = arg;
     struct hsm *hsm = loading->hsm;
-    struct reply_key reply;
-    struct token_name token;
-    uint64_t login;
-    char prefix;
-    uint32_t number;
 
     if (view_equal(key, PARTITION_NAME)) {
         loading->partition = partition_read(hsm, value);
         loading->rv = loading->partition ? CKR_OK : CKR_GENERAL_ERROR;
-    } else if (name_parse(key, &prefix, &number)) {
-        /* Failures stand under f/, which sorts before u/: they are read in a second pass. */
-        loading->rv =
-            prefix == 'f' ? CKR_OK : load_numbered(hsm, prefix, number, value, revision);
-    } else if (owner_name_is(key)) {
-        loading->rv = CKR_OK; /* in the second pass too: whose it is, the partition's record says */
-    } else if (token_name_parse(key, &token)) {
-        loading->rv = containers_load(&hsm->containers, &hsm->sealer, &token, value, revision);
-    } else if (logout_name_parse(key, &login)) {
-        loading->rv = load_logout(hsm, login, value);
-    } else if (view_equal(key, JOURNAL_FIRST_NAME)) {
-        struct chain before;
-
-        loading->rv = journal_first_open(&hsm->sealer, value, &before);
-        if (loading->rv == CKR_OK) {
-            hsm->journal_first = before.count + 1;
-            hsm->journal_first_revision = revision;
-        }
-    } else if (journal_name_is(key)) {
-        loading->rv = load_journal(loading, key, value);
-    } else if (reply_name_parse(key, &reply)) {
-        loading->rv = load_reply(hsm, &reply, value);
-    } else {
-        loading->rv = CKR_GENERAL_ERROR;
+    } else if (key.data[0] != 'f' && !load_is_apart(key)) {
+        loading->rv = load_put(hsm, key, value, revision);
     }
     if (loading->rv != CKR_OK) {
         memcpy(loading->refused, key.data, size_min(key.len, sizeof loading->refused - 1));
@@ -244,34 +96,42 @@ load_visit(void *arg, view key, view value, uint64_t revision)
     return loading->rv == CKR_OK;
 }
 
+static CK_RV
+load_first(struct loading *loading, view key, view value, uint64_t revision)
+{
+    struct hsm *hsm = loading->hsm;
+    struct chain before;
+    CK_RV rv = journal_first_open(&hsm->sealer, key, value, &before);
+
+    if (rv == CKR_OK) {
+        hsm->journal_first = before.count + 1;
+        hsm->journal_first_revision = revision;
+    }
+    return rv;
+}
+
+/* Which node this is says the partition's record; and failures are those of users. */
 static bool
 load_second_visit(void *arg, view key, view value, uint64_t revision)
 {
     struct loading *loading = arg;
     struct hsm *hsm = loading->hsm;
-    char prefix;
-    uint32_t number;
-    struct user *user;
+    char node[JOURNAL_NODE_MAX + 1];
 
     if (owner_name_is(key)) {
         loading->rv = owner_load(&hsm->owner, &hsm->sealer, hsm->node, key, value, revision);
-        if (loading->rv != CKR_OK) {
-            memcpy(loading->refused, key.data, size_min(key.len, sizeof loading->refused - 1));
-        }
-        return loading->rv == CKR_OK;
+    } else if (journal_first_parse(key, node)) {
+        loading->rv = strcmp(node, hsm->node) == 0 ? load_first(loading, key, value, revision)
+                                                   : CKR_OK;
+    } else if (journal_name_parse(key, node)) {
+        loading->rv = strcmp(node, hsm->node) == 0 ? load_journal(loading, key, value) : CKR_OK;
+    } else if (beat_name_is(key)) {
+        follow_found(hsm, key, value);
+    } else if (key.data[0] == 'f') {
+        loading->rv = load_put(hsm, key, value, revision);
     }
-    if (!name_parse(key, &prefix, &number) || prefix != 'f') {
-        return true;
-    }
-    if (number >= GATE_USER_FIRST && number - GATE_USER_FIRST < PASSWORD_GATES) {
-        hsm->gates[number - GATE_USER_FIRST].failures_revision = revision;
-        return true;
-    }
-    user = user_by_id(&hsm->users, number);
-    if (user != NULL) {
-        loading->rv =
-            failures_from_record(&hsm->sealer, number, value, &user->failures);
-        user->failures_revision = revision;
+    if (loading->rv != CKR_OK) {
+        memcpy(loading->refused, key.data, size_min(key.len, sizeof loading->refused - 1));
     }
     return loading->rv == CKR_OK;
 }
@@ -355,17 +215,16 @@ static bool
 journal_chain_at(struct hsm *hsm, uint64_t count, struct chain *ret_chain)
 {
     struct store *store = hsm->ports.store;
-    char name[JOURNAL_NAME_LEN + 1];
+    const struct journal_name name = journal_name(hsm->node, count);
     struct writer value, entry;
     uint64_t revision = 0;
     bool known;
 
-    journal_name(count, name);
     writer_init(&value, STORE_VALUE_MAX);
     writer_init(&entry, CHAIN_RECORD_MAX);
-    known = store->get(store, view_of(name, JOURNAL_NAME_LEN), &revision, &value) &&
+    known = store->get(store, journal_name_view(&name), &revision, &value) &&
             revision != 0 &&
-            journal_open(&hsm->sealer, view_of(name, JOURNAL_NAME_LEN), writer_view(&value),
+            journal_open(&hsm->sealer, journal_name_view(&name), writer_view(&value),
                          ret_chain, &entry) == CKR_OK;
     writer_clear(&entry);
     writer_clear(&value);
@@ -379,8 +238,10 @@ static bool
 journal_drop(struct hsm *hsm)
 {
     const uint64_t first = hsm->journal_first;
-    const struct store_compare compare = { JOURNAL_FIRST_NAME, hsm->journal_first_revision };
-    char names[DROP_COUNT][JOURNAL_NAME_LEN + 1];
+    const struct journal_name first_name = journal_first_name(hsm->node);
+    const struct store_compare compare = { journal_name_view(&first_name),
+                                           hsm->journal_first_revision };
+    struct journal_name names[DROP_COUNT];
     struct store_change changes[STORE_TXN_MAX];
     struct chain before;
     struct writer record;
@@ -388,18 +249,18 @@ journal_drop(struct hsm *hsm)
     bool dropped;
 
     for (unsigned i = 0; i < DROP_COUNT; i++) {
-        journal_name(first + i, names[i]);
-        changes[i] = (struct store_change){ .key = view_of(names[i], JOURNAL_NAME_LEN),
+        names[i] = journal_name(hsm->node, first + i);
+        changes[i] = (struct store_change){ .key = journal_name_view(&names[i]),
                                             .delete = true };
     }
     writer_init(&record, CHAIN_RECORD_MAX);
     dropped = journal_chain_at(hsm, first + DROP_COUNT - 1, &before) &&
-              journal_first_seal(&hsm->sealer, &before, &record) == CKR_OK;
+              journal_first_seal(&hsm->sealer, hsm->node, &before, &record) == CKR_OK;
     if (dropped) {
         const struct store_txn txn = { &compare, 1, changes, STORE_TXN_MAX, VIEW_EMPTY };
 
         changes[DROP_COUNT] =
-            (struct store_change){ JOURNAL_FIRST_NAME, writer_view(&record), false };
+            (struct store_change){ journal_name_view(&first_name), writer_view(&record), false };
         dropped = hsm_commit(hsm, &txn, &revision) == CKR_OK;
     }
     if (dropped) {
@@ -493,7 +354,7 @@ hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
         (struct sealer){ .key = secret_new(HSM_MASTER_KEY_LEN), .entropy = ports->entropy };
     if (!locks_init(hsm) || !context_table_init(&hsm->contexts) ||
         !replies_init(&hsm->replies) || !logouts_init(&hsm->logouts) ||
-        !changes_init(&hsm->changes) || !keyed_init(&hsm->keyed, KEYED_MAX) ||
+        !changes_init(&hsm->changes) || !follow_init(&hsm->follow) || !keyed_init(&hsm->keyed, KEYED_MAX) ||
         !numbers_init(&hsm->certificates) ||
         hsm->sealer.key == NULL || hsm->boot_sealer.key == NULL) {
         goto fail;
@@ -517,6 +378,9 @@ hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
     if (rv == CKR_OK) {
         rv = builtin_fill(&hsm->sealer, hsm->rules, &hsm->builtin);
     }
+    if (rv == CKR_OK && !follow_start(hsm, atomic_load(&hsm->revision))) {
+        rv = CKR_DEVICE_ERROR;
+    }
     if (rv != CKR_OK) {
         goto fail;
     }
@@ -539,6 +403,8 @@ hsm_close(struct hsm *hsm)
     if (hsm == NULL) {
         return;
     }
+    follow_stop(hsm);
+    follow_clear(&hsm->follow);
     context_table_clear(&hsm->contexts);
     replies_clear(&hsm->replies);
     logouts_clear(&hsm->logouts);

@@ -494,6 +494,63 @@ replies_load(struct replies *replies, const struct reply_key *key, uint64_t at, 
     return kept;
 }
 
+/* Under the lock: takes the stored one of that number out of a list by `newer`, wherever it is. */
+static struct kept_reply *
+list_take(struct kept_reply **at, uint64_t request)
+{
+    while (*at != NULL && ((*at)->key.request != request || !(*at)->stored)) {
+        at = &(*at)->newer;
+    }
+
+    struct kept_reply *kept = *at;
+
+    if (kept != NULL) {
+        *at = kept->newer;
+    }
+    return kept;
+}
+
+/* Under the lock. */
+static struct kept_reply *
+owner_forget(struct replies *replies, struct reply_owner *owner, uint64_t request)
+{
+    struct kept_reply *kept = list_take(&owner->over, request);
+    struct kept_reply **at;
+
+    if (kept != NULL || (kept = list_take(&owner->oldest, request)) == NULL) {
+        return kept;
+    }
+    owner->newest = NULL;
+    for (struct kept_reply *left = owner->oldest; left != NULL; left = left->newer) {
+        owner->newest = left;
+    }
+    for (at = bucket_of(replies, &kept->key); *at != kept; at = &(*at)->next) {
+    }
+    *at = kept->next;
+    owner->count--;
+    replies->count--;
+    return kept;
+}
+
+void
+replies_forget(struct replies *replies, const struct reply_key *key)
+{
+    struct reply_owner *owner;
+    struct kept_reply *kept = NULL;
+
+    pthread_mutex_lock(&replies->lock);
+    for (owner = *owner_bucket(replies, key->context); owner != NULL; owner = owner->next) {
+        if (memcmp(owner->context, key->context, FRAME_CONTEXT_LEN) == 0) {
+            kept = owner_forget(replies, owner, key->request);
+            break;
+        }
+    }
+    pthread_mutex_unlock(&replies->lock);
+    if (kept != NULL) {
+        kept_free(kept);
+    }
+}
+
 /* Under the lock: moves what was kept before to *old, a list. */
 static void
 owner_sweep(struct replies *replies, struct reply_owner *owner, uint64_t before,

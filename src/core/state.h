@@ -11,7 +11,9 @@
 #include "core/changes.h"
 #include "core/container.h"
 #include "core/context.h"
+#include "core/follow.h"
 #include "core/hsm.h"
+#include "core/journal.h"
 #include "core/keyed.h"
 #include "core/logout.h"
 #include "core/member.h"
@@ -31,7 +33,7 @@
 struct password_gate {
     pthread_mutex_t lock;     /* taken after hsm->change */
     uint32_t user;            /* number of the gate's own record */
-    uint64_t failures_revision; /* of that record, under lock */
+    uint64_t failures_revision; /* of that record, under hsm->lock */
 };
 
 struct hsm {
@@ -47,10 +49,12 @@ struct hsm {
     struct table objects;
     struct table builtin; /* fixed once it is filled: no lock */
     struct user_table users;
+    uint64_t directory; /* revision of the record that who changes users changes, too (load.h) */
     struct owner owner;
     struct members members;
     struct quorum quorum;
 
+    struct follow follow;
     struct changes changes;
     struct keyed keyed;
     struct context_table contexts;
@@ -72,6 +76,7 @@ struct hsm {
     uint64_t wall_start;      /* both clocks when the partition was opened */
     uint64_t monotonic_start;
     _Atomic uint64_t revision;
+    struct journal_keeper journal;
     uint64_t journal_first;  /* number of the oldest record; these two: hsm_trim_journal()'s alone */
     uint64_t journal_first_revision; /* of the record that tells it */
     _Atomic uint64_t logins; /* counter of logins of this boot */
@@ -103,11 +108,16 @@ struct request {
     bool reply_kept;
     struct reply_run *run; /* of a `once` request */
     struct note note;
+    uint32_t missed;      /* a stored object that was asked for, and is not here */
+    bool barrier;         /* answered when every node knows of it */
     view body;
 };
 
 /* What a handler returns beside return codes: nothing happened, go to request->later. */
 #define CODE_LATER ((CK_RV)0xfffffff0u)
+/* Another node was faster: nothing happened, and the request is run again when what it did is in
+ * the tables. */
+#define CODE_CONFLICT ((CK_RV)0xffffff00u)
 
 /* Does the place allow what this costs? Else later is set and the caller returns CODE_LATER. */
 bool request_may(struct request *request, enum hsm_place needed);
@@ -151,7 +161,8 @@ uint32_t hsm_seconds(const struct hsm *hsm);
  * tickets and kept replies, does not live longer or shorter because somebody sets the clock. */
 uint64_t hsm_time(const struct hsm *hsm);
 
-/* One change of the store: waits, keeps the revision, gives CKR_OK or CKR_DEVICE_ERROR.
+/* One change of the store: waits, keeps the revision, gives CKR_OK, CKR_DEVICE_ERROR or, where
+ * other nodes write too, CODE_CONFLICT.
  * *ret_revision is that of the transaction. For what is no request's result; the rest goes
  * through request_commit(). */
 MUST_USE CK_RV hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t *ret_revision);

@@ -5,7 +5,7 @@
  * A challenge is sealed by a tag of this boot over the user, the revision of his failures and its
  * end, so nothing of it is kept here, and it is good once.
  */
-#include "core/state.h"
+#include "core/load.h"
 
 #include "crypto/algo.h"
 #include "crypto/cert.h"
@@ -58,7 +58,7 @@ handle_CHALLENGE(struct request *r)
     officer = officer_look(hsm, m.name);
     writer_init_fixed(&text, room, sizeof room);
     write_raw(&text, magic);
-    write_bytes(&text, view_str(hsm->serial));
+    write_bytes(&text, view_str(hsm->node));
     write_u32(&text, officer.id);
     write_u64(&text, officer.version);
     write_u64(&text, officer.failures_revision);
@@ -96,7 +96,7 @@ challenge_read(struct hsm *hsm, view challenge, struct user *ret_said)
     }
     r = reader_of(view_slice(challenge, 0, challenge.len - TAG_LEN));
     if (!read_raw(&r, magic.len, &begin) || !view_equal(begin, magic) ||
-        !read_bytes(&r, sizeof hsm->serial - 1, &serial) || !read_u32(&r, &said.id) ||
+        !read_bytes(&r, sizeof hsm->node - 1, &serial) || !read_u32(&r, &said.id) ||
         !read_u64(&r, &said.version) || !read_u64(&r, &said.failures_revision) ||
         !read_u64(&r, &until) || !read_raw(&r, NONCE_LEN, &nonce) || !reader_done(&r) ||
         until <= hsm_time(hsm)) {
@@ -113,7 +113,6 @@ failures_forget(struct request *r, const struct user *user)
     struct hsm *hsm = r->hsm;
     struct record_name name = record_name('f', user->id);
     struct writer record;
-    struct user *kept;
     uint64_t revision = 0;
     CK_RV rv;
 
@@ -131,13 +130,7 @@ failures_forget(struct request *r, const struct user *user)
     if (rv != CKR_OK) {
         return rv;
     }
-    pthread_rwlock_wrlock(&hsm->lock);
-    kept = user_by_id(&hsm->users, user->id);
-    if (kept != NULL) {
-        kept->failures = 0;
-        kept->failures_revision = revision;
-    }
-    pthread_rwlock_unlock(&hsm->lock);
+    failures_enter(hsm, user->id, 0, revision);
     return CKR_OK;
 }
 

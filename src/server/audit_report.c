@@ -220,9 +220,9 @@ heads_reach(struct report *report)
 
 /* The oldest were let go by the node itself. */
 static bool
-journal_first(struct report *report, view value)
+journal_first(struct report *report, view key, view value)
 {
-    if (journal_first_open(&report->sealer, value, &report->journal) != CKR_OK) {
+    if (journal_first_open(&report->sealer, key, value, &report->journal) != CKR_OK) {
         finding(report, "the record that tells where the journal begins");
         return false;
     }
@@ -239,14 +239,22 @@ journal_visit(void *arg, view key, view value, uint64_t revision)
     struct chain expected = report->journal;
     struct chain end;
     struct writer entry;
+    char node[JOURNAL_NODE_MAX + 1];
     char text[120];
     bool good;
 
-    if (view_equal(key, JOURNAL_FIRST_NAME)) {
-        return journal_first(report, value);
+    if (journal_first_parse(key, node)) {
+        return (report->node[0] != '\0' && strcmp(node, report->node) != 0) ||
+               journal_first(report, key, value);
     }
-    if (!journal_name_is(key)) {
+    if (!journal_name_parse(key, node)) {
         return true;
+    }
+    if (report->node[0] == '\0') {
+        memcpy(report->node, node, sizeof node); /* there is no trail that says it */
+    }
+    if (strcmp(node, report->node) != 0) {
+        return true; /* what other nodes did is theirs to report */
     }
     writer_init(&entry, CHAIN_RECORD_MAX);
     good = journal_open(&report->sealer, key, value, &end, &entry) == CKR_OK &&

@@ -21,6 +21,7 @@ app_frame(const struct app *app, enum operation operation, view body, struct fra
         .request = app->request,
         .session = app->session,
         .code = app->back,
+        .revision = app->revision,
     };
     memcpy(ret_frame->context, app->context, FRAME_CONTEXT_LEN);
 }
@@ -38,6 +39,7 @@ app_answer(struct app *app, const struct frame *request)
     LIB_HOLDS(answer->flags == FRAME_REPLY && answer->operation == request->operation &&
               answer->request == request->request && answer->session == request->session);
     LIB_HOLDS(memcmp(answer->context, request->context, FRAME_CONTEXT_LEN) == 0);
+    app->revision = answer->revision > app->revision ? answer->revision : app->revision;
     if (answer->code == CKR_BUFFER_TOO_SMALL) {
         LIB_HOLDS(body.len == 4);
         app->needed = load_u32(body.data);

@@ -23,6 +23,7 @@ struct app {
     enum interface interface;
     unsigned port;
     uint64_t request; /* number of the last request */
+    uint64_t revision; /* the highest it has seen */
     uint32_t back;    /* see frame_settled(); 0 to tell nothing */
     uint32_t session;
     uint32_t steps[64]; /* of running operations, see app_step() */

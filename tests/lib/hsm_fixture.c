@@ -86,6 +86,24 @@ hsm_fixture_reopen(struct hsm_fixture *f)
     fixture_open(f);
 }
 
+void
+hsm_fixture_follow(struct hsm_fixture *f, const char *node)
+{
+    hsm_close(f->hsm);
+    outside_follow(&f->outside, node);
+    fixture_open(f);
+}
+
+void
+hsm_fixture_join(struct hsm_fixture *f, struct hsm_fixture *first, const char *node)
+{
+    memset(f, 0, sizeof *f);
+    f->policy = first->policy;
+    outside_init_share(&f->outside, &first->outside);
+    outside_follow(&f->outside, node);
+    fixture_open(f);
+}
+
 CK_RV
 hsm_fixture_try_open(struct hsm_fixture *f)
 {
@@ -125,7 +143,7 @@ hsm_fixture_state(struct hsm_fixture *f)
 
     hsm_count(f->hsm, &counts);
     return (struct hsm_state){
-        .records = outside_hash(&f->outside, "fa"),
+        .records = outside_hash(&f->outside, "fj"),
         .objects = counts.objects,
         .users = counts.users,
         .contexts = counts.contexts,

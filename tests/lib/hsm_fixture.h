@@ -37,6 +37,11 @@ void hsm_fixture_clear(struct hsm_fixture *f);
 /* Closes the HSM and opens it on the same store, as a restart does. */
 void hsm_fixture_reopen(struct hsm_fixture *f);
 
+/* Opens the HSM anew as a node that follows others. */
+void hsm_fixture_follow(struct hsm_fixture *f, const char *node);
+/* Another node on the store of the first, which follows. */
+void hsm_fixture_join(struct hsm_fixture *f, struct hsm_fixture *first, const char *node);
+
 /* Opens a second HSM on the same store and closes it; what hsm_open() said. */
 CK_RV hsm_fixture_try_open(struct hsm_fixture *f);
 

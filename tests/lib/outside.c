@@ -171,6 +171,30 @@ outside_revision(struct store *store)
 }
 
 static bool
+outside_watch(struct store *store, uint64_t after, const struct store_watcher *watcher)
+{
+    struct store *inner = store_outside(store)->inner;
+
+    return inner->watch(inner, after, watcher);
+}
+
+static void
+outside_unwatch(struct store *store)
+{
+    struct store *inner = store_outside(store)->inner;
+
+    inner->unwatch(inner);
+}
+
+static bool
+outside_list(struct store *store, store_visit *visit, void *arg, uint64_t *ret_revision)
+{
+    struct store *inner = store_outside(store)->inner;
+
+    return inner->list(inner, visit, arg, ret_revision);
+}
+
+static bool
 outside_backup(struct store *store, const char *path)
 {
     UNUSED(store);
@@ -258,7 +282,7 @@ outside_append(struct audit *audit, view bytes)
 /* ---- the test's side ---- */
 
 static void
-outside_start(struct outside *outside, const uint8_t id[16])
+outside_start(struct outside *outside, struct store *inner)
 {
     memset(outside, 0, sizeof *outside);
     outside->store.store = (struct store){
@@ -285,7 +309,7 @@ outside_start(struct outside *outside, const uint8_t id[16])
                                          .clock = &outside->clock.clock,
                                          .entropy = &outside->entropy.entropy,
                                          .audit = &outside->audit.audit };
-    outside->inner = memory_store_new(id);
+    outside->inner = inner;
     LIB_HOLDS(outside->inner != NULL);
     atomic_store(&outside->wall, OUTSIDE_START_MS);
     atomic_store(&outside->monotonic, 1000);
@@ -299,7 +323,22 @@ outside_init(struct outside *outside)
     uint8_t id[16];
 
     LIB_HOLDS(getrandom(id, sizeof id, 0) == sizeof id);
-    outside_start(outside, id);
+    outside_start(outside, memory_store_new(id));
+}
+
+void
+outside_init_share(struct outside *outside, struct outside *from)
+{
+    outside_start(outside, memory_store_share(from->inner));
+}
+
+void
+outside_follow(struct outside *outside, const char *node)
+{
+    outside->store.store.watch = outside_watch;
+    outside->store.store.unwatch = outside_unwatch;
+    outside->store.store.list = outside_list;
+    outside->ports.node = node;
 }
 
 static void
@@ -328,7 +367,7 @@ outside_init_copy(struct outside *outside, struct outside *from)
     uint64_t first;
 
     from->inner->id(from->inner, id);
-    outside_start(outside, id);
+    outside_start(outside, memory_store_new(id));
     LIB_HOLDS(from->inner->load_all(from->inner, copy_visit, outside->inner));
     for (size_t i = 0; i < OUTSIDE_COUNTERS && from->counters[i].name[0] != '\0'; i++) {
         outside->counters[i] = from->counters[i];

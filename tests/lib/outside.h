@@ -73,6 +73,10 @@ struct outside {
 void outside_init(struct outside *outside);
 /* Its own store with the same id, records and counters; nothing fails, no audit lines. */
 void outside_init_copy(struct outside *outside, struct outside *from);
+/* The same store for another node. */
+void outside_init_share(struct outside *outside, struct outside *from);
+/* From the next start on the HSM hears of what others write, and is the node of that serial. */
+void outside_follow(struct outside *outside, const char *node);
 void outside_clear(struct outside *outside);
 
 /* Somebody sets the wall clock. */

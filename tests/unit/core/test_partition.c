@@ -337,9 +337,9 @@ a_record_spoiled_anywhere_is_found_out_at_the_start(void **state)
     fill(f);
     keys = keys_of(&f->hsm.outside);
     /* partition, users, objects, replies, failures of two; whatever the journal has */
-    assert_int_equal(keys->count - outside_count(&f->hsm.outside, "a/"), 1 + 4 + 2 + 2 + 1);
+    assert_int_equal(keys->count - outside_count(&f->hsm.outside, "j/"), 1 + 4 + 2 + 2 + 1);
     for (size_t i = 0; i < keys->count; i++) {
-        if (keys->names[i][0] == 'a' && i + 1 < keys->count && keys->names[i + 1][0] == 'a') {
+        if (keys->names[i][0] == 'j' && i + 1 < keys->count && keys->names[i + 1][0] == 'j') {
             continue; /* of the journal only the end is opened at the start */
         }
         struct writer record;

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/again.h"
+
+/*
+ * A stored object that is not here: may another node have made it, and has it not been told yet?
+ * The store is asked once. CKR_OK: it is here now.
+ */
+static CK_RV
+request_find_missed(struct request *request)
+{
+    struct hsm *hsm = request->hsm;
+    struct store *store = hsm->ports.store;
+    struct record_name name = record_name('o', request->missed);
+    struct writer value;
+    uint64_t revision = 0;
+    bool got;
+
+    writer_init(&value, STORE_VALUE_MAX);
+    got = store->get(store, record_name_view(&name), &revision, &value);
+    writer_clear(&value);
+    if (!got) {
+        return CODE_LAGGING; /* another may be heard of */
+    }
+    if (revision == 0) {
+        return CKR_OBJECT_HANDLE_INVALID;
+    }
+    return follow_await(hsm, revision, LAG_MS) ? CKR_OK : CODE_LAGGING;
+}
+
+#define CONFLICTS_MAX 16
+
+CK_RV
+request_again(struct request *request, CK_RV (*call)(struct request *request))
+{
+    struct hsm *hsm = request->hsm;
+    const struct note note = request->note;
+    const struct identity who = request->who;
+    CK_RV rv = call(request);
+
+    for (int i = 0; atomic_load(&hsm->follow.on) && rv != CKR_OK && rv != CODE_LATER &&
+                    (rv == CODE_CONFLICT || request->missed != 0);
+         i++) {
+        CK_RV found = CKR_OK;
+
+        if (request->place == PLACE_LOOP) {
+            request->later = PLACE_STORE;
+            return CODE_LATER;
+        }
+        if (rv != CODE_CONFLICT) {
+            found = request_find_missed(request);
+        } else if (i == CONFLICTS_MAX || !follow_catch_up(hsm)) {
+            found = CKR_DEVICE_ERROR;
+        }
+        if (found != CKR_OK) {
+            return found == CKR_OBJECT_HANDLE_INVALID ? rv : found;
+        }
+        writer_truncate(request->reply, request->reply_start);
+        if (request->run != NULL &&
+            replies_find(&hsm->replies, request->run->key, request->reply)) {
+            request->reply_kept = true;
+            return CKR_OK; /* it was this very request, on another node */
+        }
+        request->note = note;
+        request->who = who;
+        request->missed = 0;
+        rv = call(request);
+    }
+    return rv;
+}
+
+CK_RV
+request_follows(struct request *request)
+{
+    struct hsm *hsm = request->hsm;
+    struct follow *follow = &hsm->follow;
+    uint64_t reached = atomic_load(&follow->reached);
+
+    if (!atomic_load(&follow->on) || request->row->operation == OPERATION_DETACH) {
+        return CKR_OK;
+    }
+    if (!follow_is_fresh(hsm)) {
+        return CODE_LAGGING;
+    }
+    if (request->frame->revision <= reached) {
+        return CKR_OK;
+    }
+    if (request->place == PLACE_LOOP) {
+        request->later = PLACE_STORE;
+        return CODE_LATER;
+    }
+    /* Where one has waited in vain, others do not. */
+    if (atomic_load(&follow->stuck) == reached) {
+        return CODE_LAGGING;
+    }
+    if (!follow_await(hsm, request->frame->revision, LAG_MS)) {
+        atomic_store(&follow->stuck, reached);
+        return CODE_LAGGING;
+    }
+    return CKR_OK;
+}

@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Two nodes on one store: what happens on one is so on the other, what happens on both at once
+ * happens in some order, and who does not hear of the other does not act as if he did.
+ */
+#include "unit/core/core_test.h"
+
+#include "core/follow.h"
+#include "store/memory.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+struct nodes {
+    struct hsm_fixture one;
+    struct hsm_fixture two;
+    struct app cu1;     /* on the first */
+    struct app officer;
+    struct app other;   /* user 1 again, on the second */
+    struct app cu2;
+};
+
+static int
+nodes_setup(void **state)
+{
+    const enum policy *policy = *state;
+    struct nodes *n = calloc(1, sizeof *n);
+
+    hsm_fixture_init(&n->one, *policy);
+    hsm_fixture_follow(&n->one, "A1");
+    hsm_fixture_join(&n->two, &n->one, "B2");
+    app_init(&n->cu1, &n->one, USER1);
+    app_init(&n->officer, &n->one, OFFICER_USER);
+    n->officer.port = PORTS_manage;
+    app_init(&n->other, &n->two, USER1);
+    app_init(&n->cu2, &n->two, USER2);
+    *state = n;
+    return 0;
+}
+
+static int
+nodes_teardown(void **state)
+{
+    struct nodes *n = *state;
+
+    app_clear(&n->cu1);
+    app_clear(&n->officer);
+    app_clear(&n->other);
+    app_clear(&n->cu2);
+    hsm_fixture_clear(&n->two);
+    hsm_fixture_clear(&n->one);
+    free(n);
+    return 0;
+}
+
+/* The same process and login, on the other node; it has seen what it has seen. */
+static void
+move(struct app *app, struct hsm_fixture *to)
+{
+    uint64_t request = app->request;
+
+    app->hsm = &to->hsm;
+    app->outside = &to->outside;
+    assert_ok(app_attach(app));
+    app->request = request;
+}
+
+/* Has seen what the other one has. */
+static void
+sees(struct app *app, const struct app *seen)
+{
+    app->revision = seen->revision > app->revision ? seen->revision : app->revision;
+}
+
+#define CREATED LIST(AES_CREATE, TOKEN_YES, BYTES(LABEL, "made"))
+
+/* ---- what one does, the other knows ---- */
+
+static void
+an_object_is_the_same_on_both(void **state)
+{
+    struct nodes *n = *state;
+    uint32_t key = create(&n->cu1, CREATED);
+
+    sees(&n->other, &n->cu1);
+    assert_view_equal(get(&n->other, key, CKA_LABEL), VIEW_TEXT("made"));
+    assert_int_equal(found(&n->other, LIST(BYTES(LABEL, "made"))), 1);
+
+    assert_ok(app_set(&n->other, key, LIST(BYTES(LABEL, "changed"))));
+    sees(&n->cu1, &n->other);
+    assert_view_equal(get(&n->cu1, key, CKA_LABEL), VIEW_TEXT("changed"));
+    assert_int_equal(found(&n->cu1, LIST(BYTES(LABEL, "made"))), 0);
+
+    assert_ok(app_destroy(&n->cu1, key));
+    sees(&n->other, &n->cu1);
+    assert_code(app_destroy(&n->other, key), CKR_OBJECT_HANDLE_INVALID);
+    assert_int_equal(found(&n->other, LIST(BYTES(LABEL, "changed"))), 0);
+}
+
+static void
+handles_are_never_given_by_both(void **state)
+{
+    struct nodes *n = *state;
+
+    for (int i = 0; i < 20; i++) {
+        uint32_t a = create(&n->cu1, CREATED);
+        uint32_t b = create(&n->other, CREATED);
+
+        assert_int_not_equal(a, b);
+    }
+    sees(&n->cu1, &n->other);
+    assert_int_equal(found(&n->cu1, LIST(BYTES(LABEL, "made"))), 40);
+}
+
+static void
+what_was_made_elsewhere_is_found_though_it_was_not_told_yet(void **state)
+{
+    struct nodes *n = *state;
+    uint32_t key = create(&n->cu1, CREATED);
+    struct attribute attribute;
+
+    /* Nothing tells this one how far it has to see. */
+    assert_ok(app_get(&n->other, key, CKA_LABEL, &attribute));
+    assert_code(app_get(&n->other, key + 1, CKA_LABEL, &attribute), CKR_OBJECT_HANDLE_INVALID);
+}
+
+static void
+a_node_that_is_behind_says_so(void **state)
+{
+    struct nodes *n = *state;
+    struct store *store = n->two.outside.inner;
+    struct attribute attribute;
+    uint32_t key;
+
+    memory_store_hold(store, true);
+    key = create(&n->cu1, CREATED);
+    assert_code(app_get(&n->other, key, CKA_LABEL, &attribute), CODE_LAGGING);
+    sees(&n->other, &n->cu1);
+    assert_code(app_find(&n->other, VIEW_EMPTY, FIND_MAX, NULL, 0, NULL), CODE_LAGGING);
+    assert_code(app_get(&n->other, key, CKA_LABEL, &attribute), CODE_LAGGING);
+    memory_store_hold(store, false);
+    assert_true(follow_await(n->two.hsm, n->cu1.revision, 5000));
+    assert_ok(app_get(&n->other, key, CKA_LABEL, &attribute));
+}
+
+static void
+changes_of_others_move_the_page(void **state)
+{
+    struct nodes *n = *state;
+    uint32_t key = create(&n->cu1, CREATED);
+    struct changes_request m = { 0, 0 };
+    struct changes_reply before, after;
+
+    sees(&n->other, &n->cu1);
+    (void)get(&n->other, key, CKA_LABEL);
+    assert_ok(app_send_changes(&n->other, &m, &before));
+    m = (struct changes_request){ before.boot, before.sequence };
+    assert_ok(app_set(&n->cu1, key, LIST(BYTES(LABEL, "changed"))));
+    sees(&n->other, &n->cu1);
+    (void)get(&n->other, key, CKA_LABEL);
+    assert_ok(app_send_changes(&n->other, &m, &after));
+
+    assert_false(after.all);
+    assert_int_equal(after.handles.bytes.len, 4);
+    assert_int_equal(load_u32(after.handles.bytes.data), key);
+
+    m.since = after.sequence;
+    assert_ok(app_set_password(&n->officer, ROLE_CU, USER2_NAME, "another1234"));
+    sees(&n->other, &n->officer);
+    (void)get(&n->other, key, CKA_LABEL);
+    assert_ok(app_send_changes(&n->other, &m, &after));
+    assert_true(after.all);
+}
+
+static void
+users_are_the_same_on_both(void **state)
+{
+    struct nodes *n = *state;
+    struct app app;
+
+    assert_ok(app_make_user(&n->officer, ROLE_CU, "new", "password1"));
+    app_init(&app, &n->two, APP_NOBODY);
+    sees(&app, &n->officer);
+    assert_ok(app_login(&app, ROLE_CU, "new", "password1"));
+    create(&app, CREATED);
+    app_logout(&app);
+
+    assert_ok(app_set_password(&n->officer, ROLE_CU, "new", "password2"));
+    sees(&app, &n->officer);
+    assert_code(app_login(&app, ROLE_CU, "new", "password1"), CKR_PIN_INCORRECT);
+    assert_ok(app_login(&app, ROLE_CU, "new", "password2"));
+    app_clear(&app);
+}
+
+static void
+who_was_deleted_is_nobody_anywhere(void **state)
+{
+    struct nodes *n = *state;
+
+    (void)found(&n->cu2, VIEW_EMPTY);
+    assert_ok(app_delete_user(&n->officer, ROLE_CU, USER2_NAME));
+    /* When it is answered every node knows of it. */
+    assert_code(app_create(&n->cu2, CREATED, NULL), CKR_USER_NOT_LOGGED_IN);
+    assert_code(app_login(&n->cu2, ROLE_CU, USER2_NAME, USER2_PASSWORD), CKR_PIN_INCORRECT);
+}
+
+static void
+failed_logins_count_wherever_they_are_made(void **state)
+{
+    struct nodes *n = *state;
+    struct app a, b;
+
+    app_init(&a, &n->one, APP_NOBODY);
+    app_init(&b, &n->two, APP_NOBODY);
+    for (unsigned i = 0; i < USER_FAILURES_MAX; i++) {
+        assert_code(app_login(i % 2 == 0 ? &a : &b, ROLE_CU, USER2_NAME, "wrong password"),
+                    CKR_PIN_INCORRECT);
+    }
+    assert_code(app_login(&b, ROLE_CU, USER2_NAME, USER2_PASSWORD), CKR_PIN_LOCKED);
+    assert_int_equal(app_failures(&n->officer, USER2_NAME), USER_FAILURES_MAX);
+    app_clear(&a);
+    app_clear(&b);
+}
+
+static void
+a_login_goes_with_its_ticket_and_ends_with_its_logout(void **state)
+{
+    struct nodes *n = *state;
+    struct app app;
+    uint32_t key;
+
+    app_init(&app, &n->one, APP_NOBODY);
+    assert_ok(app_login(&app, ROLE_CU, USER1_NAME, USER1_PASSWORD));
+    key = create(&app, CREATED);
+    move(&app, &n->two);
+    assert_view_equal(get(&app, key, CKA_LABEL), VIEW_TEXT("made"));
+    assert_ok(app_logout(&app));
+    app.hsm = &n->one.hsm;
+    app.outside = &n->one.outside;
+    assert_code(app_create(&app, CREATED, NULL), CKR_USER_NOT_LOGGED_IN);
+    assert_ok(app_detach(&app));
+    assert_ok(app_attach(&app));        /* with the old ticket */
+    assert_code(app_create(&app, CREATED, NULL), CKR_USER_NOT_LOGGED_IN);
+    app_clear(&app);
+}
+
+static void *
+let_go_soon(void *store)
+{
+    usleep(50000);
+    memory_store_hold(store, false);
+    return NULL;
+}
+
+/* A creation whose reply was lost with its node comes again to the other, which knows of it, or
+ * finds out when it does the same. */
+static void
+a_repeat_on_another_node_gets_the_first_reply(void **state)
+{
+    struct nodes *n = *state;
+    const struct object_create_request m = { HANDLE_SESSION_FIRST, CREATED };
+    struct store *store = n->two.outside.inner;
+    struct object_create_reply answer;
+    struct writer w;
+    uint32_t first;
+    view body;
+
+    for (int held = 0; held < 2; held++) {
+        uint64_t seen = n->cu1.revision;
+        size_t before = found(&n->cu1, LIST(BYTES(LABEL, "made")));
+
+        pthread_t soon;
+
+        memory_store_hold(store, held == 1);
+        writer_init(&w, FRAME_BODY_MAX);
+        object_create_request_write(&w, &m);
+        assert_ok(app_call(&n->cu1, OPERATION_OBJECT_CREATE, writer_view(&w), &body));
+        assert_true(object_create_reply_read(body, &answer));
+        first = info_array_get(answer.made, 0).handle;
+        move(&n->cu1, &n->two);
+        n->cu1.revision = seen;             /* the reply never came */
+        if (held == 0) {
+            assert_true(follow_catch_up(n->two.hsm));
+        }
+        pthread_create(&soon, NULL, let_go_soon, store);
+        assert_ok(app_repeat(&n->cu1, OPERATION_OBJECT_CREATE, writer_view(&w), &body));
+        assert_true(object_create_reply_read(body, &answer));
+        assert_int_equal(info_array_get(answer.made, 0).handle, first);
+        pthread_join(soon, NULL);
+        assert_int_equal(found(&n->cu1, LIST(BYTES(LABEL, "made"))), before + 1);
+        move(&n->cu1, &n->one);
+        writer_clear(&w);
+    }
+}
+
+static void
+settings_of_the_quorum_are_the_same_on_both(void **state)
+{
+    struct nodes *n = *state;
+    const struct quorum_time_request m = { 77 };
+    struct quorum_time_reply done;
+    struct quorum_get_reply answer;
+
+    assert_ok(app_send_quorum_time(&n->officer, &m, &done));
+    move(&n->officer, &n->two);
+    assert_ok(app_send_quorum_get(&n->officer, NULL, &answer));
+    assert_int_equal(answer.seconds, 77);
+    assert_ok(app_send_quorum_time(&n->officer, &(struct quorum_time_request){ 78 }, &done));
+    move(&n->officer, &n->one);
+    assert_ok(app_send_quorum_time(&n->officer, &(struct quorum_time_request){ 79 }, &done));
+}
+
+/* ---- at once ---- */
+
+struct writer_thread {
+    pthread_t thread;
+    struct app *app;
+    uint32_t object;
+    int count;
+    int done;
+    int refused;
+};
+
+static void *
+setter(void *arg)
+{
+    struct writer_thread *t = arg;
+    char label[16];
+
+    for (int i = 0; i < t->count; i++) {
+        snprintf(label, sizeof label, "%d", i);
+
+        CK_RV rv = app_set(t->app, t->object, LIST(BYTES(LABEL, label)));
+
+        t->done += rv == CKR_OK;
+        t->refused += rv != CKR_OK;
+    }
+    return NULL;
+}
+
+static void
+both_at_once(void *(*run)(void *arg), struct writer_thread *a, struct writer_thread *b)
+{
+    pthread_create(&a->thread, NULL, run, a);
+    pthread_create(&b->thread, NULL, run, b);
+    pthread_join(a->thread, NULL);
+    pthread_join(b->thread, NULL);
+}
+
+static void
+writers_of_one_object_on_both_lose_nothing(void **state)
+{
+    struct nodes *n = *state;
+    uint32_t key = create(&n->cu1, CREATED);
+    struct writer_thread a = { .app = &n->cu1, .object = key, .count = 50 };
+    struct writer_thread b = { .app = &n->other, .object = key, .count = 50 };
+    struct object *one, *two;
+
+    both_at_once(setter, &a, &b);
+    assert_int_equal(a.refused + b.refused, 0);
+    assert_true(follow_catch_up(n->one.hsm));
+    assert_true(follow_catch_up(n->two.hsm));
+    one = table_find(&n->one.hsm->objects, key);
+    two = table_find(&n->two.hsm->objects, key);
+    assert_int_equal(one->version, 1 + a.done + b.done);    /* each on top of the one before */
+    assert_int_equal(one->version, two->version);
+    assert_int_equal(one->revision, two->revision);
+}
+
+static void *
+destroyer(void *arg)
+{
+    struct writer_thread *t = arg;
+    CK_RV rv = app_destroy(t->app, t->object);
+
+    t->done = rv == CKR_OK;
+    t->refused = rv == CKR_OBJECT_HANDLE_INVALID;
+    return NULL;
+}
+
+static void
+an_object_is_destroyed_by_one_of_them(void **state)
+{
+    struct nodes *n = *state;
+
+    for (int i = 0; i < 20; i++) {
+        uint32_t key = create(&n->cu1, CREATED);
+        struct writer_thread a = { .app = &n->cu1, .object = key };
+        struct writer_thread b = { .app = &n->other, .object = key };
+
+        sees(&n->other, &n->cu1);
+        both_at_once(destroyer, &a, &b);
+        assert_int_equal(a.done + b.done, 1);
+        assert_int_equal(a.refused + b.refused, 1);
+    }
+}
+
+static void *
+user_maker(void *arg)
+{
+    struct writer_thread *t = arg;
+    CK_RV rv = app_make_user(t->app, ROLE_CU, "twice", "password1");
+
+    t->done = rv == CKR_OK;
+    t->refused = rv == CODE_USER_EXISTS;
+    return NULL;
+}
+
+static void
+a_name_is_given_to_one_user(void **state)
+{
+    struct nodes *n = *state;
+    struct writer_thread a = { .app = &n->officer }, b;
+    struct app officer;
+
+    app_init(&officer, &n->two, OFFICER_USER);
+    officer.port = PORTS_manage;
+    b = (struct writer_thread){ .app = &officer };
+    both_at_once(user_maker, &a, &b);
+    assert_int_equal(a.done + b.done, 1);
+    assert_int_equal(a.refused + b.refused, 1);
+    app_clear(&officer);
+}
+
+static void *
+object_maker(void *arg)
+{
+    struct writer_thread *t = arg;
+
+    for (int i = 0; i < t->count; i++) {
+        struct key_info info;
+        CK_RV rv = app_create(t->app, LIST(AES_CREATE, TOKEN_YES, BYTES(LABEL, "crowd")), &info);
+
+        t->done += rv == CKR_OK;
+        if (rv == CKR_OK && i % 3 == 0) {
+            t->done -= app_destroy(t->app, info.handle) == CKR_OK;
+        }
+    }
+    return NULL;
+}
+
+static void
+what_both_make_at_once_is_on_both(void **state)
+{
+    struct nodes *n = *state;
+    struct writer_thread a = { .app = &n->cu1, .count = 60 };
+    struct writer_thread b = { .app = &n->other, .count = 60 };
+
+    both_at_once(object_maker, &a, &b);
+    assert_int_equal(a.done, 40);
+    assert_int_equal(b.done, 40);
+    sees(&n->cu1, &n->other);
+    sees(&n->other, &n->cu1);
+    assert_int_equal(found(&n->cu1, LIST(BYTES(LABEL, "crowd"))), 80);
+    assert_int_equal(found(&n->other, LIST(BYTES(LABEL, "crowd"))), 80);
+}
+
+/* ---- journals ---- */
+
+static void
+each_node_has_a_journal_of_its_own(void **state)
+{
+    struct nodes *n = *state;
+    struct chain one, two;
+    struct store *a = n->one.outside.ports.store, *b = n->two.outside.ports.store;
+
+    for (int i = 0; i < 5; i++) {
+        create(&n->cu1, CREATED);
+        create(&n->other, CREATED);
+    }
+    a->journal_end(a, &one);
+    b->journal_end(b, &two);
+    assert_int_equal(outside_count(&n->one.outside, "j/A1/"), one.count);
+    assert_int_equal(outside_count(&n->one.outside, "j/B2/"), two.count);
+
+    hsm_fixture_reopen(&n->two);            /* goes on where it ended */
+    assert_ok(app_attach(&n->other));
+    create(&n->other, CREATED);
+    b->journal_end(b, &two);
+    assert_int_equal(outside_count(&n->one.outside, "j/B2/"), two.count);
+}
+
+/* ---- what is not told ---- */
+
+static void
+changes_that_were_not_told_are_found_by_comparing(void **state)
+{
+    struct nodes *n = *state;
+    struct store *store = n->two.outside.inner;
+    uint32_t changed = create(&n->cu1, CREATED), gone = create(&n->cu1, CREATED), made;
+
+    assert_true(follow_catch_up(n->two.hsm));
+    memory_store_drop(store, true);
+    made = create(&n->cu1, CREATED);
+    assert_ok(app_set(&n->cu1, changed, LIST(BYTES(LABEL, "changed"))));
+    outside_move_clock(&n->one.outside, LEASE_MS);  /* nobody waits for the other */
+    assert_ok(app_destroy(&n->cu1, gone));
+    assert_ok(app_delete_user(&n->officer, ROLE_CU, USER2_NAME));
+    usleep(20000);
+    memory_store_drop(store, false);
+    assert_true(follow_catch_up(n->two.hsm));       /* it believes to know all */
+    assert_view_equal(get(&n->other, changed, CKA_LABEL), VIEW_TEXT("made"));
+    assert_view_equal(get(&n->other, gone, CKA_LABEL), VIEW_TEXT("made"));
+
+    hsm_compare(n->two.hsm);
+    assert_view_equal(get(&n->other, changed, CKA_LABEL), VIEW_TEXT("changed"));
+    assert_view_equal(get(&n->other, made, CKA_LABEL), VIEW_TEXT("made"));
+    assert_false(app_finds(&n->other, gone));
+    assert_code(app_create(&n->cu2, CREATED, NULL), CKR_USER_NOT_LOGGED_IN);
+}
+
+static void
+changes_that_cannot_be_told_are_looked_at(void **state)
+{
+    struct nodes *n = *state;
+    struct store *store = n->two.outside.inner;
+    uint32_t key = create(&n->cu1, CREATED);
+
+    assert_true(follow_catch_up(n->two.hsm));
+    memory_store_hold(store, true);
+    assert_ok(app_set(&n->cu1, key, LIST(BYTES(LABEL, "changed"))));
+    memory_store_lose(store);
+    memory_store_hold(store, false);
+    assert_true(follow_catch_up(n->two.hsm));
+    assert_view_equal(get(&n->other, key, CKA_LABEL), VIEW_TEXT("changed"));
+}
+
+/* ---- revocation and fencing ---- */
+
+static bool
+ends_within(pthread_t thread, int ms)
+{
+    struct timespec limit;
+
+    clock_gettime(CLOCK_REALTIME, &limit);
+    limit.tv_sec += ms / 1000;
+    limit.tv_nsec += ms % 1000 * 1000000;
+    if (limit.tv_nsec >= 1000000000) {
+        limit.tv_sec++;
+        limit.tv_nsec -= 1000000000;
+    }
+    return pthread_timedjoin_np(thread, NULL, &limit) == 0;
+}
+
+static void
+a_destruction_waits_until_all_know_of_it(void **state)
+{
+    struct nodes *n = *state;
+    struct store *store = n->two.outside.inner;
+    struct writer_thread t = { .app = &n->cu1, .object = create(&n->cu1, CREATED) };
+
+    memory_store_hold(store, true);
+    pthread_create(&t.thread, NULL, destroyer, &t);
+    assert_false(ends_within(t.thread, 300));
+    memory_store_hold(store, false);
+    assert_true(ends_within(t.thread, 5000));
+    assert_int_equal(t.done, 1);
+}
+
+static void
+a_destruction_does_not_wait_for_one_whose_lease_is_over(void **state)
+{
+    struct nodes *n = *state;
+    struct store *store = n->two.outside.inner;
+    struct writer_thread t = { .app = &n->cu1, .object = create(&n->cu1, CREATED) };
+
+    memory_store_hold(store, true);
+    pthread_create(&t.thread, NULL, destroyer, &t);
+    assert_false(ends_within(t.thread, 300));
+    outside_move_clock(&n->one.outside, LEASE_MS);
+    assert_true(ends_within(t.thread, 5000));
+    memory_store_hold(store, false);
+}
+
+static void
+nobody_waits_for_a_node_that_was_stopped(void **state)
+{
+    struct nodes *n = *state;
+    struct writer_thread t = { .app = &n->cu1, .object = create(&n->cu1, CREATED) };
+
+    hsm_close(n->two.hsm);
+    n->two.hsm = NULL;
+    assert_true(follow_catch_up(n->one.hsm));
+    pthread_create(&t.thread, NULL, destroyer, &t);
+    assert_true(ends_within(t.thread, 1000));
+}
+
+static void
+a_node_that_is_cut_off_uses_keys_for_so_long(void **state)
+{
+    struct nodes *n = *state;
+    struct store *store = n->two.outside.inner;
+    uint32_t key = create(&n->cu1, CREATED);
+    struct attribute attribute;
+
+    sees(&n->other, &n->cu1);
+    assert_ok(app_get(&n->other, key, CKA_LABEL, &attribute));
+    memory_store_cut(store, true);
+    outside_move_clock(&n->two.outside, STALE_MS);
+    assert_ok(app_get(&n->other, key, CKA_LABEL, &attribute));
+    hsm_set_stale_limit(n->two.hsm, 0);
+    assert_code(app_get(&n->other, key, CKA_LABEL, &attribute), CODE_LAGGING);
+    hsm_set_stale_limit(n->two.hsm, STALE_MS);
+    outside_move_clock(&n->two.outside, 1);
+    assert_code(app_get(&n->other, key, CKA_LABEL, &attribute), CODE_LAGGING);
+    assert_code(app_send_changes(&n->other, &(struct changes_request){ 0 },
+                                 &(struct changes_reply){ 0 }),
+                CODE_LAGGING);
+    hsm_beat(n->two.hsm);                   /* in vain */
+    assert_code(app_get(&n->other, key, CKA_LABEL, &attribute), CODE_LAGGING);
+
+    memory_store_cut(store, false);
+    hsm_beat(n->two.hsm);
+    assert_true(follow_catch_up(n->two.hsm));
+    assert_ok(app_get(&n->other, key, CKA_LABEL, &attribute));
+}
+
+static void
+without_the_store_nothing_is_changed(void **state)
+{
+    struct nodes *n = *state;
+    struct store *store = n->two.outside.inner;
+    uint32_t key = create(&n->cu1, CREATED);
+
+    sees(&n->other, &n->cu1);
+    (void)get(&n->other, key, CKA_LABEL);
+    memory_store_cut(store, true);
+    assert_code(app_create(&n->other, CREATED, NULL), CKR_DEVICE_ERROR);
+    assert_code(app_set(&n->other, key, LIST(BYTES(LABEL, "no"))), CKR_DEVICE_ERROR);
+    assert_int_equal(found(&n->other, LIST(BYTES(LABEL, "made"))), 1);  /* from memory */
+    memory_store_cut(store, false);
+    assert_ok(app_set(&n->other, key, LIST(BYTES(LABEL, "yes"))));
+}
+
+#define NODES(test)                                                       \
+    cmocka_unit_test_prestate_setup_teardown(test, nodes_setup, nodes_teardown, \
+                                             (void *)(uintptr_t)&standard_policy)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        NODES(an_object_is_the_same_on_both),
+        NODES(handles_are_never_given_by_both),
+        NODES(what_was_made_elsewhere_is_found_though_it_was_not_told_yet),
+        NODES(a_node_that_is_behind_says_so),
+        NODES(changes_of_others_move_the_page),
+        NODES(users_are_the_same_on_both),
+        NODES(who_was_deleted_is_nobody_anywhere),
+        NODES(failed_logins_count_wherever_they_are_made),
+        NODES(a_login_goes_with_its_ticket_and_ends_with_its_logout),
+        NODES(a_repeat_on_another_node_gets_the_first_reply),
+        NODES(settings_of_the_quorum_are_the_same_on_both),
+        NODES(writers_of_one_object_on_both_lose_nothing),
+        NODES(an_object_is_destroyed_by_one_of_them),
+        NODES(a_name_is_given_to_one_user),
+        NODES(what_both_make_at_once_is_on_both),
+        NODES(each_node_has_a_journal_of_its_own),
+        NODES(changes_that_were_not_told_are_found_by_comparing),
+        NODES(changes_that_cannot_be_told_are_looked_at),
+        NODES(a_destruction_waits_until_all_know_of_it),
+        NODES(a_destruction_does_not_wait_for_one_whose_lease_is_over),
+        NODES(nobody_waits_for_a_node_that_was_stopped),
+        NODES(a_node_that_is_cut_off_uses_keys_for_so_long),
+        NODES(without_the_store_nothing_is_changed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
