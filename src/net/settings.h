@@ -65,6 +65,7 @@ struct server_settings {
     enum log_level log_level;
     unsigned loops; /* 0: one per core */
     unsigned ticket_life; /* seconds */
+    unsigned stale_limit; /* seconds for which keys are used without the store being heard */
     char audit_syslog[256];      /* a datagram socket such as /dev/log that gets each record; "": none */
     unsigned audit_limit;        /* MiB of the audit trail; 0: no limit */
     unsigned journal_limit;      /* records of the journal; 0: no limit */

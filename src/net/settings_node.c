@@ -12,7 +12,8 @@ static const char *const node_known[] = {
     "listen", "listen_management", "state", "certificate", "private_key", "owner_certificate",
     "client_ca", "require_client_certificate", "log_level", "loops",
     "ticket_life", "backup_owners", "backup_needed", "audit_syslog", "audit_limit",
-    "journal_limit", "metrics", "store", "address", NULL
+    "journal_limit", "metrics", "store", "stale_limit",
+    "address", NULL
 };
 static const char *const store_known[] = { "engine", "endpoints", "prefix", "ca", "certificate",
                                            "private_key", NULL };
@@ -142,6 +143,7 @@ server_settings_read(const char *path, struct server_settings *ret_settings)
     bool good = false;
     long loops = 0;
     long ticket_life = 600;
+    long stale_limit = 300;
     long audit_limit = 4096;
     long journal_limit = 1000000;
 
@@ -176,6 +178,7 @@ server_settings_read(const char *path, struct server_settings *ret_settings)
         take_level(&root, "log_level", &settings->log_level);
         take_number(&root, "loops", 0, 256, &loops);
         take_number(&root, "ticket_life", 2, 86400, &ticket_life);
+        take_number(&root, "stale_limit", 0, 86400, &stale_limit);
         take_path(&root, "audit_syslog", settings->state, settings->audit_syslog,
                   sizeof settings->audit_syslog);
         take_number(&root, "audit_limit", 0, 1 << 30, &audit_limit);
@@ -187,6 +190,7 @@ server_settings_read(const char *path, struct server_settings *ret_settings)
         take_store(&root, settings);
         take_text(&root, "address", settings->address, sizeof settings->address);
         settings->ticket_life = (unsigned)ticket_life;
+        settings->stale_limit = (unsigned)stale_limit;
         settings->loops = (unsigned)loops;
         good = !source.wrong;
     }

@@ -16,6 +16,7 @@
 #include "server/notify.h"
 #include "server/partition.h"
 #include "server/process.h"
+#include "server/ticker.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -32,6 +33,8 @@
 #define SLOW_NICE 5
 #define DRAIN_MS 5000u
 #define SWEEP_MS 10000u
+#define BEAT_MS 1000u
+#define COMPARE_MS (10u * 60u * 1000u)
 #define TRIM_MS 1000u /* of a sweep, at most, for old records of the journal */
 /* Contexts go when their daemon says so; this is for those whose daemon died. */
 #define CONTEXT_IDLE_MS (24u * 60u * 60u * 1000u)
@@ -63,6 +66,8 @@ struct node {
     struct signal_watch *watches[3];
     struct timer *sweep_timer;
     struct timer *drain_timer;
+    struct ticker *beats;    /* of a node among several */
+    struct ticker *compares;
     size_t draining; /* lanes that still are; counted on the main loop */
     bool stopping;
     bool again; /* a backup was restored: start with it */
@@ -397,6 +402,28 @@ node_sweep(void *arg)
 }
 
 static void
+node_beat(void *arg)
+{
+    hsm_beat(arg);
+}
+
+static void
+node_compare(void *arg)
+{
+    hsm_compare(arg);
+}
+
+/* In threads of their own: the main loop may wait for the store, and a comparison takes long. */
+static bool
+node_start_tickers(struct node *node)
+{
+    struct hsm *hsm = node->partition.hsm;
+
+    return (node->beats = ticker_new(BEAT_MS, node_beat, hsm)) != NULL &&
+           (node->compares = ticker_new(COMPARE_MS, node_compare, hsm)) != NULL;
+}
+
+static void
 node_restart(void *arg)
 {
     struct node *node = arg;
@@ -488,7 +515,9 @@ node_start_threads(struct node *node, const struct server_settings *settings, bo
         node->service.meter = gauges_meter(node->gauges);
         hsm_set_watch(node->partition.hsm, gauges_watch(node->gauges));
         hsm_set_ticket_life(node->partition.hsm, settings->ticket_life * (uint64_t)1000);
-        good = node_start_pools(node) && node_start_lanes(node, settings->loops);
+        hsm_set_stale_limit(node->partition.hsm, settings->stale_limit * (uint64_t)1000);
+        good = node_start_pools(node) && node_start_lanes(node, settings->loops) &&
+               node_start_tickers(node);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return good;
@@ -531,6 +560,8 @@ node_clear(struct node *node)
     for (size_t i = 0; i < ARRAY_COUNT(node->service.pools); i++) {
         pool_free(node->service.pools[i]);
     }
+    ticker_free(node->beats);
+    ticker_free(node->compares);
     partition_close(&node->partition);
     gauges_free(node->gauges);
     backup_free(node->backups);

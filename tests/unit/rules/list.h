@@ -33,8 +33,8 @@ struct item {
 static inline view
 list_of(const struct item *items, size_t count)
 {
-    static uint8_t memory[8][LIST_SIZE];
-    static size_t next;
+    static _Thread_local uint8_t memory[8][LIST_SIZE];
+    static _Thread_local size_t next;
     struct writer w;
 
     writer_init_fixed(&w, memory[next++ % 8], LIST_SIZE);
