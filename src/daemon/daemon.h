@@ -33,6 +33,8 @@
 #define STRANGER_MS 5000u    /* so long a connection may take to say HELLO */
 #define ON_WAY_MAX 128u      /* so many requests are on their way before each context gets its turn */
 #define ON_WAY_EACH 4u       /* and so many any context may have on the way in any case */
+#define PENDING_ROOM 2048u   /* so long a body needs no memory of its own */
+#define SPARES_MAX 128u
 #define ATTACHES_MAX 8u      /* so often a node may ask for ATTACH before one request */
 #define PEER_OUTPUT_HIGH (128u * 1024u) /* beyond it, who does not read is not read */
 #define HELLO_BODY_MAX 8192u
@@ -145,6 +147,7 @@ struct pending {
     bool on_way;       /* sent, and counted as such */
     bool hurried;      /* asked of a second node, as the first took long */
     unsigned attaches; /* UNKNOWN_CONTEXT so far */
+    uint8_t room[PENDING_ROOM]; /* for a body that fits */
 };
 
 /* ---- nodes ---- */
@@ -196,6 +199,8 @@ struct daemon {
     struct pending *pending_first;
     struct pending *pending_last;
     size_t pending_count;
+    struct pending *spares;     /* linked by .next: memory for the next requests */
+    size_t spare_count;
     size_t on_way;            /* requests that were sent and count (turn.c) */
     struct context *turn;     /* in the ring: who had the last turn */
     uint64_t started_at;

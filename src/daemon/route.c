@@ -31,6 +31,43 @@ number_hash(const struct frame *frame)
     return index_hash(load_u64(frame->context), frame->request);
 }
 
+/* From those that are over; NULL when memory is short. */
+static struct pending *
+pending_take_spare(struct daemon *daemon)
+{
+    struct pending *pending = daemon->spares;
+
+    if (pending == NULL) {
+        pending = malloc(sizeof *pending);
+    } else {
+        daemon->spares = pending->next;
+        daemon->spare_count--;
+    }
+    if (pending != NULL) {
+        memset(pending, 0, offsetof(struct pending, room));
+    }
+    return pending;
+}
+
+/* It is linked nowhere. */
+static void
+pending_release(struct daemon *daemon, struct pending *pending)
+{
+    if (pending->body != NULL) {
+        wipe(pending->body, pending->frame.body_len);
+        if (pending->body != pending->room) {
+            free(pending->body);
+        }
+    }
+    if (daemon->spare_count < SPARES_MAX) {
+        pending->next = daemon->spares;
+        daemon->spares = pending;
+        daemon->spare_count++;
+    } else {
+        free(pending);
+    }
+}
+
 /* It is unlinked and wiped; its context may be read from again. */
 static void
 pending_free(struct daemon *daemon, struct pending *pending)
@@ -60,11 +97,7 @@ pending_free(struct daemon *daemon, struct pending *pending)
     context->requests--;
     context->bytes -= pending_size(pending);
     context->owner->bytes -= pending_size(pending);
-    if (pending->body != NULL) {
-        wipe(pending->body, pending->frame.body_len);
-        free(pending->body);
-    }
-    free(pending);
+    pending_release(daemon, pending);
     if (context->paused != NULL && context->requests < CONTEXT_REQUESTS_MAX / 2 &&
         context->bytes < CONTEXT_BYTES_MAX / 2) {
         peers_resume(context);
@@ -216,7 +249,7 @@ static struct pending *
 pending_new(struct daemon *daemon, struct context *context, struct peer *peer,
             const struct operation_row *row, const struct frame *frame)
 {
-    struct pending *pending = calloc(1, sizeof *pending);
+    struct pending *pending = pending_take_spare(daemon);
     uint64_t now = daemon_now();
 
     if (pending == NULL) {
@@ -225,7 +258,7 @@ pending_new(struct daemon *daemon, struct context *context, struct peer *peer,
     pending->frame = *frame;
     memcpy(pending->frame.context, context->id, FRAME_CONTEXT_LEN);
     if (!index_put(&daemon->pendings, &pending->by_number, number_hash(&pending->frame))) {
-        free(pending);
+        pending_release(daemon, pending);
         return NULL;
     }
     pending->context = context;
@@ -261,7 +294,7 @@ pending_take(struct daemon *daemon, struct pending *pending, view body)
         pending_go(daemon, pending, body)) {
         return true;
     }
-    pending->body = malloc(size_max(body.len, 1));
+    pending->body = body.len <= sizeof pending->room ? pending->room : malloc(body.len);
     if (pending->body == NULL) {
         pending_free(daemon, pending);
         return false;
@@ -685,5 +718,12 @@ route_clear(struct daemon *daemon)
     while (daemon->pending_first != NULL) {
         pending_fail(daemon, daemon->pending_first, (uint32_t)CKR_DEVICE_ERROR);
     }
+    while (daemon->spares != NULL) {
+        struct pending *spare = daemon->spares;
+
+        daemon->spares = spare->next;
+        free(spare);
+    }
+    daemon->spare_count = 0;
     index_clear(&daemon->pendings);
 }

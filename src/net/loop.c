@@ -14,12 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-struct post {
-    struct post *next;
-    void (*call)(void *arg);
-    void *arg;
-};
-
 #define CHORES_US 200u /* of each round */
 
 struct loop {
@@ -66,11 +60,13 @@ loop_wake(evutil_socket_t fd, short what, void *arg)
     stop = loop->stop;
     pthread_mutex_unlock(&loop->lock);
     while (posts != NULL) {
-        struct post *post = posts;
+        const struct post post = *posts;
 
-        posts = post->next;
-        post->call(post->arg);
-        free(post);
+        if (post.own) {
+            free(posts);
+        }
+        posts = post.next;
+        post.call(post.arg);
     }
     if (stop) {
         event_base_loopbreak(loop->base);
@@ -190,7 +186,9 @@ loop_free(struct loop *loop)
         struct post *post = loop->first;
 
         loop->first = post->next;
-        free(post);
+        if (post->own) {
+            free(post);
+        }
     }
     if (loop->wake != NULL) {
         event_free(loop->wake);
@@ -241,16 +239,11 @@ loop_stop(struct loop *loop)
     loop_poke(loop);
 }
 
-bool
-loop_post(struct loop *loop, void (*call)(void *arg), void *arg)
+static void
+loop_put(struct loop *loop, struct post *post)
 {
-    struct post *post = malloc(sizeof *post);
     bool first;
 
-    if (post == NULL) {
-        return false;
-    }
-    *post = (struct post){ NULL, call, arg };
     pthread_mutex_lock(&loop->lock);
     first = loop->first == NULL;
     *loop->last = post;
@@ -259,6 +252,25 @@ loop_post(struct loop *loop, void (*call)(void *arg), void *arg)
     if (first) {
         loop_poke(loop);
     }
+}
+
+void
+loop_post_in(struct loop *loop, struct post *post, void (*call)(void *arg), void *arg)
+{
+    *post = (struct post){ .call = call, .arg = arg };
+    loop_put(loop, post);
+}
+
+bool
+loop_post(struct loop *loop, void (*call)(void *arg), void *arg)
+{
+    struct post *post = malloc(sizeof *post);
+
+    if (post == NULL) {
+        return false;
+    }
+    *post = (struct post){ .call = call, .arg = arg, .own = true };
+    loop_put(loop, post);
     return true;
 }
 

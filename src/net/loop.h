@@ -26,6 +26,14 @@ void loop_stop(struct loop *loop);
 /* Runs call(arg) on the loop's thread, in the order of posting. From any thread. False when
  * memory is short: then it will not run. */
 MUST_USE bool loop_post(struct loop *loop, void (*call)(void *arg), void *arg);
+/* The same with memory of the caller's, which has to stay until call begins. */
+struct post {
+    struct post *next;
+    void (*call)(void *arg);
+    void *arg;
+    bool own; /* of the loop */
+};
+void loop_post_in(struct loop *loop, struct post *post, void (*call)(void *arg), void *arg);
 
 /*
  * Work that can wait: in each round of the loop a little of it is done, the oldest first, after

@@ -107,6 +107,7 @@ static void
 session_free(struct session *session)
 {
     task_free_all(session);
+    task_free(session->spare);
     pthread_mutex_destroy(&session->lock);
     free(session);
 }

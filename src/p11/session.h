@@ -21,6 +21,7 @@ struct session {
     bool remote;                 /* the HSM may have something of it */
     bool local;                  /* one node has a permission of it (C_Login for one use) */
     struct task *tasks;          /* what is active: none, one, or a dual pair */
+    struct task *spare;          /* an empty one, for the next operation */
 };
 
 /* Finds the session and has it for this call alone. CKR_CRYPTOKI_NOT_INITIALIZED,

@@ -13,7 +13,24 @@
 
 #define ENCODED_MAX FRAME_BODY_MAX
 #define REPLAY_MAX (1024u * 1024u) /* of input that is kept for a node that comes back */
+#define SPARE_MAX 4096u /* of a parameter whose memory stays with the session */
 #define CIPHERTEXT_MAX ((size_t)1 << 30) /* of an AEAD, which waits here for its tag */
+
+/* All but the memory of its parameter. */
+static void
+task_clear(struct task *task)
+{
+    struct writer encoded = task->encoded;
+
+    writer_clear(&task->gathered);
+    writer_clear(&task->sent);
+    writer_clear(&task->held);
+    search_free(task->search);
+    task_free(task->part);
+    writer_reset(&encoded);
+    wipe(task, sizeof *task);
+    task->encoded = encoded;
+}
 
 void
 task_free(struct task *task)
@@ -21,14 +38,21 @@ task_free(struct task *task)
     if (task == NULL) {
         return;
     }
+    task_clear(task);
     writer_clear(&task->encoded);
-    writer_clear(&task->gathered);
-    writer_clear(&task->sent);
-    writer_clear(&task->held);
-    search_free(task->search);
-    task_free(task->part);
-    wipe(task, sizeof *task);
     free(task);
+}
+
+/* A session's next operation takes the memory of its last. */
+static void
+task_retire(struct session *session, struct task *task)
+{
+    if (session->spare != NULL || task->encoded.size > SPARE_MAX) {
+        task_free(task);
+        return;
+    }
+    task_clear(task);
+    session->spare = task;
 }
 
 void
@@ -110,7 +134,7 @@ task_discard(struct session *session, struct task *task)
     }
     task_discard(session, task->part);
     task->part = NULL;
-    task_free(task);
+    task_retire(session, task);
 }
 
 void
@@ -214,14 +238,17 @@ task_take(struct session *session, struct task *task, CK_FLAGS function,
 }
 
 struct task *
-task_new(const struct session *session, CK_FLAGS function)
+task_new(struct session *session, CK_FLAGS function)
 {
-    struct task *task = calloc(1, sizeof *task);
+    struct task *task = session->spare;
 
+    session->spare = NULL;
+    if (task == NULL && (task = calloc(1, sizeof *task)) != NULL) {
+        writer_init(&task->encoded, ENCODED_MAX);
+    }
     if (task != NULL) {
         task->function = function;
         task->epoch = atomic_load(&session->library->epoch);
-        writer_init(&task->encoded, ENCODED_MAX);
         writer_init(&task->gathered, CIPHERTEXT_MAX);
         writer_init(&task->sent, REPLAY_MAX);
         task->sent_whole = true;

@@ -99,7 +99,7 @@ bool task_is_any_bound(const struct session *session);
 /* Ends all of a session that is over; the HSM is not told. */
 void task_free_all(struct session *session);
 /* An empty one that nobody has yet; NULL when memory is short. */
-MUST_USE struct task *task_new(const struct session *session, CK_FLAGS function);
+MUST_USE struct task *task_new(struct session *session, CK_FLAGS function);
 /* What it is to the HSM: one CKF_ bit of those that it knows. */
 CK_FLAGS task_function(const struct task *task);
 /* Wipes and releases; the HSM is not told. */

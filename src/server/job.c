@@ -6,10 +6,32 @@
 
 #include <stdlib.h>
 
-struct job *
-job_new(struct peer *peer, enum hsm_place place, const struct frame *request, view body)
+#define SHELF_MAX 64u
+#define SHELF_BYTES_MAX 8192u /* of a body or reply that is kept */
+
+static struct job *
+shelf_take(struct job_shelf *shelf)
 {
-    struct job *job = calloc(1, sizeof *job);
+    struct job *job = shelf->first;
+
+    if (job != NULL) {
+        shelf->first = job->next;
+        shelf->count--;
+        return job;
+    }
+    job = calloc(1, sizeof *job);
+    if (job != NULL) {
+        writer_init(&job->body, FRAME_BODY_MAX);
+        writer_init(&job->reply, FRAME_MAX);
+    }
+    return job;
+}
+
+struct job *
+job_new(struct job_shelf *shelf, struct peer *peer, enum hsm_place place,
+        const struct frame *request, view body)
+{
+    struct job *job = shelf_take(shelf);
 
     if (job == NULL) {
         return NULL;
@@ -17,24 +39,51 @@ job_new(struct peer *peer, enum hsm_place place, const struct frame *request, vi
     job->peer = peer;
     job->place = place;
     job->request = *request;
-    writer_init(&job->body, FRAME_BODY_MAX);
-    writer_init(&job->reply, FRAME_MAX);
+    job->began = 0;
     write_raw(&job->body, body);
     if (!writer_ok(&job->body)) {
-        job_free(job);
+        job_free(shelf, job);
         return NULL;
     }
     return job;
 }
 
-void
-job_free(struct job *job)
+static void
+job_destroy(struct job *job)
 {
-    if (job != NULL) {
-        writer_clear(&job->body);
-        writer_clear(&job->reply);
-        free(job);
+    writer_clear(&job->body);
+    writer_clear(&job->reply);
+    free(job);
+}
+
+void
+job_free(struct job_shelf *shelf, struct job *job)
+{
+    if (job == NULL) {
+        return;
     }
+    if (shelf->count >= SHELF_MAX || job->body.size > SHELF_BYTES_MAX ||
+        job->reply.size > SHELF_BYTES_MAX) {
+        job_destroy(job);
+        return;
+    }
+    writer_reset(&job->body);
+    writer_reset(&job->reply);
+    job->next = shelf->first;
+    shelf->first = job;
+    shelf->count++;
+}
+
+void
+job_shelf_clear(struct job_shelf *shelf)
+{
+    while (shelf->first != NULL) {
+        struct job *job = shelf->first;
+
+        shelf->first = job->next;
+        job_destroy(job);
+    }
+    shelf->count = 0;
 }
 
 bool

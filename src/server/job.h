@@ -7,6 +7,7 @@
 #define SERVER_JOB_H
 
 #include "core/hsm.h"
+#include "net/loop.h"
 #include "server/queue.h"
 
 struct peer;
@@ -20,12 +21,22 @@ struct job {
     struct writer reply;
     struct hsm_told told;
     uint64_t began; /* when the request came, where somebody counts */
+    struct post post;
+    struct job *next; /* of those that are over */
+};
+
+/* Jobs that are over, on one thread: the next ones take their memory. All zero to begin with. */
+struct job_shelf {
+    struct job *first;
+    size_t count;
 };
 
 /* NULL when memory is short. */
-struct job *job_new(struct peer *peer, enum hsm_place place, const struct frame *request,
-                    view body);
-void job_free(struct job *job);
+struct job *job_new(struct job_shelf *shelf, struct peer *peer, enum hsm_place place,
+                    const struct frame *request, view body);
+/* Wipes it. */
+void job_free(struct job_shelf *shelf, struct job *job);
+void job_shelf_clear(struct job_shelf *shelf);
 
 /* Handles the request; false when it has to go on to job->place. */
 MUST_USE bool job_run(struct job *job, struct hsm *hsm, const struct hsm_peer *who);

@@ -15,7 +15,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DRAIN_LOOK_MS 10u
@@ -68,6 +67,7 @@ struct lane {
     struct timer *tick_timer;
     struct timer *output_timer; /* runs while a peer is paused */
     struct timer *drain_timer;   /* runs while draining */
+    struct job_shelf shelf;
     void (*drained)(void *arg);
     void *drained_arg;
     bool draining;
@@ -241,6 +241,7 @@ peer_job_back(void *arg)
 {
     struct job *job = arg;
     struct peer *peer = job->peer;
+    struct lane *lane = peer->lane;
 
     peer->jobs--;
     meter_request(peer->lane->service->meter, job->request.operation, job->told.mechanism,
@@ -251,18 +252,13 @@ peer_job_back(void *arg)
         write_raw(link_output(peer->link), writer_view(&job->reply));
         peer_send(peer);
     }
-    job_free(job);
+    job_free(&lane->shelf, job);
 }
 
 void
 job_return(struct job *job)
 {
-    static const struct timespec moment = { 0, 1000000 };
-
-    /* Memory is short for a moment; without the reply the peer would wait for ever. */
-    while (!loop_post(job->peer->lane->loop, peer_job_back, job)) {
-        nanosleep(&moment, NULL);
-    }
+    loop_post_in(job->peer->lane->loop, &job->post, peer_job_back, job);
 }
 
 void
@@ -329,7 +325,7 @@ peer_frame(void *arg, struct link *link, const struct frame *frame, view body)
         return;
     }
 
-    struct job *job = job_new(peer, told.place, frame, body);
+    struct job *job = job_new(&peer->lane->shelf, peer, told.place, frame, body);
 
     if (job == NULL) {
         frame_reply(link_output(link), frame, CKR_DEVICE_MEMORY, 0, VIEW_EMPTY);
@@ -568,6 +564,7 @@ lane_free(struct lane *lane)
     timer_free(lane->tick_timer);
     timer_free(lane->output_timer);
     timer_free(lane->drain_timer);
+    job_shelf_clear(&lane->shelf);
     loop_free(lane->loop);
     free(lane);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define BUCKET_COUNT 256u
+#define SPARES_MAX 64u
 
 struct line {
     uint8_t context[FRAME_CONTEXT_LEN];
@@ -25,6 +26,8 @@ struct queue {
     struct line *turn_first;
     struct line **turn_last;
     struct line *buckets[BUCKET_COUNT];
+    struct line *spares; /* by bucket_next */
+    size_t spare_count;
 };
 
 struct queue *
@@ -43,7 +46,40 @@ void
 queue_free(struct queue *queue)
 {
     assert(queue == NULL || queue->count == 0);
+    while (queue != NULL && queue->spares != NULL) {
+        struct line *line = queue->spares;
+
+        queue->spares = line->bucket_next;
+        free(line);
+    }
     free(queue);
+}
+
+/* An empty line; NULL when memory is short. */
+static struct line *
+line_new(struct queue *queue)
+{
+    struct line *line = queue->spares;
+
+    if (line == NULL) {
+        return calloc(1, sizeof *line);
+    }
+    queue->spares = line->bucket_next;
+    queue->spare_count--;
+    *line = (struct line){ 0 };
+    return line;
+}
+
+static void
+line_free(struct queue *queue, struct line *line)
+{
+    if (queue->spare_count >= SPARES_MAX) {
+        free(line);
+        return;
+    }
+    line->bucket_next = queue->spares;
+    queue->spares = line;
+    queue->spare_count++;
 }
 
 /* Where the line of the context hangs, or would hang. Contexts are random, so any part will do. */
@@ -75,7 +111,7 @@ queue_put(struct queue *queue, const uint8_t context[FRAME_CONTEXT_LEN], struct 
         return false;
     }
     if (*at == NULL) {
-        struct line *line = calloc(1, sizeof *line);
+        struct line *line = line_new(queue);
 
         if (line == NULL) {
             return false;
@@ -113,7 +149,7 @@ queue_take(struct queue *queue)
         turn_append(queue, line);
     } else {
         *line_find(queue, line->context) = line->bucket_next;
-        free(line);
+        line_free(queue, line);
     }
     return item;
 }
