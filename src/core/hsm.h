@@ -69,6 +69,7 @@ struct hsm_peer {
     unsigned port;        /* PORTS_client or PORTS_manage */
     uint64_t connection;  /* a number of the edge's, for log and audit */
     const char *name;     /* its address; may be NULL */
+    view certificate;     /* PEM, whose key it has proved to have; nobody has looked who signed it */
 };
 
 /*
@@ -137,6 +138,10 @@ void hsm_identity_clear(struct hsm_identity *identity);
 uint64_t hsm_identity_version(struct hsm *hsm);
 /* The name in the node's certificate: "HSM:<serial>:PARTN:1,for non-FIPS mode". */
 void hsm_identity_name(const struct hsm *hsm, char *ret_name, size_t size);
+
+/* By what it speaks to nodes that ask it for the master key; the same as hsm_identity_get() gives
+ * where that gives something. False: no memory. */
+MUST_USE bool hsm_set_identity(struct hsm *hsm, const struct hsm_identity *identity);
 
 /*
  * Where this node is reached, and by what key. It enters itself into the list of members, or says

@@ -332,7 +332,7 @@ handle_NODES(struct request *r)
         const struct member *member = &hsm->members.members[i];
         const struct node_info info = {
             .id = member->number,
-            .present = member->state == MEMBER_IN,
+            .present = member->state == MEMBER_IN && member->hostname[0] != '\0',
             .serial = view_str(member->serial),
             .print = view_of(member->print, sizeof member->print),
             .hostname = view_str(member->hostname),
@@ -360,8 +360,7 @@ handle_NODES(struct request *r)
     return rv;
 }
 
-/* Stores it and puts it into the list. The reply is written. Under the lock for changes. */
-static CK_RV
+CK_RV
 member_keep(struct request *r, struct member *member)
 {
     struct hsm *hsm = r->hsm;
@@ -392,15 +391,23 @@ member_keep(struct request *r, struct member *member)
     return rv;
 }
 
-static size_t
-live_count(const struct members *members)
+/* The number of one more; 0: there are too many. */
+static uint32_t
+next_number(struct hsm *hsm)
 {
+    const struct members *members = &hsm->members;
     size_t live = 0;
+    uint32_t next;
 
+    pthread_rwlock_rdlock(&hsm->lock);
     for (size_t i = 0; i < members->count; i++) {
         live += members->members[i].state != MEMBER_REMOVED;
     }
-    return live;
+    next = members->count < MEMBERS_MAX && live < MEMBERS_LIVE_MAX
+               ? (uint32_t)members->count + 1
+               : 0;
+    pthread_rwlock_unlock(&hsm->lock);
+    return next;
 }
 
 /* Serial and key of a node that is not on the list, and never was. */
@@ -408,6 +415,7 @@ static CK_RV
 fresh_check(struct hsm *hsm, view serial, view print, struct member *ret_member)
 {
     struct member member = { .state = MEMBER_LISTED, .version = 1 };
+    bool there;
 
     if (hsm->ports.node == NULL) {
         return CODE_NODE_ALONE;
@@ -420,7 +428,10 @@ fresh_check(struct hsm *hsm, view serial, view print, struct member *ret_member)
     if (!owner_node_valid(member.serial)) {
         return CKR_ARGUMENTS_BAD;
     }
-    if (members_by_serial(&hsm->members, serial) != NULL) {
+    pthread_rwlock_rdlock(&hsm->lock);
+    there = members_by_serial(&hsm->members, serial) != NULL;
+    pthread_rwlock_unlock(&hsm->lock);
+    if (there) {
         return CODE_NODE_EXISTS;
     }
     *ret_member = member;
@@ -446,10 +457,8 @@ handle_NODE_ADD(struct request *r)
     pthread_mutex_lock(&hsm->change);
     rv = fresh_check(hsm, m.serial, m.print, &member);
     if (rv == CKR_OK) {
-        member.number = (uint32_t)hsm->members.count + 1;
-        rv = member.number > MEMBERS_MAX || live_count(&hsm->members) >= MEMBERS_LIVE_MAX
-                 ? CODE_NODE_MANY
-                 : CKR_OK;
+        member.number = next_number(hsm);
+        rv = member.number == 0 ? CODE_NODE_MANY : CKR_OK;
     }
     if (rv == CKR_OK) {
         answer.id = member.number;
@@ -472,14 +481,31 @@ is_last(struct members *members, const struct member *member)
     return member->state == MEMBER_IN && in == 1;
 }
 
+static CK_RV
+removed_make(struct hsm *hsm, uint32_t number, struct member *ret_member)
+{
+    const struct member *found;
+    CK_RV rv = CODE_NODE_UNKNOWN;
+
+    pthread_rwlock_rdlock(&hsm->lock);
+    found = members_find(&hsm->members, number);
+    if (found != NULL) {
+        rv = is_last(&hsm->members, found) ? CODE_NODE_LAST : CKR_OK;
+        *ret_member = *found;
+        ret_member->state = MEMBER_REMOVED;
+        ret_member->version++;
+    }
+    pthread_rwlock_unlock(&hsm->lock);
+    return rv;
+}
+
 CK_RV
 handle_NODE_REMOVE(struct request *r)
 {
     struct hsm *hsm = r->hsm;
     struct node_remove_request m;
-    struct member *found;
     struct member member;
-    CK_RV rv = CODE_NODE_UNKNOWN;
+    CK_RV rv;
 
     if (!node_remove_request_read(r->body, &m)) {
         return CODE_BAD_FRAME;
@@ -489,15 +515,8 @@ handle_NODE_REMOVE(struct request *r)
     }
     hsm_refresh_members(hsm);
     pthread_mutex_lock(&hsm->change);
-    found = members_find(&hsm->members, m.id);
-    if (hsm->ports.node == NULL) {
-        rv = CODE_NODE_ALONE;
-    } else if (found != NULL && is_last(&hsm->members, found)) {
-        rv = CODE_NODE_LAST;
-    } else if (found != NULL) {
-        member = *found;
-        member.state = MEMBER_REMOVED;
-        member.version++;
+    rv = hsm->ports.node == NULL ? CODE_NODE_ALONE : removed_make(hsm, m.id, &member);
+    if (rv == CKR_OK) {
         rv = member_keep(r, &member);
     }
     pthread_mutex_unlock(&hsm->change);

@@ -354,8 +354,9 @@ hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
         (struct sealer){ .key = secret_new(HSM_MASTER_KEY_LEN), .entropy = ports->entropy };
     if (!locks_init(hsm) || !context_table_init(&hsm->contexts) ||
         !replies_init(&hsm->replies) || !logouts_init(&hsm->logouts) ||
-        !changes_init(&hsm->changes) || !follow_init(&hsm->follow) || !keyed_init(&hsm->keyed, KEYED_MAX) ||
-        !numbers_init(&hsm->certificates) ||
+        !changes_init(&hsm->changes) || !follow_init(&hsm->follow) ||
+        !keyed_init(&hsm->keyed, KEYED_MAX) || !numbers_init(&hsm->certificates) ||
+        !admissions_init(&hsm->admissions) ||
         hsm->sealer.key == NULL || hsm->boot_sealer.key == NULL) {
         goto fail;
     }
@@ -416,6 +417,7 @@ hsm_close(struct hsm *hsm)
     table_clear(&hsm->builtin);
     user_table_clear(&hsm->users);
     owner_clear(&hsm->owner);
+    admissions_clear(&hsm->admissions);
     quorum_clear(&hsm->quorum);
     secret_free(hsm->sealer.key);
     secret_free(hsm->boot_sealer.key);

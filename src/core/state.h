@@ -6,6 +6,7 @@
 #ifndef CORE_STATE_H
 #define CORE_STATE_H
 
+#include "core/admit.h"
 #include "core/audit.h"
 #include "core/builtin.h"
 #include "core/changes.h"
@@ -52,6 +53,7 @@ struct hsm {
     uint64_t directory; /* revision of the record that who changes users changes, too (load.h) */
     struct owner owner;
     struct members members;
+    struct admissions admissions;
     struct quorum quorum;
 
     struct follow follow;
@@ -173,6 +175,10 @@ MUST_USE CK_RV hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t
 /* The object with these attributes changed, in the reply (one key information), the store and its
  * table; whether he who asks may do so was looked at. Under the lock that its changes take. */
 MUST_USE CK_RV object_set(struct request *request, struct object *object, view changes);
+
+/* Stores a member and puts it into the list, noted for the audit; the reply is written. Under the
+ * lock for changes. */
+MUST_USE CK_RV member_keep(struct request *request, struct member *member);
 
 #define COMMIT_MAX 4u /* changes of one request */
 

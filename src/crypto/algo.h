@@ -131,6 +131,11 @@ MUST_USE bool algo_ed25519_public(const uint8_t seed[32], uint8_t out[32]);
 MUST_USE bool algo_ed25519_sign(const uint8_t seed[32], view in, uint8_t out[64]);
 MUST_USE bool algo_ed25519_verify(const uint8_t public_key[32], view in,
                                   const uint8_t signature[64]);
+/* X25519, RFC 7748: the public key of a private one, and the secret of one and another's public key
+ * (false too where that is of small order). */
+MUST_USE bool algo_x25519_public(const uint8_t private_key[32], uint8_t out[32]);
+MUST_USE bool algo_x25519(const uint8_t private_key[32], const uint8_t public_key[32],
+                          uint8_t out[32]);
 /* AES-256-GCM with a 12-byte nonce; the tag (16 bytes) is the end of the sealed bytes. */
 MUST_USE bool algo_seal(const uint8_t key[32], const uint8_t nonce[12], view aad, view plain,
                         struct writer *out);

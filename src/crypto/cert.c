@@ -304,6 +304,117 @@ cert_check_node(view owner, view node, view key, const char *name, uint64_t now)
     return rv;
 }
 
+/* "HSM:" serial ":PARTN:" digits, and then the end or a comma. */
+static bool
+name_parse(const char *name, char ret_serial[CERT_SERIAL_MAX + 1])
+{
+    static const char letters[] =
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const char *at = name + 4;
+    size_t len;
+    size_t digits;
+
+    if (strncmp(name, "HSM:", 4) != 0) {
+        return false;
+    }
+    len = strspn(at, letters);
+    if (len == 0 || len > CERT_SERIAL_MAX || strncmp(at + len, ":PARTN:", 7) != 0) {
+        return false;
+    }
+    digits = strspn(at + len + 7, "0123456789");
+    if (digits == 0 || (at[len + 7 + digits] != '\0' && at[len + 7 + digits] != ',')) {
+        return false;
+    }
+    memcpy(ret_serial, at, len);
+    ret_serial[len] = '\0';
+    return true;
+}
+
+static CK_RV
+member_serial(X509 *certificate, char ret_serial[CERT_SERIAL_MAX + 1])
+{
+    char text[CERT_NAME_MAX + 1];
+    int len = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, text,
+                                        sizeof text);
+
+    /* What has a NUL within is longer than it looks. */
+    return len > 0 && (size_t)len == strlen(text) && name_parse(text, ret_serial) ? CKR_OK
+                                                                                  : CODE_CERT_KEY;
+}
+
+CK_RV
+cert_member_serial(view node, char ret_serial[CERT_SERIAL_MAX + 1])
+{
+    X509 *certificate = certificate_read(node);
+    CK_RV rv = certificate == NULL ? CODE_CERT_BAD : member_serial(certificate, ret_serial);
+
+    X509_free(certificate);
+    library_forget();
+    return rv;
+}
+
+CK_RV
+cert_check_member(view owner, view node, uint64_t now, char ret_serial[CERT_SERIAL_MAX + 1])
+{
+    X509 *owner_certificate = certificate_read(owner);
+    X509 *certificate = certificate_read(node);
+    CK_RV rv = CODE_CERT_BAD;
+
+    if (owner_certificate != NULL && certificate != NULL) {
+        rv = chain_check(owner_certificate, certificate, now);
+        if (rv == CKR_OK) {
+            rv = member_serial(certificate, ret_serial);
+        }
+    }
+    X509_free(certificate);
+    X509_free(owner_certificate);
+    library_forget();
+    return rv;
+}
+
+CK_RV
+cert_key_read(view pem, struct writer *out)
+{
+    BIO *bio = pem.len == 0 || pem.len > CERT_PEM_MAX ? NULL
+                                                      : BIO_new_mem_buf(pem.data, (int)pem.len);
+    EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
+    PKCS8_PRIV_KEY_INFO *info = key == NULL ? NULL : EVP_PKEY2PKCS8(key);
+    unsigned char *der = NULL;
+    int len = info == NULL ? -1 : i2d_PKCS8_PRIV_KEY_INFO(info, &der);
+
+    if (len > 0) {
+        write_raw(out, view_of(der, (size_t)len));
+    }
+    OPENSSL_clear_free(der, len > 0 ? (size_t)len : 0);
+    PKCS8_PRIV_KEY_INFO_free(info);
+    EVP_PKEY_free(key);
+    BIO_free(bio);
+    library_forget();
+    return len <= 0 ? CODE_CERT_BAD : writer_ok(out) ? CKR_OK : CKR_DEVICE_MEMORY;
+}
+
+CK_RV
+cert_sign(view key, view data, struct writer *out)
+{
+    EVP_PKEY *pkey = key_read(key);
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    size_t len = 0;
+    uint8_t *room = NULL;
+    bool good = pkey != NULL && ctx != NULL &&
+                EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, pkey) == 1 &&
+                EVP_DigestSign(ctx, NULL, &len, data.data, data.len) == 1 &&
+                (room = write_space(out, len)) != NULL;
+    const size_t start = good ? out->len - len : 0;
+
+    good = good && EVP_DigestSign(ctx, room, &len, data.data, data.len) == 1;
+    if (good) {
+        writer_truncate(out, start + len);
+    }
+    EVP_MD_CTX_free(ctx);
+    EVP_PKEY_free(pkey);
+    return good ? CKR_OK : library_failed("sign with the node's key");
+}
+
 CK_RV
 cert_public_key(view pem, struct writer *out)
 {

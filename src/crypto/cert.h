@@ -36,6 +36,17 @@ MUST_USE CK_RV cert_check_owner(view owner, uint64_t now);
  */
 MUST_USE CK_RV cert_check_node(view owner, view node, view key, const char *name, uint64_t now);
 
+/*
+ * Is it the certificate of a node of that owner's, by its name "HSM:<serial>:PARTN:<n>"? Room for 16
+ * letters or digits and an end. CODE_CERT_BAD; CODE_CERT_CHAIN; CODE_CERT_TIME; CODE_CERT_KEY: of
+ * another kind of name.
+ */
+#define CERT_SERIAL_MAX 16u
+MUST_USE CK_RV cert_check_member(view owner, view node, uint64_t now,
+                                 char ret_serial[CERT_SERIAL_MAX + 1]);
+/* The name alone. */
+MUST_USE CK_RV cert_member_serial(view node, char ret_serial[CERT_SERIAL_MAX + 1]);
+
 /* SHA-256 of the public key (SubjectPublicKeyInfo) of a certificate or a request. CODE_CERT_BAD. */
 #define CERT_FINGERPRINT_LEN 32u
 MUST_USE CK_RV cert_fingerprint(view pem, uint8_t ret_print[CERT_FINGERPRINT_LEN]);
@@ -43,6 +54,10 @@ MUST_USE CK_RV cert_fingerprint(view pem, uint8_t ret_print[CERT_FINGERPRINT_LEN
 /* The public key of a certificate or of "BEGIN PUBLIC KEY", appended; RSA of 2048 bits or EC of
  * 256 or more. CODE_CERT_BAD. */
 MUST_USE CK_RV cert_public_key(view pem, struct writer *out);
+/* A private key as PEM, without a password, as PKCS #8; the writer is to wipe. CODE_CERT_BAD. */
+MUST_USE CK_RV cert_key_read(view pem, struct writer *out);
+/* Signs with SHA-256 (RSA: PKCS #1 v1.5). */
+MUST_USE CK_RV cert_sign(view key, view data, struct writer *out);
 /* Is it the key's signature with SHA-256 (RSA: PKCS #1 v1.5)? CKR_SIGNATURE_INVALID. */
 MUST_USE CK_RV cert_verify(view public_key, view data, view signature);
 

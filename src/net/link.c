@@ -508,3 +508,11 @@ link_name(const struct link *link)
 {
     return link->name;
 }
+
+void
+link_certificate(const struct link *link, struct writer *out)
+{
+    if (link->ssl != NULL) {
+        tls_peer_certificate(link->ssl, out);
+    }
+}

@@ -55,6 +55,8 @@ struct server_settings {
     size_t listen_management_count;
     char state[512];
     struct settings_store store;
+    char join[8][128];       /* management addresses of members, who are asked for the master key */
+    size_t join_count;
     char address[256];       /* host name at which clients and other nodes reach it; "": of listen */
     char certificate[512]; /* these four: relative to state */
     char private_key[512];

@@ -13,7 +13,7 @@ static const char *const node_known[] = {
     "client_ca", "require_client_certificate", "log_level", "loops",
     "ticket_life", "backup_owners", "backup_needed", "audit_syslog", "audit_limit",
     "journal_limit", "metrics", "store", "stale_limit",
-    "address", NULL
+    "address", "join", NULL
 };
 static const char *const store_known[] = { "engine", "endpoints", "prefix", "ca", "certificate",
                                            "private_key", NULL };
@@ -188,6 +188,7 @@ server_settings_read(const char *path, struct server_settings *ret_settings)
         take_metrics(&root, settings->metrics, sizeof settings->metrics);
         take_owners(&root, settings);
         take_store(&root, settings);
+        take_addresses(&root, "join", settings->join, &settings->join_count);
         take_text(&root, "address", settings->address, sizeof settings->address);
         settings->ticket_life = (unsigned)ticket_life;
         settings->stale_limit = (unsigned)stale_limit;

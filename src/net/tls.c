@@ -142,6 +142,15 @@ context_new(const struct tls_files *files, const SSL_METHOD *method)
     return context;
 }
 
+/* Who signed it is looked at elsewhere, and answered there. */
+static int
+verify_any(int good, X509_STORE_CTX *ctx)
+{
+    UNUSED(good);
+    UNUSED(ctx);
+    return 1;
+}
+
 struct tls_context *
 tls_server_new(const struct tls_files *files)
 {
@@ -161,6 +170,9 @@ tls_server_new(const struct tls_files *files)
                            SSL_VERIFY_PEER |
                                (files->require_peer ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
                            NULL);
+    }
+    if (files->ask_peer) {
+        SSL_CTX_set_verify(context->ctx, SSL_VERIFY_PEER, verify_any);
     }
     SSL_CTX_set_session_id_context(context->ctx, (const unsigned char *)"hsm", 3);
     SSL_CTX_set_num_tickets(context->ctx, 0);
@@ -261,5 +273,21 @@ tls_reason(SSL *ssl, int error, char *text, size_t size)
     } else {
         snprintf(text, size, "closed by the peer");
     }
+    ERR_clear_error();
+}
+
+void
+tls_peer_certificate(const SSL *ssl, struct writer *out)
+{
+    X509 *certificate = SSL_get0_peer_certificate(ssl);
+    BIO *bio = certificate == NULL ? NULL : BIO_new(BIO_s_mem());
+    char *text = NULL;
+
+    if (bio != NULL && PEM_write_bio_X509(bio, certificate) == 1) {
+        long len = BIO_get_mem_data(bio, &text);
+
+        write_raw(out, view_of(text, (size_t)len));
+    }
+    BIO_free(bio);
     ERR_clear_error();
 }

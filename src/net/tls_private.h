@@ -15,6 +15,8 @@
 SSL *tls_connection(struct tls_context *context, int fd, bool server);
 /* Gives it the connected socket, which stays its owner's. False when memory is short. */
 MUST_USE bool tls_socket(SSL *ssl, int fd);
+/* The peer's certificate, PEM, appended; nothing where it showed none. */
+void tls_peer_certificate(const SSL *ssl, struct writer *out);
 /* Does more follow what is written next? */
 void tls_more(SSL *ssl, bool more);
 /* Did the peer sign its own certificate? (tls_files.unowned) */

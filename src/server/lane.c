@@ -28,6 +28,7 @@
 /* So many connections may shake hands at once; a further one takes the place of the oldest, for
  * who means it is done in no time. */
 #define YOUNG_MAX 1024u
+#define CERTIFICATE_MAX 16384u /* of a node, PEM */
 /* So many connections in all; a further one takes the place of the one not heard of for longest. */
 #define PEERS_MAX 8192u
 /* A daemon pings four times a second; a person at a management tool may think for an hour. */
@@ -44,6 +45,7 @@ struct peer {
     struct link *link; /* NULL once the connection is over */
     struct hsm_peer who;
     char name[64]; /* the link's, which may be gone while a job is away */
+    struct writer certificate; /* where who.certificate points; on the port for management */
     size_t jobs; /* away in the pools */
     uint64_t heard; /* tick of its last frame */
     bool up;
@@ -119,6 +121,7 @@ peer_free_unused(struct peer *peer)
     }
     peer->lane->peer_count--;
     atomic_fetch_sub(peer_count_of(peer), 1);
+    writer_clear(&peer->certificate);
     free(peer);
 }
 
@@ -290,6 +293,11 @@ peer_up(void *arg, struct link *link)
 
     peer->up = true;
     peer->heard = peer->lane->tick;
+    if (peer->who.port == PORTS_manage) {
+        link_certificate(link, &peer->certificate);
+        peer->who.certificate = writer_ok(&peer->certificate) ? writer_view(&peer->certificate)
+                                                              : VIEW_EMPTY;
+    }
     young_remove(peer);
     log_dbg("%s: connection %llu is up", link_name(link), (unsigned long long)peer->who.connection);
 }
@@ -391,6 +399,7 @@ lane_meet(struct lane *lane, struct arrival *arrival)
     }
     lane->peer_count++;
     peer->lane = lane;
+    writer_init(&peer->certificate, CERTIFICATE_MAX);
     peer->who.port = arrival->port;
     peer->who.connection = atomic_fetch_add(&connections, 1) + 1;
     atomic_fetch_add(peer_count_of(peer), 1);

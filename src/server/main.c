@@ -17,16 +17,19 @@ static const char usage[] =
     "       azcloudhsm_server azcloudhsm_server.cfg --initialize [--officer NAME]\n"
     "                         [--label LABEL] [--policy azure|fips|standard]\n"
     "                         [--switches NAME=on,NAME=off...]\n"
+    "       azcloudhsm_server azcloudhsm_server.cfg --request\n"
     "       azcloudhsm_server azcloudhsm_server.cfg --audit [--json] [--journal] [--quiet]\n"
     "The first form runs the node. The second makes its partition, which then waits for its\n"
     "owner (azcloudhsm_mgmt_util: getCertReq, storeCert). With --officer it has no owner to wait\n"
-    "for: certificates are files, the officer's password is one line of standard input. The third prints the audit trail (or the store's\n"
+    "for: certificates are files, the officer's password is one line of standard input. The third makes\n"
+    "serial, key and request for a certificate of a node that is to join others. The last prints the audit trail (or the store's\n"
     "journal) and checks it: status 0 when it is whole, 1 when it is broken.\n";
 
 struct arguments {
     const char *path;
     bool initialize;
     struct partition_plan plan;
+    bool request;
     bool audit;
     struct audit_report_plan report;
     bool accept_older;
@@ -40,6 +43,7 @@ arguments_flag(struct arguments *a, const char *word)
         const char *word;
         bool *flag;
     } flags[] = {
+        { "--request", &a->request },
         { "--initialize", &a->initialize },     { "--audit", &a->audit },
         { "--json", &a->report.json },          { "--journal", &a->report.journal },
         { "--quiet", &a->report.quiet },        { "--accept-older-store", &a->accept_older },
@@ -90,7 +94,7 @@ arguments_read(int count, char **words, struct arguments *ret_arguments)
         }
     }
     if (a.path == NULL || (a.plan.officer != NULL && !a.initialize) ||
-        a.initialize + a.audit + a.accept_older > 1 ||
+        a.initialize + a.request + a.audit + a.accept_older > 1 ||
         ((a.report.json || a.report.journal || a.report.quiet) && !a.audit)) {
         return false;
     }
@@ -119,6 +123,9 @@ main(int count, char **words)
     process_harden();
     if (arguments.initialize) {
         return partition_make(&settings, &arguments.plan) ? 0 : 1;
+    }
+    if (arguments.request) {
+        return partition_request(&settings) ? 0 : 1;
     }
     if (arguments.audit) {
         return audit_report(&settings, &arguments.report);

@@ -6,12 +6,12 @@
 #include "server/node.h"
 
 #include "base/log.h"
-#include "crypto/cert.h"
 #include "net/link.h"
 #include "server/audit.h"
 #include "server/backup.h"
 #include "server/cluster.h"
 #include "server/gauges.h"
+#include "server/identity.h"
 #include "server/lane.h"
 #include "server/notify.h"
 #include "server/partition.h"
@@ -55,8 +55,7 @@ struct node {
     struct folder *folder;
     struct partition partition;
     struct loop *loop;
-    struct tls_context *tls; /* for connections from now on */
-    uint64_t identity;       /* version of what tls was made of; 0: of files */
+    struct identity identity;
     struct lane_service service;
     struct lane **lanes;
     size_t lane_count;
@@ -76,113 +75,19 @@ struct node {
     uint64_t journal_limit;
 };
 
-static const char *
-set_or_null(const char *text)
-{
-    return text[0] == '\0' ? NULL : text;
-}
-
-/* The node's own key and certificates. Without an owner nobody's client certificate counts. */
-static struct tls_context *
-identity_tls(const struct server_settings *settings, const struct hsm_identity *identity)
-{
-    const char *anchor = identity->owned ? set_or_null(settings->client_ca) : NULL;
-    const bool by_owner = identity->owned && anchor == NULL &&
-                          settings->require_client_certificate;
-    const struct tls_files files = {
-        .anchor = anchor,
-        .own_certificate = view_str(identity->certificate),
-        .own_private_key = secret_view(identity->private_key),
-        .own_anchor = by_owner ? view_str(identity->owner) : VIEW_EMPTY,
-        .require_peer = identity->owned && settings->require_client_certificate,
-    };
-
-    return tls_server_new(&files);
-}
-
-static struct tls_context *
-files_tls(const struct server_settings *settings)
-{
-    /* Without a CA for clients, those that the owner signed are the only ones that can count. */
-    const char *anchor = set_or_null(settings->client_ca);
-    const struct tls_files files = {
-        .anchor = anchor == NULL && settings->require_client_certificate
-                      ? settings->owner_certificate
-                      : anchor,
-        .certificate = settings->certificate,
-        .private_key = settings->private_key,
-        .require_peer = settings->require_client_certificate,
-    };
-
-    return tls_server_new(&files);
-}
-
-/* Who has no owner is told apart by a fingerprint, which the owner compares. */
-static void
-identity_say(const struct hsm_identity *identity)
-{
-    uint8_t print[CERT_FINGERPRINT_LEN];
-    char text[2 * CERT_FINGERPRINT_LEN + 1];
-
-    if (!identity->owned &&
-        cert_fingerprint(view_str(identity->certificate), print) == CKR_OK) {
-        hex_encode(view_of(print, sizeof print), text);
-        log_inf("this node has no owner yet; SHA-256 of its public key: %s", text);
-    }
-}
-
-/* The same as files of the state folder, for who works with those (backups, other programs). */
-static void
-identity_write(struct node *node, const struct hsm_identity *identity)
-{
-    struct writer key;
-
-    if (!identity->owned) {
-        return;
-    }
-    writer_init(&key, CERT_PEM_MAX);
-
-    bool made = cert_key_pem(secret_view(identity->private_key), &key) == CKR_OK;
-
-    write_u8(&key, 0);
-    if (!made || !writer_ok(&key) || !folder_write(node->folder, "node.key", (const char *)key.data) ||
-        !folder_write(node->folder, "node.crt", identity->certificate) ||
-        !folder_write(node->folder, "PO.crt", identity->owner)) {
-        log_wrn("node.key, node.crt and PO.crt of the state folder stay as they were");
-    }
-    writer_clear(&key);
-}
-
-/* Made of what the node keeps itself, where it does; else of files. */
 static bool
-node_tls(struct node *node, const struct server_settings *settings)
+node_identify(struct node *node, const struct server_settings *settings)
 {
-    struct hsm_identity identity = { .version = 0 };
-    struct tls_context *tls;
-
-    if (hsm_identity_get(node->partition.hsm, &identity)) {
-        tls = identity_tls(settings, &identity);
-        identity_say(&identity);
-        identity_write(node, &identity);
-    } else {
-        tls = files_tls(settings);
-    }
-    if (tls != NULL) {
-        tls_context_free(node->tls);
-        node->tls = tls;
-        node->identity = identity.version;
-    }
-    hsm_identity_clear(&identity);
-    return tls != NULL;
+    return identity_make(&node->identity, node->folder, node->partition.hsm, settings);
 }
 
 /* The owner has come, or his certificate was renewed. */
 static void
-node_tls_renew(struct node *node)
+node_identity_renew(struct node *node)
 {
     struct server_settings settings;
 
-    if (server_settings_read(node->settings_path, &settings) && node_tls(node, &settings)) {
+    if (server_settings_read(node->settings_path, &settings) && node_identify(node, &settings)) {
         log_inf("new certificates for new connections");
     } else {
         log_wrn("the certificates stay as they were");
@@ -195,13 +100,17 @@ gate_accepted(void *arg, int fd)
     struct gate *gate = arg;
     struct node *node = gate->node;
 
-    if (node->identity != 0 && node->identity != hsm_identity_version(node->partition.hsm)) {
-        node_tls_renew(node);
+    if (node->identity.version != 0 &&
+        node->identity.version != hsm_identity_version(node->partition.hsm)) {
+        node_identity_renew(node);
     }
 
     struct lane *lane = node->lanes[node->lane_next++ % node->lane_count];
+    struct tls_context *tls = gate->port == PORTS_manage && node->identity.manage != NULL
+                                  ? node->identity.manage
+                                  : node->identity.client;
 
-    lane_take(lane, fd, node->tls, gate->port);
+    lane_take(lane, fd, tls, gate->port);
 }
 
 static bool
@@ -316,7 +225,7 @@ node_reload(void *arg)
     if (server_settings_read(node->settings_path, &settings)) {
         log_set_level(settings.log_level);
         node_set_audit(node, &settings);
-        if (node_tls(node, &settings)) {
+        if (node_identify(node, &settings)) {
             log_inf("reloaded: certificates for new connections, log level");
         } else {
             log_wrn("the certificates stay as they were");
@@ -506,7 +415,7 @@ node_start_threads(struct node *node, const struct server_settings *settings, bo
     pthread_sigmask(SIG_BLOCK, &all, &before);
 
     bool good = node_start_backups(node, settings) &&
-                partition_open(node->folder, &settings->store, accept_older, node->backups,
+                partition_open(node->folder, settings, accept_older, node->backups,
                                &node->partition);
 
     if (good) {
@@ -529,7 +438,7 @@ node_start(struct node *node, const struct server_settings *settings, bool accep
     return (node->folder = folder_open(settings->state)) != NULL &&
            (node->loop = loop_new()) != NULL && node_watch(node) &&
            (settings->metrics[0] == '\0' || (node->gauges = gauges_new()) != NULL) &&
-           node_start_threads(node, settings, accept_older) && node_tls(node, settings) &&
+           node_start_threads(node, settings, accept_older) && node_identify(node, settings) &&
            gate_open(&node->client, node, PORTS_client, settings->listen,
                      settings->listen_count) &&
            gate_open(&node->manage, node, PORTS_manage, settings->listen_management,
@@ -571,7 +480,7 @@ node_clear(struct node *node)
     timer_free(node->sweep_timer);
     timer_free(node->drain_timer);
     loop_free(node->loop);
-    tls_context_free(node->tls);
+    identity_clear(&node->identity);
     if (node->folder != NULL) {
         folder_remove(node->folder, PORTS_NAME);
         folder_remove(node->folder, PID_NAME);

@@ -6,10 +6,13 @@
 #include "server/partition.h"
 
 #include "base/log.h"
+#include "core/owner.h"
 #include "server/audit.h"
 #include "server/backup.h"
 #include "server/clock.h"
+#include "server/cluster.h"
 #include "server/entropy.h"
+#include "server/identity.h"
 #include "store/etcd.h"
 #include "store/sqlite.h"
 
@@ -140,37 +143,45 @@ key_make(struct folder *folder, struct entropy *entropy)
     return key;
 }
 
-/* The serial of this node: what its file says, else a new one, which goes there. */
+/* The serial of this node: what its file says, or the certificate; else a new one. It goes to the
+ * file. */
 static bool
-node_name(struct folder *folder, struct entropy *entropy, char ret_node[17])
+node_name(struct folder *folder, const struct server_settings *settings, char ret_node[17])
 {
+    struct entropy *entropy = entropy_host();
     uint8_t random[SERIAL_BYTES];
+    char certified[17];
     char text[2 * SERIAL_BYTES + 2] = "";
+    const bool is_certified = identity_serial(settings, certified);
 
     if (!folder_read(folder, PARTITION_NODE_NAME, text, sizeof text)) {
         return false;
     }
+    text[strcspn(text, "\n")] = '\0';
     if (text[0] == '\0') {
-        if (!entropy->fill(entropy, random, sizeof random)) {
+        if (is_certified) {
+            memcpy(ret_node, certified, sizeof certified);
+        } else if (entropy->fill(entropy, random, sizeof random)) {
+            hex_encode(view_of(random, sizeof random), ret_node);
+        } else {
             return false;
         }
-        hex_encode(view_of(random, sizeof random), ret_node);
         snprintf(text, sizeof text, "%s\n", ret_node);
         return folder_write(folder, PARTITION_NODE_NAME, text);
     }
-    text[strcspn(text, "\n")] = '\0';
-    if (strlen(text) != 2 * SERIAL_BYTES ||
-        strspn(text, "0123456789abcdef") != 2 * SERIAL_BYTES) {
-        log_err("%s holds no serial of %u hexadecimal digits", PARTITION_NODE_NAME,
-                2 * SERIAL_BYTES);
+    if (!owner_node_valid(text)) {
+        log_err("%s holds no serial of at most 16 letters and digits", PARTITION_NODE_NAME);
         return false;
     }
-    memcpy(ret_node, text, 2 * SERIAL_BYTES + 1);
+    if (is_certified && strcmp(certified, text) != 0) {
+        log_wrn("%s says %s, but the certificate is for %s", PARTITION_NODE_NAME, text, certified);
+    }
+    memcpy(ret_node, text, strlen(text) + 1);
     return true;
 }
 
 static bool
-birth_run(struct folder *folder, const struct settings_store *settings, struct hsm_ports *ports,
+birth_run(struct folder *folder, const struct server_settings *settings, struct hsm_ports *ports,
           const struct partition_plan *plan, view password)
 {
     uint8_t random[SERIAL_BYTES];
@@ -184,8 +195,8 @@ birth_run(struct folder *folder, const struct settings_store *settings, struct h
         }
         return false;
     }
-    if (settings->etcd) {
-        if (!node_name(folder, ports->entropy, serial)) {
+    if (settings->store.etcd) {
+        if (!node_name(folder, settings, serial)) {
             return false;
         }
     } else if (ports->entropy->fill(ports->entropy, random, sizeof random)) {
@@ -235,7 +246,7 @@ partition_make(const struct server_settings *settings, const struct partition_pl
         goto out;
     }
     made = ports_open(folder, &settings->store, &ports) &&
-           birth_run(folder, &settings->store, &ports, plan, secret_view(password));
+           birth_run(folder, settings, &ports, plan, secret_view(password));
 out:
     ports_close(&ports);
     secret_free(password);
@@ -244,26 +255,85 @@ out:
 }
 
 bool
-partition_open(struct folder *folder, const struct settings_store *store, bool accept_older,
+partition_request(const struct server_settings *settings)
+{
+    struct folder *folder = folder_open(settings->state);
+    char serial[17];
+    bool made = folder != NULL && node_name(folder, settings, serial) &&
+                identity_request(folder, serial);
+
+    folder_close(folder);
+    return made;
+}
+
+/* The master key: of the state folder, or of another node, when *ret_given is true. NULL: there is
+ * none. False, logged. */
+static bool
+key_find(struct folder *folder, const struct server_settings *settings, struct secret **ret_key,
+         uint8_t ret_store_id[16], bool *ret_given)
+{
+    struct secret *key = NULL;
+
+    *ret_given = false;
+    if (!folder_key_read(folder, PARTITION_KEY_NAME, HSM_MASTER_KEY_LEN, &key)) {
+        return false;
+    }
+    if (key == NULL && settings->store.etcd && settings->join_count > 0) {
+        *ret_given = cluster_join(settings, &key, ret_store_id);
+        if (!*ret_given) {
+            return false;
+        }
+    }
+    *ret_key = key;
+    return true;
+}
+
+/* A key that another node gave is kept when it has proved to be this store's. */
+static CK_RV
+hsm_open_with(struct folder *folder, struct partition *partition, view key,
+              const uint8_t *given_for)
+{
+    struct store *store = partition->ports.store;
+    uint8_t id[16];
+    CK_RV rv;
+
+    store->id(store, id);
+    if (given_for != NULL && memcmp(id, given_for, sizeof id) != 0) {
+        log_err("join: the master key that was given is that of another store");
+        return CKR_GENERAL_ERROR;
+    }
+    rv = hsm_open(&partition->ports, key, &partition->hsm);
+    if (rv == CKR_OK && given_for != NULL &&
+        !folder_key_write(folder, PARTITION_KEY_NAME, key)) {
+        rv = CKR_DEVICE_ERROR;
+    }
+    return rv;
+}
+
+bool
+partition_open(struct folder *folder, const struct server_settings *settings, bool accept_older,
                struct backups *backups, struct partition *ret_partition)
 {
     const char *lacking = getenv(LACKING_VARIABLE);
     struct partition partition = { .hsm = NULL };
+    const bool shared = settings->store.etcd;
     struct secret *key = NULL;
+    uint8_t store_id[16];
+    bool given;
     CK_RV rv = CKR_TOKEN_NOT_INITIALIZED;
 
-    if (!folder_key_read(folder, PARTITION_KEY_NAME, HSM_MASTER_KEY_LEN, &key)) {
+    if ((shared && !node_name(folder, settings, partition.node)) ||
+        !key_find(folder, settings, &key, store_id, &given)) {
         return false;
     }
     if (key != NULL) {
-        if ((store->etcd && !node_name(folder, entropy_host(), partition.node)) ||
-            !ports_open(folder, store, &partition.ports)) {
+        if (!ports_open(folder, &settings->store, &partition.ports)) {
             secret_free(key);
             return false;
         }
         partition.ports.backups = backups;
-        partition.ports.node = store->etcd ? partition.node : NULL;
-        rv = hsm_open(&partition.ports, secret_view(key), &partition.hsm);
+        partition.ports.node = shared ? partition.node : NULL;
+        rv = hsm_open_with(folder, &partition, secret_view(key), given ? store_id : NULL);
         secret_free(key);
         if (rv == CKR_OK && lacking != NULL && lacking[0] != '\0') {
             log_wrn("%s: logins of %s fail; this is for tests alone", LACKING_VARIABLE, lacking);

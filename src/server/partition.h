@@ -31,6 +31,9 @@ struct store *partition_store(const struct folder *folder, const struct settings
 MUST_USE bool partition_make(const struct server_settings *settings,
                              const struct partition_plan *plan);
 
+/* For a node that is to join: its serial, key and request for a certificate; see identity_request(). */
+MUST_USE bool partition_request(const struct server_settings *settings);
+
 /* What a running server holds. */
 struct partition {
     struct hsm_ports ports;
@@ -38,9 +41,10 @@ struct partition {
     struct hsm *hsm;
 };
 
-/* False with a line in the log; *ret_partition is untouched then. accept_older: see
+/* Without a master key, where others are to give it (join), waits for that; signals that end a
+ * server have to be blocked. False with a line in the log; *ret_partition is untouched then. accept_older: see
  * audit_start(). backups (server/backup.h) may be NULL, and outlives it. */
-MUST_USE bool partition_open(struct folder *folder, const struct settings_store *store,
+MUST_USE bool partition_open(struct folder *folder, const struct server_settings *settings,
                              bool accept_older, struct backups *backups,
                              struct partition *ret_partition);
 /* Nothing handles requests any more. A partition of zeros is fine. */

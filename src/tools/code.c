@@ -60,6 +60,7 @@ static const struct code codes[] = {
     { CODE_NODE_KEY,                0x224,      "HSM Error",         "the node is on the list with another key" },
     { CODE_NODE_MANY,               0x225,      "HSM Error",         "the list of nodes is full" },
     { CODE_NODE_LAST,               0x226,      "HSM Error",         "no other node has the master key" },
+    { CODE_JOIN_STATE,              0x227,      "HSM Error",         "nobody has begun to join, or it was too long ago" },
     { CODE_UNOWNED,                 0x201,      "HSM Error",         "the server has no owner yet; see getCertReq and storeCert" },
     { CODE_OWNED,                   0x202,      "HSM Error",         "the server has an owner already; PO.crt cannot be replaced" },
     { CODE_CERT_BAD,                0x203,      "HSM Error",         "this is no certificate in PEM, or its key is too weak" },

@@ -64,6 +64,7 @@ struct frame {
 #define CODE_NODE_KEY 0xffffffc3u     /* listed with another key */
 #define CODE_NODE_MANY 0xffffffc4u    /* the list is full */
 #define CODE_NODE_LAST 0xffffffc5u    /* nobody else has the master key */
+#define CODE_JOIN_STATE 0xffffffc6u   /* no JOIN came before, or it was used, or too long ago */
 /* Of ownership and quorum: 0xffffffd0 to 0xffffffef. */
 #define CODE_QUORUM 0xffffffd0u      /* an approved token is missing */
 #define CODE_QUORUM_SIZE 0xffffffd1u /* fewer officers have keys than M */

@@ -53,7 +53,7 @@ static enum hsm_result
 app_handle(struct app *app, const struct frame *frame, view body, enum hsm_place place,
            enum hsm_place *ret_place)
 {
-    const struct hsm_peer peer = { app->port, 1, "test" };
+    const struct hsm_peer peer = { app->port, 1, "test", app->certificate };
     struct hsm_told told = { .place = place };
     enum hsm_result result;
 

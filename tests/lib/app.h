@@ -22,6 +22,7 @@ struct app {
     uint32_t uid;
     enum interface interface;
     unsigned port;
+    view certificate; /* that TLS has seen */
     uint64_t request; /* number of the last request */
     uint64_t revision; /* the highest it has seen */
     uint32_t back;    /* see frame_settled(); 0 to tell nothing */
@@ -119,7 +120,9 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(QUORUM_DELETE, quorum_delete)     \
     ROW(NODES, nodes)                     \
     ROW(NODE_ADD, node_add)               \
-    ROW(NODE_REMOVE, node_remove)
+    ROW(NODE_REMOVE, node_remove)         \
+    ROW(JOIN, join)                       \
+    ROW(JOIN_KEY, join_key)
 #define APP_DECLARE(operation, name)                                          \
     CK_RV app_send_##name(struct app *app, const struct name##_request *m, \
                           struct name##_reply *ret_m);

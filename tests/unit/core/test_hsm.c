@@ -79,6 +79,8 @@ static const struct right {
     { OPERATION_NODES,          { true,  true,  true  }, { true,  true,  true  }, true,  true  },
     { OPERATION_NODE_ADD,       { false, false, true  }, { false, false, true  }, false, true  },
     { OPERATION_NODE_REMOVE,    { false, false, true  }, { false, false, true  }, false, true  },
+    { OPERATION_JOIN,           { true,  true,  true  }, { true,  true,  true  }, false, true  },
+    { OPERATION_JOIN_KEY,       { true,  true,  true  }, { true,  true,  true  }, false, true  },
     { OPERATION_CERT_REQUEST,   { true,  true,  true  }, { true,  true,  true  }, false, true  },
     { OPERATION_CERT_GET,       { true,  true,  true  }, { true,  true,  true  }, true,  true  },
     { OPERATION_CERT_STORE,     { false, true,  true  }, { false, true,  true  }, false, true  },

@@ -126,7 +126,7 @@ static CK_RV
 exchange(struct client *client, enum operation operation, uint32_t session, uint16_t flags,
          view body, struct writer *reply)
 {
-    const struct hsm_peer peer = { PORTS_client, 1, "test" };
+    const struct hsm_peer peer = { PORTS_client, 1, "test", VIEW_EMPTY };
     struct hsm_told told = { .place = PLACE_LOOP };
     struct frame answer;
     struct frame frame = {

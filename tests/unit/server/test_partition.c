@@ -20,7 +20,7 @@
 
 static const struct partition_plan plan = { POLICY_FIPS, "", "a label", "admin" };
 
-static const struct settings_store sqlite = { .etcd = false };
+static const struct server_settings sqlite = { .store = { .etcd = false } };
 
 struct fixture {
     char base[64];
