@@ -3,10 +3,13 @@
  * An application that must not notice that its HSM dies and comes back: eight threads sign,
  * encrypt (also in parts), create and find with token objects for some time, and no call may fail.
  *
- *   chaos MODULE SECONDS PREFIX
+ *   chaos MODULE SECONDS PREFIX [FILE]
+ *   chaos MODULE look FILE...
  *
  * It prints `running` when all threads work, and TAP lines when the time is over and each object
- * was looked for: acknowledged ones are there once, destroyed ones are gone.
+ * was looked for: acknowledged ones are there once, destroyed ones are gone. FILE tells what is
+ * to be there, also while it works: `look` finds it so, after whatever happened, and may be asked on
+ * another node.
  */
 #include "p11.h"
 
@@ -28,11 +31,13 @@ struct worker {
     uint64_t longest;
     size_t made;
     bool *gone; /* by the number of the object */
+    bool *doubtful; /* nobody said how that one ended */
 };
 
 static atomic_bool done;
 static atomic_uint started;
 static const char *prefix;
+static FILE *acknowledged; /* lines: label, how many there are to be */
 static CK_OBJECT_HANDLE aes, ec_public, ec_private;
 static uint8_t message[1000];
 static uint8_t expected[sizeof message + 16];
@@ -128,6 +133,12 @@ label_of(const struct worker *worker, size_t number, char label[64])
     return (size_t)snprintf(label, 64, "%s-%zu-%zu", prefix, worker->number, number);
 }
 
+static int
+wanted_of(const struct worker *worker, size_t number)
+{
+    return worker->gone[number] ? 0 : number % 4 == 3 ? 2 : 1;
+}
+
 /* Data, a key, a pair; now and then the last one is destroyed again. */
 static CK_RV
 call_create(struct worker *worker)
@@ -163,6 +174,12 @@ call_create(struct worker *worker)
     if (rv == CKR_OK && worker->made % 4 == 1) {
         rv = p11->C_DestroyObject(worker->session, object);
         worker->gone[worker->made] = rv == CKR_OK;
+    }
+    worker->doubtful[worker->made] = rv != CKR_OK;
+    if (acknowledged != NULL && rv == CKR_OK) {
+        /* At once: this process may be killed with all the rest. */
+        fprintf(acknowledged, "%s %d\n", label, wanted_of(worker, worker->made));
+        fflush(acknowledged);
     }
     worker->made++;
     return rv;
@@ -233,10 +250,13 @@ look(const struct worker *worker, CK_SESSION_HANDLE session, uint64_t *lost, uin
 {
     for (size_t i = 0; i < worker->made; i++) {
         CK_OBJECT_HANDLE found[3];
-        CK_ULONG wanted = i % 4 == 3 ? 2 : 1;
+        CK_ULONG wanted = (CK_ULONG)wanted_of(worker, i);
         CK_ULONG count;
         char label[64];
 
+        if (worker->doubtful[i]) {
+            continue;
+        }
         label_of(worker, i, label);
         count = p11_find_label(session, label, found, COUNT(found));
         if (worker->gone[i]) {
@@ -248,6 +268,45 @@ look(const struct worker *worker, CK_SESSION_HANDLE session, uint64_t *lost, uin
     }
 }
 
+/* What the files say is there, and nothing twice. */
+static int
+look_files(char **files)
+{
+    CK_SESSION_HANDLE session = p11_session();
+    uint64_t all = 0, lost = 0, twice = 0, back = 0;
+
+    MUST(p11_login(session, PIN));
+    for (; *files != NULL; files++) {
+        FILE *file = fopen(*files, "r");
+        CK_OBJECT_HANDLE found[3];
+        unsigned wanted;
+        char label[65];
+
+        if (file == NULL) {
+            die("%s is not there", *files);
+        }
+        /* A line without an end was written by who died over it; its object is there. */
+        while (fscanf(file, "%64s %u", label, &wanted) == 2) {
+            CK_ULONG count = p11_find_label(session, label, found, COUNT(found));
+
+            all++;
+            lost += count < wanted;
+            back += wanted == 0 && count > 0;
+            twice += wanted > 0 && count > wanted;
+            if (count != wanted && lost + back + twice <= FAILURES_SHOWN) {
+                printf("# %s: %lu instead of %u\n", label, count, wanted);
+            }
+        }
+        fclose(file);
+    }
+    check(all > 0 && lost == 0, "every acknowledged object is there (%lu of %lu are not)",
+          (unsigned long)lost, (unsigned long)all);
+    check(twice == 0, "none is there twice (%lu are)", (unsigned long)twice);
+    check(back == 0, "what was destroyed is gone (%lu are not)", (unsigned long)back);
+    MUST(p11->C_Finalize(NULL));
+    return checks_failed != 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -255,12 +314,18 @@ main(int argc, char **argv)
     CK_C_INITIALIZE_ARGS threads = { .flags = CKF_OS_LOCKING_OK };
     CK_SESSION_HANDLE session;
 
-    if (argc != 4) {
-        die("usage: chaos MODULE SECONDS PREFIX");
+    if (argc < 4) {
+        die("usage: chaos MODULE SECONDS PREFIX [FILE] | look FILE...");
     }
-    prefix = argv[3];
     p11_load(argv[1]);
     MUST(p11->C_Initialize(&threads));
+    if (strcmp(argv[2], "look") == 0) {
+        return look_files(argv + 3);
+    }
+    prefix = argv[3];
+    if (argc > 4 && (acknowledged = fopen(argv[4], "w")) == NULL) {
+        die("%s cannot be written", argv[4]);
+    }
     session = p11_session();
     MUST(p11_login(session, PIN));
     MUST(p11_generate_aes(session, prefix, &aes));
@@ -277,6 +342,7 @@ main(int argc, char **argv)
         workers[i].number = i;
         workers[i].session = p11_session();
         workers[i].gone = calloc(OBJECTS_MAX, sizeof *workers[i].gone);
+        workers[i].doubtful = calloc(OBJECTS_MAX, sizeof *workers[i].doubtful);
         pthread_create(&workers[i].thread, NULL, work, &workers[i]);
     }
     while (started < THREADS) {
