@@ -13,6 +13,7 @@ struct event {
     uint64_t time;
     bool call;
     size_t number;      /* of the operation */
+    size_t after;       /* that of one that has to come before it; as many as there are: none */
     struct event *mate; /* a call's return, NULL where there is none */
     struct event *previous, *next;
 };
@@ -29,8 +30,9 @@ struct search {
     struct event **calls; /* those that were linearized */
     uint64_t *states;     /* before each of them */
     size_t depth;
-    uint64_t *bits;
+    uint64_t *bits; /* of those, and in the last word the state */
     size_t words;
+    size_t count;
     struct seen seen;
 };
 
@@ -167,7 +169,9 @@ advance(struct search *search, struct event *call, uint64_t *state)
     const uint64_t bit = (uint64_t)1 << call->number % 64;
     uint64_t next;
 
-    if (!step(call->op, *state, &next)) {
+    if (!step(call->op, *state, &next) ||
+        (call->after < search->count &&
+         (search->bits[call->after / 64] >> call->after % 64 & 1) == 0)) {
         return false;
     }
     search->bits[call->number / 64] |= bit;
@@ -229,25 +233,28 @@ is_read(const struct linear_op *op)
     return op->act == LINEAR_READ || op->act == LINEAR_FIND;
 }
 
-/* From when on a read may have seen what it tells. */
-static uint64_t
-read_from(const struct linear_op *ops, size_t count, const struct linear_op *op, uint64_t stale)
+/* The operation that the client had an answer to before this one, which has to come after it; count:
+ * none. That something was found tells nothing of the value that is remembered of it. */
+static size_t
+own_before(const struct linear_op *ops, size_t count, const struct linear_op *op)
 {
-    uint64_t from = op->called > stale ? op->called - stale : 0;
+    size_t last = count;
 
     for (size_t i = 0; i < count; i++) {
         if (ops[i].client == op->client && ops[i].outcome != LINEAR_UNKNOWN &&
-            ops[i].returned < op->called && ops[i].returned >= from) {
-            from = ops[i].returned + 1;
+            (op->act == LINEAR_FIND || ops[i].act != LINEAR_FIND) &&
+            ops[i].returned <= op->called && ops + i != op &&
+            (last == count || ops[i].returned > ops[last].returned)) {
+            last = i;
         }
     }
-    return from;
+    return last;
 }
 
 static enum linear_result
 object_check(const struct linear_op *ops, size_t count, uint64_t stale)
 {
-    struct search search = { .words = (count + 63) / 64 };
+    struct search search = { .words = (count + 63) / 64, .count = count };
     struct event *events = calloc(2 * count + 1, sizeof *events);
     enum linear_result result;
     size_t made = 1;
@@ -260,9 +267,10 @@ object_check(const struct linear_op *ops, size_t count, uint64_t stale)
         }
         events[made++] = (struct event){
             .op = op,
-            .time = is_read(op) && stale > 0 ? read_from(ops, count, op, stale) : op->called,
+            .time = !is_read(op) ? op->called : op->called > stale ? op->called - stale : 0,
             .call = true,
             .number = i,
+            .after = is_read(op) && stale > 0 ? own_before(ops, count, op) : count,
         };
         if (op->outcome != LINEAR_UNKNOWN) {
             events[made++] = (struct event){ .op = op, .time = op->returned, .number = i };

@@ -41,8 +41,9 @@ enum linear_result { LINEAR_GOOD, LINEAR_BAD, LINEAR_GAVE_UP };
 
 /*
  * Sorts ops by object. stale: for so long a client may go on reading what was so before others
- * changed it; never what was so before its own last operation on that object. A result that is not
- * good leaves the object in *ret_object.
+ * changed it; never what was so before its own last operation on that object (before it
+ * last found it: a value that is remembered may be older than that). A result that is not good leaves the
+ * object in *ret_object.
  */
 enum linear_result linear_check(struct linear_op *ops, size_t count, uint64_t stale,
                                 uint64_t *ret_object);

@@ -103,7 +103,7 @@ part_start() {
         [ "${name#s}" = "$name" ] || rm -f "$CLUSTER/$name/server.ports"
         # In the background as a simple command, so that the process is the part itself.
         if [ -n "$HOSTS" ] && [ "${part_host[$name]}" != 0 ]; then
-            eval "nsenter -t ${host_pid[${part_host[$name]}]} -n ${part_command[$name]}" >>"${part_log[$name]}" 2>&1 &
+            eval "exec nsenter -t ${host_pid[${part_host[$name]}]} -n ${part_command[$name]}" >>"${part_log[$name]}" 2>&1 &
         else
             eval "exec ${part_command[$name]}" >>"${part_log[$name]}" 2>&1 &
         fi

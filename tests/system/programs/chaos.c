@@ -37,7 +37,7 @@ struct worker {
 static atomic_bool done;
 static atomic_uint started;
 static const char *prefix;
-static FILE *acknowledged; /* lines: label, how many there are to be */
+static FILE *acknowledged; /* lines: label, how many there are to be, a handle */
 static CK_OBJECT_HANDLE aes, ec_public, ec_private;
 static uint8_t message[1000];
 static uint8_t expected[sizeof message + 16];
@@ -178,7 +178,7 @@ call_create(struct worker *worker)
     worker->doubtful[worker->made] = rv != CKR_OK;
     if (acknowledged != NULL && rv == CKR_OK) {
         /* At once: this process may be killed with all the rest. */
-        fprintf(acknowledged, "%s %d\n", label, wanted_of(worker, worker->made));
+        fprintf(acknowledged, "%s %d %lx\n", label, wanted_of(worker, worker->made), object);
         fflush(acknowledged);
     }
     worker->made++;
@@ -279,6 +279,7 @@ look_files(char **files)
     for (; *files != NULL; files++) {
         FILE *file = fopen(*files, "r");
         CK_OBJECT_HANDLE found[3];
+        CK_OBJECT_HANDLE handle;
         unsigned wanted;
         char label[65];
 
@@ -286,7 +287,7 @@ look_files(char **files)
             die("%s is not there", *files);
         }
         /* A line without an end was written by who died over it; its object is there. */
-        while (fscanf(file, "%64s %u", label, &wanted) == 2) {
+        while (fscanf(file, "%64s %u %lx", label, &wanted, &handle) == 3) {
             CK_ULONG count = p11_find_label(session, label, found, COUNT(found));
 
             all++;
@@ -294,7 +295,8 @@ look_files(char **files)
             back += wanted == 0 && count > 0;
             twice += wanted > 0 && count > wanted;
             if (count != wanted && lost + back + twice <= FAILURES_SHOWN) {
-                printf("# %s: %lu instead of %u\n", label, count, wanted);
+                printf("# %s: %lu instead of %u; 0x%lx is there, 0x%lx was made\n", label, count,
+                       wanted, count > 0 ? found[0] : 0, handle);
             }
         }
         fclose(file);

@@ -92,6 +92,13 @@ static const struct row {
     { "nor about what he has read", 1000, LINEAR_BAD, OPS(
         { 1, 1, C, YES, 1, 10, 20 }, { 1, 1, S, YES, 2, 30, 40 }, { 1, 2, R, YES, 2, 50, 60 },
         { 1, 2, R, YES, 1, 70, 80 }) },
+    { "a remembered value may be older than what was found", 1000, LINEAR_GOOD, OPS(
+        { 1, 1, C, YES, 1, 10, 20 }, { 1, 2, R, YES, 1, 22, 25 }, { 1, 1, S, YES, 2, 30, 40 },
+        { 1, 2, F, YES, 0, 50, 60 }, { 1, 2, R, YES, 1, 70, 80 }) },
+    { "who is behind may stay behind", 1000, LINEAR_GOOD, OPS(
+        { 1, 1, C, YES, 1, 10, 20 }, { 1, 2, F, NONE, 0, 30, 40 }, { 1, 2, F, NONE, 0, 50, 60 }) },
+    { "what was found is not lost again", 1000, LINEAR_BAD, OPS(
+        { 1, 1, C, YES, 1, 10, 20 }, { 1, 2, F, YES, 0, 50, 60 }, { 1, 2, F, NONE, 0, 70, 80 }) },
     { "writers are never stale", 1000, LINEAR_BAD, OPS(
         { 1, 1, C, YES, 1, 10, 20 }, { 1, 1, D, YES, 0, 30, 40 }, { 1, 2, S, YES, 2, 50, 60 }) },
 };
