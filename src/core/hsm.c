@@ -94,6 +94,9 @@ request_commit(struct request *request, const struct store_compare *compares,
     const struct reply_key key = request_key(request);
     const struct reply_name name = reply_name(&key);
     const uint64_t now = hsm_time(hsm);
+    const uint64_t rested = hsm->ports.store->watch == NULL ? UINT64_MAX
+                            : now > REPLY_REST_MS           ? now - REPLY_REST_MS
+                                                            : 0;
     struct store_compare all_compares[COMMIT_MAX + 1];
     struct store_change all_changes[COMMIT_MAX + 1 + REPLIES_OVER_MAX];
     struct reply_key over[REPLIES_OVER_MAX];
@@ -117,7 +120,7 @@ request_commit(struct request *request, const struct store_compare *compares,
     rv = reply_record(&hsm->sealer, &key, now, replies_settled(&hsm->replies, request->run),
                       request_reply_body(request), &record);
     if (rv == CKR_OK) {
-        const size_t over_count = replies_over(&hsm->replies, request->run, over);
+        const size_t over_count = replies_over(&hsm->replies, request->run, rested, over);
 
         all_compares[compare_count] = (struct store_compare){ reply_name_view(&name), 0 };
         all_changes[change_count] =

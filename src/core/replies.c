@@ -38,7 +38,8 @@ struct reply_owner {
     struct kept_reply *oldest;
     struct kept_reply *newest;
     size_t count;
-    struct kept_reply *over; /* settled, and still in the store */
+    struct kept_reply *over; /* settled, and still in the store, the oldest first */
+    struct kept_reply *over_newest;
     size_t runs;             /* requests being handled: it stays for them */
 };
 
@@ -236,8 +237,19 @@ owner_take_oldest(struct replies *replies, struct reply_owner *owner)
 static void
 owner_add_over(struct reply_owner *owner, struct kept_reply *kept)
 {
-    kept->newer = owner->over;
-    owner->over = kept;
+    kept->newer = NULL;
+    *(owner->over == NULL ? &owner->over : &owner->over_newest->newer) = kept;
+    owner->over_newest = kept;
+}
+
+/* Some of the list were taken out of it. */
+static void
+owner_end_over(struct reply_owner *owner)
+{
+    owner->over_newest = owner->over;
+    while (owner->over_newest != NULL && owner->over_newest->newer != NULL) {
+        owner->over_newest = owner->over_newest->newer;
+    }
 }
 
 /* Replies go in the order in which they came: one that is not settled holds up later ones, which
@@ -318,7 +330,11 @@ replies_leave(struct replies *replies, struct reply_run *run)
         struct kept_reply *kept = run->over;
 
         run->over = kept->newer;
-        owner_add_over(run->owner, kept);
+        kept->newer = run->owner->over;
+        run->owner->over = kept;
+        if (kept->newer == NULL) {
+            run->owner->over_newest = kept;
+        }
     }
     if (run->owner != NULL) {
         run->owner->runs--;
@@ -329,13 +345,14 @@ replies_leave(struct replies *replies, struct reply_run *run)
 }
 
 size_t
-replies_over(struct replies *replies, struct reply_run *run,
+replies_over(struct replies *replies, struct reply_run *run, uint64_t before,
              struct reply_key keys[REPLIES_OVER_MAX])
 {
     size_t count = 0;
 
     pthread_mutex_lock(&replies->lock);
-    while (count < REPLIES_OVER_MAX && run->owner->over != NULL) {
+    while (count < REPLIES_OVER_MAX && run->owner->over != NULL &&
+           run->owner->over->at <= before) {
         struct kept_reply *kept = run->owner->over;
 
         run->owner->over = kept->newer;
@@ -517,6 +534,9 @@ owner_forget(struct replies *replies, struct reply_owner *owner, uint64_t reques
     struct kept_reply *kept = list_take(&owner->over, request);
     struct kept_reply **at;
 
+    if (kept != NULL && kept == owner->over_newest) {
+        owner_end_over(owner);
+    }
     if (kept != NULL || (kept = list_take(&owner->oldest, request)) == NULL) {
         return kept;
     }
@@ -575,6 +595,7 @@ owner_sweep(struct replies *replies, struct reply_owner *owner, uint64_t before,
             at = &kept->newer;
         }
     }
+    owner_end_over(owner);
 }
 
 void

@@ -19,6 +19,10 @@
 #include <pthread.h>
 
 #define REPLY_LIFE_MS (10u * 60u * 1000u)
+/* Where other nodes write, too, a settled one stays so long: the request may have been asked of two
+ * nodes, and the slower one, which is stopped or hangs on the store, must find it taken whenever
+ * it goes on. */
+#define REPLY_REST_MS (60u * 1000u)
 #define REPLY_NAME_LEN (2u + 2u * FRAME_CONTEXT_LEN + 1u + 16u)
 
 /* Whose reply it is. The operation is not part of the record's name: a number that comes again
@@ -85,9 +89,9 @@ MUST_USE bool replies_room(struct reply_run *run, size_t len);
  * body without room is lost, and a repeat runs again. */
 void replies_keep_run(struct replies *replies, struct reply_run *run, uint64_t at, bool stored,
                       view body);
-/* Settled requests of its context whose records are to be removed with what it writes itself;
- * at most REPLIES_OVER_MAX. They come again if replies_over_done() is not called. */
-size_t replies_over(struct replies *replies, struct reply_run *run,
+/* Settled requests of its context, kept then or before, whose records are to be removed with what
+ * it writes itself; at most REPLIES_OVER_MAX. They come again if replies_over_done() is not called. */
+size_t replies_over(struct replies *replies, struct reply_run *run, uint64_t before,
                     struct reply_key keys[REPLIES_OVER_MAX]);
 void replies_over_done(struct reply_run *run);
 /* What its context has settled, as the record of its reply tells it. */

@@ -133,16 +133,16 @@ what_is_settled_goes(void **state)
     /* The record of the second goes with the next transaction, if there is one. */
     for (int committed = 0; committed < 2; committed++) {
         assert_int_equal(replies_enter(&replies, &run, &four, 3, &out), REPLY_NEW);
-        assert_int_equal(replies_over(&replies, &run, over), 1);
+        assert_int_equal(replies_over(&replies, &run, UINT64_MAX, over), 1);
         assert_int_equal(over[0].request, 2);
-        assert_int_equal(replies_over(&replies, &run, over), 0);
+        assert_int_equal(replies_over(&replies, &run, UINT64_MAX, over), 0);
         if (committed == 1) {
             replies_over_done(&run);
         }
         replies_leave(&replies, &run);
     }
     assert_int_equal(replies_enter(&replies, &run, &four, 3, &out), REPLY_NEW);
-    assert_int_equal(replies_over(&replies, &run, over), 0);
+    assert_int_equal(replies_over(&replies, &run, UINT64_MAX, over), 0);
     assert_int_equal(replies_settled(&replies, &run), 3);
 
     /* It ends when nobody waits for it any more. */
