@@ -172,7 +172,8 @@ etcd_well() {
 
 # node_config I: its configuration and certificates; node 1 comes first.
 node_config() {
-    local i=$1 folder=$CLUSTER/s$1 serial ports=() endpoints
+    local i=$1 folder=$CLUSTER/s$1 serial ports=() endpoints settings=""
+    [ "$(type -t node_settings)" != function ] || settings=$(node_settings "$i")
     mkdir -m 700 "$folder"
     serial=$(printf '%016x' $((0xa000 + i)))
     echo "$serial" >"$folder/node.serial"
@@ -190,7 +191,7 @@ node_config() {
     cat >"$folder/azcloudhsm_server.cfg" <<END
 { "listen": ["$(host_address "$i"):${node_client[i]}"],
   "listen_management": ["$(host_address "$i"):${node_manage[i]}"],
-  "state": "$folder", ${NODE_SETTINGS:+$NODE_SETTINGS,}
+  "state": "$folder", ${settings:+$settings,}
   "store": { "engine": "etcd", "endpoints": [$endpoints], "prefix": "/opencloudhsm/",
     "ca": "$CLUSTER/etcd/ca.crt", "certificate": "$CLUSTER/etcd/nodes/node.crt",
     "private_key": "$CLUSTER/etcd/nodes/node.key" } }
