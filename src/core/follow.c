@@ -481,13 +481,15 @@ follow_barrier(struct hsm *hsm, uint64_t revision)
 {
     struct follow *follow = &hsm->follow;
     struct timespec limit = limit_in(BARRIER_MS);
-    const struct follow_member *behind;
 
     if (!atomic_load(&follow->on)) {
         return;
     }
+    /* A node begins to answer when its first beat was told, so one that began before this revision
+     * is known then. */
+    (void)!follow_await(hsm, revision, BARRIER_MS);
     pthread_mutex_lock(&follow->lock);
-    while ((behind = member_behind(hsm, revision)) != NULL) {
+    while (member_behind(hsm, revision) != NULL) {
         struct timespec step = limit_in(50), now = limit_in(0);
 
         if (now.tv_sec > limit.tv_sec ||

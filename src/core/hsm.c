@@ -599,14 +599,15 @@ request_run(struct request *request)
     }
     atomic_store_explicit(&request->context->last_used,
                           hsm->ports.clock->monotonic(hsm->ports.clock), memory_order_relaxed);
-    request->who = context_identity(request->context);
-    request->rules.interface = request->who.interface;
 
     CK_RV rv = request_follows(request);
 
     if (rv != CKR_OK) {
         return rv;
     }
+    /* After that: what it has waited for may have ended the login. */
+    request->who = context_identity(request->context);
+    request->rules.interface = request->who.interface;
     rv = request->row->repeat == REPEAT_once ? request_run_once(request)
                                              : request_run_permitted(request);
     if (request->barrier && rv == CKR_OK) {

@@ -40,6 +40,9 @@ range_ask(struct etcd *etcd, struct grpc *grpc, const struct etcd_range *range, 
     enum grpc_result result;
 
     for (;;) {
+        if (atomic_load(&etcd->place.refused)) {
+            return GRPC_REFUSED;
+        }
         result = etcd_range_run(grpc, range, ETCD_ATTEMPT_MS, ret_records);
         if (result == GRPC_OK) {
             etcd_works(&etcd->place);

@@ -116,6 +116,9 @@ on_message(void *arg, view message)
         etcd_refuse(watch->place);
         going = false;
     }
+    if (atomic_load(&watch->place->refused)) {
+        going = false; /* what it tells now is another story */
+    }
     if (going && news.compacted > 0) {
         watch->lost = true;
         going = false;

@@ -45,6 +45,10 @@ group_settle(struct etcd_writer *writer, const struct etcd_group *group, uint64_
     bool lost = false;
 
     for (;;) {
+        if (atomic_load(&writer->place->refused)) {
+            return STORE_FAILED;
+        }
+
         enum grpc_result sent = etcd_txn_run(writer->grpc, group->txn, ETCD_ATTEMPT_MS, &answer);
 
         if (sent == GRPC_OK) {

@@ -344,6 +344,43 @@ what_is_no_store_is_refused(void **state)
     assert_null(etcd_store_open(&stranger, &counting));     /* shows no certificate */
 }
 
+/* A snapshot of before is put back behind the node's back. */
+static void
+an_etcd_that_was_set_back_is_refused_until_the_next_start(void **state)
+{
+    struct store *store = open_at(member.endpoint, "/back/");
+    const struct store_change change = { VIEW_TEXT("a"), VIEW_TEXT("1"), false };
+    const struct store_txn txn = { NULL, 0, &change, 1, VIEW_EMPTY };
+    char command[512];
+    uint64_t revision;
+
+    UNUSED(state);
+    assert_non_null(store);
+    put(store, "a", "0");
+    etcd_stop(&member);
+    snprintf(command, sizeof command, "cp -r '%s/data' '%s/old'", member.folder, member.folder);
+    assert_int_equal(system(command), 0);
+    etcd_run(&member);
+    etcd_await(&member);
+    for (int i = 0; i < 3; i++) {
+        put(store, "b", "1");
+    }
+    etcd_stop(&member);
+    snprintf(command, sizeof command, "rm -rf '%s/data' && mv '%s/old' '%s/data'", member.folder,
+             member.folder, member.folder);
+    assert_int_equal(system(command), 0);
+    etcd_run(&member);
+    etcd_await(&member);
+    for (int i = 0; i < 8; i++) {           /* also when its revision is higher again */
+        assert_int_equal(store_commit(store, &txn, &revision), STORE_FAILED);
+    }
+    store->close(store);
+    store = open_at(member.endpoint, "/back/");
+    assert_non_null(store);
+    assert_int_equal(store_commit(store, &txn, &revision), STORE_OK);
+    store->close(store);
+}
+
 int
 main(void)
 {
@@ -356,6 +393,7 @@ main(void)
         cmocka_unit_test(of_several_endpoints_one_that_works_is_found),
         cmocka_unit_test(a_load_of_many_pages_has_each_record_once),
         cmocka_unit_test(what_is_no_store_is_refused),
+        cmocka_unit_test(an_etcd_that_was_set_back_is_refused_until_the_next_start),
     };
     int failed;
 
