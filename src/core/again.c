@@ -58,6 +58,7 @@ request_again(struct request *request, CK_RV (*call)(struct request *request))
         if (request->run != NULL &&
             replies_find(&hsm->replies, request->run->key, request->reply)) {
             request->reply_kept = true;
+            request->kept = true;
             return CKR_OK; /* it was this very request, on another node */
         }
         request->note = note;
@@ -95,6 +96,41 @@ request_follows(struct request *request)
     if (!follow_await(hsm, request->frame->revision, LAG_MS)) {
         atomic_store(&follow->stuck, reached);
         return CODE_LAGGING;
+    }
+    return CKR_OK;
+}
+
+static bool
+is_revocation(enum operation operation)
+{
+    switch (operation) {
+    case OPERATION_OBJECT_DESTROY:
+    case OPERATION_USER_DELETE:
+    case OPERATION_USER_PASSWORD:
+    case OPERATION_PIN_SET:
+    case OPERATION_PIN_INIT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+CK_RV
+request_barrier(struct request *request)
+{
+    struct hsm *hsm = request->hsm;
+
+    if (!atomic_load(&hsm->follow.on) ||
+        (request->kept && !is_revocation(request->row->operation))) {
+        return CKR_OK;
+    }
+    if (!request_may(request, PLACE_STORE)) {
+        return CODE_LATER;
+    }
+    if (request->kept) {
+        follow_barrier_all(hsm); /* who did it may still wait, or be no more */
+    } else {
+        follow_barrier(hsm, request->note.revision);
     }
     return CKR_OK;
 }

@@ -19,4 +19,8 @@ MUST_USE CK_RV request_follows(struct request *request);
  */
 MUST_USE CK_RV request_again(struct request *request, CK_RV (*call)(struct request *request));
 
+/* What was revoked is answered when every node knows of it, or uses no keys any more; also where the
+ * reply is that of another time. CODE_LATER. */
+MUST_USE CK_RV request_barrier(struct request *request);
+
 #endif

@@ -13,7 +13,7 @@
 #include <time.h>
 
 #define BEAT_PREFIX VIEW_TEXT("l/")
-#define BEAT_PLAIN_LEN 24u
+#define BEAT_PLAIN_LEN 25u
 #define BEAT_VALUE_MAX 128u
 #define CATCH_UP_MS 3000u
 #define BARRIER_MS 8000u
@@ -142,9 +142,9 @@ beat_name_is(view key)
            view_equal(view_slice(key, 0, BEAT_PREFIX.len), BEAT_PREFIX);
 }
 
-/* The next beat of this node, sealed; it counts as sent now. */
+/* The next beat of this node, sealed; it counts as sent now. asks: who hears it beats at once. */
 static bool
-beat_make(struct hsm *hsm, struct beat *beat)
+beat_make(struct hsm *hsm, struct beat *beat, bool asks)
 {
     struct follow *follow = &hsm->follow;
     uint8_t plain[BEAT_PLAIN_LEN];
@@ -158,6 +158,7 @@ beat_make(struct hsm *hsm, struct beat *beat)
     store_u64(plain, hsm->changes.boot);
     store_u64(plain + 8, number);
     store_u64(plain + 16, atomic_load(&follow->reached));
+    plain[24] = asks ? 1 : 0;
     writer_init_fixed(&beat->record, beat->room, sizeof beat->room);
     if (record_seal(&hsm->sealer, name, 0, 1, view_of(plain, sizeof plain), &beat->record) !=
         CKR_OK) {
@@ -213,7 +214,7 @@ follow_beat(struct hsm *hsm)
         return;
     }
     beat = calloc(1, sizeof *beat);
-    if (beat == NULL || !beat_make(hsm, beat)) {
+    if (beat == NULL || !beat_make(hsm, beat, false)) {
         free(beat);
         pthread_mutex_lock(&follow->lock);
         follow->beating = false;
@@ -281,6 +282,7 @@ beat_heard(struct hsm *hsm, const struct store_event *event)
     struct follow_member *member;
     struct writer plain;
     uint64_t version;
+    bool asked = false;
 
     writer_init_fixed(&plain, room, sizeof room);
     if (!event->deleted && (record_open(&hsm->sealer, event->key, 0, event->value, &version,
@@ -298,8 +300,10 @@ beat_heard(struct hsm *hsm, const struct store_event *event)
         member->boot = load_u64(room);
         member->applied = load_u64(room + 16);
         member->heard = now_of(hsm);
+        asked = room[24] == 1;
     }
     pthread_mutex_unlock(&follow->lock);
+    follow->hurry = follow->hurry || asked;
 }
 
 void
@@ -444,9 +448,21 @@ follow_catch_up(struct hsm *hsm)
     struct beat beat = { .link = NULL };
     uint64_t revision = 0;
 
-    return beat_make(hsm, &beat) &&
+    return beat_make(hsm, &beat, false) &&
            store_commit(hsm->ports.store, &beat.txn, &revision) == STORE_OK &&
            follow_await(hsm, revision, CATCH_UP_MS);
+}
+
+void
+follow_barrier_all(struct hsm *hsm)
+{
+    struct beat beat = { .link = NULL };
+    uint64_t revision = 0;
+
+    if (beat_make(hsm, &beat, true) &&
+        store_commit(hsm->ports.store, &beat.txn, &revision) == STORE_OK) {
+        follow_barrier(hsm, revision);
+    }
 }
 
 bool

@@ -73,6 +73,8 @@ bool follow_await(struct hsm *hsm, uint64_t revision, uint32_t ms);
 bool follow_catch_up(struct hsm *hsm);
 /* Waits until every node has it or is known not to be fresh. */
 void follow_barrier(struct hsm *hsm, uint64_t revision);
+/* The same for all that was committed before this call. */
+void follow_barrier_all(struct hsm *hsm);
 /* May keys be used, as far as this node has heard? */
 bool follow_is_fresh(struct hsm *hsm);
 /* Sends a beat, and does not wait. */

@@ -507,7 +507,8 @@ request_run_again(struct request *request, struct reply_run *run, CK_RV rv)
         }
         replies_await_twin(replies, run);
     }
-    return replies_find(replies, run->key, request->reply) ? CKR_OK : rv;
+    request->kept = replies_find(replies, run->key, request->reply);
+    return request->kept ? CKR_OK : rv;
 }
 
 /* More than the reply has of what leaves nothing in the store. */
@@ -528,6 +529,7 @@ request_run_once(struct request *request)
     switch (replies_enter(&hsm->replies, &run, &key, frame_settled(request->frame),
                           request->reply)) {
     case REPLY_KEPT:
+        request->kept = true;
         return CKR_OK;
     case REPLY_SETTLED:
         return CKR_DEVICE_ERROR;
@@ -610,8 +612,9 @@ request_run(struct request *request)
     request->rules.interface = request->who.interface;
     rv = request->row->repeat == REPEAT_once ? request_run_once(request)
                                              : request_run_permitted(request);
-    if (request->barrier && rv == CKR_OK) {
-        follow_barrier(hsm, request->note.revision);
+    if (rv == CKR_OK && (request->barrier || request->kept) &&
+        (rv = request_barrier(request)) == CODE_LATER) {
+        return rv;
     }
     /* It may have been stopped for long while it ran. What was stored, was. */
     return request->row->repeat == REPEAT_repeat && rv == CKR_OK && !follow_is_fresh(hsm)

@@ -112,6 +112,7 @@ struct request {
     struct note note;
     uint32_t missed;      /* a stored object that was asked for, and is not here */
     bool barrier;         /* answered when every node knows of it */
+    bool kept;            /* the reply is that of another time */
     view body;
 };
 

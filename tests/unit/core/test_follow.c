@@ -557,6 +557,60 @@ a_destruction_waits_until_all_know_of_it(void **state)
     assert_int_equal(t.done, 1);
 }
 
+struct repeat_thread {
+    pthread_t thread;
+    struct app *app;
+    uint32_t object;
+    CK_RV rv;
+};
+
+static void *
+repeater(void *arg)
+{
+    struct repeat_thread *t = arg;
+    uint8_t room[8];
+    struct writer w;
+    view body;
+
+    writer_init_fixed(&w, room, sizeof room);
+    object_destroy_request_write(&w, &(struct object_destroy_request){ t->object });
+    t->rv = app_repeat(t->app, OPERATION_OBJECT_DESTROY, writer_view(&w), &body);
+    return NULL;
+}
+
+/* Its daemon lost patience, and asks another node. */
+static void
+a_destruction_that_comes_again_waits_as_well(void **state)
+{
+    struct nodes *n = *state;
+    struct hsm_fixture three;
+    struct app app = n->cu1;
+    struct writer_thread first = { .app = &n->cu1, .object = create(&n->cu1, CREATED) };
+    struct repeat_thread t = { .app = &app, .object = first.object };
+
+    hsm_fixture_join(&three, &n->one, "C3");
+    assert_true(follow_catch_up(n->one.hsm));
+    memory_store_hold(three.outside.inner, true);
+    app.request = n->cu1.request + 1;
+    writer_init(&app.reply, FRAME_MAX);
+    app.hsm = &n->two.hsm;
+    app.outside = &n->two.outside;
+    app.request--;
+    move(&app, &n->two);
+    app.request++;
+    pthread_create(&first.thread, NULL, destroyer, &first);
+    assert_false(ends_within(first.thread, 200));
+    pthread_create(&t.thread, NULL, repeater, &t);
+    assert_false(ends_within(t.thread, 300));
+    memory_store_hold(three.outside.inner, false);
+    assert_true(ends_within(t.thread, 5000));
+    assert_true(ends_within(first.thread, 5000));
+    assert_ok(t.rv);
+    assert_int_equal(first.done, 1);
+    app_clear(&app);
+    hsm_fixture_clear(&three);
+}
+
 static void
 a_destruction_does_not_wait_for_one_whose_lease_is_over(void **state)
 {
@@ -659,6 +713,7 @@ main(void)
         NODES(changes_that_were_not_told_are_found_by_comparing),
         NODES(changes_that_cannot_be_told_are_looked_at),
         NODES(a_destruction_waits_until_all_know_of_it),
+        NODES(a_destruction_that_comes_again_waits_as_well),
         NODES(a_destruction_does_not_wait_for_one_whose_lease_is_over),
         NODES(nobody_waits_for_a_node_that_was_stopped),
         NODES(a_node_that_is_cut_off_uses_keys_for_so_long),
