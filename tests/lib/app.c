@@ -10,6 +10,7 @@
 
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 static void
 app_frame(const struct app *app, enum operation operation, view body, struct frame *ret_frame)
@@ -66,8 +67,12 @@ app_handle(struct app *app, const struct frame *frame, view body, enum hsm_place
     return result;
 }
 
-CK_RV
-app_repeat(struct app *app, enum operation operation, view body, view *ret_body)
+#define PATIENCE 2000
+#define PATIENCE_US 10000
+
+/* Once, wherever it is sent on to. */
+static CK_RV
+app_try(struct app *app, enum operation operation, view body, view *ret_body)
 {
     struct frame frame;
     enum hsm_place place = PLACE_LOOP;
@@ -84,6 +89,18 @@ app_repeat(struct app *app, enum operation operation, view body, view *ret_body)
         *ret_body = answer;
     }
     return app->answer.code;
+}
+
+CK_RV
+app_repeat(struct app *app, enum operation operation, view body, view *ret_body)
+{
+    CK_RV rv = app_try(app, operation, body, ret_body);
+
+    for (int i = 0; app->patient && rv == CODE_LAGGING && i < PATIENCE; i++) {
+        usleep(PATIENCE_US);
+        rv = app_try(app, operation, body, ret_body);
+    }
+    return rv;
 }
 
 CK_RV

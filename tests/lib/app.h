@@ -25,6 +25,7 @@ struct app {
     view certificate; /* that TLS has seen */
     uint64_t request; /* number of the last request */
     uint64_t revision; /* the highest it has seen */
+    bool patient;      /* asks again for 20 s where a node says that it is behind, as a daemon does */
     uint32_t back;    /* see frame_settled(); 0 to tell nothing */
     uint32_t session;
     uint32_t steps[64]; /* of running operations, see app_step() */

@@ -34,6 +34,7 @@ nodes_setup(void **state)
     n->officer.port = PORTS_manage;
     app_init(&n->other, &n->two, USER1);
     app_init(&n->cu2, &n->two, USER2);
+    n->cu1.patient = n->officer.patient = n->other.patient = n->cu2.patient = true;
     *state = n;
     return 0;
 }
@@ -132,6 +133,7 @@ a_node_that_is_behind_says_so(void **state)
     struct attribute attribute;
     uint32_t key;
 
+    n->other.patient = false;
     memory_store_hold(store, true);
     key = create(&n->cu1, CREATED);
     assert_code(app_get(&n->other, key, CKA_LABEL, &attribute), CODE_LAGGING);
@@ -180,6 +182,7 @@ users_are_the_same_on_both(void **state)
 
     assert_ok(app_make_user(&n->officer, ROLE_CU, "new", "password1"));
     app_init(&app, &n->two, APP_NOBODY);
+    app.patient = true;
     sees(&app, &n->officer);
     assert_ok(app_login(&app, ROLE_CU, "new", "password1"));
     create(&app, CREATED);
@@ -212,6 +215,7 @@ failed_logins_count_wherever_they_are_made(void **state)
 
     app_init(&a, &n->one, APP_NOBODY);
     app_init(&b, &n->two, APP_NOBODY);
+    a.patient = b.patient = true;
     for (unsigned i = 0; i < USER_FAILURES_MAX; i++) {
         assert_code(app_login(i % 2 == 0 ? &a : &b, ROLE_CU, USER2_NAME, "wrong password"),
                     CKR_PIN_INCORRECT);
@@ -230,6 +234,7 @@ a_login_goes_with_its_ticket_and_ends_with_its_logout(void **state)
     uint32_t key;
 
     app_init(&app, &n->one, APP_NOBODY);
+    app.patient = true;
     assert_ok(app_login(&app, ROLE_CU, USER1_NAME, USER1_PASSWORD));
     key = create(&app, CREATED);
     move(&app, &n->two);
@@ -414,6 +419,7 @@ a_name_is_given_to_one_user(void **state)
     struct app officer;
 
     app_init(&officer, &n->two, OFFICER_USER);
+    officer.patient = true;
     officer.port = PORTS_manage;
     b = (struct writer_thread){ .app = &officer };
     both_at_once(user_maker, &a, &b);
@@ -649,6 +655,7 @@ a_node_that_is_cut_off_uses_keys_for_so_long(void **state)
 
     sees(&n->other, &n->cu1);
     assert_ok(app_get(&n->other, key, CKA_LABEL, &attribute));
+    n->other.patient = false;
     memory_store_cut(store, true);
     outside_move_clock(&n->two.outside, STALE_MS);
     assert_ok(app_get(&n->other, key, CKA_LABEL, &attribute));
@@ -665,6 +672,7 @@ a_node_that_is_cut_off_uses_keys_for_so_long(void **state)
 
     memory_store_cut(store, false);
     hsm_beat(n->two.hsm);
+    n->other.patient = true;
     assert_true(follow_catch_up(n->two.hsm));
     assert_ok(app_get(&n->other, key, CKA_LABEL, &attribute));
 }
