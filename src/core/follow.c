@@ -300,6 +300,7 @@ beat_heard(struct hsm *hsm, const struct store_event *event)
         member->boot = load_u64(room);
         member->applied = load_u64(room + 16);
         member->heard = now_of(hsm);
+        member->missed = false;
         asked = room[24] == 1;
     }
     pthread_mutex_unlock(&follow->lock);
@@ -515,9 +516,12 @@ follow_barrier(struct hsm *hsm, uint64_t revision)
         (void)pthread_cond_clockwait(&follow->moved, &follow->lock, CLOCK_MONOTONIC, &step);
     }
     for (size_t i = 0; i < follow->member_count; i++) {
-        if (follow->members[i].applied < revision) {
-            log_wrn("node %s has not said that it knows of revision %llu",
-                    follow->members[i].node, (unsigned long long)revision);
+        struct follow_member *member = &follow->members[i];
+
+        if (member->applied < revision && !member->missed) {
+            member->missed = true;
+            log_wrn("node %s has not said that it knows of revision %llu: it is not waited for",
+                    member->node, (unsigned long long)revision);
         }
     }
     pthread_mutex_unlock(&follow->lock);

@@ -32,6 +32,7 @@ struct follow_member {
     uint64_t boot;
     uint64_t applied;
     uint64_t heard; /* clock.monotonic */
+    bool missed;    /* since then, and it was logged */
 };
 
 struct follow_link;
