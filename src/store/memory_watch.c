@@ -136,7 +136,7 @@ memory_watch_start(struct memory_watch *watch, struct memory_log *log, pthread_m
         log->first = *revision;
     }
     watch->stop = false;
-    watch->lost = after < log->first;
+    watch->lost = watch->lost || after < log->first;
     watch->next = 0;
     while (watch->next < log->count && log->events[watch->next]->revision <= after) {
         watch->next++;

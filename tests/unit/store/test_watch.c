@@ -278,9 +278,6 @@ changes_that_cannot_be_told_are_said_to_be_lost(void **state)
     put(pair->one, "a", "3");
     pair->f.engine->lose(&pair->f, pair->two);
     watch(pair, 1);
-    if (pair->f.engine != &etcd_engine) {
-        pair->f.engine->lose(&pair->f, pair->two);
-    }
     told_await(&pair->told, 3, 1);
     revision = put(pair->one, "b", "1");
     told_await(&pair->told, revision, 1);
