@@ -3,31 +3,13 @@
  * Known answers: each as a whole, byte by byte, in parts, in place, and after a buffer that was too
  * small.
  */
-#include "exec/kat.h"
+#include "exec/katkey.h"
 #include "ref/ref.h"
 
 #include <string.h>
 
-#define BYTES_MOST 1024
-
-/* A vector while it is tried. */
-struct kat {
-    struct runner *runner;
-    const struct vector_row *row;
-    uint32_t form;
-    bool back;
-    uint8_t key[BYTES_MOST], iv[64], aad[BYTES_MOST], in[BYTES_MOST], out[BYTES_MOST];
-    size_t key_len, iv_len, aad_len, in_len, out_len;
-    CK_GCM_PARAMS gcm;
-    CK_AES_CTR_PARAMS ctr;
-    CK_MECHANISM mech;
-    CK_OBJECT_HANDLE handle;
-    struct result *result;
-    enum cond rule;
-};
-
-static size_t
-unhex(const char *text, uint8_t *ret_bytes, size_t room)
+size_t
+kat_unhex(const char *text, uint8_t *ret_bytes, size_t room)
 {
     size_t len = strlen(text) / 2;
 
@@ -41,20 +23,62 @@ unhex(const char *text, uint8_t *ret_bytes, size_t room)
     return len < room ? len : room;
 }
 
+/* Bytes that a text in hexadecimal is. */
+static size_t
+kat_len(const char *text)
+{
+    return strlen(text) / 2;
+}
+
 static void
 read_row(struct kat *k)
 {
     const struct vector_row *row = k->row;
-    bool cipher = row->kind == VECTOR_CIPHER || row->kind == VECTOR_AEAD;
+    bool cipher = row->kind == VECTOR_CIPHER || row->kind == VECTOR_AEAD ||
+                  row->kind == VECTOR_RSA_OPEN || row->kind == VECTOR_WRAP;
     bool swap = k->back && cipher;
 
-    k->key_len = unhex(row->key, k->key, sizeof k->key);
-    k->iv_len = unhex(row->iv, k->iv, sizeof k->iv);
-    k->aad_len = unhex(row->aad, k->aad, sizeof k->aad);
-    k->in_len = unhex(swap ? row->out : row->in, k->in, sizeof k->in);
-    k->out_len = unhex(swap ? row->in : row->out, k->out, sizeof k->out);
+    if (vector_key(row) == NULL) {
+        k->key_len = kat_unhex(row->key, k->key, sizeof k->key);
+    }
+    k->iv_len = kat_unhex(row->iv, k->iv, sizeof k->iv);
+    k->aad_len = kat_unhex(row->aad, k->aad, sizeof k->aad);
+    k->in_len = kat_unhex(swap ? row->out : row->in, k->in, sizeof k->in);
+    k->out_len = kat_unhex(swap ? row->in : row->out, k->out, sizeof k->out);
     k->mech.mechanism = row->mech;
-    if (row->kind == VECTOR_AEAD) {
+    if (row->mech == CKM_AES_CCM) {
+        k->ccm = (CK_CCM_PARAMS){ kat_len(row->in),
+                                  k->iv,
+                                  k->iv_len,
+                                  k->aad_len > 0 ? k->aad : NULL,
+                                  k->aad_len,
+                                  16 };
+        k->mech.pParameter = &k->ccm;
+        k->mech.ulParameterLen = sizeof k->ccm;
+    } else if (row->mech == CKM_CHACHA20_POLY1305) {
+        k->chacha = (CK_SALSA20_CHACHA20_POLY1305_PARAMS){
+            k->iv, k->iv_len, k->aad_len > 0 ? k->aad : NULL, k->aad_len
+        };
+        k->mech.pParameter = &k->chacha;
+        k->mech.ulParameterLen = sizeof k->chacha;
+    } else if (row->mech == CKM_RSA_PKCS_OAEP) {
+        bool old = row->extra == 1;
+
+        k->oaep = (CK_RSA_PKCS_OAEP_PARAMS){ old ? CKM_SHA_1 : CKM_SHA256,
+                                             old ? CKG_MGF1_SHA1 : CKG_MGF1_SHA256,
+                                             CKZ_DATA_SPECIFIED, NULL, 0 };
+        k->mech.pParameter = &k->oaep;
+        k->mech.ulParameterLen = sizeof k->oaep;
+    } else if (row->mech == CKM_SHA1_RSA_PKCS_PSS || row->mech == CKM_SHA256_RSA_PKCS_PSS ||
+               row->mech == CKM_SHA384_RSA_PKCS_PSS) {
+        k->pss = row->mech == CKM_SHA1_RSA_PKCS_PSS
+                     ? (CK_RSA_PKCS_PSS_PARAMS){ CKM_SHA_1, CKG_MGF1_SHA1, row->extra }
+                 : row->mech == CKM_SHA256_RSA_PKCS_PSS
+                     ? (CK_RSA_PKCS_PSS_PARAMS){ CKM_SHA256, CKG_MGF1_SHA256, row->extra }
+                     : (CK_RSA_PKCS_PSS_PARAMS){ CKM_SHA384, CKG_MGF1_SHA384, row->extra };
+        k->mech.pParameter = &k->pss;
+        k->mech.ulParameterLen = sizeof k->pss;
+    } else if (row->kind == VECTOR_AEAD) {
         k->gcm = (CK_GCM_PARAMS){ k->iv,
                                   k->iv_len,
                                   8 * k->iv_len,
@@ -74,52 +98,6 @@ read_row(struct kat *k)
     }
 }
 
-/* ---- keys ---- */
-
-/* A public key on the curve of the row; the row's key is its point. */
-static CK_OBJECT_HANDLE
-public_key(struct kat *k)
-{
-    static CK_BYTE p256[] = { 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7 };
-    static CK_BYTE p384[] = { 6, 5, 0x2b, 0x81, 4, 0, 0x22 };
-    static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
-    static CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
-    static CK_KEY_TYPE type = CKK_EC;
-    bool small = k->row->curve == 256;
-    uint8_t point[256] = { 0x04, (uint8_t)k->key_len };
-    CK_ATTRIBUTE attrs[] = {
-        { CKA_CLASS, &class, sizeof class },
-        { CKA_KEY_TYPE, &type, sizeof type },
-        { CKA_TOKEN, &no, sizeof no },
-        { CKA_VERIFY, &yes, sizeof yes },
-        { CKA_EC_PARAMS, small ? p256 : p384, small ? sizeof p256 : sizeof p384 },
-        { CKA_EC_POINT, point, k->key_len + 2 },
-    };
-    CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
-
-    memcpy(point + 2, k->key, k->key_len);
-    return k->key_len <= 127 && call_create(k->runner->fixture.module, k->runner->fixture.home,
-                                            attrs, COUNT(attrs), &handle) == CKR_OK
-               ? handle
-               : CK_INVALID_HANDLE;
-}
-
-static bool
-get_key(struct kat *k, uint32_t rung)
-{
-    CK_KEY_TYPE type = k->row->kind == VECTOR_MAC && k->row->mech != CKM_AES_CMAC
-                           ? CKK_GENERIC_SECRET
-                           : CKK_AES;
-
-    if (k->row->kind == VECTOR_DIGEST) {
-        return true;
-    }
-    k->handle = k->row->kind == VECTOR_VERIFY
-                    ? public_key(k)
-                    : ladder_climb(k->runner, rung, type, k->key, k->key_len);
-    return k->handle != CK_INVALID_HANDLE;
-}
-
 /* ---- calls ---- */
 
 enum step_kind { STEP_ONE, STEP_UPDATE, STEP_FINAL };
@@ -135,7 +113,8 @@ step_fn(const struct kat *k, enum step_kind step)
         { FN_C_Verify, FN_C_VerifyUpdate, FN_C_VerifyFinal },
     };
     size_t line = k->row->kind == VECTOR_DIGEST ? 2
-                  : k->row->kind == VECTOR_MAC || k->row->kind == VECTOR_VERIFY
+                  : k->row->kind == VECTOR_MAC || k->row->kind == VECTOR_VERIFY ||
+                          k->row->kind == VECTOR_RSA_VERIFY
                       ? (k->back ? 4 : 3)
                   : k->back ? 1
                             : 0;
@@ -210,7 +189,11 @@ try_vector(struct kat *k, enum fn init)
     struct bag bag = { .session = k->runner->fixture.session[0],
                        .mech = &k->mech,
                        .key = k->handle,
-                       .param = k->row->kind == VECTOR_AEAD ? PARAM_GCM : PARAM_NONE };
+                       .param = k->row->mech == CKM_AES_GCM               ? PARAM_GCM
+                                : k->row->mech == CKM_AES_CCM           ? PARAM_CCM
+                                : k->row->mech == CKM_CHACHA20_POLY1305 ? PARAM_CHACHA
+                                : k->row->mech == CKM_RSA_PKCS_OAEP     ? PARAM_OAEP
+                                                                        : PARAM_NONE };
     uint8_t all[BYTES_MOST];
     size_t given = 0;
     CK_RV rv;
@@ -253,11 +236,15 @@ kat_run(struct runner *runner, const struct test *test, struct result *ret_resul
 
     ret_result->fn = test->step[0].fn;
     read_row(&k);
-    if (!get_key(&k, VECTOR_RUNG(test->arg))) {
+    if (!kat_key(&k, VECTOR_RUNG(test->arg))) {
         ret_result->verdict = VERDICT_SKIPPED;      /* no way in for such a key */
         return;
     }
-    try_vector(&k, (enum fn)test->step[0].fn);
+    if (k.row->kind == VECTOR_WRAP || k.row->kind == VECTOR_AGREE) {
+        kat_travel(&k);
+    } else {
+        try_vector(&k, (enum fn)test->step[0].fn);
+    }
     if (k.handle != CK_INVALID_HANDLE) {
         (void)call_destroy(runner->fixture.module, runner->fixture.home, k.handle);
     }

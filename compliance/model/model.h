@@ -297,7 +297,17 @@ extern const char *const list_names[LIST_NEW]; /* in the order of the list of fu
 
 /* Known answers. What a test is done for says how: 0xRDF, the rung of the ladder by which the key
  * gets in (0: the first that works), 1 to decrypt or verify, and the form of the calls. */
-enum vector_kind { VECTOR_CIPHER, VECTOR_AEAD, VECTOR_MAC, VECTOR_DIGEST, VECTOR_VERIFY };
+enum vector_kind {
+    VECTOR_CIPHER,
+    VECTOR_AEAD,
+    VECTOR_MAC,
+    VECTOR_DIGEST,
+    VECTOR_VERIFY,
+    VECTOR_RSA_OPEN,
+    VECTOR_RSA_VERIFY,
+    VECTOR_WRAP,
+    VECTOR_AGREE
+};
 enum vector_form { FORM_ONE, FORM_BYTES, FORM_PARTS, FORM_IN_PLACE, FORM_SHORT, FORMS };
 
 #define RUNGS 3
@@ -311,8 +321,11 @@ struct vector_row {
     CK_MECHANISM_TYPE mech;
     const char *key, *iv, *aad, *in, *out; /* in hexadecimal */
     bool valid;
-    unsigned curve;
+    unsigned extra; /* the curve; see vectors.def */
 };
+
+/* A key of RSA that rows have the tag of: n e d p q dp dq qinv, of a public one the first two. */
+const char *const *vector_key(const struct vector_row *row);
 
 extern const struct vector_row vectors[];
 extern const size_t vectors_count;

@@ -70,6 +70,10 @@ bool ref_agree(const uint8_t *point, size_t len, uint8_t ret_secret[32]);
 bool ref_wrap_under(const uint8_t kek[32], const uint8_t *value, size_t len, uint8_t *ret_out,
                     size_t *ret_len);
 
+/* HMAC with SHA-256 under any bytes. */
+bool ref_hmac(const uint8_t *key, size_t key_len, const uint8_t *in, size_t len,
+              uint8_t ret_mac[32]);
+
 /* A block under an AES key of 16 bytes. */
 bool ref_block(const uint8_t key[16], const uint8_t in[16], uint8_t ret_out[16]);
 

@@ -112,3 +112,13 @@ ref_wrap_under(const uint8_t kek[32], const uint8_t *value, size_t len, uint8_t 
     EVP_CIPHER_CTX_free(ctx);
     return good;
 }
+
+bool
+ref_hmac(const uint8_t *key, size_t key_len, const uint8_t *in, size_t len, uint8_t ret_mac[32])
+{
+    size_t mac_len = 0;
+
+    return EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key, key_len, in, len, ret_mac, 32,
+                     &mac_len) != NULL &&
+           mac_len == 32;
+}
