@@ -330,7 +330,7 @@ key_lists(const struct mechanism_row *row, bool private, enum object_kind *ret_k
 /* Parses and runs with what memory there is. */
 static CK_RV
 parse_and_run(const struct mechanism_row *row, CK_FLAGS function, enum object_kind kind,
-              view attributes, view secrets, struct writer *out)
+              view attributes, view secrets, view in, struct writer *out)
 {
     const struct mechanism m = sample_of(row);
     struct algo_key *key = NULL;
@@ -347,7 +347,7 @@ parse_and_run(const struct mechanism_row *row, CK_FLAGS function, enum object_ki
 
         rv = algo_derive(standard, &d, out);
     } else if (rv == CKR_OK) {
-        rv = run_once(&m, function, key, TEXT_32, VIEW_EMPTY, out);
+        rv = run_once(&m, function, key, in, VIEW_EMPTY, out);
     }
     algo_key_free(key);
     return rv;
@@ -362,9 +362,15 @@ is_drawn(const struct mechanism_row *row, CK_FLAGS function)
            (row->driver == DRIVER_rsa && function == CKF_ENCRYPT && row->out != OUT_raw);
 }
 
+static bool
+takes_private(CK_FLAGS function)
+{
+    return function == CKF_SIGN || function == CKF_DERIVE || function == CKF_DECRYPT;
+}
+
 /* From the first allocation on, each fails once; gives how many there were. */
 static long
-sweep(const struct mechanism_row *row, CK_FLAGS function, view expected)
+sweep(const struct mechanism_row *row, CK_FLAGS function, view in, view expected)
 {
     struct writer attributes, secrets, out;
     enum object_kind kind = 0;
@@ -374,15 +380,14 @@ sweep(const struct mechanism_row *row, CK_FLAGS function, view expected)
     writer_init(&attributes, ATTRIBUTES_BYTES_MAX);
     writer_init(&secrets, ATTRIBUTES_BYTES_MAX);
     if (row->key_type != KEY_TYPE_NONE) {
-        key_lists(row, function == CKF_SIGN || function == CKF_DERIVE, &kind, &attributes,
-                  &secrets);
+        key_lists(row, takes_private(function), &kind, &attributes, &secrets);
     }
     for (long at = 0; !whole; at++) {
         CK_RV rv;
 
         writer_init(&out, OUT_MAX);
         until_failure = at;
-        rv = parse_and_run(row, function, kind, writer_view(&attributes), writer_view(&secrets),
+        rv = parse_and_run(row, function, kind, writer_view(&attributes), writer_view(&secrets), in,
                            &out);
         whole = until_failure >= 0; /* nothing failed any more */
         until_failure = -1;
@@ -402,53 +407,129 @@ sweep(const struct mechanism_row *row, CK_FLAGS function, view expected)
     return failures;
 }
 
+/* With memory enough: what is found then is what the library keeps. */
+static void
+run_whole(const struct mechanism_row *row, CK_FLAGS function, view in, struct writer *out)
+{
+    struct writer attributes, secrets;
+    enum object_kind kind = 0;
+
+    writer_init(out, OUT_MAX);
+    writer_init(&attributes, ATTRIBUTES_BYTES_MAX);
+    writer_init(&secrets, ATTRIBUTES_BYTES_MAX);
+    if (row->key_type != KEY_TYPE_NONE) {
+        key_lists(row, takes_private(function), &kind, &attributes, &secrets);
+    }
+    if (parse_and_run(row, function, kind, writer_view(&attributes), writer_view(&secrets), in,
+                      out) != CKR_OK) {
+        fail_msg("%s does not run", row->name);
+    }
+    writer_clear(&attributes);
+    writer_clear(&secrets);
+}
+
 static void
 every_mechanism_survives(void **state)
 {
-    static const CK_FLAGS functions[] = { CKF_ENCRYPT, CKF_SIGN, CKF_DIGEST, CKF_DERIVE };
+    static const CK_FLAGS functions[] = { CKF_ENCRYPT, CKF_DECRYPT, CKF_SIGN, CKF_DIGEST,
+                                          CKF_DERIVE };
     size_t count;
     const struct mechanism_row *rows = mechanism_rows(&count);
-    unsigned tried = 0;
+    unsigned tried = 0, opened = 0;
     long failures = 0;
 
     UNUSED(state);
     for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < ARRAY_COUNT(functions); k++) {
             CK_FLAGS has = rows[i].limit[POLICY_STANDARD].functions;
-            struct writer whole, attributes, secrets;
-            enum object_kind kind = 0;
+            bool opens = functions[k] == CKF_DECRYPT;
+            struct writer sealed, whole;
             long live;
 
             has |= (has & CKF_WRAP) != 0 ? CKF_ENCRYPT : 0;
+            has |= (has & CKF_UNWRAP) != 0 && (has & CKF_ENCRYPT) != 0 ? CKF_DECRYPT : 0;
             if ((has & functions[k]) == 0) {
                 continue;
             }
-            /* What comes with enough memory; and what the library keeps is there then. */
-            writer_init(&whole, OUT_MAX);
-            writer_init(&attributes, ATTRIBUTES_BYTES_MAX);
-            writer_init(&secrets, ATTRIBUTES_BYTES_MAX);
-            if (rows[i].key_type != KEY_TYPE_NONE) {
-                key_lists(&rows[i], functions[k] == CKF_SIGN || functions[k] == CKF_DERIVE, &kind,
-                          &attributes, &secrets);
+            writer_init(&sealed, OUT_MAX);
+            write_raw(&sealed, TEXT_32);
+            if (opens) {
+                writer_clear(&sealed);
+                run_whole(&rows[i], CKF_ENCRYPT, TEXT_32, &sealed);
             }
-            if (parse_and_run(&rows[i], functions[k], kind, writer_view(&attributes),
-                              writer_view(&secrets), &whole) != CKR_OK) {
-                fail_msg("%s does not run", rows[i].name);
-            }
-            (void)sweep(&rows[i], functions[k], writer_view(&whole));
+            run_whole(&rows[i], functions[k], writer_view(&sealed), &whole);
+            (void)sweep(&rows[i], functions[k], writer_view(&sealed), writer_view(&whole));
             live = living;
-            failures += sweep(&rows[i], functions[k], writer_view(&whole));
+            failures += sweep(&rows[i], functions[k], writer_view(&sealed), writer_view(&whole));
             if (living > live) {
                 fail_msg("%s: %ld allocations are left", rows[i].name, living - live);
             }
             tried++;
+            opened += opens;
+            writer_clear(&sealed);
             writer_clear(&whole);
-            writer_clear(&attributes);
-            writer_clear(&secrets);
         }
     }
-    print_message("%u functions of mechanisms, %ld allocations failed\n", tried, failures);
-    assert_true(tried > 150 && failures > 500);
+    print_message("%u functions of mechanisms, %u of them open, %ld allocations failed\n", tried,
+                  opened, failures);
+    assert_true(tried > 180 && opened > 30 && failures > 500);
+}
+
+/* Each allocation of a generation fails, of many thousands ever fewer of the later ones. */
+static void
+generation_survives(CK_MECHANISM_TYPE type, view template)
+{
+    long failures = 0;
+    bool whole = false;
+
+    for (long at = 0; !whole; at += 1 + at / 64) {
+        struct pair pair;
+        CK_RV rv;
+        bool left;
+
+        until_failure = at;
+        rv = pair_generate(standard, type, template, &pair);
+        whole = until_failure >= 0;
+        until_failure = -1;
+        left = pair.public_part.len != template.len || pair.private_part.len != 0 ||
+               pair.secrets.len != 0;
+        if ((rv == CKR_OK) != left || (whole && rv != CKR_OK)) {
+            fail_msg("%s: %s, allocation %ld", mechanism_row(type)->name, return_name(rv), at);
+        }
+        assert_int_equal(ERR_peek_error(), 0);
+        failures += rv != CKR_OK;
+        pair_clear(&pair);
+        assert_in_range(at, 0, 5000000);
+    }
+    print_message("%s: %ld allocations failed\n", mechanism_row(type)->name, failures);
+    assert_true(failures > 0);
+}
+
+static void
+every_generation_survives(void **state)
+{
+    static const struct {
+        CK_MECHANISM_TYPE type;
+        const char *oid;
+        size_t len;
+    } curves[] = {
+        { CKM_EC_KEY_PAIR_GEN, "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", 10 },
+        { CKM_EC_EDWARDS_KEY_PAIR_GEN, "\x06\x03\x2b\x65\x70", 5 },
+        { CKM_EC_MONTGOMERY_KEY_PAIR_GEN, "\x06\x03\x2b\x65\x6e", 5 },
+    };
+    struct writer template;
+
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_COUNT(curves); i++) {
+        writer_init(&template, 100);
+        attribute_write(&template, CKA_EC_PARAMS, view_of(curves[i].oid, curves[i].len));
+        generation_survives(curves[i].type, writer_view(&template));
+        writer_clear(&template);
+    }
+    writer_init(&template, 100);
+    attribute_write_ulong(&template, CKA_MODULUS_BITS, 1024);
+    generation_survives(CKM_RSA_PKCS_KEY_PAIR_GEN, writer_view(&template));
+    writer_clear(&template);
 }
 
 int
@@ -456,7 +537,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(every_driver_survives),
                                         cmocka_unit_test(a_point_is_not_to_blame),
-                                        cmocka_unit_test(every_mechanism_survives) };
+                                        cmocka_unit_test(every_mechanism_survives),
+                                        cmocka_unit_test(every_generation_survives) };
 
     until_failure = -1;
     /* Before the library's first allocation, or it refuses. */
