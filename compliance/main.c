@@ -20,7 +20,7 @@ static const char usage[] =
     "  --so-pin PIN        the security officer's; or --so-pin-file FILE\n"
     "  --slot NUMBER       the first with a token, if it is not said\n"
     "  --areas A,B         of SESS DIG ENC DEC SIG VER RECOV DUAL FIND RAND ACC ATTR\n"
-    "                      KEYM MSG IFACE ROB KAT SEC; all\n"
+    "                      KEYM MSG IFACE ROB KAT CONC SEC; all\n"
     "  --level LEVEL       quick, default, full or deep\n"
     "  --jobs COUNT        worker processes; 1 if the module allows one process alone\n"
     "  --only TEXT         tests whose id begins so; with $ at its end, the test of that id\n"

@@ -9,6 +9,7 @@
  *     MUTANT_TO          ... it returns that one
  *     MUTANT_DO          or it does one of
  *       crash, hang, exit, close    when it is called; close: all descriptors
+ *       together   returns CKR_FUNCTION_FAILED while another thread is in the function
  *       drop       returns CKR_OK and passes nothing on
  *       overrun, under   writes a byte behind the output, before it
  *       spoil, last      changes the first byte of the output, the last one
@@ -43,6 +44,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,6 +108,15 @@ mutant_stops(const char *function, CK_RV *ret_rv)
         for (int fd = 0; fd < 256; fd++) {
             close(fd);
         }
+    }
+    if (mutant_does("together")) {
+        static atomic_int inside;
+        bool alone = atomic_fetch_add(&inside, 1) == 0;
+
+        usleep(2000);
+        atomic_fetch_sub(&inside, 1);
+        *ret_rv = CKR_FUNCTION_FAILED;
+        return !alone;
     }
     *ret_rv = mutant_does("once") ? CKR_DEVICE_ERROR : CKR_OK;
     return mutant_does("drop") || (mutant_does("once") && is_tenth());
