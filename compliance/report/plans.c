@@ -126,7 +126,9 @@ plans_write(struct doc *doc, const struct report *report)
         "The planner knows %d moves of an intruder with a login. Of all ways of up to %zu moves "
         "to the value of a protected key that cannot do without one of them, %zu can be gone by "
         "this module's mechanisms, which makes %zu tests. Each was gone; what is not among them "
-        "was not looked at.",
+        "was not looked at. T is the key under attack; A and B are one key of the token's, TOP "
+        "another, RP and RS a pair; X and Y are keys of the intruder's own, P is a public one. In "
+        "brackets stand the mechanisms.",
         MOVE_COUNT, longest, ways, tests);
     doc_card(doc);
     doc_row(doc, "Ways that are stopped", "%zu", plans_count(report, VERDICT_PASS));
