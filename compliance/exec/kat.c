@@ -245,7 +245,7 @@ kat_run(struct runner *runner, const struct test *test, struct result *ret_resul
     } else {
         try_vector(&k, (enum fn)test->step[0].fn);
     }
-    if (k.handle != CK_INVALID_HANDLE) {
+    if (k.handle != CK_INVALID_HANDLE && k.row->kind != VECTOR_RSA_OPEN) {
         (void)call_destroy(runner->fixture.module, runner->fixture.home, k.handle);
     }
     if (ret_result->verdict == VERDICT_NONE) {
