@@ -35,6 +35,7 @@
 #define ON_WAY_EACH 4u       /* and so many any context may have on the way in any case */
 #define PENDING_ROOM 2048u   /* so long a body needs no memory of its own */
 #define SPARES_MAX 128u
+#define GIVEN_UP_MAX 3u      /* so many nodes may fail to reach the store for one request */
 #define ATTACHES_MAX 8u      /* so often a node may ask for ATTACH before one request */
 #define PEER_OUTPUT_HIGH (128u * 1024u) /* beyond it, who does not read is not read */
 #define HELLO_BODY_MAX 8192u
@@ -146,6 +147,7 @@ struct pending {
     bool held;         /* until it is its context's turn */
     bool on_way;       /* sent, and counted as such */
     bool hurried;      /* asked of a second node, as the first took long */
+    unsigned given_up; /* answers of nodes that could not reach the store */
     unsigned attaches; /* UNKNOWN_CONTEXT so far */
     uint8_t room[PENDING_ROOM]; /* for a body that fits */
 };

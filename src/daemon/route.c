@@ -503,11 +503,25 @@ pending_elsewhere(struct daemon *daemon, struct pending *pending)
     }
 }
 
+/* A node that gave up on the store may be the only one that is cut off from it; the number keeps what
+ * it may have done from being done twice. */
+static bool
+is_given_up(const struct daemon *daemon, const struct pending *pending, uint32_t code)
+{
+    return code == CKR_DEVICE_ERROR && pending->row->repeat == REPEAT_once &&
+           tie_of(pending) == TIE_NONE && pending->given_up < GIVEN_UP_MAX &&
+           node_has_other(daemon, pending->sent_on->node);
+}
+
 /* Is this no answer, but the node's own trouble? */
 static bool
-is_for_another(const struct daemon *daemon, const struct pending *pending,
+is_for_another(const struct daemon *daemon, struct pending *pending,
                const struct node_link *link, uint32_t code)
 {
+    if (is_given_up(daemon, pending, code)) {
+        pending->given_up++;
+        return true;
+    }
     return code == CODE_LAGGING ||
            (code == CKR_USER_NOT_LOGGED_IN && tie_of(pending) == TIE_NONE &&
             attachment_is_worse(daemon, pending->context, link->node));
@@ -672,12 +686,14 @@ route_node_down(struct daemon *daemon, struct node_link *link)
 }
 
 /* A node that takes long over what is quickly done may be cut off from the store, or worse. Another
- * one is asked then, once; the first answer counts no more. */
+ * one is asked then, once; the first answer counts no more. What changes an object may wait for all
+ * nodes to know of it, and is left to. */
 static bool
 is_overdue(const struct daemon *daemon, const struct pending *pending, uint64_t now)
 {
     return pending->sent_on != NULL && !pending->hurried && is_awaited(pending) &&
-           pending->row->work != OPERATION_WORK_slow && tie_of(pending) == TIE_NONE &&
+           pending->row->work != OPERATION_WORK_slow &&
+           pending->row->changes == CHANGES_none && tie_of(pending) == TIE_NONE &&
            now - pending->sent_at > HURRY_MS && node_has_other(daemon, pending->sent_on->node);
 }
 

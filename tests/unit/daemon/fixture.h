@@ -35,6 +35,7 @@ enum manner {
     SILENT,
     UNKNOWN, /* always UNKNOWN_CONTEXT */
     LAGGING, /* always LAGGING */
+    BROKEN,  /* gives up on its store */
     STRANGE, /* knows nobody's login */
     FROZEN,  /* not even pings are answered */
     DIE      /* closes the connection */
@@ -199,6 +200,8 @@ node_frame(void *arg, struct link *link, const struct frame *frame, view body)
         code = CODE_UNKNOWN_CONTEXT;
     } else if (node->manner == LAGGING) {
         code = CODE_LAGGING;
+    } else if (node->manner == BROKEN) {
+        code = (uint32_t)CKR_DEVICE_ERROR;
     } else if (node->manner == STRANGE) {
         code = (uint32_t)CKR_USER_NOT_LOGGED_IN;
     }

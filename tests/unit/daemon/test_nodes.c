@@ -322,6 +322,30 @@ a_node_that_lags_is_passed_over(void **state)
 }
 
 static void
+what_a_node_cannot_store_another_one_may(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+    struct fake_node *node = node_next(f, app, 2);
+
+    node->manner = BROKEN;
+    app_send(app, OPERATION_OBJECT_CREATE, 3, VIEW_EMPTY);
+    assert_true(answered(f, app, 3));
+    assert_int_equal(app->last.code, CKR_OK);
+    assert_int_equal(node_seen_of(node, OPERATION_OBJECT_CREATE), 1);
+    assert_int_equal(all_seen(f, OPERATION_OBJECT_CREATE), 2);
+    /* A failure of all is one in the end, and that of what has no number at once. */
+    all_are(f, BROKEN);
+    app_send(app, OPERATION_OBJECT_CREATE, 4, VIEW_EMPTY);
+    assert_true(answered(f, app, 4));
+    assert_int_equal(app->last.code, CKR_DEVICE_ERROR);
+    assert_int_equal(all_seen(f, OPERATION_OBJECT_CREATE), 2 + 1 + GIVEN_UP_MAX);
+    app_send(app, OPERATION_SIGN, 5, VIEW_EMPTY);
+    assert_true(answered(f, app, 5));
+    assert_int_equal(all_seen(f, OPERATION_SIGN), 1);
+}
+
+static void
 what_takes_long_is_asked_of_a_second_node(void **state)
 {
     struct fixture *f = *state;
@@ -330,13 +354,15 @@ what_takes_long_is_asked_of_a_second_node(void **state)
     all_are(f, SILENT);
     app_send(app, OPERATION_SIGN, 2, VIEW_EMPTY);
     app_send(app, OPERATION_GENERATE_KEY, 3, VIEW_EMPTY);
+    app_send(app, OPERATION_OBJECT_DESTROY, 4, VIEW_EMPTY);
     assert_true(all_saw(f, OPERATION_SIGN, 1));
     clock_ahead += HURRY_MS + 1;
     assert_true(all_saw(f, OPERATION_SIGN, 2));
     clock_ahead += HURRY_MS + 1;
     loop_for(f->daemon.loop, 60);
     assert_int_equal(all_seen(f, OPERATION_SIGN), 2);
-    assert_int_equal(all_seen(f, OPERATION_GENERATE_KEY), 1); /* that is slow by its nature */
+    assert_int_equal(all_seen(f, OPERATION_GENERATE_KEY), 1); /* that is slow by its nature, */
+    assert_int_equal(all_seen(f, OPERATION_OBJECT_DESTROY), 1); /* that may wait for the others */
     for (size_t i = 0; i < FAKE_NODES; i++) {
         assert_in_range(node_seen_of(&f->nodes[i], OPERATION_SIGN), 0, 1);
     }
@@ -663,6 +689,7 @@ main(void)
         TEST(a_frozen_node_is_given_up_after_three_pings),
         TEST(a_silent_node_is_not_asked_before_it_is_given_up),
         TEST(a_node_that_lags_is_passed_over),
+        TEST(what_a_node_cannot_store_another_one_may),
         TEST(what_takes_long_is_asked_of_a_second_node),
         TEST(a_running_operation_ends_with_its_node_and_begins_elsewhere),
         TEST(a_login_is_known_to_all_nodes),
