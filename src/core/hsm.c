@@ -553,7 +553,7 @@ static bool
 is_for_no_context(enum operation operation)
 {
     return operation == OPERATION_ATTACH || operation == OPERATION_PING ||
-           operation == OPERATION_CHANGES;
+           operation == OPERATION_CHANGES || operation == OPERATION_NODES;
 }
 
 /* Without an owner the node speaks of nothing else. */
