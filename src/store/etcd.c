@@ -16,6 +16,7 @@
 #define ID_LEN 16u
 #define OPEN_MS 10000u
 #define PAGE 1000u
+#define STRETCH_FREE 3u /* 4,096 numbers */
 #define COUNTER_TRIES 64
 
 struct etcd {
@@ -127,6 +128,62 @@ page_next(const struct etcd_records *records, struct etcd_name *ret_next)
     ret_next->len = last.len + 1;
 }
 
+/* Where the next range begins, and where it ends. */
+struct stretch {
+    struct etcd_name last;  /* the last key that was seen, nothing at first */
+    struct etcd_name next, bound;
+    size_t free;            /* so many bytes at the end of the last key may be others */
+};
+
+static bool
+name_before(const struct etcd_name *a, const struct etcd_name *b)
+{
+    int order = memcmp(a->text, b->text, size_min(a->len, b->len));
+
+    return order < 0 || (order == 0 && a->len < b->len);
+}
+
+/*
+ * A member walks through all keys of a range for each page of it, so ranges have to be short: of
+ * keys that differ from the last one in its last few bytes; where nothing was left of those, in more
+ * of them. At the end, and where no key is known, up to the folder's end.
+ */
+static void
+stretch_bound(struct stretch *stretch, const struct etcd_name *first, const struct etcd_name *end)
+{
+    for (;; stretch->free = stretch->free < 6 ? stretch->free + 1 : 2 * stretch->free) {
+        const size_t len = stretch->last.len;
+        struct etcd_name *bound = &stretch->bound;
+
+        if (len <= first->len + stretch->free ||
+            (uint8_t)stretch->last.text[len - stretch->free - 1] == UINT8_MAX) {
+            *bound = *end;
+            return;
+        }
+        *bound = stretch->last;
+        bound->len = len - stretch->free;
+        bound->text[bound->len - 1]++;
+        if (name_before(&stretch->next, bound)) {
+            return;
+        }
+    }
+}
+
+/* What is to be asked next, after that page. */
+static void
+stretch_advance(struct stretch *stretch, const struct etcd_records *records)
+{
+    if (records->count > 0) {
+        page_next(records, &stretch->next);
+        stretch->last = stretch->next;
+        stretch->last.len--;
+        stretch->free = STRETCH_FREE;
+    }
+    if (!records->more) {
+        stretch->next = stretch->bound;
+    }
+}
+
 /* All of a folder, as it was at the revision of the first page, which is *ret_revision. */
 static bool
 folder_visit(struct etcd *etcd, const char *folder, bool keys_only, store_visit *visit, void *arg,
@@ -134,18 +191,22 @@ folder_visit(struct etcd *etcd, const char *folder, bool keys_only, store_visit 
 {
     struct grpc *grpc = connection_new(etcd, &etcd->place.stop);
     struct etcd_range range = { .limit = PAGE, .keys_only = keys_only };
-    struct etcd_name first, end, next;
+    struct stretch stretch = { .free = STRETCH_FREE };
+    struct etcd_name first, end;
     bool going = grpc != NULL, loaded = false;
 
     etcd_name_make(&etcd->place, folder, VIEW_EMPTY, &first);
     etcd_name_end(&first, &end);
-    next = first;
-    range.end = etcd_name_view(&end);
+    stretch.next = first;
     while (going) {
         struct etcd_records records;
         enum grpc_result result;
+        bool last;
 
-        range.key = etcd_name_view(&next);
+        stretch_bound(&stretch, &first, &end);
+        last = view_equal(etcd_name_view(&stretch.bound), etcd_name_view(&end));
+        range.key = etcd_name_view(&stretch.next);
+        range.end = etcd_name_view(&stretch.bound);
         result = range_ask(etcd, grpc, &range, ETCD_GIVE_UP_MS, &records);
         if (result == GRPC_LOST && range.limit > 1) {
             range.limit = (range.limit + 3) / 4;    /* too long an answer looks like none */
@@ -156,10 +217,10 @@ folder_visit(struct etcd *etcd, const char *folder, bool keys_only, store_visit 
         }
         range.revision = range.revision == 0 ? records.revision : range.revision;
         going = page_visit(etcd, &records, etcd_name_view(&first), visit, arg);
-        loaded = going && !records.more;
-        going = going && records.more && records.count > 0;
+        loaded = going && last && !records.more;
+        going = going && !loaded && (records.count > 0 || !records.more);
         if (going) {
-            page_next(&records, &next);
+            stretch_advance(&stretch, &records);
         }
         etcd_records_clear(&records);
     }
