@@ -423,6 +423,8 @@ id_make(struct etcd *etcd, const struct etcd_name *name, struct entropy *entropy
 {
     struct etcd_txn *txn = etcd_txn_new();
     struct etcd_answer answer = { .cluster = 0 };
+    const uint64_t give_up = etcd_now() + etcd->settings.open_ms;
+    enum grpc_result result;
     bool made = false;
 
     if (txn == NULL || !entropy->fill(entropy, etcd->id, ID_LEN)) {
@@ -430,7 +432,13 @@ id_make(struct etcd *etcd, const struct etcd_name *name, struct entropy *entropy
     } else if (etcd_txn_compare(txn, etcd_name_view(name), 0) &&
                etcd_txn_put(txn, etcd_name_view(name), view_of(etcd->id, ID_LEN))) {
         etcd_txn_probe(txn, etcd_name_view(name));
-        if (etcd_txn_run(etcd->reads, txn, ETCD_ATTEMPT_MS, &answer) != GRPC_OK) {
+        /* One that happened after all is found by the next. */
+        while ((result = etcd_txn_run(etcd->reads, txn, ETCD_ATTEMPT_MS, &answer)) != GRPC_OK &&
+               result != GRPC_REFUSED && etcd_now() < give_up) {
+            etcd_trouble(&etcd->place, etcd->reads);
+            etcd_pause();
+        }
+        if (result != GRPC_OK) {
             log_err("store: no id was made: %s", grpc_error(etcd->reads));
         } else if (answer.held) {
             etcd->place.base = answer.revision;
