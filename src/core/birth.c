@@ -39,8 +39,9 @@ partition_guard(struct store *store, const struct sealer *sealer)
     return whole;
 }
 
-static CK_RV
-partition_write(const struct sealer *sealer, const struct hsm_birth *birth, struct writer *out)
+CK_RV
+partition_write(const struct sealer *sealer, const struct hsm_birth *birth, uint64_t version,
+                struct writer *out)
 {
     struct writer plain;
     CK_RV rv = CKR_HOST_MEMORY;
@@ -51,7 +52,7 @@ partition_write(const struct sealer *sealer, const struct hsm_birth *birth, stru
     write_bytes(&plain, view_str(birth->label));
     write_bytes(&plain, view_str(birth->serial));
     if (writer_ok(&plain)) {
-        rv = record_seal(sealer, PARTITION_NAME, 0, 1, writer_view(&plain), out);
+        rv = record_seal(sealer, PARTITION_NAME, 0, version, writer_view(&plain), out);
     }
     writer_clear(&plain);
     return rv;
@@ -180,7 +181,7 @@ hsm_initialize(const struct hsm_ports *ports, view master_key, const struct hsm_
         goto out;
     }
     /* Nobody knows the service user's password: it belongs to the nodes themselves. */
-    if ((rv = partition_write(&sealer, birth, &partition)) != CKR_OK ||
+    if ((rv = partition_write(&sealer, birth, 1, &partition)) != CKR_OK ||
         (rv = birth_user(&sealer, OFFICER_ID, unowned ? ROLE_PRECO : ROLE_CO, officer_text,
                          password, &officer)) != CKR_OK ||
         (rv = birth_user(&sealer, SERVICE_ID, ROLE_AU, SERVICE_NAME, VIEW_EMPTY, &service)) !=

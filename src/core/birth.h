@@ -12,6 +12,9 @@
 
 /* Fills in rules, label and serial. False: the record does not open, or is of a later release. */
 MUST_USE bool partition_read(struct hsm *hsm, view record);
+/* The record of these, as its version-th. */
+MUST_USE CK_RV partition_write(const struct sealer *sealer, const struct hsm_birth *birth,
+                               uint64_t version, struct writer *out);
 /* Gives the engine the key of its hash over all records, where it keeps one. False: they are not
  * whole (logged). */
 MUST_USE bool partition_guard(struct store *store, const struct sealer *sealer);

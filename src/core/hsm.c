@@ -63,6 +63,12 @@ hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t *ret_revision)
 }
 
 void
+hsm_set_renewal(struct hsm *hsm, struct renewal *renewal)
+{
+    hsm->ports.renewal = renewal;
+}
+
+void
 hsm_set_watch(struct hsm *hsm, struct stopwatch *watch)
 {
     hsm->ports.watch = watch;
@@ -350,6 +356,12 @@ request_key_is_valid(const struct request *request, const struct object *key)
              memcmp(today, date.data, 8) > 0);
 }
 
+bool
+object_fits_policy(const struct hsm *hsm, const struct object *object)
+{
+    return template_flags_fit(hsm->fitting[object->kind], object->info.flags);
+}
+
 CK_RV
 request_key_check(const struct request *request, const struct mechanism_row *row,
                   CK_FLAGS function, CK_MECHANISM_TYPE type, const struct object *key)
@@ -359,7 +371,7 @@ request_key_check(const struct request *request, const struct mechanism_row *row
     if (rv != CKR_OK) {
         return rv;
     }
-    if (!request_key_is_valid(request, key)) {
+    if (!request_key_is_valid(request, key) || !object_fits_policy(request->hsm, key)) {
         return CKR_KEY_FUNCTION_NOT_PERMITTED;
     }
     return object_allows(key, type) ? CKR_OK : CKR_MECHANISM_INVALID;

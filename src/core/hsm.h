@@ -88,6 +88,9 @@ void hsm_lack_user(struct hsm *hsm, view name);
 /* How long tickets live that are made from now on (10 minutes unless set). */
 void hsm_set_ticket_life(struct hsm *hsm, uint64_t ms);
 
+/* Before the first request: what opens the partition again, for what takes effect then. NULL: it
+ * takes effect when somebody else does. */
+void hsm_set_renewal(struct hsm *hsm, struct renewal *renewal);
 /* Before the first request: times the commits of the store. NULL: nobody does. */
 void hsm_set_watch(struct hsm *hsm, struct stopwatch *watch);
 

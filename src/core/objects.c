@@ -466,13 +466,21 @@ object_hides_secrets(const struct object *object)
            (object->info.flags & KEY_FLAG_EXTRACTABLE) == 0;
 }
 
+/* What the policy would not have readable is not, whatever it was made by. */
+static bool
+secrets_are_hidden(const struct hsm *hsm, const struct object *object)
+{
+    return object_hides_secrets(object) || (kind_is_key(object->kind) && !object_fits_policy(hsm, object));
+}
+
 static void
-attribute_answer(const struct object *object, view secrets, uint32_t type, struct writer *out)
+attribute_answer(const struct object *object, bool hidden, view secrets, uint32_t type,
+                 struct writer *out)
 {
     view value;
 
     if (use_is_secret(object->kind, type)) {
-        if (object_hides_secrets(object)) {
+        if (hidden) {
             attribute_write_status(out, type, ATTRIBUTE_SENSITIVE);
             return;
         }
@@ -494,6 +502,7 @@ handle_OBJECT_GET(struct request *r)
     struct object *object;
     struct writer secrets;
     size_t start;
+    bool hidden;
     CK_RV rv = CKR_OK;
 
     if (!object_get_request_read(r->body, &m) ||
@@ -505,13 +514,14 @@ handle_OBJECT_GET(struct request *r)
         return CKR_OBJECT_HANDLE_INVALID;
     }
     writer_init(&secrets, ATTRIBUTES_BYTES_MAX);
-    if (!object_hides_secrets(object)) {
+    hidden = secrets_are_hidden(r->hsm, object);
+    if (!hidden) {
         rv = object_open_secrets(object_sealer(r->hsm, m.object), object, &secrets);
     }
     start = r->reply->len;
     write_u32(r->reply, 0);
     for (size_t i = 0; rv == CKR_OK && i < number_array_count(m.types); i++) {
-        attribute_answer(object, writer_view(&secrets), number_array_get(m.types, i), r->reply);
+        attribute_answer(object, hidden, writer_view(&secrets), number_array_get(m.types, i), r->reply);
     }
     if (rv == CKR_OK) {
         if (!writer_ok(r->reply) || r->reply->len - start - 4 > ATTRIBUTES_BYTES_MAX) {

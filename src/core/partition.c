@@ -376,6 +376,9 @@ hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
     /* Login numbers of different boots must differ, and the wall clock may have been set back. */
     atomic_init(&hsm->logins, hsm->changes.boot >> 1);
     rv = partition_guard(ports->store, &hsm->sealer) ? hsm_load(hsm) : CKR_GENERAL_ERROR;
+    for (enum object_kind kind = 0; kind < KIND_COUNT; kind++) {
+        hsm->fitting[kind] = template_flags(hsm->rules, kind);
+    }
     if (rv == CKR_OK) {
         rv = builtin_fill(&hsm->sealer, hsm->rules, &hsm->builtin);
     }

@@ -170,6 +170,12 @@ struct backups {
     CK_RV (*restore)(struct backups *backups, view key);
 };
 
+/* Who can end the partition, when the requests that are there are answered, and open it again. */
+struct renewal {
+    /* From any thread; comes back at once. */
+    void (*again)(struct renewal *renewal);
+};
+
 /* Who wants to know how long the store takes. */
 struct stopwatch {
     uint64_t (*start)(struct stopwatch *watch);
@@ -186,6 +192,7 @@ struct hsm_ports {
     const char *node;        /* the serial of this node, where several share the store; NULL: the
                                 partition's own. At most 16 letters and digits. */
     struct stopwatch *watch; /* NULL: nobody; see hsm_set_watch() */
+    struct renewal *renewal; /* NULL: nobody; see hsm_set_renewal() */
 };
 
 #endif

@@ -18,7 +18,7 @@ struct hsm;
 
 /* Services, numbered as the original numbers them. */
 #define SERVICE_USERS 3u /* USER_MGMT: create, delete and unlock users, change their passwords */
-#define SERVICE_MISC 4u  /* MISC_CO: the settings of the quorum itself */
+#define SERVICE_MISC 4u  /* MISC_CO: the settings of the quorum itself, and the policy */
 
 #define QUORUM_MIN 2u
 #define QUORUM_MAX 8u

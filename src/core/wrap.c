@@ -80,6 +80,9 @@ wrapped_check(struct request *r, const struct wrapper *wrapper, const struct obj
     if (rv != CKR_OK) {
         return rv;
     }
+    if (!object_fits_policy(r->hsm, key)) {
+        return CKR_KEY_NOT_WRAPPABLE;
+    }
     if (rules_switch_on(r->rules, SWITCH_owner_wraps) && key->owner != r->who.user) {
         return CKR_KEY_NOT_WRAPPABLE;
     }

@@ -163,6 +163,27 @@ only_fits(enum attribute_only only, view value)
     return only == ONLY_any || (only == ONLY_true) == is_true(value);
 }
 
+struct template_flags
+template_flags(struct rules rules, enum object_kind kind)
+{
+    struct template_flags flags = { 0, 0 };
+
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        const enum attribute_only only = use_rule(rules, &rows[i])->only;
+
+        if ((rows[i].kinds & 1u << kind) != 0 && only != ONLY_any) {
+            *(only == ONLY_true ? &flags.set : &flags.clear) |= attribute_row(rows[i].type)->flag;
+        }
+    }
+    return flags;
+}
+
+bool
+template_flags_fit(struct template_flags flags, uint32_t object_flags)
+{
+    return (object_flags & flags.set) == flags.set && (object_flags & flags.clear) == 0;
+}
+
 /* PKCS #11 v3.1, 4.1.1: the same value twice does no harm. */
 static bool
 is_repeated_alike(view template, const struct attribute *attribute)

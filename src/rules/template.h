@@ -50,6 +50,17 @@ bool use_is_secret(enum object_kind kind, CK_ATTRIBUTE_TYPE type);
 MUST_USE CK_RV template_check(struct rules rules, enum object_kind kind, enum origin origin,
                               bool is_co, view template);
 
+/*
+ * The flags (struct key_info) that the policy has set, and has not set, in every object of that
+ * kind: those of another policy may differ, and are not to be used then.
+ */
+struct template_flags {
+    uint32_t set;
+    uint32_t clear;
+};
+struct template_flags template_flags(struct rules rules, enum object_kind kind);
+bool template_flags_fit(struct template_flags flags, uint32_t object_flags);
+
 /* One value by its form alone: ATTRIBUTE_VALUE_INVALID when its length or content is none. */
 MUST_USE CK_RV template_check_value(const struct attribute_row *row, view value);
 

@@ -51,6 +51,7 @@ struct gate {
 };
 
 struct node {
+    struct renewal renewal; /* first, so that it is the node */
     const char *settings_path;
     struct folder *folder;
     struct partition partition;
@@ -69,7 +70,7 @@ struct node {
     struct ticker *compares;
     size_t draining; /* lanes that still are; counted on the main loop */
     bool stopping;
-    bool again; /* a backup was restored: start with it */
+    bool again; /* start anew: with a backup that was restored, or another policy */
     struct backups *backups;
     struct gauges *gauges; /* NULL: no metrics */
     uint64_t journal_limit;
@@ -355,6 +356,15 @@ node_restored(void *arg)
     }
 }
 
+/* The same: the partition has another policy. */
+static void
+node_renew(struct renewal *renewal)
+{
+    if (!loop_post(((struct node *)renewal)->loop, node_restart, renewal)) {
+        log_wrn("restart this server: the partition has another policy");
+    }
+}
+
 static bool
 node_start_backups(struct node *node, const struct server_settings *settings)
 {
@@ -423,6 +433,8 @@ node_start_threads(struct node *node, const struct server_settings *settings, bo
         node->service.hsm = node->partition.hsm;
         node->service.meter = gauges_meter(node->gauges);
         hsm_set_watch(node->partition.hsm, gauges_watch(node->gauges));
+        node->renewal.again = node_renew;
+        hsm_set_renewal(node->partition.hsm, &node->renewal);
         hsm_set_ticket_life(node->partition.hsm, settings->ticket_life * (uint64_t)1000);
         hsm_set_stale_limit(node->partition.hsm, settings->stale_limit * (uint64_t)1000);
         good = node_start_pools(node) && node_start_lanes(node, settings->loops) &&
@@ -488,9 +500,40 @@ node_clear(struct node *node)
     folder_close(node->folder);
 }
 
-int
-node_run(const char *path, const struct server_settings *settings, bool accept_older)
+/* Who knows the port that ":0" was given finds the node there when it starts anew. */
+static void
+address_keep(char *address, size_t size, unsigned port)
 {
+    char *colon = strrchr(address, ':');
+
+    if (colon != NULL && strcmp(colon, ":0") == 0) {
+        snprintf(colon, size - (size_t)(colon - address), ":%u", port);
+    }
+}
+
+static void
+gate_keep(const struct gate *gate, char (*addresses)[128])
+{
+    for (size_t i = 0; i < gate->count; i++) {
+        address_keep(addresses[i], sizeof addresses[i], listener_port(gate->listeners[i]));
+    }
+}
+
+static void
+node_keep(const struct node *node, struct server_settings *settings)
+{
+    gate_keep(&node->client, settings->listen);
+    gate_keep(&node->manage, settings->listen_management);
+    if (node->gauges != NULL) {
+        address_keep(settings->metrics, sizeof settings->metrics, gauges_port(node->gauges));
+    }
+}
+
+int
+node_run(const char *path, const struct server_settings *given, bool accept_older)
+{
+    struct server_settings kept = *given;
+    const struct server_settings *settings = &kept;
     bool started;
     bool again;
 
@@ -500,6 +543,7 @@ node_run(const char *path, const struct server_settings *settings, bool accept_o
         started = node_start(&node, settings, accept_older);
         if (started) {
             node_ready(&node, settings);
+            node_keep(&node, &kept);
             loop_run(node.loop);
         }
         node_clear(&node);

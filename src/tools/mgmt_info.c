@@ -119,3 +119,58 @@ mgmt_get_policy(void *tool, const struct values *values)
                                          .act = "asking for the policy",
                                          .show = policy_show });
 }
+
+/* ---- another policy ---- */
+
+static bool
+policy_set_show(void *arg, struct mgmt_server *server, view reply)
+{
+    struct policy_set_reply answer;
+
+    UNUSED(arg);
+    UNUSED(server);
+    if (!policy_set_reply_read(reply, &answer)) {
+        return false;
+    }
+    if (answer.unusable > 0) {
+        printf("%u keys have attributes that this policy refuses: they stay, and cannot be used\n",
+               (unsigned)answer.unusable);
+    }
+    puts("The server starts anew with it; reconnect, and log in.");
+    return true;
+}
+
+enum status
+mgmt_set_policy(void *tool, const struct values *values)
+{
+    const char *switches = values_text(values, "switches");
+    struct rules rules = { POLICY_AZURE, INTERFACE_P11, 0 };
+    struct writer body;
+    enum status status;
+
+    if (!policy_parse(values_text(values, "policy"), &rules.policy)) {
+        fprintf(stderr, "setPolicy: %s: not azure, fips or standard\n",
+                values_text(values, "policy"));
+        return STATUS_MISUSED;
+    }
+    if (switches != NULL && !rules_switches_read(&rules, view_str(switches))) {
+        fprintf(stderr, "setPolicy: %s: see \"Switches\" in docs/pkcs11.md\n", switches);
+        return STATUS_MISUSED;
+    }
+    if (!mgmt_confirmed()) {
+        return STATUS_REFUSED;
+    }
+
+    const struct policy_set_request request = { (uint8_t)rules.policy, view_str(switches) };
+    const struct mgmt_step step = { .command = "setPolicy",
+                                    .act = "setting the policy",
+                                    .operation = OPERATION_POLICY_SET,
+                                    .ask = ASK_ABORT,
+                                    .show = policy_set_show };
+
+    writer_init(&body, MGMT_BODY_MAX);
+    policy_set_request_write(&body, &request);
+    status = mgmt_everywhere(tool, &step, &body);
+    writer_clear(&body);
+    return status;
+}

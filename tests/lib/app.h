@@ -105,6 +105,7 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(USER_CREATE, user_create)         \
     ROW(USER_DELETE, user_delete)         \
     ROW(USER_PASSWORD, user_password)     \
+    ROW(POLICY_SET, policy_set)           \
     ROW(CERT_REQUEST, cert_request)       \
     ROW(CERT_GET, cert_get)               \
     ROW(CERT_STORE, cert_store)           \
