@@ -196,9 +196,8 @@ settings_keep(struct request *r, const struct settings *settings,
     return rv;
 }
 
-/* Who must agree to a change of settings: MISC_CO where it has a quorum, else the other. */
-static uint32_t
-settings_service(const struct quorum *quorum)
+uint32_t
+quorum_settings_service(const struct quorum *quorum)
 {
     return quorum->needed_misc > 0 ? SERVICE_MISC : SERVICE_USERS;
 }
@@ -231,7 +230,8 @@ handle_QUORUM_SET(struct request *r)
     *(m.service == SERVICE_USERS ? &settings.users : &settings.misc) = m.needed;
     if (rv == CKR_OK && m.needed > quorum->key_count) {
         rv = CODE_QUORUM_SIZE; /* they could never agree on anything again */
-    } else if (rv == CKR_OK && (rv = quorum_take(r, settings_service(quorum), &token)) == CKR_OK) {
+    } else if (rv == CKR_OK &&
+               (rv = quorum_take(r, quorum_settings_service(quorum), &token)) == CKR_OK) {
         rv = quorum_done(r, token, settings_keep(r, &settings, &directory));
     }
     pthread_mutex_unlock(&hsm->change);
@@ -263,7 +263,7 @@ handle_QUORUM_TIME(struct request *r)
     const struct settings settings = { quorum->needed_users, quorum->needed_misc, m.seconds };
 
     if ((rv = directory_begin(hsm, &directory)) == CKR_OK &&
-        (rv = quorum_take(r, settings_service(quorum), &token)) == CKR_OK) {
+        (rv = quorum_take(r, quorum_settings_service(quorum), &token)) == CKR_OK) {
         rv = quorum_done(r, token, settings_keep(r, &settings, &directory));
     }
     pthread_mutex_unlock(&hsm->change);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/follow.h"
 
+#include "core/birth.h"
 #include "core/journal.h"
 #include "core/load.h"
 
@@ -337,6 +338,9 @@ on_change(void *arg, const struct store_event *event)
     }
     follow->news = true;
     if (load_is_apart(event->key)) {
+        if (view_equal(event->key, PARTITION_NAME) && !event->deleted) {
+            hsm_renew(hsm); /* another policy: taken up when the partition is opened */
+        }
         return;
     }
     if (event->deleted) {

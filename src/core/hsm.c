@@ -65,7 +65,17 @@ hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t *ret_revision)
 void
 hsm_set_renewal(struct hsm *hsm, struct renewal *renewal)
 {
-    hsm->ports.renewal = renewal;
+    atomic_store(&hsm->renewal, renewal);
+}
+
+void
+hsm_renew(struct hsm *hsm)
+{
+    struct renewal *renewal = atomic_load(&hsm->renewal);
+
+    if (renewal != NULL) {
+        renewal->again(renewal);
+    }
 }
 
 void

@@ -109,13 +109,13 @@ handle_POLICY_SET(struct request *r)
         return CODE_LATER;
     }
     pthread_mutex_lock(&hsm->change);
-    rv = quorum_take(r, SERVICE_MISC, &token);
+    rv = quorum_take(r, quorum_settings_service(&hsm->quorum), &token);
     if (rv == CKR_OK) {
         rv = quorum_done(r, token, policy_keep(r, rules));
     }
     pthread_mutex_unlock(&hsm->change);
-    if (rv == CKR_OK && hsm->ports.renewal != NULL) {
-        hsm->ports.renewal->again(hsm->ports.renewal);
+    if (rv == CKR_OK) {
+        hsm_renew(hsm);
     }
     return rv;
 }

@@ -192,7 +192,6 @@ struct hsm_ports {
     const char *node;        /* the serial of this node, where several share the store; NULL: the
                                 partition's own. At most 16 letters and digits. */
     struct stopwatch *watch; /* NULL: nobody; see hsm_set_watch() */
-    struct renewal *renewal; /* NULL: nobody; see hsm_set_renewal() */
 };
 
 #endif

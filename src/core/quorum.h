@@ -101,6 +101,9 @@ bool quorum_has_key(struct quorum *quorum, uint32_t user);
 bool quorum_can_lose(struct quorum *quorum, uint32_t user);
 void quorum_forget(struct quorum *quorum, uint32_t user);
 
+/* Who must agree to a change of settings: MISC_CO where it has a quorum, else the other. Under the
+ * lock for changes. */
+uint32_t quorum_settings_service(const struct quorum *quorum);
 /*
  * The approved token that the act needs, taken out so that no other act has it; NULL where the
  * service needs none. CODE_QUORUM: there is none. Afterwards quorum_done(), in any case.

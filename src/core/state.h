@@ -44,6 +44,7 @@ struct hsm {
     struct sealer boot_sealer; /* a key of this boot: session objects, quick hashes */
     struct rules rules; /* of the partition; the interface is each context's own */
     struct template_flags fitting[KIND_COUNT]; /* of its policy */
+    _Atomic(struct renewal *) renewal; /* see hsm_set_renewal() */
     char label[33];
     char serial[17];
     char node[17]; /* serial of this node; that of the partition where it is alone */
@@ -150,6 +151,9 @@ MUST_USE CK_RV request_key_check(const struct request *request, const struct mec
 /* A GCM parameter that asks for an IV gets one, in room, which is *ret_made; else that is empty. */
 MUST_USE CK_RV request_iv(struct request *request, CK_FLAGS function, struct mechanism *mechanism,
                           uint8_t room[12], view *ret_made);
+/* Has the partition opened again, where somebody can. */
+void hsm_renew(struct hsm *hsm);
+
 /* Has the object, which may be of another policy's time, what this one has in all of its kind? */
 bool object_fits_policy(const struct hsm *hsm, const struct object *object);
 /* object_key(); another token object may lose its parsed key for it. */

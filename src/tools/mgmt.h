@@ -85,6 +85,9 @@ enum status mgmt_everywhere(struct mgmt *mgmt, const struct mgmt_step *step,
 void mgmt_failed(const char *command, const char *act, const struct mgmt_server *server,
                  CK_RV rv);
 
+/* All users of one server, one after the other, as they stand in the replies. */
+CK_RV mgmt_users_fetch(struct mgmt_server *server, struct writer *users);
+
 /* ---- files and JSON ---- */
 
 /* The whole file, at most max bytes, appended; false with a line on stderr. */

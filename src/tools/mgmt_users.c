@@ -248,9 +248,8 @@ users_print(const struct mgmt_server *server, view users)
     }
 }
 
-/* All pages of one server, one after the other, as they stand in the replies. */
-static CK_RV
-users_fetch(struct mgmt_server *server, struct writer *users)
+CK_RV
+mgmt_users_fetch(struct mgmt_server *server, struct writer *users)
 {
     struct user_list_request request = { .after = 0, .max = USERS_PAGE_MAX };
     struct user_list_reply reply = { .more = true };
@@ -322,7 +321,7 @@ mgmt_user_info(void *tool, const struct values *values)
 
         writer_init(&users, USERS_BYTES_MAX);
         writer_init(&picked, BODY_MAX);
-        rv = users_fetch(server, &users);
+        rv = mgmt_users_fetch(server, &users);
         if (rv == CKR_OK) {
             users_pick(writer_view(&users), asked, &picked);
             rv = picked.len == 0 ? CODE_USER_UNKNOWN : CKR_OK;
@@ -450,7 +449,7 @@ mgmt_list_users(void *tool, const struct values *values)
         CK_RV rv;
 
         writer_init(&users, USERS_BYTES_MAX);
-        rv = users_fetch(server, &users);
+        rv = mgmt_users_fetch(server, &users);
         if (rv != CKR_OK) {
             mgmt_failed("listUsers", "listing users", server, rv);
             status = STATUS_REFUSED;

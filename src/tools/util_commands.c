@@ -93,7 +93,7 @@ static const struct command rows[] = {
         { "-sess",       "0/1",   ARGUMENT_SWITCH, NEED_NOT,    0, 1,   "1: session keys alone; 0: the others alone" },
         { "-u",          "USER,USER", ARGUMENT_TEXT, NEED_NOT,  0, 0,   "ids of users that the key is shared with" },
         { "-m",          "FILE",  ARGUMENT_TEXT,   NEED_NOT,    0, 0,   "has the modulus of an RSA key" },
-        { "-kcv",        "FILE",  ARGUMENT_TEXT,   NEED_NOT,    0, 0,   "has the check value of a secret key" } } },
+        { "-kcv",        "FILE",  ARGUMENT_TEXT,   NEED_NOT,    0, 0,   "has the check value of a secret key, or of a pair" } } },
     { "findSingleKey", util_find_single_key, 0, "tells whether a key is there", { KEY_OPTION } },
     { "getKeyInfo", util_key_info, 0, "tells whose a key is", { KEY_OPTION } },
     { "deleteKey", util_delete_key, 0, "deletes a key; of a pair, one half", { KEY_OPTION } },

@@ -5,6 +5,7 @@
 #include "tools/util.h"
 
 #include "tools/file.h"
+#include "tools/host.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -186,15 +187,73 @@ handles_print(const struct util *util, const struct writer *handles)
     putchar('\n');
 }
 
+/* All pages. */
+static CK_RV
+keys_find(struct util *util, view template, struct writer *handles)
+{
+    uint32_t after = 0;
+    bool more = true;
+    CK_RV rv = CKR_OK;
+
+    while (rv == CKR_OK && more) {
+        rv = page_read(util, template, handles, &after, &more);
+        if (rv == CKR_OK && !writer_ok(handles)) {
+            rv = CKR_HOST_MEMORY;
+        }
+    }
+    return rv;
+}
+
+/* Is this the check value of the pair that the key is a half of? Secret keys have none of that kind. */
+static bool
+is_of_pair(struct util *util, uint32_t key, view check)
+{
+    static const CK_ATTRIBUTE_TYPE types[] = { CKA_PUBLIC_KEY_INFO };
+    struct writer list;
+    uint8_t own[3];
+    view info = VIEW_EMPTY;
+    bool is;
+
+    writer_init(&list, TEMPLATE_MAX);
+    is = util_get(util, key, types, ARRAY_COUNT(types), &list) == CKR_OK &&
+         attributes_find(writer_view(&list), CKA_PUBLIC_KEY_INFO, &info) && info.len > 0 &&
+         host_public_check(info, own) && view_equal(view_of(own, sizeof own), check);
+    writer_clear(&list);
+    return is;
+}
+
+/* Adds the halves of pairs with that check value: the HSM itself has one of secret keys alone. */
+static CK_RV
+pairs_add(struct util *util, const struct values *values, view check, struct writer *handles)
+{
+    struct writer template;
+    struct writer all;
+    CK_RV rv;
+
+    writer_init(&template, TEMPLATE_MAX);
+    writer_init(&all, HANDLES_MAX);
+    template_write(&template, values);
+    rv = keys_find(util, writer_view(&template), &all);
+    for (size_t i = 0; rv == CKR_OK && i < all.len / 4; i++) {
+        const uint32_t key = load_u32(all.data + 4 * i);
+
+        if (is_of_pair(util, key, check)) {
+            write_u32(handles, key);
+        }
+    }
+    writer_clear(&template);
+    writer_clear(&all);
+    return rv;
+}
+
 enum status
 util_find_key(void *tool, const struct values *values)
 {
     struct util *util = tool;
     struct writer template;
     struct writer handles;
-    uint32_t after = 0;
-    bool more = true;
-    CK_RV rv = CKR_OK;
+    view check;
+    CK_RV rv;
 
     writer_init(&template, TEMPLATE_MAX);
     writer_init(&handles, HANDLES_MAX);
@@ -209,11 +268,9 @@ util_find_key(void *tool, const struct values *values)
         writer_clear(&template);
         return STATUS_MISUSED;
     }
-    while (rv == CKR_OK && more) {
-        rv = page_read(util, writer_view(&template), &handles, &after, &more);
-        if (rv == CKR_OK && !writer_ok(&handles)) {
-            rv = CKR_HOST_MEMORY;
-        }
+    rv = keys_find(util, writer_view(&template), &handles);
+    if (rv == CKR_OK && attributes_find(writer_view(&template), CKA_CHECK_VALUE, &check)) {
+        rv = pairs_add(util, values, check, &handles);
     }
     if (rv == CKR_OK && values_given(values, "-u")) {
         shared_keep(util, &handles, values_text(values, "-u"));

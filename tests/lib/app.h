@@ -120,6 +120,10 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(QUORUM_APPROVE, quorum_approve)   \
     ROW(QUORUM_LIST, quorum_list)         \
     ROW(QUORUM_DELETE, quorum_delete)     \
+    ROW(KEY_LIST, key_list)               \
+    ROW(KEY_SHARE, key_share)             \
+    ROW(KEY_OWNER, key_owner)             \
+    ROW(KEY_SET, key_set)                 \
     ROW(NODES, nodes)                     \
     ROW(NODE_ADD, node_add)               \
     ROW(NODE_REMOVE, node_remove)         \

@@ -277,6 +277,51 @@ delete_user(struct tried *tried)
     return app_delete_user(&tried->f->officer, ROLE_CU, USER2_NAME);
 }
 
+static CK_RV
+share_key(struct tried *tried)
+{
+    const struct key_share_request m = { tried->token, USER2, true };
+    struct key_share_reply answer;
+
+    return app_send_key_share(tried->app, &m, &answer);
+}
+
+static CK_RV
+give_key(struct tried *tried)
+{
+    const struct key_owner_request m = { tried->token, USER2 };
+    struct key_owner_reply answer;
+
+    return app_send_key_owner(&tried->f->officer, &m, &answer);
+}
+
+static CK_RV
+trust_key(struct tried *tried)
+{
+    const struct key_set_request m = { tried->token, LIST(BOOL(TRUSTED, true)) };
+    struct key_set_reply answer;
+
+    return app_send_key_set(&tried->f->officer, &m, &answer);
+}
+
+static CK_RV
+set_token_time(struct tried *tried)
+{
+    const struct quorum_time_request m = { 900 };
+    struct quorum_time_reply answer;
+
+    return app_send_quorum_time(&tried->f->officer, &m, &answer);
+}
+
+static CK_RV
+set_policy(struct tried *tried)
+{
+    const struct policy_set_request m = { POLICY_AZURE, VIEW_TEXT("enforce_dates=on") };
+    struct policy_set_reply answer;
+
+    return app_send_policy_set(&tried->f->officer, &m, &answer);
+}
+
 /* A test of each, with the least number of calls that it has to make. */
 #define FAULT_TEST(attempt, calls)                                  \
     static void                                                     \
@@ -316,6 +361,11 @@ FAULT_TEST(derive_tokens, 9)
 FAULT_TEST(make_user, 5)
 FAULT_TEST(change_password, 4)
 FAULT_TEST(delete_user, 3)
+FAULT_TEST(share_key, 3)
+FAULT_TEST(give_key, 3)
+FAULT_TEST(trust_key, 3)
+FAULT_TEST(set_token_time, 3)
+FAULT_TEST(set_policy, 3)
 
 /* ---- what writes nothing ---- */
 
@@ -546,6 +596,21 @@ main(void)
         AZURE(delete_user_succeeds_or_changes_nothing),
         AZURE(delete_user_without_memory_changes_nothing),
         AZURE(delete_user_is_done_when_the_store_has_done_it),
+        AZURE(share_key_succeeds_or_changes_nothing),
+        AZURE(share_key_without_memory_changes_nothing),
+        AZURE(share_key_is_done_when_the_store_has_done_it),
+        AZURE(give_key_succeeds_or_changes_nothing),
+        AZURE(give_key_without_memory_changes_nothing),
+        AZURE(give_key_is_done_when_the_store_has_done_it),
+        AZURE(trust_key_succeeds_or_changes_nothing),
+        AZURE(trust_key_without_memory_changes_nothing),
+        AZURE(trust_key_is_done_when_the_store_has_done_it),
+        AZURE(set_token_time_succeeds_or_changes_nothing),
+        AZURE(set_token_time_without_memory_changes_nothing),
+        AZURE(set_token_time_is_done_when_the_store_has_done_it),
+        AZURE(set_policy_succeeds_or_changes_nothing),
+        AZURE(set_policy_without_memory_changes_nothing),
+        AZURE(set_policy_is_done_when_the_store_has_done_it),
         AZURE(reading_without_memory_fails_cleanly),
         AZURE(a_failing_login_counts_at_most_one_failure),
         AZURE(what_only_reads_asks_the_audit_alone),

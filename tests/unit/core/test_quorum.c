@@ -243,6 +243,55 @@ a_token_ends_with_its_time_and_its_login(void **state)
     officers_end(&o);
 }
 
+/* Each refusal is in the audit, by the name of its code. */
+static void
+refusals_are_audited(void **state)
+{
+    struct fixture *f = *state;
+    struct officers o;
+    struct writer signature;
+    uint8_t token[QUORUM_TOKEN_LEN];
+    uint8_t other[QUORUM_TOKEN_LEN];
+    const struct quorum_set_request many = { SERVICE_USERS, 3 };
+    struct quorum_set_reply answer;
+    static const char *const lines[] = {
+        "QUORUM_APPROVE user=1 role=CO code=CODE_TOKEN_TWICE",     /* duplicate */
+        "QUORUM_APPROVE user=1 role=CO code=CKR_SIGNATURE_INVALID", /* another's signature */
+        "QUORUM_APPROVE user=1 role=CO code=CODE_TOKEN_UNKNOWN",   /* replay */
+        "QUORUM_APPROVE user=1 role=CO code=CODE_TOKEN_BAD",       /* of another node */
+        "QUORUM_APPROVE user=5 role=CO code=CODE_TOKEN_USER",      /* drawn by another */
+        "QUORUM_APPROVE user=1 role=CO code=CODE_TOKEN_EXPIRED",
+        "QUORUM_APPROVE user=1 role=CO code=CODE_TOKEN_APPROVER",
+        "QUORUM_SET user=1 role=CO code=CODE_QUORUM_SIZE",         /* M too large */
+        "USER_CREATE user=1 role=CO code=CODE_QUORUM",
+    };
+
+    officers_begin(f, &o);
+    assert_ok(draw(&f->officer, token));
+    both_approve(f, &o, token);
+    assert_ok(app_make_user(&f->officer, ROLE_CU, "cu9", "password9"));
+    assert_code(approve(&f->officer, token, "second", VIEW_TEXT("x")), CODE_TOKEN_UNKNOWN);
+    assert_ok(draw(&f->officer, token));
+    memcpy(other, token, sizeof other);
+    other[16] ^= 1; /* in the serial */
+    assert_code(approve(&f->officer, other, "second", VIEW_TEXT("x")), CODE_TOKEN_BAD);
+    assert_code(approve(&f->officer, token, "nobody", VIEW_TEXT("x")), CODE_TOKEN_APPROVER);
+    assert_code(approve(&o.second, token, "second", VIEW_TEXT("x")), CODE_TOKEN_USER);
+    assert_code(app_send_quorum_set(&f->officer, &many, &answer), CODE_QUORUM_SIZE);
+    outside_move_clock(&f->hsm.outside, QUORUM_TIME * 1000);
+    sign(o.keys[0], view_of(token, sizeof token), &signature);
+    assert_code(approve(&f->officer, token, OFFICER_NAME, writer_view(&signature)),
+                CODE_TOKEN_EXPIRED);
+    writer_clear(&signature);
+
+    for (size_t i = 0; i < ARRAY_COUNT(lines); i++) {
+        if (!outside_audit_has(&f->hsm.outside, lines[i])) {
+            fail_msg("not in the audit: %s", lines[i]);
+        }
+    }
+    officers_end(&o);
+}
+
 static void
 keys_and_m_outlive_a_restart_and_tokens_do_not(void **state)
 {
@@ -351,6 +400,7 @@ main(void)
         cmocka_unit_test(a_token_is_these_bytes_and_no_others),
         cmocka_unit_test(a_file_has_one_token_of_a_node),
         AZURE(an_act_takes_a_token_that_m_approved),
+        AZURE(refusals_are_audited),
         AZURE(a_token_ends_with_its_time_and_its_login),
         AZURE(keys_and_m_outlive_a_restart_and_tokens_do_not),
         AZURE(who_was_let_in_to_change_his_password_gets_no_ticket),

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * azcloudhsm_mgmt_util: are the servers alike? Hashes over what each has, and what one has that
+ * another has not. Where the servers share a store they are alike by themselves.
+ */
+#include "tools/mgmt.h"
+
+#include "crypto/algo.h"
+#include "wire/role.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define USERS_BYTES_MAX (8u * 1024u * 1024u)
+#define HASH_LEN 32u
+
+/* What makes a user the same on two servers; failed logins do not. */
+static void
+user_line(const struct user_info *user, struct writer *out)
+{
+    write_u32(out, user->id);
+    write_u32(out, user->role);
+    write_bytes(out, user->name);
+    write_u8(out, user->quorum_key);
+}
+
+static bool
+hash_of(view bytes, char text[2 * HASH_LEN + 1])
+{
+    uint8_t hash[HASH_LEN];
+
+    if (!algo_sha256(bytes, hash)) {
+        return false;
+    }
+    hex_encode(view_of(hash, sizeof hash), text);
+    return true;
+}
+
+/* Which user, by name or number; NULL: all. */
+static bool
+is_wanted(const struct user_info *user, const char *wanted)
+{
+    char *end;
+    unsigned long number;
+
+    if (wanted == NULL || view_equal(user->name, view_str(wanted))) {
+        return true;
+    }
+    number = strtoul(wanted, &end, 10);
+    return *end == '\0' && number == user->id;
+}
+
+static enum status
+user_hashes(struct mgmt *mgmt, const struct values *values, const char *wanted)
+{
+    json_t *list = values_given(values, "--json") ? json_array() : NULL;
+    const char *command = values->command->name;
+    enum status status = STATUS_DONE;
+
+    for (struct mgmt_server *server = NULL; (server = mgmt_next(mgmt, server)) != NULL;) {
+        char text[2 * HASH_LEN + 1];
+        struct writer users, lines;
+        struct user_info user;
+        struct reader r;
+        size_t count = 0;
+        CK_RV rv;
+
+        writer_init(&users, USERS_BYTES_MAX);
+        writer_init(&lines, USERS_BYTES_MAX);
+        rv = mgmt_users_fetch(server, &users);
+        r = reader_of(writer_view(&users));
+        while (rv == CKR_OK && user_array_next(&r, &user)) {
+            if (is_wanted(&user, wanted)) {
+                user_line(&user, &lines);
+                count++;
+            }
+        }
+        if (rv == CKR_OK && wanted != NULL && count == 0) {
+            rv = CODE_USER_UNKNOWN;
+        }
+        if (rv == CKR_OK && (!writer_ok(&lines) || !hash_of(writer_view(&lines), text))) {
+            rv = CKR_HOST_MEMORY;
+        }
+        if (rv != CKR_OK) {
+            mgmt_failed(command, "hashing users", server, rv);
+            status = STATUS_REFUSED;
+        } else if (list != NULL) {
+            json_t *entry = mgmt_json_server(server);
+
+            json_object_set_new(entry, "users", json_integer((json_int_t)count));
+            json_object_set_new(entry, "hash", json_string(text));
+            json_array_append_new(list, entry);
+        } else {
+            printf("User Hash on server %u(%s): %s\n", server->number,
+                   server->settings->hostname, text);
+        }
+        writer_clear(&users);
+        writer_clear(&lines);
+    }
+    return list != NULL ? mgmt_json_print(list, status) : status;
+}
+
+enum status
+mgmt_user_hash(void *tool, const struct values *values)
+{
+    return user_hashes(tool, values, NULL);
+}
+
+enum status
+mgmt_single_user_hash(void *tool, const struct values *values)
+{
+    return user_hashes(tool, values, values_text(values, "user"));
+}
+
+/* Is there one that is just like this? */
+static bool
+user_is_among(const struct user_info *user, view users)
+{
+    struct reader r = reader_of(users);
+    struct user_info other;
+
+    while (user_array_next(&r, &other)) {
+        if (other.id == user->id && other.role == user->role &&
+            other.quorum_key == user->quorum_key && view_equal(other.name, user->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t
+users_lack(const struct mgmt_server *here, view users, const struct mgmt_server *there,
+           view others)
+{
+    struct reader r = reader_of(users);
+    struct user_info user;
+    size_t count = 0;
+
+    while (user_array_next(&r, &user)) {
+        if (!user_is_among(&user, others)) {
+            printf("user %u %.*s(%s) of server %u is not so on server %u\n", (unsigned)user.id,
+                   (int)user.name.len, (const char *)user.name.data, role_name(user.role),
+                   here->number, there->number);
+            count++;
+        }
+    }
+    return count;
+}
+
+static CK_RV
+users_compare(struct mgmt_server *here, view users, struct mgmt_server *there)
+{
+    struct writer others;
+    CK_RV rv;
+
+    writer_init(&others, USERS_BYTES_MAX);
+    rv = mgmt_users_fetch(there, &others);
+    if (rv == CKR_OK && users_lack(here, users, there, writer_view(&others)) +
+                                users_lack(there, writer_view(&others), here, users) ==
+                            0) {
+        printf("server %u(%s) has the same users\n", there->number, there->settings->hostname);
+    }
+    writer_clear(&others);
+    return rv;
+}
+
+enum status
+mgmt_user_diff(void *tool, const struct values *values)
+{
+    struct mgmt *mgmt = tool;
+    struct mgmt_server *here = mgmt->scope;
+    enum status status = STATUS_DONE;
+    struct writer users;
+    CK_RV rv;
+
+    UNUSED(values);
+    writer_init(&users, USERS_BYTES_MAX);
+    rv = mgmt_users_fetch(here, &users);
+    if (rv != CKR_OK) {
+        mgmt_failed("getUserDiffMap", "comparing users", here, rv);
+        status = STATUS_REFUSED;
+    }
+    for (size_t i = 0; i < mgmt->server_count && rv == CKR_OK; i++) {
+        struct mgmt_server *there = &mgmt->servers[i];
+
+        if (there == here || there->caller == NULL) {
+            continue;
+        }
+        if ((rv = users_compare(here, writer_view(&users), there)) != CKR_OK) {
+            mgmt_failed("getUserDiffMap", "comparing users", there, rv);
+            status = STATUS_REFUSED;
+        }
+    }
+    writer_clear(&users);
+    return status;
+}
