@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Azure Blob Storage over REST (version 2020-10-02): Put Blob, Get Blob, Delete Blob, List Blobs. Who
- * asks is shown by the account's key, a shared access signature that is part of the URL, or a token
- * of a managed identity. None of the three ever stands in a line of the log.
+ * Azure Blob Storage over REST (version 2020-10-02): Put Blob, Get Blob, Delete Blob, List Blobs.
+ * Who asks is shown by the account's key, a shared access signature that is part of the URL, or a
+ * token of a managed identity. None of the three ever stands in a line of the log.
  */
 #include "certs/blob.h"
 
@@ -83,7 +83,8 @@ key_header(struct call *call)
         snprintf(len, sizeof len, "%zu", call->len);
     }
     size = snprintf(text, sizeof text,
-                    "%s\n\n\n%s\n\n%s\n\n\n%s\n%s\n\n\n%sx-ms-date:%s\nx-ms-version:" VERSION "\n%s",
+                    "%s\n\n\n%s\n\n%s\n\n\n%s\n%s\n\n\n%sx-ms-date:%s\n"
+                    "x-ms-version:" VERSION "\n%s",
                     call->method, len, call->is_put ? "application/octet-stream" : "",
                     match_value(call, "If-Match: "), match_value(call, "If-None-Match: "),
                     call->is_put ? "x-ms-blob-type:BlockBlob\n" : "",
@@ -165,8 +166,9 @@ call_free(struct call *call)
     }
 }
 
-#define MAY "see that who asks may: the role Storage Blob Data Contributor for an identity, else the " \
-            "key or the signature"
+#define MAY \
+    "see that who asks may: the role Storage Blob Data Contributor for an identity, else the key " \
+    "or the signature"
 
 static const char *
 advice(const struct http_reply *reply)
@@ -175,8 +177,8 @@ advice(const struct http_reply *reply)
         return MAY;
     }
     if (reply->untrusted) {
-        return "see that certstorage_ca of azcloudhsm_client.cfg signs the server's certificate, and "
-               "that CERTSTORAGE_URL has the host in it";
+        return "see that certstorage_ca of azcloudhsm_client.cfg signs the server's certificate, "
+               "and that CERTSTORAGE_URL has the host in it";
     }
     switch (reply->status) {
     case 0:
@@ -204,8 +206,8 @@ static enum blob_result
 say(const struct azure *azure, const char *what, const char *name, const struct http_reply *reply,
     enum blob_result result)
 {
-    log_err("certificate storage %s: %s %s: HTTP %ld %s after %u tries; %s", azure->base, what, name,
-            reply->status, reply->error, reply->tries, advice(reply));
+    log_err("certificate storage %s: %s %s: HTTP %ld %s after %u tries; %s", azure->base, what,
+            name, reply->status, reply->error, reply->tries, advice(reply));
     return result;
 }
 
@@ -246,8 +248,8 @@ azure_get(struct blob_container *container, uint32_t handle, const char *tag, st
     }
 }
 
-/* After a write whose answer may have been lost: BLOB_OK when this text is there, BLOB_CONFLICT when
- * something else is or nothing, BLOB_UNKNOWN when nobody says. */
+/* After a write whose answer may have been lost: BLOB_OK when this text is there, BLOB_CONFLICT
+ * when something else is or nothing, BLOB_UNKNOWN when nobody says. */
 static enum blob_result
 what_is_there(struct blob_container *container, uint32_t handle, view text,
               char ret_tag[BLOB_TAG_MAX])
@@ -379,7 +381,8 @@ list_page(struct azure *azure, char marker[LISTING_MARKER_MAX], blob_visit *visi
 
     encode(marker, encoded, sizeof encoded);
     snprintf(query, sizeof query,
-             "restype=container&comp=list&maxresults=5000&prefix=" BLOB_PREFIX "%s%s", more, encoded);
+             "restype=container&comp=list&maxresults=5000&prefix=" BLOB_PREFIX "%s%s", more,
+             encoded);
     snprintf(resource, sizeof resource,
              "\ncomp:list%s%s\nmaxresults:5000\nprefix:" BLOB_PREFIX "\nrestype:container",
              marker[0] == '\0' ? "" : "\nmarker:", marker);
@@ -394,8 +397,8 @@ list_page(struct azure *azure, char marker[LISTING_MARKER_MAX], blob_visit *visi
     if (reply.status != 200) {
         result = say(azure, "list", "the container", &reply, BLOB_FAILED);
     } else if (!listing_read(writer_view(&xml), visit, arg, marker)) {
-        log_err("certificate storage %s: what it lists does not read; see that CERTSTORAGE_URL is a "
-                "container of Azure Blob Storage",
+        log_err("certificate storage %s: what it lists does not read; see that CERTSTORAGE_URL is "
+                "a container of Azure Blob Storage",
                 azure->base);
         result = BLOB_FAILED;
     }
@@ -415,8 +418,8 @@ azure_list(struct blob_container *container, blob_visit *visit, void *arg)
         memcpy(last, marker, sizeof last);
         result = list_page(azure, marker, visit, arg);
         if (result == BLOB_OK && marker[0] != '\0' && strcmp(marker, last) == 0) {
-            log_err("certificate storage %s: it lists the same page again and again; see the state of "
-                    "the storage account",
+            log_err("certificate storage %s: it lists the same page again and again; see the state "
+                    "of the storage account",
                     azure->base);
             return BLOB_FAILED;
         }
@@ -548,7 +551,9 @@ azure_make(const struct blob_settings *settings)
 {
     struct blob_container *container = azure_open(settings);
     struct azure *azure = (struct azure *)container;
-    struct call *call = azure == NULL ? NULL : call_new(azure, "PUT", "", "restype=container", "\nrestype:container");
+    struct call *call = azure == NULL ? NULL
+                                      : call_new(azure, "PUT", "", "restype=container",
+                                                 "\nrestype:container");
     struct http_request request = { .method = "PUT" };
     struct http_reply reply = { 0 };
     bool made = false;

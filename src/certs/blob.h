@@ -56,7 +56,8 @@ struct blob_settings {
     uint32_t uid;         /* for whom: a folder has to be this user's */
 };
 
-/* What this thread asks of containers ends then (CLOCK_MONOTONIC, milliseconds); never, to begin with. */
+/* What this thread asks of containers ends then (CLOCK_MONOTONIC, milliseconds); never, to begin
+ * with. */
 void blob_until(uint64_t end_ms);
 uint64_t blob_end(void);
 

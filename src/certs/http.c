@@ -366,7 +366,10 @@ http_send(struct http *http, struct http_request *request, http_sign *sign, void
             (reply.status == 401 && reply.tries > 1)) {
             break;
         }
-        if (!pause_before(http, wait < reply.wait_s * 1000ull ? reply.wait_s * 1000ull : wait, end)) {
+        if (wait < reply.wait_s * 1000ull) {
+            wait = reply.wait_s * 1000ull;
+        }
+        if (!pause_before(http, wait, end)) {
             break;
         }
         wait *= 2;

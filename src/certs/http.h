@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * HTTP requests that block, with retries, limits and an end. What a server says is bounded: a body by
- * its writer, a tag and an error's name by their fields. No redirects. Any thread may call.
+ * HTTP requests that block, with retries, limits and an end. What a server says is bounded: a body
+ * by its writer, a tag and an error's name by their fields. No redirects. Any thread may call.
  */
 #ifndef CERTS_HTTP_H
 #define CERTS_HTTP_H

@@ -15,7 +15,8 @@
 
 #define METADATA "http://169.254.169.254"
 #define TOKEN_PATH \
-    "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fstorage.azure.com%2F"
+    "/metadata/identity/oauth2/token?api-version=2018-02-01" \
+    "&resource=https%3A%2F%2Fstorage.azure.com%2F"
 #define EARLY_S 300u
 #define ANSWER_MAX 65536u
 #define LIFE_MAX_S 86400u
@@ -72,8 +73,8 @@ identity_new(struct http *http, const char *metadata, const char *client_id)
     identity->http = http;
     pthread_mutex_init(&identity->lock, NULL);
     snprintf(identity->url, sizeof identity->url, "%.400s%s%s%.300s",
-             metadata[0] == '\0' ? METADATA : metadata, TOKEN_PATH, client_id[0] == '\0' ? "" : "&client_id=",
-             client_id);
+             metadata[0] == '\0' ? METADATA : metadata, TOKEN_PATH,
+             client_id[0] == '\0' ? "" : "&client_id=", client_id);
     return identity;
 }
 
@@ -144,8 +145,8 @@ ask(struct identity *identity)
     if (!given) {
         identity->until = 0;
         identity->failed = now_ms();
-        log_err("no token of a managed identity (HTTP %ld %s): assign an identity to this machine, or "
-                "set CERTSTORAGE_ACCOUNT_KEY, or a URL with a shared access signature",
+        log_err("no token of a managed identity (HTTP %ld %s): assign an identity to this machine, "
+                "or set CERTSTORAGE_ACCOUNT_KEY, or a URL with a shared access signature",
                 reply.status, reply.error);
         return false;
     }

@@ -17,8 +17,8 @@ MUST_USE struct identity *identity_new(struct http *http, const char *metadata,
                                        const char *client_id);
 void identity_free(struct identity *identity);
 
-/* "Authorization: Bearer ..." that is good for a while; renew: the last one was refused. False: there
- * is none, which was logged. */
+/* "Authorization: Bearer ..." that is good for a while; renew: the last one was refused. False:
+ * there is none, which was logged. */
 MUST_USE bool identity_header(struct identity *identity, bool renew, char *out, size_t size);
 
 /* The service's answer; *ret_life in seconds. For tests and fuzzers, too. */

@@ -2,7 +2,8 @@
  *
  * Certificates as signed tokens: JWS in compact form (RFC 7515), header.payload.signature. The
  * header is alg RS512, kid (the CKA_ID of the pair that signs) and typ; the payload an object whose
- * member `data` is a text that holds the JSON of the attributes (seed 002; azure-cloud-hsm.md, 4.2).
+ * member `data` is a text that holds the JSON of the attributes (seed 002; azure-cloud-hsm.md,
+ * 4.2).
  *
  * A token is worth nothing before its signature has been verified, which is the HSM's business.
  */
@@ -31,9 +32,9 @@ struct token {
 };
 
 /*
- * Reads a token for the key of that name. NULL, or why it is refused, for a line of the log: *ret_token
- * is not written then. Members of the header come in any order; those that name keys or where to get
- * some are not looked at; `crit` is refused, and every algorithm but RS512.
+ * Reads a token for the key of that name. NULL, or why it is refused, for a line of the log:
+ * *ret_token is not written then. Members of the header come in any order; those that name keys or
+ * where to get some are not looked at; `crit` is refused, and every algorithm but RS512.
  */
 MUST_USE const char *token_read(view text, view kid, struct token *ret_token);
 void token_clear(struct token *token);

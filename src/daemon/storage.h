@@ -2,8 +2,8 @@
  *
  * Certificates that are kept in a container of blobs (docs/certstorage.md). What the loop has to do
  * with it: requests that concern certificates, of contexts that have such a container, become jobs;
- * a few threads do them, for they wait for disks and networks; what a job asks of the HSM goes through
- * the loop like any request of its context.
+ * a few threads do them, for they wait for disks and networks; what a job asks of the HSM goes
+ * through the loop like any request of its context.
  */
 #ifndef DAEMON_STORAGE_H
 #define DAEMON_STORAGE_H
@@ -88,13 +88,13 @@ void storage_peer_gone(struct daemon *daemon, struct peer *peer);
 bool storage_is_busy(const struct daemon *daemon);
 void storage_clear(struct daemon *daemon);
 
-/* storage.c, on a thread: asks the HSM, as the job's context. body is read, reply is appended to. */
+/* storage.c, on a thread: asks the HSM, as the job's context. body is read, reply appended to. */
 MUST_USE CK_RV storage_call(struct storage_job *job, enum operation operation, view body,
                             struct writer *reply);
 /* Jobs of our own: lists the container again while nobody waits. */
 void storage_relist(struct storage_job *job);
 
-/* storage_cache.c, on a thread */
+/* entry.c, on a thread */
 void entry_free(struct entry *entry);
 MUST_USE struct entry *entry_new(uint32_t handle, const char *tag, view list,
                                  const uint8_t hash[32]);
@@ -102,11 +102,13 @@ MUST_USE struct entry *entry_new(uint32_t handle, const char *tag, view list,
 struct entry *storage_find(struct storage *storage, uint32_t handle);
 MUST_USE bool storage_put(struct storage *storage, struct entry *entry);
 void storage_drop(struct storage *storage, uint32_t handle);
+/* storage_cache.c, on a thread */
 /* First of all: there is a container, and the rules are known. */
 MUST_USE CK_RV storage_begin(struct storage_job *job);
 /* The container has been listed lately, and its certificates read. */
 MUST_USE CK_RV storage_refresh(struct storage_job *job);
-/* The certificate as the container has it now: a copy; CKR_OBJECT_HANDLE_INVALID, CKR_DEVICE_ERROR. */
+/* The certificate as the container has it now: a copy; CKR_OBJECT_HANDLE_INVALID,
+ * CKR_DEVICE_ERROR. */
 MUST_USE CK_RV storage_current(struct storage_job *job, uint32_t handle, struct entry **ret_entry);
 
 /* storage_work.c, on a thread: does the job. */

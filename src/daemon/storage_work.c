@@ -28,7 +28,8 @@ info_reply(struct storage_job *job, view list, uint32_t handle)
 
 /*
  * The request as it came, by the HSM; its answer is the job's. Only for a certificate of a session:
- * those in the HSM's own store have the same handles as the container's, and are not seen beside it.
+ * those in the HSM's own store have the same handles as the container's, and are not seen beside
+ * it.
  */
 static CK_RV
 pass(struct storage_job *job)
