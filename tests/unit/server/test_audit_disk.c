@@ -257,7 +257,7 @@ pause_ms(long ms)
 }
 
 struct found {
-    char records[1024];
+    char records[4096];
     size_t left;
 };
 
@@ -307,17 +307,17 @@ static void
 one_fault(int kind)
 {
     struct fixture f;
-    char expected[1024] = "one ";
+    char expected[4096] = "one ";
     bool refused = false, again = false;
 
     fixture_init(&f);
     assert_true(start(&f));
     assert_true(append(f.audit, "one"));
-    for (int i = 0; i < 100 && strcmp(look(f.path).records, expected) != 0; i++) {
+    for (int i = 0; i < 500 && strcmp(look(f.path).records, expected) != 0; i++) {
         pause_ms(20);
     }
     atomic_store(&fault, kind);
-    for (int i = 0; i < (is_harmless(kind) ? 10 : 100) && !refused; i++) {
+    for (int i = 0; i < (is_harmless(kind) ? 10 : 500) && !refused; i++) {
         char text[16];
 
         snprintf(text, sizeof text, "x%d", i);
@@ -329,7 +329,7 @@ one_fault(int kind)
     }
     assert_int_equal(refused, !is_harmless(kind));
     atomic_store(&fault, GOOD);
-    for (int i = 0; i < 200 && !again; i++) {
+    for (int i = 0; i < 500 && !again; i++) {
         pause_ms(20);
         again = append(f.audit, "again");
     }
