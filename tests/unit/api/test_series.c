@@ -261,7 +261,7 @@ what_is_no_answer_closes_the_connection(void **state)
     UNUSED(state);
     for (size_t i = 0; i < ARRAY_COUNT(manners); i++) {
         assert_int_equal(series(&b, manners[i], 1000), OUTCOME_BROKEN);
-        assert_in_range(b.heard, manners[i] == SILENT ? 0 : 3, 4);
+        assert_in_range(b.heard, 0, 4); /* fewer where sending fails before all was read */
     }
 }
 
