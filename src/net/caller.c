@@ -19,12 +19,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LAG_PAUSE_MS 100
+#define LAG_TRIES 50u
+
 struct caller {
     int fd;
     SSL *ssl;
     unsigned timeout_ms;
     uint8_t context[FRAME_CONTEXT_LEN];
     uint64_t request;
+    uint8_t store[16];
+    uint64_t revision; /* the highest that was heard of */
     uint8_t *reply; /* FRAME_MAX bytes */
     size_t reply_len;
 };
@@ -170,14 +175,16 @@ exchange(struct caller *caller, const struct frame *request, view body, struct f
            ret_reply->operation == request->operation;
 }
 
-CK_RV
-caller_call(struct caller *caller, enum operation operation, view body, view *ret_reply)
+/* A node that is behind has done nothing, and is asked again. */
+static CK_RV
+call_once(struct caller *caller, enum operation operation, view body, view *ret_reply)
 {
     struct frame request = {
         .body_len = (uint32_t)body.len,
         .operation = (uint16_t)operation,
         .flags = FRAME_READ_WRITE,
         .request = ++caller->request,
+        .revision = caller->revision,
     };
     struct frame reply;
 
@@ -191,10 +198,46 @@ caller_call(struct caller *caller, enum operation operation, view body, view *re
         caller->ssl = NULL;
         return CKR_DEVICE_ERROR;
     }
+    if (reply.revision > caller->revision) {
+        caller->revision = reply.revision;
+    }
     if (reply.code == CKR_OK) {
         *ret_reply = view_of(caller->reply + FRAME_HEADER_LEN, reply.body_len);
     }
     return reply.code;
+}
+
+CK_RV
+caller_call(struct caller *caller, enum operation operation, view body, view *ret_reply)
+{
+    static const struct timespec pause = { 0, LAG_PAUSE_MS * 1000000L };
+    CK_RV rv = call_once(caller, operation, body, ret_reply);
+
+    for (unsigned i = 0; rv == CODE_LAGGING && i < LAG_TRIES; i++) {
+        nanosleep(&pause, NULL);
+        rv = call_once(caller, operation, body, ret_reply);
+    }
+    return rv;
+}
+
+view
+caller_store(const struct caller *caller)
+{
+    return view_of(caller->store, sizeof caller->store);
+}
+
+uint64_t
+caller_revision(const struct caller *caller)
+{
+    return caller->revision;
+}
+
+void
+caller_see(struct caller *caller, uint64_t revision)
+{
+    if (revision > caller->revision) {
+        caller->revision = revision;
+    }
 }
 
 static bool
@@ -206,6 +249,7 @@ attach(struct caller *caller)
         .uid = (uint32_t)getuid(),
         .pid = (uint32_t)getpid(),
     };
+    struct attach_reply answer;
     struct writer body;
     view reply;
     bool attached;
@@ -219,6 +263,10 @@ attach(struct caller *caller)
     attached = writer_ok(&body) &&
                caller_call(caller, OPERATION_ATTACH, writer_view(&body), &reply) == CKR_OK;
     writer_clear(&body);
+    if (attached && attach_reply_read(reply, &answer) &&
+        answer.store.len == sizeof caller->store) {
+        memcpy(caller->store, answer.store.data, sizeof caller->store);
+    }
     return attached;
 }
 

@@ -20,6 +20,12 @@ struct caller *caller_open(const char *host, unsigned port, struct tls_context *
 CK_RV caller_call(struct caller *caller, enum operation operation, view body, view *ret_reply);
 /* Does the node say that it has no owner? Then nobody vouches for it: see tls_files.unowned. */
 bool caller_is_unowned(const struct caller *caller);
+/* Which store the node's revisions count: 16 bytes. */
+view caller_store(const struct caller *caller);
+/* The highest revision of it that was heard of; one that was heard of elsewhere counts from now on:
+ * the node answers when it has seen it, or CODE_LAGGING after some seconds. */
+uint64_t caller_revision(const struct caller *caller);
+void caller_see(struct caller *caller, uint64_t revision);
 void caller_close(struct caller *caller);
 
 #endif

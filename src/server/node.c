@@ -33,6 +33,7 @@
 #define SLOW_NICE 5
 #define DRAIN_MS 5000u
 #define SWEEP_MS 10000u
+#define LEAVE_MS 1000u
 #define BEAT_MS 1000u
 #define COMPARE_MS (10u * 60u * 1000u)
 #define TRIM_MS 1000u /* of a sweep, at most, for old records of the journal */
@@ -65,6 +66,7 @@ struct node {
     struct gate manage;
     struct signal_watch *watches[3];
     struct timer *sweep_timer;
+    struct timer *leave_timer;
     struct timer *drain_timer;
     struct ticker *beats;    /* of a node among several */
     struct ticker *compares;
@@ -293,18 +295,24 @@ node_stop(void *arg)
     }
 }
 
+/* An officer took it off the list of nodes. */
+static void
+node_leave(void *arg)
+{
+    struct node *node = arg;
+
+    if (!node->stopping && hsm_is_removed(node->partition.hsm)) {
+        log_wrn("this node was removed from the cluster: it forgets the master key and ends");
+        folder_remove(node->folder, PARTITION_KEY_NAME);
+        node_stop(node);
+    }
+}
+
 static void
 node_sweep(void *arg)
 {
     struct node *node = arg;
 
-    hsm_refresh_members(node->partition.hsm);
-    if (hsm_is_removed(node->partition.hsm)) {
-        log_wrn("this node was removed from the cluster: it forgets the master key and ends");
-        folder_remove(node->folder, PARTITION_KEY_NAME);
-        node_stop(node);
-        return;
-    }
     hsm_sweep(node->partition.hsm, CONTEXT_IDLE_MS);
     if (node->journal_limit > 0) {
         hsm_trim_journal(node->partition.hsm, node->journal_limit, TRIM_MS);
@@ -411,8 +419,9 @@ node_watch(struct node *node)
     node->watches[1] = signal_watch_new(node->loop, SIGINT, node_stop, node);
     node->watches[2] = signal_watch_new(node->loop, SIGHUP, node_reload, node);
     node->sweep_timer = timer_new(node->loop, SWEEP_MS, true, node_sweep, node);
+    node->leave_timer = timer_new(node->loop, LEAVE_MS, true, node_leave, node);
     return node->watches[0] != NULL && node->watches[1] != NULL && node->watches[2] != NULL &&
-           node->sweep_timer != NULL;
+           node->sweep_timer != NULL && node->leave_timer != NULL;
 }
 
 /* Signals are the main loop's: every thread is started with them blocked. */
@@ -490,6 +499,7 @@ node_clear(struct node *node)
         signal_watch_free(node->watches[i]);
     }
     timer_free(node->sweep_timer);
+    timer_free(node->leave_timer);
     timer_free(node->drain_timer);
     loop_free(node->loop);
     identity_clear(&node->identity);

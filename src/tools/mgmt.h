@@ -78,7 +78,8 @@ struct mgmt_step {
 
 /* The frame of asterisks before what a node keeps for itself, and y/n. */
 bool mgmt_confirmed(void);
-/* To each connected server of the scope in turn. */
+/* To each connected server of the scope in turn. What changes the records is carried out by the first
+ * of those that share them; the others are asked whether they have seen it. */
 enum status mgmt_everywhere(struct mgmt *mgmt, const struct mgmt_step *step,
                             const struct writer *body);
 /* The two lines of a failure, for commands that go their own way. */

@@ -51,6 +51,56 @@ failure_ask(enum mgmt_ask ask)
     }
 }
 
+/* Does it change records that nodes may share? Logins are each node's own, and so is what is in its
+ * memory alone. */
+static bool
+changes_records(enum operation operation)
+{
+    const struct operation_row *row = operation_row((uint16_t)operation);
+
+    return row != NULL && row->repeat == REPEAT_once && operation != OPERATION_LOGIN &&
+           operation != OPERATION_LOGOUT && operation != OPERATION_QUORUM_TOKEN &&
+           operation != OPERATION_QUORUM_APPROVE && operation != OPERATION_QUORUM_DELETE &&
+           operation != OPERATION_OFFICER_UNLOCK;
+}
+
+/* Who has carried it out already, and shares its records with this one; NULL: nobody. */
+static const struct mgmt_server *
+step_done_by(const struct mgmt_step *step, struct mgmt_server *const *done, size_t count,
+             const struct mgmt_server *server)
+{
+    if (!changes_records(step->operation) || server->caller == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (done[i]->caller != NULL &&
+            view_equal(caller_store(done[i]->caller), caller_store(server->caller))) {
+            return done[i];
+        }
+    }
+    return NULL;
+}
+
+/* Has it seen what the other one did? */
+static CK_RV
+step_confirm(const struct mgmt_step *step, struct mgmt_server *server,
+             const struct mgmt_server *by)
+{
+    struct writer none;
+    view reply;
+    CK_RV rv;
+
+    caller_see(server->caller, caller_revision(by->caller));
+    writer_init(&none, 16);
+    rv = mgmt_call(server, OPERATION_TOKEN, &none, &reply);
+    writer_clear(&none);
+    if (rv == CKR_OK && !step->quiet) {
+        printf("%s success on server %u(%s)\n", step->command, server->number,
+               server->settings->hostname);
+    }
+    return rv;
+}
+
 static CK_RV
 step_once(const struct mgmt_step *step, struct mgmt_server *server, const struct writer *body)
 {
@@ -70,18 +120,23 @@ step_once(const struct mgmt_step *step, struct mgmt_server *server, const struct
 enum status
 mgmt_everywhere(struct mgmt *mgmt, const struct mgmt_step *step, const struct writer *body)
 {
+    struct mgmt_server *done[SETTINGS_SERVERS_MAX];
+    size_t done_count = 0;
     enum status status = STATUS_DONE;
     struct mgmt_server *server = mgmt_next(mgmt, NULL);
 
     while (server != NULL) {
-        CK_RV rv = step_once(step, server, body);
+        const struct mgmt_server *by = step_done_by(step, done, done_count, server);
+        CK_RV rv = by != NULL ? step_confirm(step, server, by) : step_once(step, server, body);
 
-        if (rv != CKR_OK) {
+        if (rv == CKR_OK) {
+            done[done_count++] = server;
+        } else {
             mgmt_failed(step->command, step->act, server, rv);
 
             char answer = failure_ask(step->ask);
 
-            if (answer == 'R' && server->caller != NULL) {
+            if (answer == 'R' && (server->caller != NULL || mgmt_connect_anew(mgmt, server))) {
                 continue;
             }
             status = STATUS_REFUSED;
