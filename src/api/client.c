@@ -125,7 +125,7 @@ client_hello(struct client *client, struct connection *connection, int64_t deadl
                  OUTCOME_ANSWERED &&
              reply.code == CKR_OK &&
              hello_reply_read(connection_reply_body(connection), &answer) &&
-             answer.version == FRAME_VERSION;
+             frame_version_fits(answer.version);
     }
     client_take_page(client, connection, ok && answer.page);
     connection_forget_reply(connection);

@@ -39,7 +39,7 @@ handle_ATTACH(struct request *r)
     struct attach_request m;
     bool is_new;
 
-    if (!attach_request_read(r->body, &m) || m.version != FRAME_VERSION ||
+    if (!attach_request_read(r->body, &m) || !frame_version_fits(m.version) ||
         m.interface >= INTERFACE_COUNT) {
         return CODE_BAD_FRAME;
     }

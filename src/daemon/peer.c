@@ -216,7 +216,7 @@ peer_hello(struct peer *peer, const struct frame *frame, view body)
     uint8_t buffer[16];
 
     if (frame->operation != OPERATION_HELLO || !hello_request_read(body, &hello) ||
-        hello.version != FRAME_VERSION || hello.key.len != FRAME_CONTEXT_LEN ||
+        !frame_version_fits(hello.version) || hello.key.len != FRAME_CONTEXT_LEN ||
         hello.interface >= INTERFACE_COUNT) {
         if (daemon_may_say(peer->daemon)) {
             log_wrn("pid %u: a connection that does not begin as it should", peer->pid);

@@ -434,6 +434,12 @@ backup_restore(struct backups *backups, view key)
     struct backup_host *host = (struct backup_host *)backups;
     CK_RV rv;
 
+    if (host->plan.settings->store.etcd) {
+        /* The master key would be another than that of the records. */
+        log_err("restore: this node's records are in etcd, and a backup is restored into a node "
+                "that keeps them itself");
+        return CKR_FUNCTION_NOT_SUPPORTED;
+    }
     pthread_mutex_lock(&host->lock);
     rv = restore_check(host, key);
     pthread_mutex_unlock(&host->lock);

@@ -27,7 +27,7 @@
 #define FRAME_MAX (FRAME_HEADER_LEN + FRAME_BODY_MAX)
 #define FRAME_DATA_MAX (64u * 1024u) /* of caller's data in one request or reply */
 #define FRAME_CONTEXT_LEN 16u
-#define FRAME_VERSION 1u
+#define FRAME_VERSION 2u
 
 enum frame_flag {
     FRAME_REPLY = 1 << 0,
@@ -46,6 +46,18 @@ struct frame {
     uint32_t code;
     uint64_t revision;
 };
+
+/*
+ * Nodes, daemons and libraries are renewed one after the other, so each works with those of the
+ * release before and of the one after. HELLO and ATTACH tell the versions and keep their form; what
+ * another operation's messages gain comes under a number of its own, which the older does not know
+ * (CKR_FUNCTION_NOT_SUPPORTED).
+ */
+static inline bool
+frame_version_fits(uint32_t version)
+{
+    return version + 1 >= FRAME_VERSION && version <= FRAME_VERSION + 1;
+}
 
 /* Codes between node, daemon and library that no application sees. */
 #define CODE_UNKNOWN_CONTEXT 0xfffffff1u /* nothing happened: attach, then repeat */

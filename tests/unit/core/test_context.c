@@ -93,13 +93,23 @@ static void
 another_version_or_interface_is_refused(void **state)
 {
     struct fixture *f = *state;
-    struct attach_request m = { FRAME_VERSION + 1, INTERFACE_P11, 1000, 1, VIEW_EMPTY };
+    struct attach_request m = { FRAME_VERSION + 2, INTERFACE_P11, 1000, 1, VIEW_EMPTY };
     struct attach_reply answer;
     size_t before;
 
     assert_ok(app_detach(&f->nobody));
     before = contexts(f);
     assert_code(app_send_attach(&f->nobody, &m, &answer), CODE_BAD_FRAME);
+    m.version = FRAME_VERSION - 2;
+    assert_code(app_send_attach(&f->nobody, &m, &answer), CODE_BAD_FRAME);
+    m.version = UINT32_MAX;
+    assert_code(app_send_attach(&f->nobody, &m, &answer), CODE_BAD_FRAME);
+    m.version = FRAME_VERSION - 1; /* as a release before and one after says */
+    assert_ok(app_send_attach(&f->nobody, &m, &answer));
+    assert_int_equal(answer.version, FRAME_VERSION);
+    m.version = FRAME_VERSION + 1;
+    assert_ok(app_send_attach(&f->nobody, &m, &answer));
+    assert_ok(app_detach(&f->nobody));
     m.version = FRAME_VERSION;
     m.interface = INTERFACE_COUNT;
     assert_code(app_send_attach(&f->nobody, &m, &answer), CODE_BAD_FRAME);
