@@ -586,6 +586,10 @@ request_waits_for_owner(const struct request *request)
         return false;
     }
     switch (request->row->operation) {
+    case OPERATION_ATTACH:
+    case OPERATION_PING:
+    case OPERATION_CHANGES:
+        return false;
     case OPERATION_DETACH:
     case OPERATION_LOGIN:
     case OPERATION_LOGOUT:
@@ -609,7 +613,7 @@ request_run(struct request *request)
         return CKR_FUNCTION_NOT_SUPPORTED;
     }
     request->rules = hsm->rules;
-    if (request_waits_for_owner(request) && !is_for_no_context(request->row->operation)) {
+    if (request_waits_for_owner(request)) {
         return CODE_UNOWNED;
     }
     if (is_for_no_context(request->row->operation)) {
