@@ -546,7 +546,7 @@ app_digest(struct app *app, CK_MECHANISM_TYPE type, view data, view *ret_digest)
 uint32_t *
 app_step(struct app *app, CK_FLAGS function)
 {
-    const size_t bit = (size_t)__builtin_ctzl(function);
+    const size_t bit = function == 0 ? 0 : (size_t)__builtin_ctzl(function);
 
     return &app->steps[(app->session * 5 + bit) % ARRAY_COUNT(app->steps)];
 }
