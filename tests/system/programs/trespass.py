@@ -6,6 +6,7 @@
 #   trespass.py memory PID...    reads, traces, or takes descriptors of these processes
 #   trespass.py page SOCKET      an application that writes the page of changes, which all read
 import ctypes
+import errno
 import fcntl
 import mmap
 import os
@@ -39,6 +40,12 @@ def refused(name, act):
     check(name, result == -1, "it worked: %r" % (result,))
 
 
+def permitted(result):
+    """What a call gave; -1 when it failed for want of permission, and not for another reason."""
+    code = ctypes.get_errno()
+    return -1 if result == -1 and code in (errno.EPERM, errno.EACCES, errno.ENOSYS) else (result, code)
+
+
 def ptrace(request, pid):
     result = libc.ptrace(ctypes.c_long(request), ctypes.c_long(pid), None, None)
     if result == 0:
@@ -51,12 +58,13 @@ def vm_read(pid):
     buffer = ctypes.create_string_buffer(16)
     vector = struct.pack("QQ", ctypes.addressof(buffer), 16)
     local, remote = ctypes.create_string_buffer(vector), ctypes.create_string_buffer(vector)
-    return libc.process_vm_readv(pid, local, 1, remote, 1, 0)
+    # Our address is none of theirs: where reading is permitted, that is EFAULT.
+    return permitted(libc.process_vm_readv(pid, local, ctypes.c_ulong(1), remote, ctypes.c_ulong(1), ctypes.c_ulong(0)))
 
 
 def take_descriptor(pid):
     pidfd = libc.syscall(PIDFD_OPEN, pid, 0)
-    return pidfd if pidfd < 0 else libc.syscall(PIDFD_GETFD, pidfd, 3, 0)
+    return pidfd if pidfd < 0 else permitted(libc.syscall(PIDFD_GETFD, pidfd, 3, 0))
 
 
 def memory(pids):
