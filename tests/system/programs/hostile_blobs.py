@@ -157,7 +157,10 @@ def serve(connection, port, answer, context, redirect):
         length = re.search(rb"(?i)content-length: *([0-9]+)", begin)
         left = int(length[1]) - len(body) if length else 0
         while left > 0:
-            left -= len(connection.recv(65536))
+            more = connection.recv(65536)
+            if not more:
+                return
+            left -= len(more)
         method, path = begin.decode("latin-1").split(" ")[:2]
         way = re.search("client_id=([^&]*)" if answer is identities else "way=([^&]*)", path)
         way = way[1] if way else ""
