@@ -149,7 +149,19 @@ word_of(const struct word *words, size_t count, uint64_t number, const char *oth
     return otherwise;
 }
 
-/* `private key RSA "label"`; bytes that no terminal should see are dots. */
+/* Bytes that no terminal should see are dots; what is longer is cut. */
+static void
+text_show(view bytes, char *out, size_t size)
+{
+    size_t len;
+
+    for (len = 0; len < bytes.len && len < size - 1; len++) {
+        out[len] = bytes.data[len] < ' ' || bytes.data[len] == 0x7f ? '.' : (char)bytes.data[len];
+    }
+    out[len] = '\0';
+}
+
+/* `private key RSA "label"` */
 static void
 object_describe(view list, char *out, size_t size)
 {
@@ -179,14 +191,10 @@ object_describe(view list, char *out, size_t size)
     uint64_t type = 0;
     view label = VIEW_EMPTY;
     char text[65];
-    size_t len;
 
     (void)attributes_ulong(list, CKA_CLASS, &class);
     (void)attributes_find(list, CKA_LABEL, &label);
-    for (len = 0; len < label.len && len < sizeof text - 1; len++) {
-        text[len] = label.data[len] < ' ' || label.data[len] == 0x7f ? '.' : (char)label.data[len];
-    }
-    text[len] = '\0';
+    text_show(label, text, sizeof text);
     snprintf(out, size, "%s%s \"%s\"",
              word_of(classes, ARRAY_COUNT(classes), class, "object of an unknown class"),
              attributes_ulong(list, CKA_KEY_TYPE, &type)
@@ -319,9 +327,10 @@ static bool
 token_open(struct import *import, view pin)
 {
     char path[PATH_MAX];
+    char name[65];
     struct secret *file;
-    view label;
-    bool good = false;
+    view label = VIEW_EMPTY;
+    bool good;
 
     snprintf(path, sizeof path, "%s/" TOKEN_NAME, import->folder);
     file = file_read(path, SOFTHSM_FILE_MAX);
@@ -331,16 +340,17 @@ token_open(struct import *import, view pin)
                 TOKEN_NAME);
         return false;
     }
-    if (!softhsm_label(secret_view(file), &label)) {
+    good = softhsm_label(secret_view(file), &label);
+    text_show(label, name, sizeof name);
+    if (!good) {
         fprintf(stderr, "%s: damaged, or not of SoftHSM2\n", path);
     } else if ((import->key = softhsm_key(secret_view(file), pin)) == NULL) {
-        printf("importSoftHSM failed: the user PIN of token \"%.*s\" is another one, or none was set\n",
-               (int)label.len, (const char *)label.data);
+        printf("importSoftHSM failed: the user PIN of token \"%s\" is another one, or none was set\n",
+               name);
+        good = false;
     } else {
-        printf("Importing token \"%.*s\" to server %u(%s), policy %s\n", (int)label.len,
-               (const char *)label.data, import->server->number,
+        printf("Importing token \"%s\" to server %u(%s), policy %s\n", name, import->server->number,
                import->server->settings->hostname, policy_name(import->rules.policy));
-        good = true;
     }
     secret_free(file);
     return good;
