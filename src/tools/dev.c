@@ -281,7 +281,7 @@ make_all(struct dev *dev)
         fprintf(stderr, "%s holds an HSM that was never finished; remove the folder\n", dev->dir);
         return false;
     }
-    if (!dev_path(dev, "node0", path)) {
+    if (!dev_etcd_found(dev) || !dev_path(dev, "node0", path)) {
         return false;
     }
     if (mkdir(path, 0700) < 0) {

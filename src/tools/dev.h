@@ -123,6 +123,8 @@ void dev_hold_signals(void);
 bool dev_interrupted(void);
 
 /* dev_etcd.c: the store of several nodes; of one node all of it does nothing. */
+/* What it takes is on this machine; false with a line on stderr. */
+MUST_USE bool dev_etcd_found(const struct dev *dev);
 /* Makes members, and starts them. */
 MUST_USE bool dev_etcd_make(const struct dev *dev);
 /* Waits until they work, and lets nodes in. */
@@ -140,6 +142,8 @@ MUST_USE bool dev_join(const struct dev *dev, unsigned node);
 /* dev_storage.c: where certificates are kept. */
 /* Is it a name of a kind: hsm, folder or azurite? */
 MUST_USE bool dev_storage_parse(const char *name);
+/* One of the folders in $PATH has it; path has DEV_PATH_MAX bytes. */
+MUST_USE bool dev_in_path(const char *name, char *path);
 /* Before the daemon starts: what is to be there is there. A daemon that runs with another kind is
  * stopped. */
 MUST_USE bool dev_storage_begin(const struct dev *dev);

@@ -75,6 +75,22 @@ ports_choose(unsigned *ports, size_t count)
 }
 
 bool
+dev_etcd_found(const struct dev *dev)
+{
+    static const char *const programs[] = { "etcd", "etcdctl", "openssl" };
+    char path[DEV_PATH_MAX];
+
+    for (size_t i = 0; wanted(dev) && i < ARRAY_COUNT(programs); i++) {
+        if (!dev_in_path(programs[i], path)) {
+            fprintf(stderr, "several nodes need etcd, etcdctl and openssl (packages etcd-server, "
+                            "etcd-client, openssl); %s is not in the PATH\n", programs[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
 dev_etcd_make(const struct dev *dev)
 {
     char program[DEV_PATH_MAX], folder[DEV_PATH_MAX];

@@ -139,8 +139,8 @@ dev_storage_print(const struct dev *dev)
 
 /* ---- Azurite ---- */
 
-static bool
-in_path(const char *name, char *path)
+bool
+dev_in_path(const char *name, char *path)
 {
     const char *folders = getenv("PATH");
 
@@ -174,7 +174,7 @@ azurite_find(const struct dev *dev, char *path)
         }
         return true;
     }
-    if (in_path("azurite-blob", path)) {
+    if (dev_in_path("azurite-blob", path)) {
         return true;
     }
     if (!dev_path(dev, "npm/node_modules/.bin/azurite-blob", path) ||
@@ -184,7 +184,7 @@ azurite_find(const struct dev *dev, char *path)
     if (access(path, X_OK) == 0) {
         return true;
     }
-    if (!in_path("npm", npm)) {
+    if (!dev_in_path("npm", npm)) {
         fputs("Azurite is not there, nor npm to bring it: install npm, or Azurite (npm install -g "
               "azurite), or give its azurite-blob in $AZURITE\n",
               stderr);
