@@ -750,10 +750,14 @@ call_steps(struct call *call, const struct steps *steps, uint32_t session, uint1
     };
     const struct series series = { steps->count, stepping_ask, stepping_hear, &stepping };
 
-    if (connection->fd < 0 || connection_is_stale(connection)) {
+    if (connection->fd >= 0 && connection_is_stale(connection)) {
         /* What the steps belong to has gone with it. */
         client_drop_idle(client);
         connection_close(connection);
+        return CKR_DEVICE_ERROR;
+    }
+    /* Other threads have all there are. */
+    if (connection->fd < 0 && !client_reach(client, connection, connection_clock() + LIMIT_MS)) {
         return CKR_DEVICE_ERROR;
     }
     if (connection_series(connection, &series, LIMIT_MS) != OUTCOME_ANSWERED) {
