@@ -169,10 +169,19 @@ bool
 context_put_running(struct context *context, struct running *running)
 {
     struct running *old;
-    bool room;
+    bool room, late;
 
     pthread_mutex_lock(&context->lock);
     old = running_out(context, running->session, running->function);
+    /* Requests of a connection that was given up may still be there when the application has begun
+     * anew over another one: what it began last stays. */
+    late = old != NULL && !running->permit && old->started > running->started;
+    if (late) {
+        struct running *last = old;
+
+        old = running;
+        running = last;
+    }
     /* An operation on a key must not outlive the login that gave it: a logout may have come
      * while this request ran. */
     room = context->running_count < CONTEXT_RUNNING_MAX &&
@@ -188,7 +197,7 @@ context_put_running(struct context *context, struct running *running)
     if (!room) {
         running_free(running);
     }
-    return room;
+    return room && !late;
 }
 
 bool

@@ -32,6 +32,7 @@ struct running {
     struct algo_pieces *marker; /* AEAD decryption: marks the pieces, */
     struct writer marks;     /* and the marks of the first pass */
     uint32_t step;           /* the next one */
+    uint64_t started;        /* number of the request that began it; 0: a permit */
 };
 
 void running_free(struct running *running);
@@ -77,7 +78,8 @@ void context_close_session(struct context *context, uint32_t session);
 /* Takes the operation out, so that this request alone runs it; NULL when there is none. */
 struct running *context_take_running(struct context *context, uint32_t session,
                                          CK_FLAGS function);
-/* Puts one in (or back), in place of an older one. False: too many; it is freed then. */
+/* Puts one in (or back), in place of an older one. False: too many, or one that began later is
+ * there; it is freed then. */
 MUST_USE bool context_put_running(struct context *context, struct running *running);
 
 /* The same for one use of a key that always authenticates. */

@@ -372,6 +372,7 @@ running_start(struct request *r, const struct start_request *m, struct job *job,
     running->function = m->function;
     running->row = job->row;
     running->tag_only = m->tag_only;
+    running->started = r->frame->request;
     writer_init(&running->marks, RUNNING_PIECES_MAX * ALGO_PIECE_LEN);
     if (is_aead_decryption(m->function, job->row)) {
         running->mechanism = mechanism_bytes(mechanism);

@@ -124,7 +124,7 @@ work_on_what_all_share(struct worker *w, unsigned round)
     rv = app_destroy(app, HANDLE_SESSION_FIRST + 1000001);
     CLAIM(rv == CKR_OK || rv == CKR_OBJECT_HANDLE_INVALID);
     rv = app_start(app, CKF_DIGEST, mechanism_plain(CKM_SHA256), 0);
-    CLAIM(rv == CKR_OK);
+    CLAIM(rv == CKR_OK || rv == CKR_DEVICE_MEMORY); /* one of a higher number may be there */
     rv = app_update(app, CKF_DIGEST, VIEW_TEXT("data"), &out);
     CLAIM(rv == CKR_OK || rv == CKR_OPERATION_NOT_INITIALIZED);
     rv = app_final(app, CKF_DIGEST, VIEW_EMPTY, &out);
