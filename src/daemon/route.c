@@ -12,10 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What it takes of memory. */
 static size_t
 pending_size(const struct pending *pending)
 {
-    return FRAME_HEADER_LEN + pending->frame.body_len;
+    const size_t len = pending->frame.body_len;
+
+    return sizeof *pending + (len > sizeof pending->room ? len : 0);
 }
 
 /* Empty where it was not kept. */
