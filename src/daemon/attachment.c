@@ -105,8 +105,10 @@ attachments_link_down(struct daemon *daemon, const struct node_link *link)
     for (struct context *context = daemon->contexts; context != NULL; context = context->next) {
         struct attachment *at = &context->attachments[link->node->index];
 
+        /* The node may have heard it: it is asked again, and told when the context has to go. */
         if (at->link == link && at->state == ATTACHMENT_ASKED) {
-            at->state = ATTACHMENT_NONE;
+            at->state = ATTACHMENT_DONE;
+            at->logins = 0;
         }
     }
 }
