@@ -148,24 +148,55 @@ node_links_begin(struct node *node)
     }
 }
 
+/* Where a further node goes: at the end, or, when that is reached, in the place of one that is no
+ * more. NULL: there is none. */
+static struct node *
+node_place(struct daemon *daemon)
+{
+    for (size_t i = 0; i < daemon->node_count; i++) {
+        if (daemon->node_count == SETTINGS_SERVERS_MAX && daemon->nodes[i].gone) {
+            return &daemon->nodes[i];
+        }
+    }
+    return daemon->node_count < SETTINGS_SERVERS_MAX ? &daemon->nodes[daemon->node_count] : NULL;
+}
+
+/* What contexts had at the node that was there before, they have nowhere. */
+static void
+node_place_clear(struct daemon *daemon, struct node *node)
+{
+    const unsigned place = (unsigned)(node - daemon->nodes);
+
+    if (place == daemon->node_count) {
+        daemon->node_count++;
+        return;
+    }
+    for (struct context *context = daemon->contexts; context != NULL; context = context->next) {
+        context->attachments[place] = (struct attachment){ .state = ATTACHMENT_NONE };
+        context->home = context->home == place + 1 ? 0 : context->home;
+        context->near = context->near == place + 1 ? 0 : context->near;
+    }
+    resolver_free(node->resolver);
+}
+
 struct node *
 node_add(struct daemon *daemon, const struct settings_server *settings)
 {
-    struct node *node;
+    struct node *node = node_place(daemon);
     struct resolver *resolver;
 
-    if (daemon->node_count == SETTINGS_SERVERS_MAX) {
+    if (node == NULL) {
         log_wrn("%s: %u nodes are the most", settings->name, SETTINGS_SERVERS_MAX);
         return NULL;
     }
-    node = &daemon->nodes[daemon->node_count];
     resolver = resolver_new(daemon->loop, settings->hostname, on_resolved, node);
     if (resolver == NULL) {
         log_err("%s: no memory", settings->name);
         return NULL;
     }
+    node_place_clear(daemon, node);
     *node = (struct node){ .daemon = daemon,
-                           .index = daemon->node_count++,
+                           .index = (size_t)(node - daemon->nodes),
                            .settings = *settings,
                            .resolver = resolver };
     for (size_t k = 0; k < NODE_LINKS; k++) {
