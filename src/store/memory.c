@@ -266,37 +266,67 @@ memory_id(struct store *store, uint8_t ret_id[16])
     memcpy(ret_id, memory_of(store)->id, 16);
 }
 
+/* The records as they are, in one block, with their bytes behind them unless only keys are wanted. */
+static struct record *
+memory_copy(struct memory *memory, bool keys_only, size_t *ret_count, uint64_t *ret_revision)
+{
+    struct record *copy;
+    uint8_t *bytes;
+    size_t size = 0;
+
+    pthread_mutex_lock(&memory->lock);
+    for (size_t i = 0; i < memory->count; i++) {
+        size += memory->records[i].key.len + (keys_only ? 0 : memory->records[i].value.len);
+    }
+    *ret_count = memory->count;
+    *ret_revision = memory->revision;
+    copy = malloc(memory->count * sizeof *copy + size + 1);
+    bytes = copy == NULL ? NULL : (uint8_t *)(copy + memory->count);
+    for (size_t i = 0; copy != NULL && i < memory->count; i++) {
+        const struct record *record = memory->records + i;
+        const view value = keys_only ? VIEW_EMPTY : record->value;
+
+        copy[i] = *record;
+        copy[i].key = view_of(bytes, record->key.len);
+        copy[i].value = view_of(bytes + record->key.len, value.len);
+        memcpy(bytes, record->key.data, record->key.len);
+        if (value.len > 0) {
+            memcpy(bytes + record->key.len, value.data, value.len);
+        }
+        bytes += record->key.len + value.len;
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return copy;
+}
+
+/* Who visits may take locks under which others write, so none is held here. */
+static bool
+memory_visit(struct store *store, bool keys_only, store_visit *visit, void *arg,
+             uint64_t *ret_revision)
+{
+    size_t count;
+    struct record *records = memory_copy(memory_of(store), keys_only, &count, ret_revision);
+    bool going = records != NULL && !atomic_load(&handle_of(store)->cut);
+
+    for (size_t i = 0; going && i < count; i++) {
+        going = visit(arg, records[i].key, records[i].value, records[i].revision);
+    }
+    free(records);
+    return going;
+}
+
 static bool
 memory_load_all(struct store *store, store_visit *visit, void *arg)
 {
-    struct memory *memory = memory_of(store);
-    bool going = !atomic_load(&handle_of(store)->cut);
+    uint64_t revision;
 
-    pthread_mutex_lock(&memory->lock);
-    for (size_t i = 0; going && i < memory->count; i++) {
-        const struct record *record = memory->records + i;
-
-        going = visit(arg, record->key, record->value, record->revision);
-    }
-    pthread_mutex_unlock(&memory->lock);
-    return going;
+    return memory_visit(store, false, visit, arg, &revision);
 }
 
 static bool
 memory_list(struct store *store, store_visit *visit, void *arg, uint64_t *ret_revision)
 {
-    struct memory *memory = memory_of(store);
-    bool going = !atomic_load(&handle_of(store)->cut);
-
-    pthread_mutex_lock(&memory->lock);
-    *ret_revision = memory->revision;
-    for (size_t i = 0; going && i < memory->count; i++) {
-        const struct record *record = memory->records + i;
-
-        going = visit(arg, record->key, VIEW_EMPTY, record->revision);
-    }
-    pthread_mutex_unlock(&memory->lock);
-    return going;
+    return memory_visit(store, true, visit, arg, ret_revision);
 }
 
 static bool
