@@ -502,11 +502,17 @@ replies_load(struct replies *replies, const struct reply_key *key, uint64_t at, 
     run.owner = owner_of(replies, key->context);
     if (run.owner != NULL) {
         owner_settle(replies, run.owner, settled);
+        run.owner->runs++; /* no sweep takes it away meanwhile */
     }
     pthread_mutex_unlock(&replies->lock);
     kept = replies_room(&run, body.len);
     if (kept) {
         replies_keep_run(replies, &run, at, true, body);
+    }
+    if (run.owner != NULL) {
+        pthread_mutex_lock(&replies->lock);
+        run.owner->runs--;
+        pthread_mutex_unlock(&replies->lock);
     }
     return kept;
 }
