@@ -301,6 +301,7 @@ beat_heard(struct hsm *hsm, const struct store_event *event)
         member->boot = load_u64(room);
         member->applied = load_u64(room + 16);
         member->heard = now_of(hsm);
+        member->revision = event->revision;
         member->missed = false;
         asked = room[24] == 1;
     }
@@ -309,9 +310,9 @@ beat_heard(struct hsm *hsm, const struct store_event *event)
 }
 
 void
-follow_found(struct hsm *hsm, view key, view value)
+follow_found(struct hsm *hsm, view key, view value, uint64_t revision)
 {
-    const struct store_event event = { key, value, false, 0 };
+    const struct store_event event = { key, value, false, revision };
 
     beat_heard(hsm, &event);
 }
@@ -539,18 +540,22 @@ members_sweep(struct hsm *hsm)
 {
     struct follow *follow = &hsm->follow;
     char name[2 + 16 + 1] = "";
-    uint64_t now = now_of(hsm);
+    uint64_t now, heard_revision = 0;
 
     pthread_mutex_lock(&follow->lock);
+    now = now_of(hsm); /* under the lock: nobody was heard after it */
     for (size_t i = 0; i < follow->member_count; i++) {
         if (now - follow->members[i].heard > MEMBER_GONE_MS) {
             (void)beat_name(follow->members[i].node, name);
+            heard_revision = follow->members[i].revision;
         }
     }
     pthread_mutex_unlock(&follow->lock);
     if (name[0] != '\0') {
+        /* One that beats again just now is waited for. */
+        const struct store_compare compare = { view_str(name), heard_revision };
         const struct store_change change = { view_str(name), VIEW_EMPTY, true };
-        const struct store_txn txn = { .changes = &change, .change_count = 1 };
+        const struct store_txn txn = { &compare, 1, &change, 1, VIEW_EMPTY };
         uint64_t revision;
 
         (void)!store_commit(hsm->ports.store, &txn, &revision);

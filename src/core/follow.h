@@ -32,6 +32,7 @@ struct follow_member {
     uint64_t boot;
     uint64_t applied;
     uint64_t heard; /* clock.monotonic */
+    uint64_t revision; /* of that beat */
     bool missed;    /* since then, and it was logged */
 };
 
@@ -83,7 +84,7 @@ void follow_beat(struct hsm *hsm);
 
 /* A beat that is found at the start. */
 bool beat_name_is(view key);
-void follow_found(struct hsm *hsm, view key, view value);
+void follow_found(struct hsm *hsm, view key, view value, uint64_t revision);
 
 /* Holds all of the store against the tables, and mends these where changes were not told; wait: for
  * those that are on their way. False: the store was not read. */

@@ -126,7 +126,7 @@ load_second_visit(void *arg, view key, view value, uint64_t revision)
     } else if (journal_name_parse(key, node)) {
         loading->rv = strcmp(node, hsm->node) == 0 ? load_journal(loading, key, value) : CKR_OK;
     } else if (beat_name_is(key)) {
-        follow_found(hsm, key, value);
+        follow_found(hsm, key, value, revision);
     } else if (key.data[0] == 'f') {
         loading->rv = load_put(hsm, key, value, revision);
     }
