@@ -79,6 +79,16 @@ now_of(struct hsm *hsm)
     return hsm->ports.clock->monotonic(hsm->ports.clock);
 }
 
+/* How long it is that this node knew everything. The clock is read last: a beat that is heard between
+ * the two would have been sent after it. */
+static uint64_t
+age_of(struct hsm *hsm)
+{
+    const uint64_t fresh = atomic_load(&hsm->follow.fresh);
+
+    return fresh == 0 ? UINT64_MAX /* never */ : now_of(hsm) - fresh;
+}
+
 /* Threads wait by the host's time, whatever the HSM's clock says. */
 static struct timespec
 limit_in(uint32_t ms)
@@ -434,7 +444,7 @@ follow_stop(struct hsm *hsm)
     if (!atomic_load(&follow->on)) {
         return;
     }
-    heard = now_of(hsm) - atomic_load(&follow->fresh) <= FENCE_MS;
+    heard = age_of(hsm) <= FENCE_MS;
     atomic_store(&follow->on, false);
     store->unwatch(store);
     pthread_mutex_lock(&follow->link->lock);
@@ -478,7 +488,7 @@ follow_is_fresh(struct hsm *hsm)
     uint64_t limit = atomic_load(&follow->stale_limit);
 
     limit = limit < FENCE_MS ? FENCE_MS : limit;
-    return !atomic_load(&follow->on) || now_of(hsm) - atomic_load(&follow->fresh) <= limit;
+    return !atomic_load(&follow->on) || age_of(hsm) <= limit;
 }
 
 /* Under the lock: one who has not got so far, and may use keys all the same; NULL: nobody. */
@@ -572,7 +582,7 @@ hsm_beat(struct hsm *hsm)
         return;
     }
     follow_beat(hsm);
-    fresh = now_of(hsm) - atomic_load(&follow->fresh) <= FENCE_MS;
+    fresh = age_of(hsm) <= FENCE_MS;
     pthread_mutex_lock(&follow->lock);
     said = follow->said_stale;
     follow->said_stale = !fresh;
