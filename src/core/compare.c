@@ -148,6 +148,7 @@ other_mend(struct comparing *c, const struct record_name *name)
     if (!record_name_parse(key, &prefix, &number) || !store->get(store, key, &revision, &value)) {
         c->failed = true;
     } else if (revision > revision_of(hsm, prefix, number, &kept)) {
+        follow_seen(hsm, revision);
         mended = load_put(hsm, key, writer_view(&value), revision) == CKR_OK;
     }
     writer_clear(&value);

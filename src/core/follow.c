@@ -337,6 +337,21 @@ is_revocation(const struct store_event *event)
 }
 
 static void
+revision_raise(_Atomic uint64_t *revision, uint64_t to)
+{
+    uint64_t seen = atomic_load(revision);
+
+    while (seen < to && !atomic_compare_exchange_weak(revision, &seen, to)) {
+    }
+}
+
+void
+follow_seen(struct hsm *hsm, uint64_t revision)
+{
+    revision_raise(&hsm->revision, revision);
+}
+
+static void
 on_change(void *arg, const struct store_event *event)
 {
     struct hsm *hsm = arg;
@@ -347,7 +362,8 @@ on_change(void *arg, const struct store_event *event)
         beat_heard(hsm, event);
         return;
     }
-    follow->news = true;
+    /* First, so that nobody reads it and is told a revision before it. */
+    follow_seen(hsm, event->revision);
     if (load_is_apart(event->key)) {
         if (view_equal(event->key, PARTITION_NAME) && !event->deleted) {
             hsm_renew(hsm); /* another policy: taken up when the partition is opened */
@@ -368,15 +384,6 @@ on_change(void *arg, const struct store_event *event)
 }
 
 static void
-revision_raise(_Atomic uint64_t *revision, uint64_t to)
-{
-    uint64_t seen = atomic_load(revision);
-
-    while (seen < to && !atomic_compare_exchange_weak(revision, &seen, to)) {
-    }
-}
-
-static void
 on_reached(void *arg, uint64_t revision)
 {
     struct hsm *hsm = arg;
@@ -386,10 +393,6 @@ on_reached(void *arg, uint64_t revision)
     revision_raise(&follow->reached, revision);
     pthread_cond_broadcast(&follow->moved);
     pthread_mutex_unlock(&follow->lock);
-    if (follow->news) {
-        revision_raise(&hsm->revision, revision);
-        follow->news = false;
-    }
     if (follow->hurry) {
         follow->hurry = false;
         follow_beat(hsm);

@@ -45,7 +45,7 @@ struct follow {
     _Atomic uint64_t fresh;     /* when the last own beat that was heard was sent */
     _Atomic uint64_t stale_limit;
     struct follow_link *link;   /* of beats under way */
-    bool news, hurry;           /* the watcher's alone */
+    bool hurry;                 /* the watcher's alone */
 
     pthread_mutex_t lock;
     pthread_cond_t moved;       /* reached, or a member */
@@ -69,6 +69,8 @@ void follow_stop(struct hsm *hsm);
 /* Was all of that revision told, and perhaps more on top of it? Under hsm->lock, where what a
  * handler has committed itself goes into a table. */
 bool follow_passed(struct hsm *hsm, uint64_t revision);
+/* Replies tell of that revision from here on: before what it has changed goes into a table. */
+void follow_seen(struct hsm *hsm, uint64_t revision);
 /* Waits until all up to it is in the tables. False: it is not, after ms. */
 bool follow_await(struct hsm *hsm, uint64_t revision, uint32_t ms);
 /* Waits until all that was committed before this call is in the tables. False: without quorum. */
