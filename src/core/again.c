@@ -109,6 +109,7 @@ is_revocation(enum operation operation)
     case OPERATION_USER_PASSWORD:
     case OPERATION_PIN_SET:
     case OPERATION_PIN_INIT:
+    case OPERATION_QUORUM_SET:
         return true;
     default:
         return false;

@@ -233,6 +233,7 @@ handle_QUORUM_SET(struct request *r)
     } else if (rv == CKR_OK &&
                (rv = quorum_take(r, quorum_settings_service(quorum), &token)) == CKR_OK) {
         rv = quorum_done(r, token, settings_keep(r, &settings, &directory));
+        r->barrier = rv == CKR_OK; /* from then on no node acts for fewer officers */
     }
     pthread_mutex_unlock(&hsm->change);
     return rv;

@@ -333,7 +333,8 @@ follow_found(struct hsm *hsm, view key, view value, uint64_t revision)
 static bool
 is_revocation(const struct store_event *event)
 {
-    return (event->deleted && event->key.data[0] == 'o') || event->key.data[0] == 'u';
+    return (event->deleted && event->key.data[0] == 'o') || event->key.data[0] == 'u' ||
+           event->key.data[0] == 'm';
 }
 
 static void
