@@ -194,7 +194,9 @@ users_mend(struct comparing *c, uint64_t revision)
     }
     pthread_rwlock_unlock(&hsm->lock);
     for (size_t i = 0; i < gone.count; i++) {
+        pthread_mutex_lock(&hsm->change); /* handlers read the quorum under it */
         users_leave(hsm, gone.numbers[i], revision + 1);
+        pthread_mutex_unlock(&hsm->change);
     }
     free(gone.numbers);
     return gone.count;
