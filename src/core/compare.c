@@ -27,6 +27,9 @@ struct comparing {
     struct record_name *others; /* whose revisions differ */
     size_t other_count;
     size_t other_size;
+    uint64_t *logins;           /* whose end was not told */
+    size_t login_count;
+    size_t login_size;
     bool failed;
 };
 
@@ -62,6 +65,20 @@ seen_has(const struct seen *seen, uint32_t number)
                                       number_order) != NULL;
 }
 
+/* Also of one that was removed. Under hsm->lock. */
+static uint64_t
+member_revision(const struct members *members, uint32_t number)
+{
+    uint64_t revision = 0;
+
+    for (size_t i = 0; i < members->count; i++) {
+        if (members->members[i].number == number) {
+            revision = members->members[i].revision;
+        }
+    }
+    return revision;
+}
+
 /* The revision that the tables have; *ret_kept: they keep one. */
 static uint64_t
 revision_of(struct hsm *hsm, char prefix, uint32_t number, bool *ret_kept)
@@ -82,6 +99,8 @@ revision_of(struct hsm *hsm, char prefix, uint32_t number, bool *ret_kept)
         revision = user == NULL ? 0 : prefix == 'u' ? user->revision : user->failures_revision;
     } else if (prefix == 'g') {
         revision = hsm->directory;
+    } else if (prefix == 'h') {
+        revision = member_revision(&hsm->members, number);
     } else if (prefix == 'k' || prefix == 'm') {
         pthread_mutex_lock(&hsm->quorum.lock);
         key = prefix == 'k' ? quorum_key_of(&hsm->quorum, number) : NULL;
@@ -111,6 +130,23 @@ other_add(struct comparing *c, char prefix, uint32_t number)
     return true;
 }
 
+static bool
+login_add(struct comparing *c, uint64_t login)
+{
+    if (c->login_count == c->login_size) {
+        size_t size = c->login_size == 0 ? 64 : c->login_size * 2;
+        uint64_t *logins = reallocarray(c->logins, size, sizeof *logins);
+
+        if (logins == NULL) {
+            return false;
+        }
+        c->logins = logins;
+        c->login_size = size;
+    }
+    c->logins[c->login_count++] = login;
+    return true;
+}
+
 /* The store's lock may be held: only a look. */
 static bool
 compare_visit(void *arg, view key, view value, uint64_t revision)
@@ -118,11 +154,14 @@ compare_visit(void *arg, view key, view value, uint64_t revision)
     struct comparing *c = arg;
     char prefix;
     uint32_t number;
+    uint64_t login;
     bool kept;
 
     UNUSED(value);
     if (!record_name_parse(key, &prefix, &number)) {
-        return true;
+        c->failed = logout_name_parse(key, &login) && !logouts_has(&c->hsm->logouts, login) &&
+                    !login_add(c, login);
+        return !c->failed;
     }
     c->failed = (prefix == 'o' && !seen_add(&c->objects, number)) ||
                 (prefix == 'u' && !seen_add(&c->users, number)) ||
@@ -150,6 +189,28 @@ other_mend(struct comparing *c, const struct record_name *name)
     } else if (revision > revision_of(hsm, prefix, number, &kept)) {
         follow_seen(hsm, revision);
         mended = load_put(hsm, key, writer_view(&value), revision) == CKR_OK;
+    }
+    writer_clear(&value);
+    return mended;
+}
+
+/* A ticket of a login that was ended meanwhile is taken up no more. */
+static bool
+login_mend(struct comparing *c, uint64_t login)
+{
+    struct hsm *hsm = c->hsm;
+    struct store *store = hsm->ports.store;
+    struct logout_name name = logout_name(login);
+    struct writer value;
+    uint64_t revision = 0;
+    bool mended = false;
+
+    writer_init(&value, STORE_VALUE_MAX);
+    if (!store->get(store, logout_name_view(&name), &revision, &value)) {
+        c->failed = true;
+    } else if (revision != 0 && !logouts_has(&hsm->logouts, login)) {
+        follow_seen(hsm, revision);
+        mended = load_put(hsm, logout_name_view(&name), writer_view(&value), revision) == CKR_OK;
     }
     writer_clear(&value);
     return mended;
@@ -212,11 +273,14 @@ follow_compare(struct hsm *hsm, bool wait)
     bool listed = store->list(store, compare_visit, &c, &revision) && !c.failed;
 
     if (listed) {
-        if (wait && c.other_count > 0) {
+        if (wait && c.other_count + c.login_count > 0) {
             (void)follow_await(hsm, revision, AWAIT_MS);
         }
         for (size_t i = 0; i < c.other_count && !c.failed; i++) {
             mended += other_mend(&c, &c.others[i]);
+        }
+        for (size_t i = 0; i < c.login_count && !c.failed; i++) {
+            mended += login_mend(&c, c.logins[i]);
         }
         mended += objects_mend(&c, revision) + users_mend(&c, revision);
     }
@@ -227,6 +291,7 @@ follow_compare(struct hsm *hsm, bool wait)
     free(c.objects.numbers);
     free(c.users.numbers);
     free(c.others);
+    free(c.logins);
     return listed && !c.failed;
 }
 
