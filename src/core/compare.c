@@ -4,6 +4,7 @@
  * when this node has come as far as the list: what is still not the same was not told.
  */
 #include "core/approve.h"
+#include "core/birth.h"
 #include "core/follow.h"
 #include "core/load.h"
 
@@ -30,6 +31,7 @@ struct comparing {
     uint64_t *logins;           /* whose end was not told */
     size_t login_count;
     size_t login_size;
+    bool renewed; /* the partition has another policy */
     bool failed;
 };
 
@@ -158,6 +160,8 @@ compare_visit(void *arg, view key, view value, uint64_t revision)
     bool kept;
 
     UNUSED(value);
+    c->renewed = c->renewed || (view_equal(key, PARTITION_NAME) &&
+                                revision > c->hsm->partition_revision);
     if (!record_name_parse(key, &prefix, &number)) {
         c->failed = logout_name_parse(key, &login) && !logouts_has(&c->hsm->logouts, login) &&
                     !login_add(c, login);
@@ -283,6 +287,9 @@ follow_compare(struct hsm *hsm, bool wait)
             mended += login_mend(&c, c.logins[i]);
         }
         mended += objects_mend(&c, revision) + users_mend(&c, revision);
+    }
+    if (listed && c.renewed) {
+        hsm_renew(hsm);
     }
     if (mended > 0) {
         log_wrn("%zu records were not as the store has them: changes had not been told", mended);

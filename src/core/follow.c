@@ -366,7 +366,8 @@ on_change(void *arg, const struct store_event *event)
     /* First, so that nobody reads it and is told a revision before it. */
     follow_seen(hsm, event->revision);
     if (load_is_apart(event->key)) {
-        if (view_equal(event->key, PARTITION_NAME) && !event->deleted) {
+        if (view_equal(event->key, PARTITION_NAME) && !event->deleted &&
+            event->revision > hsm->partition_revision) {
             hsm_renew(hsm); /* another policy: taken up when the partition is opened */
         }
         return;

@@ -62,20 +62,28 @@ hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t *ret_revision)
     return CKR_OK;
 }
 
+static void
+renewal_ask(struct hsm *hsm)
+{
+    struct renewal *renewal = atomic_load(&hsm->renewal);
+
+    if (renewal != NULL && atomic_exchange(&hsm->renewal_due, false)) {
+        renewal->again(renewal);
+    }
+}
+
 void
 hsm_set_renewal(struct hsm *hsm, struct renewal *renewal)
 {
     atomic_store(&hsm->renewal, renewal);
+    renewal_ask(hsm);
 }
 
 void
 hsm_renew(struct hsm *hsm)
 {
-    struct renewal *renewal = atomic_load(&hsm->renewal);
-
-    if (renewal != NULL) {
-        renewal->again(renewal);
-    }
+    atomic_store(&hsm->renewal_due, true);
+    renewal_ask(hsm);
 }
 
 void

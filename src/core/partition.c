@@ -86,6 +86,7 @@ load_visit(void *arg, view key, view value, uint64_t revision)
 
     if (view_equal(key, PARTITION_NAME)) {
         loading->partition = partition_read(hsm, value);
+        hsm->partition_revision = revision;
         loading->rv = loading->partition ? CKR_OK : CKR_GENERAL_ERROR;
     } else if (key.data[0] != 'f' && !load_is_apart(key)) {
         loading->rv = load_put(hsm, key, value, revision);

@@ -45,6 +45,8 @@ struct hsm {
     struct rules rules; /* of the partition; the interface is each context's own */
     struct template_flags fitting[KIND_COUNT]; /* of its policy */
     _Atomic(struct renewal *) renewal; /* see hsm_set_renewal() */
+    _Atomic bool renewal_due;          /* asked for when there was nobody who can */
+    uint64_t partition_revision;       /* of the partition's record; fixed once it is open */
     char label[33];
     char serial[17];
     char node[17]; /* serial of this node; that of the partition where it is alone */
