@@ -178,6 +178,7 @@ struct gone {
     char names[STORE_TXN_MAX][REPLY_NAME_LEN + 1]; /* the longer of the two kinds */
     struct store_change changes[STORE_TXN_MAX];
     size_t count;
+    bool failed; /* one was not removed: the store is not asked for the others */
 };
 
 static void
@@ -186,8 +187,10 @@ gone_flush(struct gone *gone)
     const struct store_txn txn = { .changes = gone->changes, .change_count = gone->count };
     uint64_t revision;
 
-    if (gone->count > 0 && hsm_commit(gone->hsm, &txn, &revision) != CKR_OK) {
-        log_wrn("%zu old records stay in the store until the next start", gone->count);
+    if (gone->count > 0 && !gone->failed &&
+        hsm_commit(gone->hsm, &txn, &revision) != CKR_OK) {
+        log_wrn("old records stay in the store until the next start");
+        gone->failed = true;
     }
     gone->count = 0;
 }

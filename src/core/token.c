@@ -415,7 +415,7 @@ rested_visit(void *arg, uint32_t handle)
 }
 
 /* Under hsm->change. */
-static void
+static bool
 record_remove(struct hsm *hsm, struct container *container, uint32_t handle)
 {
     struct token_name name = token_name(container->id, handle);
@@ -423,9 +423,11 @@ record_remove(struct hsm *hsm, struct container *container, uint32_t handle)
     const struct store_txn txn = { .changes = &change, .change_count = 1 };
     uint64_t revision;
 
-    if (hsm_commit(hsm, &txn, &revision) == CKR_OK) {
-        container_drop(container, handle);
+    if (hsm_commit(hsm, &txn, &revision) != CKR_OK) {
+        return false;
     }
+    container_drop(container, handle);
+    return true;
 }
 
 void
@@ -433,22 +435,23 @@ tokens_sweep(struct hsm *hsm)
 {
     const uint32_t now = hsm_seconds(hsm);
     struct rested rested = { .hsm = hsm };
+    bool removed = true; /* a store that fails once is left alone until the next sweep */
 
     pthread_mutex_lock(&hsm->change);
-    for (size_t i = 0; i < hsm->containers.count; i++) {
+    for (size_t i = 0; removed && i < hsm->containers.count; i++) {
         struct container *container = hsm->containers.all[i];
 
         rested.count = 0;
         numbers_sweep(&container->numbers, now, SWEEP_MAX, rested_visit, &rested);
-        for (size_t k = 0; k < rested.count; k++) {
-            record_remove(hsm, container, rested.handles[k]);
+        for (size_t k = 0; removed && k < rested.count; k++) {
+            removed = record_remove(hsm, container, rested.handles[k]);
         }
-        for (uint32_t k = 0; k < NUMBERS_COUNT; k++) {
+        for (uint32_t k = 0; removed && k < NUMBERS_COUNT; k++) {
             struct token_record *record = container->records[k];
 
             if (record != NULL && !record->has_now && record->has_next &&
                 now - record->since > ABANDONED_S) {
-                record_remove(hsm, container, HANDLE_CERTIFICATE_FIRST + k);
+                removed = record_remove(hsm, container, HANDLE_CERTIFICATE_FIRST + k);
                 numbers_give_back(&container->numbers, HANDLE_CERTIFICATE_FIRST + k);
             }
         }
