@@ -7,9 +7,10 @@
 #include <time.h>
 
 /* The answer says what became of the transaction, be it this time's or one before whose answer
- * was lost. */
+ * was lost, also to libcurl, which sends a request again by itself when a connection that it kept
+ * dies. The number is in no other transaction. */
 static enum store_result
-answer_judge(struct etcd_writer *writer, const struct etcd_answer *answer, view number, bool lost,
+answer_judge(struct etcd_writer *writer, const struct etcd_answer *answer, view number,
              uint64_t *ret_revision)
 {
     const struct etcd_record *mark = &answer->probed;
@@ -26,7 +27,7 @@ answer_judge(struct etcd_writer *writer, const struct etcd_answer *answer, view 
         return STORE_CONFLICT;
     }
     writer->mark.revision = mark->revision;
-    if (lost && view_equal(mark->value, number)) {
+    if (view_equal(mark->value, number)) {
         *ret_revision = mark->revision;
         return STORE_OK;
     }
@@ -52,7 +53,7 @@ group_settle(struct etcd_writer *writer, const struct etcd_group *group, uint64_
         enum grpc_result sent = etcd_txn_run(writer->grpc, group->txn, ETCD_ATTEMPT_MS, &answer);
 
         if (sent == GRPC_OK) {
-            enum store_result result = answer_judge(writer, &answer, number, lost, ret_revision);
+            enum store_result result = answer_judge(writer, &answer, number, ret_revision);
 
             etcd_answer_clear(&answer);
             etcd_works(writer->place);
