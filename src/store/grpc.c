@@ -124,8 +124,10 @@ on_body(char *bytes, size_t size, size_t count, void *arg)
         return 0;
     }
     if (grpc->on_message != NULL) {
-        grpc->heard = now_ms();
-        return stream_take(grpc) ? size * count : 0;
+        bool going = stream_take(grpc);
+
+        grpc->heard = now_ms(); /* what takes the messages may take long */
+        return going ? size * count : 0;
     }
     return size * count;
 }
