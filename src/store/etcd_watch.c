@@ -26,6 +26,7 @@ etcd_news_read(view message, struct etcd_news *ret_news)
     ret_news->revision = (uint64_t)response->header->revision;
     ret_news->compacted = (uint64_t)response->compact_revision;
     ret_news->canceled = response->canceled;
+    ret_news->partial = response->fragment;
     ret_news->reason = response->cancel_reason;
     if (response->n_events > 0) {
         ret_news->events = calloc(response->n_events, sizeof *ret_news->events);
@@ -74,7 +75,8 @@ tell(struct etcd_watch *watch, view prefix, const struct etcd_news_event *news)
     watch->watcher.change(watch->watcher.arg, &event);
 }
 
-/* etcd never splits a revision over two messages (etcd API guarantees, "Watch APIs": atomic). */
+/* etcd splits what would be too long a message (as many as 1,000 revisions come in one), also within
+ * a revision: then that is told in full when the next message has come. */
 static bool
 news_tell(struct etcd_watch *watch, const struct etcd_news *news)
 {
@@ -95,7 +97,8 @@ news_tell(struct etcd_watch *watch, const struct etcd_news *news)
             return false;
         }
         tell(watch, prefix, &news->events[i]);
-        if (i + 1 == news->count || news->events[i + 1].record.revision != record->revision) {
+        if (i + 1 == news->count ? !news->partial
+                                 : news->events[i + 1].record.revision != record->revision) {
             watch->reached = record->revision;
             etcd_revision_seen(watch->place, etcd_relative(watch->place, record->revision));
             watch->watcher.reached(watch->watcher.arg,
@@ -141,6 +144,7 @@ stream_run(struct etcd_watch *watch)
     create.key = (ProtobufCBinaryData){ first.len, (uint8_t *)first.text };
     create.range_end = (ProtobufCBinaryData){ end.len, (uint8_t *)end.text };
     create.start_revision = (int64_t)watch->reached + 1;
+    create.fragment = true;
     request.request_case = ETCD__WATCH_REQUEST__REQUEST_CREATE;
     request.create = &create;
 

@@ -38,6 +38,7 @@ struct etcd_news {
     uint64_t revision;  /* of the etcd member that tells */
     uint64_t compacted; /* what was asked for is older than this and is gone; 0: it is there */
     bool canceled;
+    bool partial;       /* the next message goes on with it, perhaps within a revision */
     const char *reason;
     size_t count;
     struct etcd_news_event {
