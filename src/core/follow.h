@@ -21,7 +21,7 @@
 struct hsm;
 
 #define FOLLOW_NODES_MAX 32u
-#define FOLLOW_BEATS 16u
+#define FOLLOW_BEATS 256u /* of ours under way: more than requests that catch up at once */
 #define LEASE_MS 6000u
 #define FENCE_MS 5000u   /* a second less, for clocks that do not run alike */
 #define LAG_MS 100u      /* how long a request waits for what it has to see */
