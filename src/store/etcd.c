@@ -63,13 +63,16 @@ etcd_get(struct store *store, view key, uint64_t *ret_revision, struct writer *o
     struct etcd *etcd = (struct etcd *)store;
     struct etcd_records records;
     struct etcd_range range = { .limit = 1 };
+    const uint64_t end = etcd_now() + ETCD_GIVE_UP_MS;
     struct etcd_name name;
     bool got;
 
     etcd_name_make(&etcd->place, "k/", key, &name);
     range.key = etcd_name_view(&name);
     pthread_mutex_lock(&etcd->read_lock);
-    got = range_ask(etcd, etcd->reads, &range, ETCD_GIVE_UP_MS, &records) == GRPC_OK;
+    /* Who has waited that long behind others that got no answer gets none either. */
+    got = etcd_now() < end &&
+          range_ask(etcd, etcd->reads, &range, ETCD_GIVE_UP_MS, &records) == GRPC_OK;
     pthread_mutex_unlock(&etcd->read_lock);
     if (got) {
         *ret_revision = 0;
