@@ -453,6 +453,20 @@ node_start_threads(struct node *node, const struct server_settings *settings, bo
     return good;
 }
 
+/* A removed node that was away then forgets the master key now. */
+static bool
+node_enter(struct node *node, const struct server_settings *settings)
+{
+    struct hsm *hsm = node->partition.hsm;
+    const bool entered = cluster_enter(hsm, settings, listener_port(node->client.listeners[0]),
+                                       listener_port(node->manage.listeners[0]));
+
+    if (!entered && hsm_is_removed(hsm)) {
+        folder_remove(node->folder, PARTITION_KEY_NAME);
+    }
+    return entered;
+}
+
 static bool
 node_start(struct node *node, const struct server_settings *settings, bool accept_older)
 {
@@ -466,9 +480,7 @@ node_start(struct node *node, const struct server_settings *settings, bool accep
                      settings->listen_management_count) &&
            (node->gauges == NULL ||
             gauges_listen(node->gauges, node->loop, settings->metrics, &node->service)) &&
-           cluster_enter(node->partition.hsm, settings, listener_port(node->client.listeners[0]),
-                         listener_port(node->manage.listeners[0])) &&
-           node_tell(node, settings);
+           node_enter(node, settings) && node_tell(node, settings);
 }
 
 /* In the order that lets everything away come home: pools, lanes, then what they used. */
