@@ -121,7 +121,8 @@ static bool
 refusal_may_pass(CK_RV rv)
 {
     return rv == CODE_NODE_UNKNOWN || rv == CKR_DEVICE_ERROR || rv == CODE_JOIN_STATE ||
-           rv == CODE_UNOWNED || rv == CKR_DEVICE_MEMORY;
+           rv == CODE_UNOWNED || rv == CKR_DEVICE_MEMORY || rv == CODE_LAGGING ||
+           rv == CODE_UNKNOWN_CONTEXT;
 }
 
 static CK_RV
