@@ -79,8 +79,8 @@ now_of(struct hsm *hsm)
     return hsm->ports.clock->monotonic(hsm->ports.clock);
 }
 
-/* How long it is that this node knew everything. The clock is read last: a beat that is heard between
- * the two would have been sent after it. */
+/* How long it is that this node knew everything. The clock is read last: a beat that is heard
+ * between the two would have been sent after it. */
 static uint64_t
 age_of(struct hsm *hsm)
 {

@@ -452,7 +452,7 @@ handle_LOGOUT(struct request *r)
         ended_login_free(ended);
         return rv;
     }
-    /* Who takes a ticket up looks and logs in under this lock: he sees it, or is logged out below. */
+    /* Who takes a ticket up looks and logs in under this lock: he sees it, or is logged out. */
     pthread_rwlock_wrlock(&hsm->lock);
     logouts_take(&hsm->logouts, ended);
     pthread_rwlock_unlock(&hsm->lock);

@@ -75,8 +75,8 @@ tell(struct etcd_watch *watch, view prefix, const struct etcd_news_event *news)
     watch->watcher.change(watch->watcher.arg, &event);
 }
 
-/* etcd splits what would be too long a message (as many as 1,000 revisions come in one), also within
- * a revision: then that is told in full when the next message has come. */
+/* etcd splits what would be too long a message (as many as 1,000 revisions come in one), also
+ * within a revision: then that is told in full when the next message has come. */
 static bool
 news_tell(struct etcd_watch *watch, const struct etcd_news *news)
 {

@@ -308,8 +308,8 @@ call_ended(struct grpc *grpc, CURLcode code, view *ret_message)
     if (code != CURLE_OK) {
         snprintf(grpc->error, sizeof grpc->error, "%.100s: %.140s", endpoint,
                  grpc->curl_error[0] == '\0' ? curl_easy_strerror(code) : grpc->curl_error);
-        /* What was sent on a connection that died is sent again by libcurl, on a new one: when that
-         * fails, the first time may have happened. */
+        /* What was sent on a connection that died is sent again by libcurl, on a new one: when
+         * that fails, the first time may have happened. */
         curl_easy_getinfo(grpc->curl, CURLINFO_REQUEST_SIZE, &sent);
         return is_unsent(code) && sent == 0 ? GRPC_UNSENT : GRPC_LOST;
     }
