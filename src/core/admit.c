@@ -292,7 +292,7 @@ master_hand_over(struct request *r, const struct admission *admission,
     const struct join_key_reply answer = { .id = member.number, .sealed = writer_view(&sealed) };
 
     join_key_reply_write(r->reply, &answer);
-    return member_keep(r, &member);
+    return member_keep(r, &member, NULL);
 }
 
 CK_RV

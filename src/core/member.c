@@ -361,7 +361,7 @@ handle_NODES(struct request *r)
 }
 
 CK_RV
-member_keep(struct request *r, struct member *member)
+member_keep(struct request *r, struct member *member, const struct store_compare *also)
 {
     struct hsm *hsm = r->hsm;
     struct record_name name = member_name(member->number);
@@ -375,11 +375,14 @@ member_keep(struct request *r, struct member *member)
     writer_init(&record, RECORD_MAX + RECORD_OVERHEAD);
     rv = member_record(&hsm->sealer, member, &record);
     if (rv == CKR_OK) {
-        const struct store_compare compare = { record_name_view(&name), member->revision };
+        const struct store_compare compares[] = {
+            { record_name_view(&name), member->revision },
+            also != NULL ? *also : (struct store_compare){ VIEW_EMPTY, 0 },
+        };
         const struct store_change change = { record_name_view(&name), writer_view(&record),
                                              false };
 
-        rv = request_commit(r, &compare, 1, &change, 1, &member->revision);
+        rv = request_commit(r, compares, also != NULL ? 2 : 1, &change, 1, &member->revision);
     }
     writer_clear(&record);
     if (rv == CKR_OK) {
@@ -463,34 +466,42 @@ handle_NODE_ADD(struct request *r)
     if (rv == CKR_OK) {
         answer.id = member.number;
         node_add_reply_write(r->reply, &answer);
-        rv = member_keep(r, &member);
+        rv = member_keep(r, &member, NULL);
     }
     pthread_mutex_unlock(&hsm->change);
     return rv;
 }
 
-/* The last one that has the master key stays. */
-static bool
-is_last(struct members *members, const struct member *member)
+/* Another one that has the master key; NULL: there is none. */
+static const struct member *
+other_in(const struct members *members, const struct member *member)
 {
-    size_t in = 0;
+    const struct member *other = NULL;
 
-    for (size_t i = 0; i < members->count; i++) {
-        in += members->members[i].state == MEMBER_IN;
+    for (size_t i = 0; i < members->count && other == NULL; i++) {
+        if (members->members[i].state == MEMBER_IN && &members->members[i] != member) {
+            other = &members->members[i];
+        }
     }
-    return member->state == MEMBER_IN && in == 1;
+    return other;
 }
 
+/* The last one that has the master key stays: *ret_stays is another, number 0 where none has to. */
 static CK_RV
-removed_make(struct hsm *hsm, uint32_t number, struct member *ret_member)
+removed_make(struct hsm *hsm, uint32_t number, struct member *ret_member,
+             struct member *ret_stays)
 {
-    const struct member *found;
+    const struct member *found, *other;
     CK_RV rv = CODE_NODE_UNKNOWN;
 
     pthread_rwlock_rdlock(&hsm->lock);
     found = members_find(&hsm->members, number);
     if (found != NULL) {
-        rv = is_last(&hsm->members, found) ? CODE_NODE_LAST : CKR_OK;
+        other = other_in(&hsm->members, found);
+        rv = found->state == MEMBER_IN && other == NULL ? CODE_NODE_LAST : CKR_OK;
+        if (found->state == MEMBER_IN && other != NULL) {
+            *ret_stays = *other;
+        }
         *ret_member = *found;
         ret_member->state = MEMBER_REMOVED;
         ret_member->version++;
@@ -504,7 +515,7 @@ handle_NODE_REMOVE(struct request *r)
 {
     struct hsm *hsm = r->hsm;
     struct node_remove_request m;
-    struct member member;
+    struct member member, stays = { .number = 0 };
     CK_RV rv;
 
     if (!node_remove_request_read(r->body, &m)) {
@@ -515,9 +526,12 @@ handle_NODE_REMOVE(struct request *r)
     }
     hsm_refresh_members(hsm);
     pthread_mutex_lock(&hsm->change);
-    rv = hsm->ports.node == NULL ? CODE_NODE_ALONE : removed_make(hsm, m.id, &member);
+    rv = hsm->ports.node == NULL ? CODE_NODE_ALONE : removed_make(hsm, m.id, &member, &stays);
     if (rv == CKR_OK) {
-        rv = member_keep(r, &member);
+        struct record_name name = member_name(stays.number);
+        const struct store_compare compare = { record_name_view(&name), stays.revision };
+
+        rv = member_keep(r, &member, stays.number == 0 ? NULL : &compare);
     }
     pthread_mutex_unlock(&hsm->change);
     return rv;

@@ -187,9 +187,10 @@ MUST_USE CK_RV hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t
  * table; whether he who asks may do so was looked at. Under the lock that its changes take. */
 MUST_USE CK_RV object_set(struct request *request, struct object *object, view changes);
 
-/* Stores a member and puts it into the list, noted for the audit; the reply is written. Under the
- * lock for changes. */
-MUST_USE CK_RV member_keep(struct request *request, struct member *member);
+/* Stores a member and puts it into the list, noted for the audit; the reply is written. also: what
+ * else has to hold, NULL: nothing. Under the lock for changes. */
+MUST_USE CK_RV member_keep(struct request *request, struct member *member,
+                           const struct store_compare *also);
 
 #define COMMIT_MAX 4u /* changes of one request */
 
