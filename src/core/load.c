@@ -402,6 +402,8 @@ reply_put(struct hsm *hsm, struct reply_key *key, view value)
     writer_init(&body, FRAME_BODY_MAX);
     rv = reply_from_record(&hsm->sealer, key, value, &at, &settled, &body);
     if (rv == CKR_OK) {
+        /* The other node's clock may be behind; by ours it has just come. */
+        at = atomic_load(&hsm->follow.on) ? hsm_time(hsm) : at;
         rv = replies_load(&hsm->replies, key, at, settled, writer_view(&body)) ? CKR_OK
                                                                                 : CKR_HOST_MEMORY;
     }
