@@ -20,7 +20,7 @@
 
 struct hsm;
 
-#define FOLLOW_NODES_MAX 32u
+#define FOLLOW_NODES_MAX 256u /* as many as the list can have (member.h), and all that have gone */
 #define FOLLOW_BEATS 256u /* of ours under way: more than requests that catch up at once */
 #define LEASE_MS 6000u
 #define FENCE_MS 5000u   /* a second less, for clocks that do not run alike */
