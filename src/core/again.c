@@ -27,7 +27,10 @@ request_find_missed(struct request *request)
     return follow_await(hsm, revision, LAG_MS) ? CKR_OK : CODE_LAGGING;
 }
 
-#define CONFLICTS_MAX 16
+/* Of those who change one record at once somebody gets through each time; who does not, tries for so
+ * long, and so often. */
+#define CONFLICT_MS 4000u
+#define CONFLICTS_MAX 256
 
 CK_RV
 request_again(struct request *request, CK_RV (*call)(struct request *request))
@@ -35,6 +38,7 @@ request_again(struct request *request, CK_RV (*call)(struct request *request))
     struct hsm *hsm = request->hsm;
     const struct note note = request->note;
     const struct identity who = request->who;
+    const uint64_t began = hsm->ports.clock->monotonic(hsm->ports.clock);
     CK_RV rv = call(request);
 
     for (int i = 0; atomic_load(&hsm->follow.on) && rv != CKR_OK && rv != CODE_LATER &&
@@ -48,7 +52,9 @@ request_again(struct request *request, CK_RV (*call)(struct request *request))
         }
         if (rv != CODE_CONFLICT) {
             found = request_find_missed(request);
-        } else if (i == CONFLICTS_MAX || !follow_catch_up(hsm)) {
+        } else if (i == CONFLICTS_MAX ||
+                   hsm->ports.clock->monotonic(hsm->ports.clock) - began > CONFLICT_MS ||
+                   !follow_catch_up(hsm)) {
             found = CKR_DEVICE_ERROR;
         }
         if (found != CKR_OK) {
