@@ -474,14 +474,21 @@ follow_catch_up(struct hsm *hsm)
            follow_await(hsm, revision, CATCH_UP_MS);
 }
 
+bool
+follow_ask(struct hsm *hsm, uint64_t *ret_revision)
+{
+    struct beat beat = { .link = NULL };
+
+    return beat_make(hsm, &beat, true) &&
+           store_commit(hsm->ports.store, &beat.txn, ret_revision) == STORE_OK;
+}
+
 void
 follow_barrier_all(struct hsm *hsm)
 {
-    struct beat beat = { .link = NULL };
     uint64_t revision = 0;
 
-    if (beat_make(hsm, &beat, true) &&
-        store_commit(hsm->ports.store, &beat.txn, &revision) == STORE_OK) {
+    if (follow_ask(hsm, &revision)) {
         follow_barrier(hsm, revision);
     }
 }

@@ -79,6 +79,9 @@ bool follow_catch_up(struct hsm *hsm);
 void follow_barrier(struct hsm *hsm, uint64_t revision);
 /* The same for all that was committed before this call. */
 void follow_barrier_all(struct hsm *hsm);
+/* Asks all nodes to tell how far they are: who has heard of *ret_revision has all that was committed
+ * before this call. False: the store does not take it. */
+MUST_USE bool follow_ask(struct hsm *hsm, uint64_t *ret_revision);
 /* May keys be used, as far as this node has heard? */
 bool follow_is_fresh(struct hsm *hsm);
 /* Sends a beat, and does not wait. */

@@ -5,6 +5,7 @@
  * its reply.
  */
 #include "core/again.h"
+#include "core/spread.h"
 
 #include <string.h>
 #include <time.h>
@@ -90,8 +91,8 @@ hsm_set_watch(struct hsm *hsm, struct stopwatch *watch)
     hsm->ports.watch = watch;
 }
 
-static struct reply_key
-request_key(const struct request *request)
+struct reply_key
+request_reply_key(const struct request *request)
 {
     struct reply_key key = { .request = request->frame->request,
                              .operation = request->frame->operation };
@@ -113,7 +114,7 @@ request_commit(struct request *request, const struct store_compare *compares,
                uint64_t *ret_revision)
 {
     struct hsm *hsm = request->hsm;
-    const struct reply_key key = request_key(request);
+    const struct reply_key key = request_reply_key(request);
     const struct reply_name name = reply_name(&key);
     const uint64_t now = hsm_time(hsm);
     const uint64_t rested = hsm->ports.store->watch == NULL ? UINT64_MAX
@@ -468,7 +469,7 @@ static CK_RV
 request_run_once(struct request *request)
 {
     struct hsm *hsm = request->hsm;
-    const struct reply_key key = request_key(request);
+    const struct reply_key key = request_reply_key(request);
     struct reply_run run;
     CK_RV rv;
 
@@ -567,6 +568,9 @@ request_run(struct request *request)
                                              : request_run_permitted(request);
     if (rv == CKR_OK && (request->barrier || request->kept) &&
         (rv = request_barrier(request)) == CODE_LATER) {
+        return rv;
+    }
+    if (rv == CKR_OK && (rv = request_spread(request)) == CODE_LATER) {
         return rv;
     }
     /* It may have been stopped for long while it ran. What was stored, was. */

@@ -406,6 +406,9 @@ reply_put(struct hsm *hsm, struct reply_key *key, view value)
         at = atomic_load(&hsm->follow.on) ? hsm_time(hsm) : at;
         rv = replies_load(&hsm->replies, key, at, settled, writer_view(&body)) ? CKR_OK
                                                                                 : CKR_HOST_MEMORY;
+        if (rv == CKR_OK && body.len == 0) {
+            replies_void(&hsm->replies, key); /* another was kept for it, and was taken back */
+        }
     }
     writer_clear(&body);
     return rv;

@@ -6,6 +6,7 @@
 #include "core/make.h"
 
 #include "core/load.h"
+#include "core/spread.h"
 
 #include "base/log.h"
 
@@ -341,7 +342,10 @@ reserve_token_objects(struct request *request, struct make *const makes[], size_
                table_reserve(&hsm->objects, tokens);
     pthread_rwlock_unlock(&hsm->lock);
     *ret_reserved = reserved ? tokens : 0;
-    return reserved ? CKR_OK : CKR_DEVICE_MEMORY;
+    if (!reserved) {
+        return CKR_DEVICE_MEMORY;
+    }
+    return tokens == 0 || spread_can(request) ? CKR_OK : CKR_DEVICE_ERROR;
 }
 
 static void
@@ -353,11 +357,12 @@ unreserve_token_objects(struct hsm *hsm, size_t reserved)
 }
 
 static void
-enter_token_objects(struct hsm *hsm, struct make *const makes[], size_t count)
+enter_token_objects(struct request *request, struct make *const makes[], size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (object_is_token(makes[i]->object)) {
-            objects_enter(hsm, makes[i]->object);
+            request->made[request->made_count++] = makes[i]->object->handle;
+            objects_enter(request->hsm, makes[i]->object);
         }
     }
 }
@@ -413,7 +418,7 @@ make_commit(struct request *request, struct make *const makes[], size_t count)
         leave_session_objects(request, makes, count);
     }
     if (rv == CKR_OK) {
-        enter_token_objects(request->hsm, makes, count);
+        enter_token_objects(request, makes, count);
     } else {
         unreserve_token_objects(request->hsm, reserved);
     }

@@ -27,7 +27,8 @@ note_detail(struct request *request, const char *format, ...)
 }
 
 void
-note_record(const struct request *request, CK_RV rv, struct writer *w)
+note_record_of(const struct request *request, enum operation operation, CK_RV rv,
+               struct writer *w)
 {
     struct hsm *hsm = request->hsm;
     struct audit_record record = {
@@ -38,7 +39,7 @@ note_record(const struct request *request, CK_RV rv, struct writer *w)
         .user = request->who.user,
         .object = request->note.object,
         .code = (uint32_t)rv,
-        .operation = request->frame->operation,
+        .operation = (uint16_t)operation,
         .role = (uint8_t)request->who.role,
         .from = view_str(request->peer->name),
         .detail = view_str(request->note.detail),
@@ -46,6 +47,12 @@ note_record(const struct request *request, CK_RV rv, struct writer *w)
 
     memcpy(record.context, request->context->tag, AUDIT_TAG_LEN);
     audit_record_write(w, &record);
+}
+
+void
+note_record(const struct request *request, CK_RV rv, struct writer *w)
+{
+    note_record_of(request, (enum operation)request->frame->operation, rv, w);
 }
 
 CK_RV

@@ -491,6 +491,20 @@ replies_keep_run(struct replies *replies, struct reply_run *run, uint64_t at, bo
     }
 }
 
+void
+replies_void(struct replies *replies, const struct reply_key *key)
+{
+    struct kept_reply *kept;
+
+    pthread_mutex_lock(&replies->lock);
+    kept = kept_find(replies, key);
+    if (kept != NULL) {
+        wipe(kept->body, kept->len);
+        kept->len = 0;
+    }
+    pthread_mutex_unlock(&replies->lock);
+}
+
 bool
 replies_load(struct replies *replies, const struct reply_key *key, uint64_t at, uint64_t settled,
              view body)

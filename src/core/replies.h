@@ -104,6 +104,8 @@ void replies_await_twin(struct replies *replies, struct reply_run *run);
 /* Keeps the body of a record that was found at the start. False: memory is short. */
 MUST_USE bool replies_load(struct replies *replies, const struct reply_key *key, uint64_t at,
                            uint64_t settled, view body);
+/* What it tells of was taken back: it has an empty body from now on, where it is kept. */
+void replies_void(struct replies *replies, const struct reply_key *key);
 /* Another node has removed its record: whatever its operation, it is settled. */
 void replies_forget(struct replies *replies, const struct reply_key *key);
 /* Forgets those kept before; gone is called for each that has a record. */

@@ -99,6 +99,8 @@ struct note {
     char detail[AUDIT_DETAIL_MAX + 1];
 };
 
+#define COMMIT_MAX 4u /* changes of one request */
+
 /* One request on its way through the core. */
 struct request {
     struct hsm *hsm;
@@ -117,6 +119,8 @@ struct request {
     struct note note;
     uint32_t missed;      /* a stored object that was asked for, and is not here */
     bool barrier;         /* answered when every node knows of it */
+    uint32_t made[COMMIT_MAX]; /* token objects */
+    size_t made_count;
     bool kept;            /* the reply is that of another time */
     view body;
 };
@@ -174,6 +178,9 @@ uint32_t hsm_seconds(const struct hsm *hsm);
  * tickets and kept replies, does not live longer or shorter because somebody sets the clock. */
 uint64_t hsm_time(const struct hsm *hsm);
 
+/* By what its reply is kept. */
+struct reply_key request_reply_key(const struct request *request);
+
 /* One change of the store: waits, keeps the revision, gives CKR_OK, CKR_DEVICE_ERROR or, where
  * other nodes write too, CODE_CONFLICT.
  * *ret_revision is that of the transaction. For what is no request's result; the rest goes
@@ -191,8 +198,6 @@ MUST_USE CK_RV object_set(struct request *request, struct object *object, view c
  * else has to hold, NULL: nothing. Under the lock for changes. */
 MUST_USE CK_RV member_keep(struct request *request, struct member *member,
                            const struct store_compare *also);
-
-#define COMMIT_MAX 4u /* changes of one request */
 
 /* The change that a `once` request makes. The reply's body has to be written before: it is
  * kept in the same transaction, for a request that comes again. */
@@ -227,6 +232,9 @@ void note_key(struct request *request, uint32_t object, CK_MECHANISM_TYPE mechan
 void note_detail(struct request *request, const char *format, ...) PRINTF(2, 3);
 /* The record as it would be now, into w. */
 void note_record(const struct request *request, CK_RV rv, struct writer *w);
+/* And of another operation. */
+void note_record_of(const struct request *request, enum operation operation, CK_RV rv,
+                    struct writer *w);
 /* Runs the request's handler with a record reserved; CKR_FUNCTION_FAILED when there is none. */
 MUST_USE CK_RV note_run(struct request *request, CK_RV (*run)(struct request *request));
 

@@ -209,6 +209,9 @@ pending_go(struct daemon *daemon, struct pending *pending, view body)
         node_attach(link, context);
     }
     frame.revision = feed_revision(daemon, &frame);
+    if (pending->row->repeat == REPEAT_once) {
+        frame_nodes_raise(&frame, daemon->settings.minimum_nodes);
+    }
     out = link_output(link->link);
     frame_encode(&frame, header);
     write_raw(out, view_of(header, sizeof header));

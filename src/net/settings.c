@@ -6,6 +6,7 @@
 #include "net/settings_private.h"
 
 #include "net/scrape.h"
+#include "wire/frame.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -384,6 +385,7 @@ take_client(const struct section *root, struct client_settings *settings)
     const char *folder = root->source->folder;
     long daemon_id = settings->daemon_id;
     long interval = 3;
+    long nodes = 1;
 
     say_unknown(&client, client_known);
     say_unknown(&ssl, ssl_known);
@@ -391,6 +393,7 @@ take_client(const struct section *root, struct client_settings *settings)
     take_path(&client, "e2e_owner_crt_path", folder, settings->anchor, sizeof settings->anchor);
     take_level(&client, "log_level", &settings->log_level);
     take_number(&client, "reconnect_interval", 1, 3600, &interval);
+    take_number(&client, "create_object_minimum_nodes", 1, FRAME_NODES_MAX, &nodes);
     take_path(&client, "socket_path", folder, settings->socket_path,
               sizeof settings->socket_path);
     take_mode(&client, "socket_mode", &settings->socket_mode);
@@ -402,6 +405,7 @@ take_client(const struct section *root, struct client_settings *settings)
     take_path(&client, "state", folder, settings->state, sizeof settings->state);
     settings->daemon_id = (unsigned)daemon_id;
     settings->reconnect_interval_ms = (unsigned)interval * 1000u;
+    settings->minimum_nodes = (unsigned)nodes;
     if (server.object != NULL) {
         take_server(&server, "client_port", CLIENT_PORT, settings);
     }

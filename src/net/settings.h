@@ -36,6 +36,7 @@ struct client_settings {
     char certstorage_ca[512];       /* ours: who signs the certificate of the storage's server */
     char certstorage_metadata[256]; /* ours: where managed identities are asked for */
     unsigned reconnect_interval_ms; /* reconnect_interval is in seconds, 3 */
+    unsigned minimum_nodes; /* create_object_minimum_nodes, 1 */
 };
 
 /* Where a node keeps its records. */

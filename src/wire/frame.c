@@ -17,6 +17,22 @@ frame_settled(const struct frame *request)
     return back == 0 || back > request->request ? 0 : request->request - back + 1;
 }
 
+unsigned
+frame_nodes(const struct frame *request)
+{
+    const unsigned nodes = (request->flags & FRAME_NODES) >> 8;
+
+    return nodes == 0 ? 1 : nodes;
+}
+
+void
+frame_nodes_raise(struct frame *request, unsigned nodes)
+{
+    if (nodes > frame_nodes(request)) {
+        request->flags = (uint16_t)((request->flags & ~(unsigned)FRAME_NODES) | nodes << 8);
+    }
+}
+
 /* The longest way of the shortest requests: no reader and writer here. */
 void
 frame_encode(const struct frame *frame, uint8_t header[FRAME_HEADER_LEN])

@@ -33,8 +33,11 @@ enum frame_flag {
     FRAME_REPLY = 1 << 0,
     FRAME_READ_WRITE = 1 << 1, /* the session is read-write */
     FRAME_LOCAL = 1 << 2,      /* a request about what one node alone has of its context */
-    FRAME_FLAGS_ALL = FRAME_REPLY | FRAME_READ_WRITE | FRAME_LOCAL
+    FRAME_NODES = 31 << 8,     /* five bits, see frame_nodes() */
+    FRAME_FLAGS_ALL = FRAME_REPLY | FRAME_READ_WRITE | FRAME_LOCAL | FRAME_NODES
 };
+
+#define FRAME_NODES_MAX 31u
 
 struct frame {
     uint32_t body_len;
@@ -106,6 +109,12 @@ const char *code_name(uint32_t code);
  * was not over, plus one; 0 tells nothing, and then it is 0.
  */
 uint64_t frame_settled(const struct frame *request);
+
+/* What a request makes in the store counts when so many nodes have it: at least 1, the one that is
+ * asked. */
+unsigned frame_nodes(const struct frame *request);
+/* At least that many, at most FRAME_NODES_MAX. */
+void frame_nodes_raise(struct frame *request, unsigned nodes);
 
 /* Writes the 48 bytes of a header. */
 void frame_encode(const struct frame *frame, uint8_t header[FRAME_HEADER_LEN]);

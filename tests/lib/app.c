@@ -24,6 +24,7 @@ app_frame(const struct app *app, enum operation operation, view body, struct fra
         .code = app->back,
         .revision = app->revision,
     };
+    frame_nodes_raise(ret_frame, app->nodes);
     memcpy(ret_frame->context, app->context, FRAME_CONTEXT_LEN);
 }
 

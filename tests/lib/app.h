@@ -30,6 +30,7 @@ struct app {
     uint32_t session;
     uint32_t steps[64]; /* of running operations, see app_step() */
     bool read_write;
+    unsigned nodes;  /* that are to have what it makes, see frame_nodes() */
     uint32_t handle; /* of the last session object */
     uint8_t ticket[256];
     size_t ticket_len;

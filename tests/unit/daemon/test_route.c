@@ -33,6 +33,24 @@ a_request_is_attached_and_answered(void **state)
     }
 }
 
+/* create_object_minimum_nodes: the node is told with what may make something. */
+static void
+requests_ask_for_as_many_nodes_as_are_configured(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    f->daemon.settings.minimum_nodes = 2;
+    app_send(app, OPERATION_RANDOM, 2, VIEW_EMPTY);
+    assert_true(answered(f, app, 2));
+    app_send(app, OPERATION_OBJECT_CREATE, 3, VIEW_EMPTY);
+    assert_true(answered(f, app, 3));
+
+    assert_int_equal(frame_nodes(&f->node.seen[1]), 1);
+    assert_int_equal(f->node.seen[2].operation, OPERATION_OBJECT_CREATE);
+    assert_int_equal(frame_nodes(&f->node.seen[2]), 2);
+}
+
 static void
 many_requests_of_many_contexts_find_their_way(void **state)
 {
@@ -773,6 +791,7 @@ main(void)
 {
     static const struct CMUnitTest tests[] = {
         TEST(a_request_is_attached_and_answered),
+        TEST(requests_ask_for_as_many_nodes_as_are_configured),
         TEST(many_requests_of_many_contexts_find_their_way),
         TEST(what_is_no_applications_business_is_refused),
         TEST(a_node_feeds_the_page),

@@ -135,6 +135,7 @@ a_resource_file_with_a_host_name_alone_works(void **state)
     assert_true(s.servers[0].enable);
     assert_int_equal(s.daemon_id, 1);
     assert_int_equal(s.reconnect_interval_ms, 3000);
+    assert_int_equal(s.minimum_nodes, 1);
     snprintf(wanted, sizeof wanted, "%s/../cert/PO.crt", f->bin);
     assert_string_equal(s.anchor, wanted);
     assert_string_equal(s.certificate, "");
@@ -157,7 +158,7 @@ static void
 the_clients_file_of_the_seeds_is_read(void **state)
 {
     static const char text[] = "{ \"client\": { \"CriticalAlertScript\": \"\","
-                               " \"create_object_minimum_nodes\": 1, \"daemon_id\": \"2\","
+                               " \"create_object_minimum_nodes\": 2, \"daemon_id\": \"2\","
                                " \"e2e_owner_crt_path\": \"PO.crt\", \"log_level\": \"WARNING\","
                                " \"reconnect_attempts\": -1, \"reconnect_interval\": 1,"
                                " \"socket_type\": \"UNIXSOCKET\", \"sslreneg\": 0,"
@@ -178,6 +179,7 @@ the_clients_file_of_the_seeds_is_read(void **state)
     assert_int_equal(s.daemon_id, 2);
     assert_int_equal(s.log_level, LOG_LEVEL_WRN);
     assert_int_equal(s.reconnect_interval_ms, 1000);
+    assert_int_equal(s.minimum_nodes, 2);
     snprintf(wanted, sizeof wanted, "%s/PO.crt", f->bin);
     assert_string_equal(s.anchor, wanted);
     snprintf(wanted, sizeof wanted, "%s/c.crt", f->bin);

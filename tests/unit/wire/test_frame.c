@@ -84,8 +84,27 @@ an_unknown_flag_is_refused(void **state)
         uint8_t header[FRAME_HEADER_LEN];
 
         frame_encode(&frame, header);
-        assert_int_equal(frame_decode(header, &frame), bit < 3);
+        assert_int_equal(frame_decode(header, &frame), bit < 3 || (bit >= 8 && bit < 13));
     }
+}
+
+static void
+a_request_asks_for_nodes(void **state)
+{
+    struct frame frame = { .flags = FRAME_READ_WRITE };
+    uint8_t header[FRAME_HEADER_LEN];
+
+    UNUSED(state);
+    assert_int_equal(frame_nodes(&frame), 1);
+    frame_nodes_raise(&frame, 1);
+    assert_int_equal(frame.flags, FRAME_READ_WRITE);
+    frame_nodes_raise(&frame, 2);
+    frame_nodes_raise(&frame, FRAME_NODES_MAX);
+    frame_nodes_raise(&frame, 3);
+    frame_encode(&frame, header);
+    assert_true(frame_decode(header, &frame));
+    assert_int_equal(frame_nodes(&frame), FRAME_NODES_MAX);
+    assert_int_equal(frame.flags & ~FRAME_NODES, FRAME_READ_WRITE);
 }
 
 static void
@@ -219,6 +238,7 @@ main(void)
         cmocka_unit_test(a_header_reads_back),
         cmocka_unit_test(a_body_over_the_cap_is_refused),
         cmocka_unit_test(an_unknown_flag_is_refused),
+        cmocka_unit_test(a_request_asks_for_nodes),
         cmocka_unit_test(a_frame_is_built_behind_another),
         cmocka_unit_test(a_failed_body_leaves_the_writer_as_it_was),
         cmocka_unit_test(a_writer_that_failed_before_stays_failed),
