@@ -87,7 +87,10 @@ write_cases(struct explorer *x)
                       : cases[i].sweep == SWEEP_NEW  ? LIST_NEW
                       : cases[i].sweep == SWEEP_MASK ? 15
                       : cases[i].sweep == SWEEP_MECH ? x->world->listed_count
-                                                     : 1;
+                      : cases[i].sweep == SWEEP_ACCESS ? ACCESS_MOST
+                      : cases[i].sweep == SWEEP_FIVES  ? ENTRIES_MOST
+                      : cases[i].sweep == SWEEP_FINDS  ? FINDS_MOST
+                                                       : 1;
 
         if (strcmp(cases[i].area, areas[x->area].tag) != 0 || !x->world->has_fn[cases[i].fn] ||
             (x->depth == DEPTH_QUICK && !cases[i].quick)) {
@@ -97,7 +100,10 @@ write_cases(struct explorer *x)
             uint32_t arg = cases[i].sweep == SWEEP_MECH ? (uint32_t)x->world->listed[k]
                                                         : (uint32_t)k;
 
-            if (case_fits(&cases[i], arg)) {
+            bool lacks_so = cases[i].sweep == SWEEP_ACCESS &&
+                            ACCESS_STATE(arg) == ACCESS_RW_SO && !x->world->so;
+
+            if (case_fits(&cases[i], arg) && !lacks_so) {
                 write_row(x, i, arg, cases[i].fn);
             }
         }

@@ -62,6 +62,12 @@ case_fits(const struct case_row *row, uint32_t arg)
         return arg > 0 && arg < 15;
     case SWEEP_MECH:
         return true;
+    case SWEEP_ACCESS:
+        return arg < ACCESS_MOST;
+    case SWEEP_FIVES:
+        return arg < ENTRIES_MOST;
+    case SWEEP_FINDS:
+        return arg < FINDS_MOST;
     default:
         return arg == 0;
     }

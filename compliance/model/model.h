@@ -268,7 +268,8 @@ struct answer_row {
 };
 
 /* Tests of cases.def. */
-enum sweep { SWEEP_ONE, SWEEP_OLD, SWEEP_NEW, SWEEP_MASK, SWEEP_MECH };
+enum sweep { SWEEP_ONE, SWEEP_OLD, SWEEP_NEW, SWEEP_MASK, SWEEP_MECH, SWEEP_ACCESS, SWEEP_FIVES,
+             SWEEP_FINDS };
 
 enum check {
     CHECK_SCRIPT,
@@ -335,6 +336,25 @@ bool vector_fits(const struct vector_row *row, uint32_t arg);
 /* The rule that says what comes of it. */
 enum cond vector_rule(const struct vector_row *row, uint32_t arg);
 CK_FLAGS vector_flag(const struct vector_row *row, uint32_t arg);
+
+/* What a case of area OBJ is done for: the state of the session, and what object it is. */
+enum access { ACCESS_RO_PUBLIC, ACCESS_RW_PUBLIC, ACCESS_RO_USER, ACCESS_RW_USER, ACCESS_RW_SO,
+              ACCESS_STATES };
+#define ACCESS_STATE(arg) ((enum access)((arg) / 4))
+#define ACCESS_PRIVATE(arg) (((arg)&1) != 0)
+#define ACCESS_TOKEN(arg) (((arg)&2) != 0)
+#define ACCESS_MOST (4 * ACCESS_STATES)
+
+bool access_is_user(uint32_t arg);
+/* Whether objects of the kind are there for sessions in the state. */
+bool access_sees(uint32_t arg);
+/* What a call that makes, changes, uses or looks for such an object answers. */
+enum cond access_rule(enum fn fn, uint32_t arg);
+
+/* Attributes of one call of C_GetAttributeValue: of five sorts, three in any order. */
+enum entry { ENTRY_SENSITIVE, ENTRY_ABSENT, ENTRY_ASKED, ENTRY_FITS, ENTRY_SHORT, ENTRIES };
+#define ENTRIES_MOST (ENTRIES * ENTRIES * ENTRIES)
+#define FINDS_MOST 20 /* ten attributes, right and wrong */
 
 /* The function of that name; FN_COUNT when there is none. */
 enum fn fn_find(const char *name, size_t len);

@@ -218,6 +218,10 @@ what_is_no_id_is_refused(void **state)
         "IFACE/list_null.1/gfl",
         "IFACE/list_entry/gfl",
         "IFACE/list_entry.ff/gfl",
+        "OBJ/access_mk/mk",
+        "OBJ/access_mk.14/mk",
+        "OBJ/entries.7d/ga",
+        "OBJ/finds.14/fi",
         "KAT/gcm_1/ei",
         "KAT/gcm_1.0/di",
         "KAT/gcm_1.5/ei",
@@ -232,6 +236,38 @@ what_is_no_id_is_refused(void **state)
     }
 }
 
+/* The table of the Usage Guide, "Permitted object accesses": RW, R or nothing, for an object of the
+ * session and one of the token, public and private. */
+static void
+objects_are_seen_as_the_text_says(void **state)
+{
+    static const char *const table[ACCESS_STATES][4] = {
+        /*                    public   private  of the token: public, private */
+        [ACCESS_RO_PUBLIC] = { "RW",    "",      "R",              "" },
+        [ACCESS_RW_PUBLIC] = { "RW",    "",      "RW",             "" },
+        [ACCESS_RO_USER] = {   "RW",    "RW",    "R",              "R" },
+        [ACCESS_RW_USER] = {   "RW",    "RW",    "RW",             "RW" },
+        [ACCESS_RW_SO] = {     "RW",    "",      "RW",             "" },
+    };
+
+    (void)state;
+    for (uint32_t arg = 0; arg < ACCESS_MOST; arg++) {
+        const char *may = table[ACCESS_STATE(arg)][arg % 4];
+        enum cond change = access_rule(FN_C_DestroyObject, arg);
+        enum cond read = access_rule(FN_C_GetAttributeValue, arg);
+
+        assert_true(access_sees(arg) == (may[0] != '\0'));
+        if (may[0] == '\0') {
+            assert_int_equal(change, RULE_O_HIDDEN);
+            assert_int_equal(read, RULE_O_HIDDEN);
+            assert_int_equal(access_rule(FN_C_SignInit, arg), RULE_O_NO_KEY);
+        } else {
+            assert_true((change == RULE_O_READS) == (may[1] == '\0'));
+            assert_true(read == RULE_O_SEES || read == RULE_O_OPEN);
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -243,6 +279,7 @@ main(void)
         cmocka_unit_test(ids_are_read_as_they_were_written),
         cmocka_unit_test(no_test_is_there_twice),
         cmocka_unit_test(what_is_no_id_is_refused),
+        cmocka_unit_test(objects_are_seen_as_the_text_says),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);
