@@ -427,18 +427,20 @@ request_call(struct request *request)
 static CK_RV
 request_dispatch(struct request *request)
 {
-    return request_again(request, request_call);
-}
-
-static CK_RV
-request_run_permitted(struct request *request)
-{
     CK_RV rv = request_permitted(request);
 
-    if (rv != CKR_OK) {
-        return rv;
-    }
-    return request->row->audited ? note_run(request, request_dispatch) : request_dispatch(request);
+    return rv == CKR_OK ? request_again(request, request_call) : rv;
+}
+
+/* Who is logged in and asks for what is not his is recorded. Who is not could wash the trail away
+ * with such requests, which cost him nothing. */
+static CK_RV
+request_run_noted(struct request *request)
+{
+    const bool noted = request->row->audited &&
+                       (request->who.role != ROLE_NONE || request_permitted(request) == CKR_OK);
+
+    return noted ? note_run(request, request_dispatch) : request_dispatch(request);
 }
 
 /*
@@ -487,7 +489,7 @@ request_run_once(struct request *request)
         break;
     }
     request->run = &run;
-    rv = replies_room(&run, REPLY_ROOM) ? request_run_permitted(request) : CKR_DEVICE_MEMORY;
+    rv = replies_room(&run, REPLY_ROOM) ? request_run_noted(request) : CKR_DEVICE_MEMORY;
     if (rv == CKR_OK && !request->reply_kept && writer_ok(request->reply)) {
         replies_keep_run(&hsm->replies, &run, hsm_time(hsm), false,
                          request_reply_body(request));
@@ -565,7 +567,7 @@ request_run(struct request *request)
     request->who = context_identity(request->context);
     request->rules.interface = request->who.interface;
     rv = request->row->repeat == REPEAT_once ? request_run_once(request)
-                                             : request_run_permitted(request);
+                                             : request_run_noted(request);
     if (rv == CKR_OK && (request->barrier || request->kept) &&
         (rv = request_barrier(request)) == CODE_LATER) {
         return rv;

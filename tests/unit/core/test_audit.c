@@ -405,6 +405,33 @@ where_the_journal_begins_is_sealed(void **state)
     assert_code(hsm_fixture_try_open(&f->hsm), CKR_GENERAL_ERROR);
 }
 
+/* Who is logged in and asks for what is not his; not what is never recorded, and not who is nobody:
+ * he could fill the trail. */
+static void
+what_the_role_forbids_is_recorded(void **state)
+{
+    struct fixture *f = *state;
+    const struct user_delete_request user = { ROLE_CU, VIEW_TEXT(USER2_NAME) };
+    struct user_delete_reply deleted;
+    struct quorum_list_reply listed;
+    size_t count;
+
+    f->cu1.port = PORTS_manage;
+    assert_code(app_send_user_delete(&f->cu1, &user, &deleted), CKR_USER_NOT_LOGGED_IN);
+    assert_true(outside_audit_has(&f->hsm.outside,
+                                  "USER_DELETE user=3 role=CU code=CKR_USER_NOT_LOGGED_IN"));
+
+    count = outside_audit_count(&f->hsm.outside);
+    f->nobody.port = PORTS_manage;
+    assert_code(app_send_user_delete(&f->nobody, &user, &deleted), CKR_USER_NOT_LOGGED_IN);
+    assert_code(app_send_quorum_list(&f->cu1, NULL, &listed), CKR_USER_NOT_LOGGED_IN);
+    assert_int_equal(outside_audit_count(&f->hsm.outside), count);
+
+    outside_fail(&f->hsm.outside, CALL_AUDIT, 1);
+    assert_code(app_send_user_delete(&f->cu1, &user, &deleted), CKR_FUNCTION_FAILED);
+    assert_true(outside_mend(&f->hsm.outside));
+}
+
 static void
 no_record_holds_the_contexts_id(void **state)
 {
@@ -436,6 +463,7 @@ main(void)
         AZURE(the_journal_goes_on_after_a_restart),
         AZURE(a_use_is_recorded_with_key_mechanism_and_outcome),
         AZURE(without_the_audit_no_key_is_used),
+        AZURE(what_the_role_forbids_is_recorded),
         AZURE(the_journal_lets_its_oldest_go),
         AZURE(where_the_journal_begins_is_sealed),
         AZURE(no_record_holds_the_contexts_id),
