@@ -133,6 +133,12 @@ value_take(const struct command *command, const struct argument *argument, char 
             fprintf(stderr, "%s: %s is 0 or 1\n", command->name, argument->name);
             return false;
         }
+        if (argument->type == ARGUMENT_NUMBER && argument->min == argument->max &&
+            number != argument->min) {
+            fprintf(stderr, "%s: %s %s: %s\n", command->name, argument->name, word,
+                    argument->help);
+            return false;
+        }
         if (argument->type == ARGUMENT_NUMBER &&
             (number < argument->min || number > argument->max)) {
             fprintf(stderr, "%s: %s %s: give a number from %u to %u\n", command->name,
@@ -210,6 +216,11 @@ arguments_parse(struct values *values, char **words, size_t count, size_t *ret_u
     const struct command *command = values->command;
     size_t used = 0;
 
+    if ((command->flags & COMMAND_ABSENT) != 0) {
+        values->help = count > 0 && strcmp(words[0], "-h") == 0;
+        *ret_used = count;
+        return true;
+    }
     while (used < count) {
         char *word = words[used];
 
@@ -280,6 +291,14 @@ command_run(void *tool, const struct values *values)
         return STATUS_DONE;
     }
     return values->command->run(tool, values);
+}
+
+enum status
+command_absent(void *tool, const struct values *values)
+{
+    UNUSED(tool);
+    printf("%s failed: %s\n", values->command->name, values->command->help);
+    return STATUS_REFUSED;
 }
 
 void

@@ -43,6 +43,7 @@ struct values;
 #define COMMAND_OFFLINE 1u /* needs no connection */
 #define COMMAND_SERVER 2u  /* mgmt_util: only in the scope of one server */
 #define COMMAND_UNOWNED 4u /* mgmt_util: may be sent to a node without an owner */
+#define COMMAND_ABSENT 8u  /* of the original, not here: takes any words, and its help says why */
 
 struct command {
     const char *name;
@@ -88,6 +89,8 @@ MUST_USE bool command_parse(const struct command_table *table, char **words, siz
                             size_t *ret_used, struct values *ret_values);
 /* Runs it, or prints its help. */
 enum status command_run(void *tool, const struct values *values);
+/* The function of each COMMAND_ABSENT: `getAuditUDD failed: `, and why. */
+enum status command_absent(void *tool, const struct values *values);
 /* Wipes the secrets; values of zeros are fine. */
 void values_clear(struct values *values);
 

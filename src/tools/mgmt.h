@@ -89,6 +89,18 @@ void mgmt_failed(const char *command, const char *act, const struct mgmt_server 
 /* All users of one server, one after the other, as they stand in the replies. */
 CK_RV mgmt_users_fetch(struct mgmt_server *server, struct writer *users);
 
+/* Keys of one server: for each its handle and how often it was changed, u32 each, and whether it
+ * is the user's or shared with him. */
+struct mgmt_keys {
+    struct writer handles;
+    struct writer kinds; /* u8 each: 1 his, 2 shared */
+    struct writer versions;
+    uint32_t count;
+};
+/* Those of a user, 0: all there are, by rising handle; afterwards mgmt_keys_clear(), in any case. */
+CK_RV mgmt_keys_fetch(struct mgmt_server *server, uint32_t user, struct mgmt_keys *keys);
+void mgmt_keys_clear(struct mgmt_keys *keys);
+
 /* ---- files and JSON ---- */
 
 /* The whole file, at most max bytes, appended; false with a line on stderr. */

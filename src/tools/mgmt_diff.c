@@ -148,8 +148,9 @@ users_lack(const struct mgmt_server *here, view users, const struct mgmt_server 
 }
 
 static CK_RV
-users_compare(struct mgmt_server *here, view users, struct mgmt_server *there)
+users_compare(const struct mgmt_server *here, const void *what, struct mgmt_server *there)
 {
+    const view users = *(const view *)what;
     struct writer others;
     CK_RV rv;
 
@@ -164,33 +165,122 @@ users_compare(struct mgmt_server *here, view users, struct mgmt_server *there)
     return rv;
 }
 
-enum status
-mgmt_user_diff(void *tool, const struct values *values)
+/* The rows that compare two servers: what is the same is told, too. */
+static enum status
+servers_compare(struct mgmt *mgmt, struct mgmt_server *here, const char *command, const char *act,
+                CK_RV (*compare)(const struct mgmt_server *here, const void *what,
+                                 struct mgmt_server *there),
+                const void *what)
 {
-    struct mgmt *mgmt = tool;
-    struct mgmt_server *here = mgmt->scope;
     enum status status = STATUS_DONE;
-    struct writer users;
-    CK_RV rv;
 
-    UNUSED(values);
-    writer_init(&users, USERS_BYTES_MAX);
-    rv = mgmt_users_fetch(here, &users);
-    if (rv != CKR_OK) {
-        mgmt_failed("getUserDiffMap", "comparing users", here, rv);
-        status = STATUS_REFUSED;
-    }
-    for (size_t i = 0; i < mgmt->server_count && rv == CKR_OK; i++) {
+    for (size_t i = 0; i < mgmt->server_count; i++) {
         struct mgmt_server *there = &mgmt->servers[i];
+        CK_RV rv = there == here || there->caller == NULL ? CKR_OK : compare(here, what, there);
 
-        if (there == here || there->caller == NULL) {
-            continue;
-        }
-        if ((rv = users_compare(here, writer_view(&users), there)) != CKR_OK) {
-            mgmt_failed("getUserDiffMap", "comparing users", there, rv);
+        if (rv != CKR_OK) {
+            mgmt_failed(command, act, there, rv);
             status = STATUS_REFUSED;
         }
     }
+    return status;
+}
+
+enum status
+mgmt_user_diff(void *tool, const struct values *values)
+{
+    static const char act[] = "comparing users";
+    struct mgmt *mgmt = tool;
+    const char *command = values->command->name;
+    enum status status = STATUS_REFUSED;
+    struct writer users;
+    CK_RV rv;
+
+    writer_init(&users, USERS_BYTES_MAX);
+    if ((rv = mgmt_users_fetch(mgmt->scope, &users)) != CKR_OK) {
+        mgmt_failed(command, act, mgmt->scope, rv);
+    } else {
+        const view list = writer_view(&users);
+
+        status = servers_compare(mgmt, mgmt->scope, command, act, users_compare, &list);
+    }
     writer_clear(&users);
+    return status;
+}
+
+/* ---- keys ---- */
+
+static uint32_t
+number_at(const struct writer *numbers, size_t at)
+{
+    return load_u32(numbers->data + 4 * at);
+}
+
+static void
+key_lacks(uint32_t handle, const struct mgmt_server *has, const struct mgmt_server *lacks)
+{
+    printf("key %u of server %u is not on server %u\n", (unsigned)handle, has->number,
+           lacks->number);
+}
+
+/* Both lists rise; they are walked side by side. */
+static size_t
+keys_differ(const struct mgmt_server *here, const struct mgmt_keys *a,
+            const struct mgmt_server *there, const struct mgmt_keys *b)
+{
+    size_t count = 0;
+
+    for (size_t i = 0, k = 0; i < a->count || k < b->count;) {
+        const uint32_t mine = i < a->count ? number_at(&a->handles, i) : UINT32_MAX;
+        const uint32_t other = k < b->count ? number_at(&b->handles, k) : UINT32_MAX;
+        bool differs = true;
+
+        if (mine < other) {
+            key_lacks(mine, here, there);
+        } else if (other < mine) {
+            key_lacks(other, there, here);
+        } else if (number_at(&a->versions, i) != number_at(&b->versions, k)) {
+            printf("key %u is another on server %u than on server %u\n", (unsigned)mine,
+                   here->number, there->number);
+        } else {
+            differs = false;
+        }
+        count += differs;
+        i += mine <= other;
+        k += other <= mine;
+    }
+    return count;
+}
+
+static CK_RV
+keys_compare(const struct mgmt_server *here, const void *what, struct mgmt_server *there)
+{
+    struct mgmt_keys others;
+    CK_RV rv = mgmt_keys_fetch(there, 0, &others);
+
+    if (rv == CKR_OK && keys_differ(here, what, there, &others) == 0) {
+        printf("server %u(%s) has the same keys\n", there->number, there->settings->hostname);
+    }
+    mgmt_keys_clear(&others);
+    return rv;
+}
+
+enum status
+mgmt_key_diff(void *tool, const struct values *values)
+{
+    static const char act[] = "comparing keys";
+    struct mgmt *mgmt = tool;
+    struct mgmt_server *here = mgmt_next(mgmt, NULL);
+    const char *command = values->command->name;
+    enum status status = STATUS_REFUSED;
+    struct mgmt_keys keys;
+    CK_RV rv = mgmt_keys_fetch(here, 0, &keys);
+
+    if (rv != CKR_OK) {
+        mgmt_failed(command, act, here, rv);
+    } else {
+        status = servers_compare(mgmt, here, command, act, keys_compare, &keys);
+    }
+    mgmt_keys_clear(&keys);
     return status;
 }

@@ -79,15 +79,8 @@ text_put(const struct writer *text, const char *file)
 
 /* ---- lists ---- */
 
-struct found {
-    struct writer handles;  /* u32 each */
-    struct writer kinds;    /* u8 each */
-    struct writer versions; /* u32 each */
-    uint32_t count;
-};
-
 static CK_RV
-found_page(struct mgmt_server *server, struct key_list_request *request, struct found *found,
+found_page(struct mgmt_server *server, struct key_list_request *request, struct mgmt_keys *found,
            bool *ret_more)
 {
     struct key_list_reply reply;
@@ -124,26 +117,38 @@ found_page(struct mgmt_server *server, struct key_list_request *request, struct 
     return CKR_OK;
 }
 
-static CK_RV
-found_all(struct mgmt_server *server, uint32_t user, struct found *found)
+CK_RV
+mgmt_keys_fetch(struct mgmt_server *server, uint32_t user, struct mgmt_keys *keys)
 {
     struct key_list_request request = { .user = user };
     bool more = true;
     CK_RV rv = CKR_OK;
 
+    *keys = (struct mgmt_keys){ .count = 0 };
+    writer_init(&keys->handles, PRINT_MAX);
+    writer_init(&keys->kinds, PRINT_MAX);
+    writer_init(&keys->versions, PRINT_MAX);
     while (rv == CKR_OK && more) {
-        rv = found_page(server, &request, found, &more);
+        rv = found_page(server, &request, keys, &more);
     }
-    if (rv == CKR_OK && (!writer_ok(&found->handles) || !writer_ok(&found->versions) ||
-                         !writer_ok(&found->kinds))) {
+    if (rv == CKR_OK && (!writer_ok(&keys->handles) || !writer_ok(&keys->versions) ||
+                         !writer_ok(&keys->kinds))) {
         rv = CKR_HOST_MEMORY;
     }
     return rv;
 }
 
+void
+mgmt_keys_clear(struct mgmt_keys *keys)
+{
+    writer_clear(&keys->handles);
+    writer_clear(&keys->kinds);
+    writer_clear(&keys->versions);
+}
+
 /* Over handles and how often each was changed: the same on servers with the same keys. */
 static void
-found_hash(const struct found *found, char text[65])
+found_hash(const struct mgmt_keys *found, char text[65])
 {
     uint8_t both[64];
 
@@ -156,7 +161,7 @@ found_hash(const struct found *found, char text[65])
 }
 
 static bool
-found_print(const struct mgmt_server *server, const struct found *found, bool hash,
+found_print(const struct mgmt_server *server, const struct mgmt_keys *found, bool hash,
             const char *file)
 {
     struct writer text;
@@ -185,7 +190,7 @@ found_print(const struct mgmt_server *server, const struct found *found, bool ha
 }
 
 static json_t *
-found_json(const struct mgmt_server *server, const struct found *found)
+found_json(const struct mgmt_server *server, const struct mgmt_keys *found)
 {
     json_t *entry = mgmt_json_server(server);
     json_t *keys = json_array();
@@ -211,13 +216,9 @@ mgmt_find_all_keys(void *tool, const struct values *values)
     enum status status = STATUS_DONE;
 
     for (struct mgmt_server *server = NULL; (server = mgmt_next(mgmt, server)) != NULL;) {
-        struct found found = { .count = 0 };
-        CK_RV rv;
+        struct mgmt_keys found;
+        CK_RV rv = mgmt_keys_fetch(server, values_number(values, "user", 0), &found);
 
-        writer_init(&found.handles, PRINT_MAX);
-        writer_init(&found.kinds, PRINT_MAX);
-        writer_init(&found.versions, PRINT_MAX);
-        rv = found_all(server, values_number(values, "user", 0), &found);
         if (rv != CKR_OK) {
             mgmt_failed("findAllKeys", "finding keys", server, rv);
             status = STATUS_REFUSED;
@@ -230,9 +231,7 @@ mgmt_find_all_keys(void *tool, const struct values *values)
             printf("findAllKeys success on server %u(%s)\n", server->number,
                    server->settings->hostname);
         }
-        writer_clear(&found.handles);
-        writer_clear(&found.kinds);
-        writer_clear(&found.versions);
+        mgmt_keys_clear(&found);
     }
     return list != NULL ? mgmt_json_print(list, status) : status;
 }

@@ -29,7 +29,7 @@ leave(void *tool, const struct values *values)
         { "-nex",              NULL,     ARGUMENT_FLAG,   NEED_NOT,    0, 0,   "the key can never be extracted" }, \
         { "-wrap_with_trusted", "0/1",   ARGUMENT_SWITCH, NEED_NOT,    0, 1,   "may be wrapped by trusted keys alone" }, \
         { "-u",                "USER,USER", ARGUMENT_TEXT, NEED_NOT,   0, 0,   "ids of users that may use the key, too" }, \
-        { "-m_value",          "COUNT",  ARGUMENT_NUMBER, NEED_NOT,    0, 0,   "0: keys that wait for approvals are not offered" }
+        { "-m_value",          "COUNT",  ARGUMENT_NUMBER, NEED_NOT,    0, 0,   "only 0: keys that wait for approvals are not offered, how they are approved was not published" }
 #define KEY_OPTIONS                                                                               \
         { "-l",                "LABEL",  ARGUMENT_TEXT,   NEED_ALWAYS, 0, 0,   "label of the key" }, \
         SECRET_OPTIONS
@@ -163,6 +163,27 @@ static const struct command rows[] = {
         IN_OPTION("PEM file") } },
     { "Error2String", util_error_text, COMMAND_OFFLINE, "tells what a code means", {
         { "-r",          "CODE",  ARGUMENT_NUMBER, NEED_ALWAYS, 0, U32, "code, in hexadecimal after 0x" } } },
+#define ABSENT(name, why) { name, command_absent, COMMAND_OFFLINE | COMMAND_ABSENT, "not offered: " why, { { 0 } } }
+    ABSENT( "getAuditUDD", "what its data is was not published; azcloudhsm_mgmt_util's verifyAudit checks the audit trail" ),
+    ABSENT( "setAuditUDD", "what its data is was not published; azcloudhsm_mgmt_util's verifyAudit checks the audit trail" ),
+    ABSENT( "allocContext", "each run of this tool has a context of its own; see loginHSM" ),
+    ABSENT( "authUser", "each run of this tool has a context of its own; see loginHSM" ),
+    ABSENT( "freeContext", "each run of this tool has a context of its own; see logoutHSM" ),
+    ABSENT( "deriveSymKey", "its options were not published; C_DeriveKey derives keys" ),
+    ABSENT( "splitKey", "its options and its format were not published; see wrapKey" ),
+    ABSENT( "genParkingKey", "its format was not published; see extractMaskedObject" ),
+    ABSENT( "parkObject", "its format was not published; see extractMaskedObject" ),
+    ABSENT( "unparkObject", "its format was not published; see insertMaskedObject" ),
+    ABSENT( "createPublicKey", "its options were not published; see importPubKey" ),
+    ABSENT( "atomicGenAndWrapASymKey", "its options were not published; see genRSAKeyPair, genECCKeyPair and wrapKey" ),
+    ABSENT( "atomicGenAndWrapSymKey", "its options were not published; see genSymKey and wrapKey" ),
+    ABSENT( "unWrapKeyWithSize", "its options were not published; see unWrapKey" ),
+    ABSENT( "aesUnwrapPkcs5Buffer", "its options were not published; see aesWrapUnwrap" ),
+    ABSENT( "getToken", "no keys here wait for approvals; azcloudhsm_mgmt_util draws officers' tokens" ),
+    ABSENT( "approveToken", "no keys here wait for approvals; azcloudhsm_mgmt_util approves officers' tokens" ),
+    ABSENT( "listTokens", "no keys here wait for approvals; azcloudhsm_mgmt_util lists officers' tokens" ),
+    ABSENT( "delToken", "no keys here wait for approvals; azcloudhsm_mgmt_util deletes officers' tokens" ),
+#undef ABSENT
     { "help", help, COMMAND_OFFLINE, "lists the commands, or explains one", {
         { "command",     "COMMAND", ARGUMENT_TEXT, NEED_NOT,    0, 0,   "which one" } } },
     { "exit", leave, COMMAND_OFFLINE, "ends this tool", { { 0 } } },

@@ -201,6 +201,80 @@ help_is_asked_for_anywhere(void **state)
 
 static const struct command_table *const tables[] = { &util_commands, &mgmt_commands };
 
+/* Whatever its words would have meant. */
+static void
+a_command_that_is_not_here_says_why(void **state)
+{
+    struct values values;
+    size_t used = 0;
+
+    (void)state;
+    assert_true(parse(&mgmt_commands, "setUserAttributes CU cu1 -x 3 quit", &values, &used));
+    assert_int_equal(used, 6);
+    assert_false(values.help);
+    assert_int_equal(command_run(NULL, &values), STATUS_REFUSED);
+    assert_true(parse(&util_commands, "parkObject -h", &values, &used));
+    assert_true(values.help);
+    assert_int_equal(command_run(NULL, &values), STATUS_DONE);
+}
+
+static bool
+has_command(const struct command_table *table, const char *name)
+{
+    const char *error;
+    const struct command *row = command_find(table, name, &error);
+
+    return row != NULL && strcmp(row->name, name) == 0;
+}
+
+/* The lists that the original's help prints. */
+static void
+each_command_of_the_original_has_a_row(void **state)
+{
+    static const char *const mgmt[] = {
+        "approveToken", "changePswd", "createUser", "deleteUser", "delToken",
+        "enable_e2e", "findAllKeys",
+        "getAttribute", "getAuditUDD", "getChallenge", "getClusterInfo",
+        "getConfigPreGenCacheSize", "getHSMInfo", "getKeyDiffMap", "getKeyInfo", "getMValue",
+        "getPolicy", "getPreGenCacheSize", "getSingleUserHash", "getToken", "getTokenTimeout",
+        "getUserHash", "getUserInfo", "help", "info", "listAttributes", "listKBKSlots",
+        "listTokens", "listUsers", "loginHSM", "logoutHSM",
+        "modifyKeyOwner", "quit", "registerMofnPubKey", "registerQuorumPubKey",
+        "server", "setAttribute",
+        "setAuditUDD", "setConfigPreGenCacheSize", "setHSMConfig", "setKBKPrimary", "setMValue",
+        "setPolicy", "setTokenTimeout", "setUserAttributes", "shareKey",
+        "smAppCtrl", "smAppDelete", "smAppDiagInfo", "smAppUpdate", "storeFixedKey", "unlockCO",
+        "unlockUser", "backupPartition", "clone", "exit", "generateKEK",
+        "getCert", "getCertReq", "getPartitionInfo", "getUserDiffMap", "reconnect",
+        "restorePartition", "storeCert",
+    };
+    static const char *const util[] = {
+        "help", "exit", "getAuditUDD", "setAuditUDD", "getCert", "getHSMInfo",
+        "getPartitionInfo", "listUsers", "loginHSM", "loginStatus", "logoutHSM", "allocContext",
+        "authUser", "freeContext", "Error2String", "getCaviumPrivKey", "IsValidKeyHandlefile",
+        "listAttributes", "listECCCurveIds", "deriveSymKey", "genDSAKeyPair", "genECCKeyPair",
+        "genRSAKeyPair", "genParkingKey", "genPBEKey", "genSymKey", "splitKey",
+        "atomicGenAndWrapASymKey", "atomicGenAndWrapSymKey", "createPublicKey",
+        "exportPrivateKey", "exportPubKey", "exSymKey", "importPrivateKey", "importPubKey",
+        "imSymKey", "unWrapKey", "unWrapKeyWithSize", "wrapKey", "deleteKey", "findKey",
+        "findSingleKey", "getAttribute", "getKeyInfo", "setAttribute", "extractMaskedObject",
+        "insertMaskedObject", "parkObject", "unparkObject", "approveToken", "delToken",
+        "getToken", "listTokens", "aesUnwrapPkcs5Buffer", "aesWrapUnwrap", "sign", "verify",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(mgmt); i++) {
+        if (!has_command(&mgmt_commands, mgmt[i])) {
+            fail_msg("azcloudhsm_mgmt_util has no %s", mgmt[i]);
+        }
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(util); i++) {
+        if (!has_command(&util_commands, util[i])) {
+            fail_msg("azcloudhsm_util has no %s", util[i]);
+        }
+    }
+}
+
 static void
 every_row_is_whole_and_its_name_unique(void **state)
 {
@@ -286,6 +360,8 @@ main(void)
         cmocka_unit_test(positions_are_filled_in_order),
         cmocka_unit_test(a_unique_prefix_names_a_command_of_the_management_tool),
         cmocka_unit_test(help_is_asked_for_anywhere),
+        cmocka_unit_test(a_command_that_is_not_here_says_why),
+        cmocka_unit_test(each_command_of_the_original_has_a_row),
         cmocka_unit_test(every_row_is_whole_and_its_name_unique),
         cmocka_unit_test(every_argument_is_whole_and_its_name_unique),
         cmocka_unit_test(every_code_has_a_text_and_stands_once),
