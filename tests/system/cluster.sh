@@ -134,15 +134,6 @@ parts_end() {
     [ ${#names[@]} -eq 0 ] || part_end KILL "${names[@]}"
 }
 
-# waited SECONDS COMMAND...: until it succeeds.
-waited() {
-    local end=$((SECONDS + $1))
-    until "${@:2}" >/dev/null 2>&1; do
-        [ $SECONDS -lt $end ] || return 1
-        sleep 0.05
-    done
-}
-
 # ---- the etcd ----
 
 # etcd_make DIR COUNT: members m1.., each on its host, not started.

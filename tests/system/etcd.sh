@@ -55,10 +55,7 @@ etcd_up() {
         etcd_member "$peers" "m$i" "${client[i]}" "${peer[i]}"
     done
     ETCD_ENDPOINTS="${client[*]}"
-    for _ in $(seq 100); do
-        etcd_ctl endpoint health >/dev/null 2>&1 && return
-        sleep 0.1
-    done
+    waited 60 etcd_ctl endpoint health && return
     not_ok "etcd begins" "$(tail -n 5 "$ETCD"/*.log)"
     exit 1
 }

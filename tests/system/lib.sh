@@ -118,6 +118,21 @@ limit() {
     timeout --kill-after=5 "$@"
 }
 
+# waited SECONDS COMMAND...: until it succeeds.
+waited() {
+    local end=$((SECONDS + $1))
+    until "${@:2}" >/dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.05
+    done
+}
+
+# usual MS: how long something may take that takes MS at most on a machine that has nothing else to do;
+# so many times as long as there are others for each processor.
+usual() {
+    awk -v ms="$1" -v cores="$(nproc)" '{ printf "%d\n", ms * (1 + $1 / cores) }' /proc/loadavg
+}
+
 # killed SIGNAL PID...: quietly, if they are still there.
 killed() {
     kill "-$1" "${@:2}" 2>/dev/null

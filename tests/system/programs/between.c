@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 
 #define NOBODY 65534
-#define SILENT_MS 8000
+#define SILENT_MS 20000
 #define PARTS_LEN 200000
 #define KEY_AT (HEADER_LEN + 8u) /* of the context's secret in HELLO */
 #define KEY_LEN 16u

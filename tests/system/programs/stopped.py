@@ -67,7 +67,7 @@ for name, call in (("a quick call", random), ("the generation of a pair", genera
     took = time.monotonic() - start
     os.kill(daemon, signal.SIGCONT)
     check("%s ends with CKR_DEVICE_ERROR when the daemon stands still" % name, rv == CKR_DEVICE_ERROR)
-    check("%s: within its time" % name, 4 < took < 15)
+    check("%s: within its time" % name, 4 < took < 30)
     print("# it took %.1f s" % took)
     check("%s: and works when it goes on" % name, recovers(call))
 lib.C_Finalize(None)

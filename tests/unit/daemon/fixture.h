@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LIMIT_MS 5000u
+#define LIMIT_MS 30000u
 #define SEEN_MAX 512u
 #define FAKE_NODES 3u
 

