@@ -343,6 +343,8 @@ client_address(const struct client_options *options, struct sockaddr_un *ret_add
             return CKR_GENERAL_ERROR;
         }
         path = configured;
+    } else if (options->storage != NULL) {
+        *ret_storage = *options->storage;
     }
     if (strlen(path) >= sizeof address.sun_path) {
         fprintf(stderr, "Failed to connect socket: %s is longer than %zu characters\n", path,

@@ -12,11 +12,14 @@
 #include "wire/page.h"
 
 struct client;
+struct appcfg_storage;
 
 struct client_options {
     enum interface interface;
     /* Path of the daemon's socket; NULL: from the application's configuration. */
     const char *socket_path;
+    /* With a socket's path: where certificates are kept; NULL: in the HSM. */
+    const struct appcfg_storage *storage;
     /* The line for stderr when the daemon cannot be reached; NULL: `Failed to connect socket`. */
     const char *unreachable_text;
 };

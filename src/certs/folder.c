@@ -2,7 +2,8 @@
  *
  * A folder as container: one file for each blob. A file is written beside its place, brought to the
  * disk and linked or renamed into it, so it is there whole or not at all; changes take turns by a
- * lock on the folder. The tag of a file is made of its inode, size and times.
+ * lock on the folder, so a draft that is there while nobody has the lock was left by one who was
+ * killed, and is removed. The tag of a file is made of its inode, size and times.
  */
 #include "certs/blob.h"
 
@@ -18,6 +19,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define DRAFT_PREFIX "." BLOB_PREFIX
 
 struct folder {
     struct blob_container container;
@@ -146,7 +149,7 @@ folder_put(struct blob_container *container, uint32_t handle, const char *tag, v
     int fd = -1;
 
     blob_name(handle, name);
-    snprintf(draft, sizeof draft, ".%s.%ld", name, (long)getpid());
+    snprintf(draft, sizeof draft, DRAFT_PREFIX "%u.%ld", (unsigned)handle, (long)getpid());
     if (lock < 0) {
         return failed(folder, "lock");
     }
@@ -155,7 +158,7 @@ folder_put(struct blob_container *container, uint32_t handle, const char *tag, v
         goto out;
     }
     (void)unlinkat(folder->fd, draft, 0);
-    fd = openat(folder->fd, draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    fd = openat(folder->fd, draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0 || !file_write(fd, text)) {
         result = failed(folder, name);
         goto out;
@@ -242,6 +245,30 @@ folder_list(struct blob_container *container, blob_visit *visit, void *arg)
     return result;
 }
 
+/* Drafts of those who were killed. Who is writing at this moment does it the next time. */
+static void
+drafts_sweep(const struct folder *folder)
+{
+    int fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory;
+    const struct dirent *entry;
+
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0 || (directory = fdopendir(fd)) == NULL) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return;
+    }
+    while ((entry = readdir(directory)) != NULL) {
+        if (strncmp(entry->d_name, DRAFT_PREFIX, strlen(DRAFT_PREFIX)) == 0 &&
+            unlinkat(fd, entry->d_name, 0) == 0) {
+            log_inf("certificate storage %s: %s was left by a write that was cut off; removed",
+                    folder->path, entry->d_name);
+        }
+    }
+    closedir(directory); /* and the lock is given back */
+}
+
 static void
 folder_close(struct blob_container *container)
 {
@@ -297,5 +324,6 @@ folder_open(const struct blob_settings *settings)
         free(folder);
         return NULL;
     }
+    drafts_sweep(folder);
     return &folder->container;
 }

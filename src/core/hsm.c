@@ -410,6 +410,13 @@ handle_HELLO(struct request *r)
     return CKR_FUNCTION_NOT_SUPPORTED; /* ends at the daemon */
 }
 
+CK_RV
+handle_STORAGE_STATE(struct request *r)
+{
+    UNUSED(r);
+    return CKR_FUNCTION_NOT_SUPPORTED; /* so does this */
+}
+
 static CK_RV
 request_call(struct request *request)
 {

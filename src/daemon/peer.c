@@ -6,6 +6,7 @@
 #include "daemon/daemon.h"
 
 #include "base/log.h"
+#include "daemon/storage.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -264,6 +265,8 @@ on_peer_frame(void *arg, struct link *link, const struct frame *frame, view body
         stays = !peer->daemon->stopping && peer_hello(peer, frame, body);
     } else if (frame->operation == OPERATION_DETACH) {
         peer_detach(peer, frame);
+    } else if (frame->operation == OPERATION_STORAGE_STATE && frame->request != 0) {
+        storage_state(peer, frame);
     } else {
         stays = route_request(peer->daemon, peer, frame, body);
     }

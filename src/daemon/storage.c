@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define JOB_MS 28000u /* no call takes longer */
+#define JOB_MS 25000u /* no call takes longer than 30 s, with what it waits for a processor */
 #define OWN_REQUEST_FIRST (1ull << 63)
 
 struct storage_jobs {
@@ -252,19 +252,21 @@ list_is_certificate(view list)
     return attributes_ulong(list, CKA_CLASS, &class) && class == CKO_CERTIFICATE;
 }
 
-/* Searches that no certificate can match go straight to the HSM. */
+/* Searches that no certificate can match go straight to the HSM; so do those of the tools for all that
+ * there is, for they want keys. */
 static bool
-find_concerns(view template)
+find_concerns(const struct context *context, view template)
 {
     uint64_t class;
     bool token;
 
-    return (!attributes_ulong(template, CKA_CLASS, &class) || class == CKO_CERTIFICATE) &&
+    return (attributes_ulong(template, CKA_CLASS, &class) ? class == CKO_CERTIFICATE
+                                                          : context->interface == INTERFACE_P11) &&
            (!attributes_bool(template, CKA_TOKEN, &token) || token);
 }
 
 static bool
-concerns(enum operation operation, view body)
+concerns(const struct context *context, enum operation operation, view body)
 {
     struct object_create_request create;
     struct find_request find;
@@ -276,7 +278,7 @@ concerns(enum operation operation, view body)
                list_is_certificate(create.template) &&
                attributes_bool(create.template, CKA_TOKEN, &token) && token;
     case OPERATION_FIND:
-        return find_request_read(body, &find) && find_concerns(find.template);
+        return find_request_read(body, &find) && find_concerns(context, find.template);
     case OPERATION_OBJECT_COPY:
     case OPERATION_OBJECT_DESTROY:
     case OPERATION_OBJECT_GET:
@@ -294,13 +296,35 @@ storage_request(struct daemon *daemon, struct peer *peer, const struct operation
 {
     struct context *context = peer->context;
 
-    if (context->storage == NULL || !concerns(row->operation, body)) {
+    if (context->storage == NULL || !concerns(context, row->operation, body)) {
         return false;
     }
     if (job_new(daemon, context, peer, row, frame, body) == NULL) {
         peer_answer(peer, frame, (uint32_t)CKR_DEVICE_MEMORY, frame->revision, VIEW_EMPTY);
     }
     return true;
+}
+
+void
+storage_state(struct peer *peer, const struct frame *frame)
+{
+    struct storage *storage = peer->context->storage;
+    struct storage_state_reply m = { 0 };
+    struct writer reply;
+    uint8_t buffer[32];
+
+    if (storage != NULL) {
+        pthread_mutex_lock(&storage->lock);
+        m.listing = storage->listing;
+        m.found = storage->found;
+        m.wanted = storage->wanted;
+        m.read = storage->read;
+        m.known = (uint32_t)storage->count;
+        pthread_mutex_unlock(&storage->lock);
+    }
+    writer_init_fixed(&reply, buffer, sizeof buffer);
+    storage_state_reply_write(&reply, &m);
+    peer_answer(peer, frame, CKR_OK, frame->revision, writer_view(&reply));
 }
 
 struct relist {

@@ -53,6 +53,9 @@ struct storage {
     size_t size;
     uint64_t listed;        /* when the listing began that was the last to end well; 0: never */
     bool listing;           /* a thread is at it */
+    uint32_t found;         /* how far it is: names, those that are to be read, those that were */
+    uint32_t wanted;
+    uint32_t read;
     uint32_t *doomed;       /* blobs of creations that failed: to be removed when they are seen */
     size_t doomed_count;
     struct rules rules;
@@ -84,6 +87,8 @@ void storage_detach(struct daemon *daemon, struct context *context);
 /* True: it is a job now, and its answer comes. */
 bool storage_request(struct daemon *daemon, struct peer *peer, const struct operation_row *row,
                      const struct frame *frame, view body);
+/* Answers how far the listing of the context's container is. */
+void storage_state(struct peer *peer, const struct frame *frame);
 void storage_peer_gone(struct daemon *daemon, struct peer *peer);
 bool storage_is_busy(const struct daemon *daemon);
 void storage_clear(struct daemon *daemon);

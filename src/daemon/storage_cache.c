@@ -277,6 +277,7 @@ listed(void *arg, uint32_t handle, const char *tag)
     if (same) {
         entry->seen = listing->began;
     }
+    storage->found++;
     pthread_mutex_unlock(&storage->lock);
     return append(&listing->handles, &listing->count, &listing->size, handle) &&
            (same || append(&listing->news, &listing->news_count, &listing->news_size, handle));
@@ -300,6 +301,9 @@ reader_run(void *arg)
         if (rv != CKR_OK) {
             atomic_store(&listing->failed, (int)rv);
         }
+        pthread_mutex_lock(&job->storage->lock);
+        job->storage->read++;
+        pthread_mutex_unlock(&job->storage->lock);
         if (at > 0 && at % PROGRESS == 0) {
             log_inf("certificate storage %s: %zu of %zu certificates read", job->storage->shown, at,
                     listing->news_count);
@@ -310,9 +314,13 @@ reader_run(void *arg)
 static void
 read_news(struct listing *listing)
 {
+    struct storage *storage = listing->job->storage;
     pthread_t readers[READERS];
     size_t count = 0;
 
+    pthread_mutex_lock(&storage->lock);
+    storage->wanted = (uint32_t)listing->news_count;
+    pthread_mutex_unlock(&storage->lock);
     while (count + 1 < READERS && listing->news_count > 2 * READERS &&
            pthread_create(&readers[count], NULL, reader_run, listing) == 0) {
         count++;
@@ -447,6 +455,7 @@ storage_refresh(struct storage_job *job)
         }
         if (!storage->listing) {
             storage->listing = true;
+            storage->found = storage->wanted = storage->read = 0;
             pthread_mutex_unlock(&storage->lock);
             rv = list_all(job);
             pthread_mutex_lock(&storage->lock);

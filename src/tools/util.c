@@ -40,14 +40,18 @@ util_begin(struct util *util)
     if (!appcfg_read(true, &util->config)) {
         return false;
     }
-    wipe(&util->config.storage, sizeof util->config.storage); /* no need of it here */
     if (util->config.tcp) {
         fprintf(stderr, "%s: SOCKET_TYPE=TCP is not offered here; use UNIXSOCKET\n",
                 util->config.file);
         return false;
     }
     options.socket_path = util->config.socket_path;
-    if (client_open(&options, &util->client) != CKR_OK) {
+    options.storage = &util->config.storage;
+
+    const CK_RV rv = client_open(&options, &util->client);
+
+    wipe(&util->config.storage, sizeof util->config.storage); /* the client has it */
+    if (rv != CKR_OK) {
         return false;
     }
     /* A node that is down shows in what the commands print. */

@@ -121,6 +121,7 @@ enum status util_find_key(void *tool, const struct values *values);
 enum status util_find_single_key(void *tool, const struct values *values);
 enum status util_key_info(void *tool, const struct values *values);
 enum status util_delete_key(void *tool, const struct values *values);
+enum status util_list_certificates(void *tool, const struct values *values);
 enum status util_get_attribute(void *tool, const struct values *values);
 enum status util_set_attribute(void *tool, const struct values *values);
 enum status util_list_attributes(void *tool, const struct values *values);

@@ -97,6 +97,9 @@ static const struct command rows[] = {
     { "findSingleKey", util_find_single_key, 0, "tells whether a key is there", { KEY_OPTION } },
     { "getKeyInfo", util_key_info, 0, "tells whose a key is", { KEY_OPTION } },
     { "deleteKey", util_delete_key, 0, "deletes a key; of a pair, one half", { KEY_OPTION } },
+    { "listCertificates", util_list_certificates, 0, "lists the handles of certificates, where the application keeps them", {
+        { "-l",          "LABEL", ARGUMENT_TEXT,   NEED_NOT,    0, 0,   "label of the certificate" },
+        { "-id",         "ID",    ARGUMENT_TEXT,   NEED_NOT,    0, 0,   "id of the certificate" } } },
     { "getAttribute", util_get_attribute, 0, "writes attributes of a key to a file", {
         { "-o",          "HANDLE", ARGUMENT_NUMBER, NEED_ALWAYS, 0, U32, "handle of the key" },
         { "-a",          "ATTRIBUTE", ARGUMENT_NUMBER, NEED_ALWAYS, 0, U32, "number of the attribute, 512 for all; listAttributes" },

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -275,6 +276,60 @@ a_power_cut_finds_it_whole(void **state)
     assert_string_equal(order, "F");
 }
 
+/* Somebody who was killed between the draft and its name. */
+static void
+drafts_of_the_killed_go(void **state)
+{
+    static const char *const names[] = { ".pkcs11_certificate_4293918721.17", "another's", ".hidden" };
+    struct fixture *f = *state;
+    char tag[BLOB_TAG_MAX] = "";
+    char url[80];
+    const struct blob_settings settings = { .url = url, .secret = "", .identity = "", .ca_file = "",
+                                            .metadata = "", .uid = geteuid() };
+    struct blob_container *other;
+    int folder = open(f->path, O_RDONLY | O_DIRECTORY);
+    int lock = open(f->path, O_RDONLY | O_DIRECTORY);
+
+    assert_int_equal(put(f, GOOD, "", "a token", tag), BLOB_OK);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        close(openat(folder, names[i], O_WRONLY | O_CREAT, 0600));
+    }
+    snprintf(url, sizeof url, "file://%s", f->path);
+
+    /* While somebody writes, a draft may be theirs. */
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    assert_non_null(other = blob_open(&settings));
+    blob_close(other);
+    assert_int_equal(files(f, false), 4);
+
+    close(lock);
+    assert_non_null(other = blob_open(&settings));
+    assert_int_equal(files(f, false), 3);
+    assert_int_equal(faccessat(folder, names[0], F_OK, 0), -1);
+    assert_holds(f, "a token");
+    blob_close(other);
+    close(folder);
+}
+
+static void
+a_token_is_its_owners_alone(void **state)
+{
+    struct fixture *f = *state;
+    const mode_t mask = umask(0);
+    char tag[BLOB_TAG_MAX] = "", next[BLOB_TAG_MAX] = "";
+    char path[128];
+    struct stat status;
+
+    snprintf(path, sizeof path, "%s/pkcs11_certificate_%u", f->path, HANDLE);
+    assert_int_equal(put(f, GOOD, "", "a token", tag), BLOB_OK);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0600);
+    assert_int_equal(put(f, GOOD, tag, "the next", next), BLOB_OK);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0600);
+    umask(mask);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -286,6 +341,8 @@ main(void)
         TEST(short_and_interrupted_writes_are_whole),
         TEST(nothing_is_overwritten),
         TEST(a_power_cut_finds_it_whole),
+        TEST(drafts_of_the_killed_go),
+        TEST(a_token_is_its_owners_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

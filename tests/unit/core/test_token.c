@@ -228,6 +228,36 @@ only_who_has_the_pair_signs(void **state)
     assert_int_equal(outside_count(&f->hsm.outside, "c/"), 0);
 }
 
+/* A container has numbers of its own: 1,048,575 at one time, each given again a day after it was left. */
+static void
+numbers_end_and_rest_for_a_day(void **state)
+{
+    struct fixture *f = *state;
+    struct numbers *numbers;
+    struct made one, two;
+    uint32_t handle, last;
+
+    signer_make(&f->cu1);
+    assert_ok(sign(&f->cu1, 0, NULL, "a.b", &handle, &one));
+    assert_ok(settle(&f->cu1, handle, &one));
+    numbers = &container_find(&f->hsm.hsm->containers, CONTAINER, false)->numbers;
+    for (uint32_t other = FIRST + 1; other < HANDLE_CERTIFICATE_LAST; other++) {
+        numbers_load(numbers, other, 0);
+    }
+    assert_ok(sign(&f->cu1, 0, NULL, "a.c", &last, &two));
+    assert_int_equal(last, 0xfffffffe);
+    assert_ok(settle(&f->cu1, last, &two));
+    assert_code(sign(&f->cu1, 0, NULL, "a.d", &handle, &two), CKR_DEVICE_MEMORY);
+
+    assert_ok(settle(&f->cu1, FIRST, NULL));
+    outside_move_clock(&f->hsm.outside, DAY_MS - 2000);
+    assert_code(sign(&f->cu1, 0, NULL, "a.d", &handle, &two), CKR_DEVICE_MEMORY);
+    outside_move_clock(&f->hsm.outside, 4000);
+    assert_ok(app_attach(&f->cu1));
+    assert_ok(sign(&f->cu1, 0, NULL, "a.d", &handle, &two));
+    assert_int_equal(handle, FIRST);
+}
+
 static void
 a_full_disk_changes_nothing(void **state)
 {
@@ -261,6 +291,7 @@ main(void)
         AZURE(one_that_was_removed_does_not_come_back),
         AZURE(one_made_elsewhere_is_taken_in_when_asked),
         AZURE(only_who_has_the_pair_signs),
+        AZURE(numbers_end_and_rest_for_a_day),
         AZURE(a_full_disk_changes_nothing),
     };
 

@@ -617,6 +617,10 @@ tokens_are_these_bytes(void **state)
     assert_true(view_equal(writer_view(&w),
                            GOLDEN("\x01\0\0\0c\x01\0\xf0\xff\x01\x02\0\0\0id"
                                   "\x03\0\0\0h.p\x03\0\0\0sig")));
+    writer_reset(&w);
+    storage_state_reply_write(&w, &(struct storage_state_reply){ true, 5, 4, 3, 258 });
+    assert_true(view_equal(writer_view(&w),
+                           GOLDEN("\x01\x05\0\0\0\x04\0\0\0\x03\0\0\0\x02\x01\0\0")));
     writer_clear(&w);
 }
 
