@@ -9,6 +9,8 @@
 #define SLACK 2u       /* requests more than the least busy node has */
 #define SUSPECT 2u     /* pings without an answer: others are preferred */
 #define START_MS 1000u /* of a daemon, for all nodes to come up */
+#define TOGETHER 8u    /* requests more on a link, so that they leave in one record */
+#define TOGETHER_BYTES 8192u
 
 bool
 node_is_reached(const struct node *node)
@@ -60,6 +62,16 @@ node_load(const struct node *node)
     return load;
 }
 
+/* Is something about to leave on it, which a small request may join? One record, one write and one
+ * wake-up of the node serve them all. */
+static bool
+is_leaving(const struct node_link *link)
+{
+    const size_t waits = link_backlog(link->link);
+
+    return waits > 0 && waits < TOGETHER_BYTES;
+}
+
 struct node_link *
 node_best_link(struct node *node, const struct context *context)
 {
@@ -76,6 +88,13 @@ node_best_link(struct node *node, const struct context *context)
         if (link->up && (best == NULL || is_well(link) > is_well(best) ||
                          (is_well(link) == is_well(best) && link->load < best->load))) {
             best = link;
+        }
+    }
+    for (size_t k = 0; best != NULL && k < NODE_LINKS; k++) {
+        struct node_link *link = &node->links[k];
+
+        if (is_well(link) && is_leaving(link) && link->load < best->load + TOGETHER) {
+            return link;
         }
     }
     return best;

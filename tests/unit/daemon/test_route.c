@@ -460,6 +460,32 @@ steps_under_way_together_go_the_same_way(void **state)
     }
 }
 
+/* What comes in one round leaves in one record; many are shared out all the same. */
+static void
+few_requests_leave_together(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+    size_t on_first = 0;
+
+    app_send(app, OPERATION_SIGN, 2, VIEW_EMPTY);
+    assert_true(answered(f, app, 2));
+    f->node.manner = SILENT;
+    for (uint64_t i = 0; i < 30; i++) {
+        app_send(app, OPERATION_SIGN, 3 + i, VIEW_TEXT("some data"));
+    }
+    assert_true(node_saw(f, 32)); /* ATTACH and the first one before them */
+    for (size_t i = 2; i < 32; i++) {
+        on_first += f->node.seen_on[i] == f->node.seen_on[2];
+    }
+    assert_in_range(on_first, 11, 19);
+    for (size_t i = 0; i < 6; i++) {
+        const struct link *way = f->node.seen_on[2 + i];
+
+        assert_ptr_equal(way, f->node.seen_on[2]);
+    }
+}
+
 static void
 bound_steps_fail_where_the_context_was_forgotten(void **state)
 {
@@ -811,6 +837,7 @@ main(void)
         TEST(once_requests_outlive_the_node_under_their_number),
         TEST(bound_steps_fail_with_the_node),
         TEST(steps_under_way_together_go_the_same_way),
+        TEST(few_requests_leave_together),
         TEST(bound_steps_fail_where_the_context_was_forgotten),
         TEST(without_a_node_a_request_fails_in_time),
         TEST(a_node_is_looked_for_soon_while_requests_wait),
