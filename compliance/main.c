@@ -2,6 +2,7 @@
  *
  * p11comply: how far a PKCS #11 module keeps to the standard.
  */
+#include "exec/faults.h"
 #include "exec/minimise.h"
 #include "exec/trace.h"
 #include "report/report.h"
@@ -20,7 +21,7 @@ static const char usage[] =
     "  --so-pin PIN        the security officer's; or --so-pin-file FILE\n"
     "  --slot NUMBER       the first with a token, if it is not said\n"
     "  --areas A,B         of SESS DIG ENC DEC SIG VER RECOV DUAL FIND OBJ RAND ACC\n"
-    "                      ATTR KEYM MSG IFACE ROB KAT CONC SEC; all\n"
+    "                      ATTR KEYM MSG IFACE ROB KAT CONC SEC FAULT; all\n"
     "  --level LEVEL       quick, default, full or deep\n"
     "  --jobs COUNT        worker processes; 1 if the module allows one process alone\n"
     "  --only TEXT         tests whose id begins so; with $ at its end, the test of that id\n"
@@ -30,6 +31,8 @@ static const char usage[] =
     "  --run ID            runs one test and tells of each call\n"
     "  --minimise ID       prints the shortest test that fails as this one does\n"
     "  --trace ID          prints a C program that makes the calls of a test\n"
+    "  --faults A,B        brings faults about, for area FAULT: memory connection daemon=PID,\n"
+    "                      and kill, which ends that daemon after all other tests\n"
     "  --profile FILE      deviations that the module declares\n"
     "  --report FILE       writes the report there, as its ending .txt, .json or .html\n"
     "                      says; may be given again\n"
@@ -41,6 +44,8 @@ struct options {
     struct target target;
     uint32_t areas;
     enum depth depth;
+    unsigned faults;
+    long daemon;
     size_t jobs, enough;
     unsigned patience;
     bool list, selfcheck;
@@ -117,6 +122,34 @@ parse_areas(const char *text, uint32_t *ret_areas)
 }
 
 static bool
+parse_faults(const char *text, struct options *o)
+{
+    while (*text != '\0') {
+        size_t len = strcspn(text, ",");
+
+        if (len == 6 && strncmp(text, "memory", len) == 0) {
+            o->faults |= FAULT_MEMORY;
+        } else if (len == 10 && strncmp(text, "connection", len) == 0) {
+            o->faults |= FAULT_CONNECTION;
+        } else if (len > 7 && strncmp(text, "daemon=", 7) == 0) {
+            o->faults |= FAULT_DAEMON;
+            o->daemon = strtol(text + 7, NULL, 10);
+        } else if (len == 4 && strncmp(text, "kill", len) == 0) {
+            o->faults |= FAULT_KILL;
+        } else {
+            fprintf(stderr, "p11comply: no fault %.*s\n", (int)len, text);
+            return false;
+        }
+        text += len + (text[len] == ',');
+    }
+    if ((o->faults & (FAULT_DAEMON | FAULT_KILL)) && o->daemon <= 1) {
+        fprintf(stderr, "p11comply: which daemon? daemon=PID\n");
+        return false;
+    }
+    return true;
+}
+
+static bool
 parse_level(const char *text, enum depth *ret_depth)
 {
     static const char *const names[] = { "quick", "default", "full", "deep" };
@@ -144,7 +177,8 @@ parse(int argc, char **argv, struct options *o)
         { "patience", 1, NULL, 'w' },    { "run", 1, NULL, 'r' },
         { "trace", 1, NULL, 'T' },       { "minimise", 1, NULL, 'z' },
         { "report", 1, NULL, 'o' },      { "profile", 1, NULL, 'f' },
-        { "enough", 1, NULL, 'e' },      { "selfcheck", 0, NULL, 'c' },   { NULL, 0, NULL, 0 },
+        { "enough", 1, NULL, 'e' },      { "selfcheck", 0, NULL, 'c' },
+        { "faults", 1, NULL, 'F' },      { NULL, 0, NULL, 0 },
     };
     bool good = true;
     int c;
@@ -184,6 +218,9 @@ parse(int argc, char **argv, struct options *o)
             break;
         case 'e':
             o->enough = strtoul(optarg, NULL, 10);
+            break;
+        case 'F':
+            good = parse_faults(optarg, o);
             break;
         case 'L':
             o->list = true;
@@ -372,7 +409,8 @@ run_suite(const struct options *options, const struct sheet *sheet)
         .target = &options->target,
         .sheet = sheet,
         .suite = &suite,
-        .jobs = options->jobs,
+        /* One daemon that stands still is one for all workers. */
+        .jobs = options->faults & (FAULT_DAEMON | FAULT_KILL) ? 1 : options->jobs,
         .patience = options->patience,
         .enough = options->enough,
         .progress = isatty(2),
@@ -417,6 +455,7 @@ main(int argc, char **argv)
     };
     struct fill fill = { &options.target, shared_new(sizeof(struct sheet)) };
 
+    sockets_begin();
     if (!parse(argc, argv, &options)) {
         fputs(usage, stderr);
         return 2;
@@ -440,6 +479,8 @@ main(int argc, char **argv)
                                                                      : "the module died at once");
         return 2;
     }
+    fill.sheet->world.faults = options.faults;
+    fill.sheet->world.daemon = options.daemon;
     fill.sheet->world.login_required = options.profile != NULL && options.profile->login_required;
     if (options.run != NULL || options.trace != NULL || options.minimise != NULL) {
         return run_one(&options, fill.sheet);

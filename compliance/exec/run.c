@@ -381,5 +381,5 @@ runner_run(struct runner *runner, const struct test *test, struct result *ret_re
 {
     call_trouble = false;
     run_test(runner, test, ret_result);
-    ret_result->trouble = call_trouble;
+    ret_result->trouble = call_trouble && test->area != AREA_FAULT;
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HANDLES 256
+#define HANDLES 4096
 
 static FILE *out;
 static CK_ULONG sessions[HANDLES], objects[HANDLES];
@@ -459,9 +459,29 @@ trace_born(CK_OBJECT_HANDLE object, CK_RV rv)
     }
 }
 
+/* What brings faults about; the daemon is a further argument of the program. */
+static const char faults[] =
+    "#include <signal.h>\n#include <stdlib.h>\n#include <sys/socket.h>\n#include <unistd.h>\n\n"
+    "static int daemon_pid;\nstatic long left;\n\n"
+    "extern void *__libc_malloc(size_t);\nextern void *__libc_calloc(size_t, size_t);\n"
+    "extern void *__libc_realloc(void *, size_t);\n\n"
+    "static int\nfails(void)\n{\n    return left > 0 && --left == 0;\n}\n\n"
+    "void *\nmalloc(size_t size)\n{\n    return fails() ? NULL : __libc_malloc(size);\n}\n\n"
+    "void *\ncalloc(size_t count, size_t size)\n{\n"
+    "    return fails() ? NULL : __libc_calloc(count, size);\n}\n\n"
+    "void *\nrealloc(void *memory, size_t size)\n{\n"
+    "    return fails() ? NULL : __libc_realloc(memory, size);\n}\n\n"
+    "static void\nmemory_fail(long count)\n{\n    left = count;\n}\n\n"
+    "static void\ncut(void)\n{\n    for (int fd = 3; fd < 1024; fd++) {\n"
+    "        shutdown(fd, SHUT_RDWR);\n    }\n}\n\n"
+    "static void\nstop(void)\n{\n    kill(daemon_pid, SIGSTOP);\n    if (fork() == 0) {\n"
+    "        usleep(60000);\n        kill(daemon_pid, SIGCONT);\n        _exit(0);\n    }\n}\n\n";
+
 void
 trace_begin(FILE *file, const char *id)
 {
+    bool with_faults = strncmp(id, "FAULT/", 6) == 0;
+
     fprintf(
         file,
         "/* %s\n"
@@ -474,8 +494,8 @@ trace_begin(FILE *file, const char *id)
         "#include <sys/mman.h>\n\n"
         "static CK_FUNCTION_LIST_3_0 list;\n"
         "static const CK_FUNCTION_LIST_3_0 *p11 = &list;\n"
-        "static CK_SESSION_HANDLE s[256];\n"
-        "static CK_OBJECT_HANDLE o[256], handles[64];\n"
+        "static CK_SESSION_HANDLE s[4096];\n"
+        "static CK_OBJECT_HANDLE o[4096], handles[64];\n"
         "static CK_BYTE buffer[65536], info[4096];\n"
         "static CK_BYTE nonce[16], tag[16];\n"
         "static CK_GCM_MESSAGE_PARAMS gcm;\n"
@@ -518,6 +538,7 @@ trace_begin(FILE *file, const char *id)
         "static void\nseen(const char *name, CK_RV rv, CK_RV then)\n{\n"
         "    printf(\"%%s 0x%%lx%%s\\n\", name, rv, rv == then ? \"\" : \", not as before\");\n"
         "    differs |= rv != then;\n}\n\n"
+        "%s"
         "static int\nopen_module(const char *path)\n{\n"
         "    void *so = dlopen(path, RTLD_NOW);\n"
         "    CK_RV (*get)(CK_FUNCTION_LIST **) = NULL;\n"
@@ -546,8 +567,12 @@ trace_begin(FILE *file, const char *id)
         "    (void)mark, (void)many, (void)loop, (void)words, (void)one_mutex, (void)place;\n"
         "    (void)nonce, (void)tag, (void)gcm, (void)ccm, (void)chacha;\n"
         "    (void)s, (void)o, (void)handles, (void)buffer, (void)info;\n"
+        "%s"
         "    if (argc < 3 || !open_module(argv[1])) {\n        return 2;\n    }\n",
-        id);
+        id, with_faults ? faults : "",
+        with_faults ? "    (void)memory_fail, (void)cut, (void)stop;\n"
+                      "    daemon_pid = argc > 4 ? atoi(argv[4]) : 0;\n"
+                    : "");
     fflush(file);
 }
 

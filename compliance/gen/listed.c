@@ -78,32 +78,60 @@ write_row(struct explorer *x, size_t row, uint32_t arg, enum fn fn)
     }
 }
 
+/* For how many numbers a case is done, at most. */
+static size_t
+sweep_most(const struct world *world, const struct case_row *row)
+{
+    static const size_t most[] = {
+        [SWEEP_ONE] = 1,
+        [SWEEP_OLD] = LIST_OLD,
+        [SWEEP_NEW] = LIST_NEW,
+        [SWEEP_MASK] = 15,
+        [SWEEP_MECH] = 0,
+        [SWEEP_ACCESS] = ACCESS_MOST,
+        [SWEEP_FIVES] = ENTRIES_MOST,
+        [SWEEP_FINDS] = FINDS_MOST,
+        [SWEEP_TRIES] = FAULT_TRIES,
+        [SWEEP_LAST] = 1,
+    };
+
+    return row->sweep == SWEEP_MECH ? world->listed_count : most[row->sweep];
+}
+
+/* Whether there is what a case needs: an officer's PIN, or leave to bring a fault about. */
+static bool
+case_wanted(const struct world *world, const struct case_row *row, uint32_t arg)
+{
+    static const struct {
+        enum check check;
+        enum fault fault;
+    } faults[] = { { CHECK_memory, FAULT_MEMORY },
+                   { CHECK_cut, FAULT_CONNECTION },
+                   { CHECK_stop, FAULT_DAEMON },
+                   { CHECK_kill, FAULT_KILL } };
+
+    for (size_t i = 0; i < COUNT(faults); i++) {
+        if (row->check == faults[i].check && !(world->faults & faults[i].fault)) {
+            return false;
+        }
+    }
+    return row->sweep != SWEEP_ACCESS || ACCESS_STATE(arg) != ACCESS_RW_SO || world->so;
+}
+
 /* The cases of an area, each for all that it is done for. */
 void
 write_cases(struct explorer *x)
 {
     for (size_t i = 0; i < cases_count; i++) {
-        size_t many = cases[i].sweep == SWEEP_OLD    ? LIST_OLD
-                      : cases[i].sweep == SWEEP_NEW  ? LIST_NEW
-                      : cases[i].sweep == SWEEP_MASK ? 15
-                      : cases[i].sweep == SWEEP_MECH ? x->world->listed_count
-                      : cases[i].sweep == SWEEP_ACCESS ? ACCESS_MOST
-                      : cases[i].sweep == SWEEP_FIVES  ? ENTRIES_MOST
-                      : cases[i].sweep == SWEEP_FINDS  ? FINDS_MOST
-                                                       : 1;
-
         if (strcmp(cases[i].area, areas[x->area].tag) != 0 || !x->world->has_fn[cases[i].fn] ||
             (x->depth == DEPTH_QUICK && !cases[i].quick)) {
             continue;
         }
-        for (size_t k = 0; k < many; k++) {
+        for (size_t k = 0; k < sweep_most(x->world, &cases[i]); k++) {
             uint32_t arg = cases[i].sweep == SWEEP_MECH ? (uint32_t)x->world->listed[k]
                                                         : (uint32_t)k;
 
-            bool lacks_so = cases[i].sweep == SWEEP_ACCESS &&
-                            ACCESS_STATE(arg) == ACCESS_RW_SO && !x->world->so;
-
-            if (case_fits(&cases[i], arg) && !lacks_so) {
+            if (case_fits(&cases[i], arg) && case_wanted(x->world, &cases[i], arg)) {
                 write_row(x, i, arg, cases[i].fn);
             }
         }

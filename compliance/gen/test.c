@@ -45,7 +45,8 @@ test_print(const struct test *test, char *ret_id)
     if (area->base == BASE_VECTORS) {
         at = (size_t)snprintf(ret_id, ID_MAX, "%s/%s.%x/", area->tag, vectors[test->row].tag,
                               test->arg);
-    } else if (area->base == BASE_CASES && cases[test->row].sweep != SWEEP_ONE) {
+    } else if (area->base == BASE_CASES && cases[test->row].sweep != SWEEP_ONE &&
+               cases[test->row].sweep != SWEEP_LAST) {
         at = (size_t)snprintf(ret_id, ID_MAX, "%s/%s.%x/", area->tag, cases[test->row].tag,
                               test->arg);
     } else if (area->base == BASE_CASES) {
@@ -162,12 +163,14 @@ case_parse(const char *text, struct test *test)
             strncmp(cases[i].tag, text, len) == 0) {
             test->row = (uint16_t)i;
             test->object = object_none();
-            if (cases[i].sweep != SWEEP_ONE && text[len] == '.' && isxdigit((unsigned char)text[len + 1])) {
+            bool once = cases[i].sweep == SWEEP_ONE || cases[i].sweep == SWEEP_LAST;
+
+            if (!once && text[len] == '.' && isxdigit((unsigned char)text[len + 1])) {
                 test->arg = (uint32_t)strtoul(text + len + 1, &end, 16);
                 return *end == '\0' && test->count == 1 && test->step[0].fn == cases[i].fn &&
                        case_fits(&cases[i], test->arg);
             }
-            return cases[i].sweep == SWEEP_ONE && text[len] == '\0' && test->count == 1 &&
+            return once && text[len] == '\0' && test->count == 1 &&
                    test->step[0].fn == cases[i].fn;
         }
     }

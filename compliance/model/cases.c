@@ -68,6 +68,8 @@ case_fits(const struct case_row *row, uint32_t arg)
         return arg < ENTRIES_MOST;
     case SWEEP_FINDS:
         return arg < FINDS_MOST;
+    case SWEEP_TRIES:
+        return arg < FAULT_TRIES;
     default:
         return arg == 0;
     }

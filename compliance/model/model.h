@@ -269,7 +269,7 @@ struct answer_row {
 
 /* Tests of cases.def. */
 enum sweep { SWEEP_ONE, SWEEP_OLD, SWEEP_NEW, SWEEP_MASK, SWEEP_MECH, SWEEP_ACCESS, SWEEP_FIVES,
-             SWEEP_FINDS };
+             SWEEP_FINDS, SWEEP_TRIES, SWEEP_LAST };
 
 enum check {
     CHECK_SCRIPT,
@@ -354,6 +354,7 @@ enum cond access_rule(enum fn fn, uint32_t arg);
 /* Attributes of one call of C_GetAttributeValue: of five sorts, three in any order. */
 enum entry { ENTRY_SENSITIVE, ENTRY_ABSENT, ENTRY_ASKED, ENTRY_FITS, ENTRY_SHORT, ENTRIES };
 #define ENTRIES_MOST (ENTRIES * ENTRIES * ENTRIES)
+#define FAULT_TRIES 14 /* calls that are tried with a fault */
 #define FINDS_MOST 20 /* ten attributes, right and wrong */
 
 /* The function of that name; FN_COUNT when there is none. */
@@ -456,6 +457,9 @@ struct object {
 
 #define LISTED_MOST 512
 
+/* Faults that a user allows; see exec/faults.c. */
+enum fault { FAULT_MEMORY = 1, FAULT_CONNECTION = 2, FAULT_DAEMON = 4, FAULT_KILL = 8 };
+
 /* What is known of the module before a test. */
 struct world {
     CK_VERSION version;
@@ -467,6 +471,8 @@ struct world {
     bool private_keys, private_public_keys; /* what fixtures are by default */
     bool login_required; /* for all cryptography: a profile says so */
     bool so; /* there is a PIN for the security officer */
+    unsigned faults; /* bits of FAULT_ that may be brought about */
+    long daemon; /* the process behind the module that may be stopped */
     CK_FLAGS mech_flags[MECH_COUNT];
     size_t listed_count; /* mechanisms of the token, also those that the model does not know */
     CK_MECHANISM_TYPE listed[LISTED_MOST];

@@ -102,20 +102,23 @@ put_attacks(struct doc *doc, const struct report *report)
 static void
 put_summary(struct doc *doc, const struct report *report)
 {
-    size_t of_class[CLASS_COUNT] = { 0 }, documented = 0;
+    size_t of_class[CLASS_COUNT] = { 0 }, documented = 0, area_count = 0;
     const struct sheet *sheet = report->pool->sheet;
 
     for (size_t i = 0; i < report->issue_count; i++) {
         of_class[report->issue[i].class]++;
         documented += report->issue[i].documented != NULL;
     }
+    for (int area = 0; area < AREA_COUNT; area++) {
+        area_count += area_total(report, area) > 0;
+    }
     doc_heading(doc, 2, "Executive Summary");
     doc_text(
         doc,
-        "The library, version %u.%u, was tested with %zu generated tests of %d areas. %zu issues were found, of which "
+        "The library, version %u.%u, was tested with %zu generated tests of %zu areas. %zu issues were found, of which "
         "the module's profile documents %zu.",
         sheet->info.libraryVersion.major, sheet->info.libraryVersion.minor,
-        report->pool->suite->count, AREA_COUNT, report->issue_count, documented);
+        report->pool->suite->count, area_count, report->issue_count, documented);
     doc_card(doc);
     doc_row(doc, "Tests", "%zu", report->pool->suite->count);
     for (int v = 0; v < VERDICT_COUNT; v++) {
@@ -166,7 +169,8 @@ put_method(struct doc *doc)
         doc,
         "A model finds combinations that nobody would write down, and each report can be made again "
         "by a program of a few calls. But tests show deviations and not their absence: data are "
-        "examples, and what a client cannot bring about, such as a token that breaks, is not tested.");
+        "examples, and of what a client cannot bring about, such as a token that breaks, only the "
+        "faults of area FAULT are tested, when the user allows them.");
 }
 
 void

@@ -297,6 +297,10 @@ attributes_get(struct session *session, uint32_t handle, uint8_t *attributes, si
     if ((rv = trip_begin(session->library, &call)) != CKR_OK) {
         goto out;
     }
+    if (!writer_ok(&types)) {
+        rv = CKR_HOST_MEMORY;
+        goto out;
+    }
     object_get_request_write(call.body, &request);
     if ((rv = trip_send(session->library, session, &call, OPERATION_OBJECT_GET)) != CKR_OK) {
         goto out;
