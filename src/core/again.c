@@ -55,7 +55,7 @@ request_again(struct request *request, CK_RV (*call)(struct request *request))
         } else if (i == CONFLICTS_MAX ||
                    hsm->ports.clock->monotonic(hsm->ports.clock) - began > CONFLICT_MS ||
                    !follow_catch_up(hsm)) {
-            found = CKR_DEVICE_ERROR;
+            found = fence_check(hsm) ? CODE_LAGGING : CKR_DEVICE_ERROR;
         }
         if (found != CKR_OK) {
             return found == CKR_OBJECT_HANDLE_INVALID ? rv : found;

@@ -18,7 +18,6 @@
 #define BEAT_VALUE_MAX 128u
 #define CATCH_UP_MS 3000u
 #define BARRIER_MS 8000u
-#define MEMBER_GONE_MS 600000u
 
 /* What beats under way have of the node; it may be gone when they end. */
 struct follow_link {
@@ -278,6 +277,7 @@ beat_own(struct hsm *hsm, uint64_t number)
         uint64_t sent = follow->sent[number % FOLLOW_BEATS];
 
         if (sent > atomic_load(&follow->fresh)) {
+            fence_heard(hsm, sent - atomic_load(&follow->fresh));
             atomic_store(&follow->fresh, sent);
         }
     }
@@ -500,7 +500,7 @@ follow_is_fresh(struct hsm *hsm)
     uint64_t limit = atomic_load(&follow->stale_limit);
 
     limit = limit < FENCE_MS ? FENCE_MS : limit;
-    return !atomic_load(&follow->on) || age_of(hsm) <= limit;
+    return !atomic_load(&follow->on) || (!fence_is_lost(hsm) && age_of(hsm) <= limit);
 }
 
 /* Under the lock: one who has not got so far, and may use keys all the same; NULL: nobody. */
@@ -556,34 +556,6 @@ follow_barrier(struct hsm *hsm, uint64_t revision)
 
 /* ---- now and then ---- */
 
-/* Beats of nodes that do not come back would be waited for by whoever starts. */
-static void
-members_sweep(struct hsm *hsm)
-{
-    struct follow *follow = &hsm->follow;
-    char name[2 + 16 + 1] = "";
-    uint64_t now, heard_revision = 0;
-
-    pthread_mutex_lock(&follow->lock);
-    now = now_of(hsm); /* under the lock: nobody was heard after it */
-    for (size_t i = 0; i < follow->member_count; i++) {
-        if (now - follow->members[i].heard > MEMBER_GONE_MS) {
-            (void)beat_name(follow->members[i].node, name);
-            heard_revision = follow->members[i].revision;
-        }
-    }
-    pthread_mutex_unlock(&follow->lock);
-    if (name[0] != '\0') {
-        /* One that beats again just now is waited for. */
-        const struct store_compare compare = { view_str(name), heard_revision };
-        const struct store_change change = { view_str(name), VIEW_EMPTY, true };
-        const struct store_txn txn = { &compare, 1, &change, 1, VIEW_EMPTY };
-        uint64_t revision;
-
-        (void)!store_commit(hsm->ports.store, &txn, &revision);
-    }
-}
-
 void
 hsm_beat(struct hsm *hsm)
 {
@@ -610,7 +582,7 @@ hsm_beat(struct hsm *hsm)
         log_inf("the store is heard again");
     }
     if (fresh) {
-        members_sweep(hsm);
+        fence_others(hsm);
     }
 }
 

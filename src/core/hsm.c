@@ -117,9 +117,9 @@ request_commit(struct request *request, const struct store_compare *compares,
     const struct reply_key key = request_reply_key(request);
     const struct reply_name name = reply_name(&key);
     const uint64_t now = hsm_time(hsm);
-    const uint64_t rested = hsm->ports.store->watch == NULL ? UINT64_MAX
-                            : now > REPLY_REST_MS           ? now - REPLY_REST_MS
-                                                            : 0;
+    const uint64_t rested = hsm->ports.store->watch == NULL                ? UINT64_MAX
+                            : now > REPLY_REST_MS && fence_hears_all(hsm) ? now - REPLY_REST_MS
+                                                                           : 0;
     struct store_compare all_compares[COMMIT_MAX + 1];
     struct store_change all_changes[COMMIT_MAX + 1 + REPLIES_OVER_MAX];
     struct reply_key over[REPLIES_OVER_MAX];

@@ -338,6 +338,7 @@ member_put(struct hsm *hsm, uint32_t number, view value, uint64_t revision)
         pthread_rwlock_wrlock(&hsm->lock);
         rv = members_put(&hsm->members, &member) ? CKR_OK : CKR_GENERAL_ERROR;
         pthread_rwlock_unlock(&hsm->lock);
+        fence_told(hsm, &member);
     }
     return rv;
 }

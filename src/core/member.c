@@ -35,6 +35,7 @@ member_record(const struct sealer *sealer, const struct member *member, struct w
     write_u16(&plain, member->client_port);
     write_u16(&plain, member->manage_port);
     write_u32(&plain, member->release);
+    write_u32(&plain, member->fenced);
     if (writer_ok(&plain)) {
         rv = record_seal(sealer, record_name_view(&name), 0, member->version, writer_view(&plain),
                          out);
@@ -55,7 +56,8 @@ member_read(view plain, struct member *member)
         !read_raw(&r, sizeof member->print, &print) ||
         !read_bytes(&r, sizeof member->hostname - 1, &hostname) ||
         !read_u16(&r, &member->client_port) || !read_u16(&r, &member->manage_port) ||
-        !read_u32(&r, &member->release) || !reader_done(&r)) {
+        !read_u32(&r, &member->release) ||
+        !read_u32(&r, &member->fenced) || !reader_done(&r)) {
         return false;
     }
     member->state = (enum member_state)state;
@@ -156,6 +158,7 @@ member_get(struct hsm *hsm, uint32_t number)
         pthread_rwlock_wrlock(&hsm->lock);
         rv = members_put(&hsm->members, &member) ? CKR_OK : CKR_DEVICE_MEMORY;
         pthread_rwlock_unlock(&hsm->lock);
+        fence_told(hsm, &member);
     }
     return rv;
 }
@@ -270,6 +273,7 @@ entry_try(struct hsm *hsm, const struct hsm_place_of_node *place)
     wanted.number = member == NULL ? last + 1 : member->number;
     wanted.version = member == NULL ? 1 : member->version + 1;
     wanted.revision = member == NULL ? 0 : member->revision;
+    wanted.fenced = member == NULL ? 0 : member->fenced;
     done = member != NULL && is_so(member, &wanted);
     pthread_rwlock_unlock(&hsm->lock);
     if (done) {
@@ -278,11 +282,15 @@ entry_try(struct hsm *hsm, const struct hsm_place_of_node *place)
     if (wanted.number > MEMBERS_MAX) {
         return CODE_NODE_MANY;
     }
+    fence_lift(hsm);
     rv = entry_commit(hsm, &wanted);
     if (rv == CKR_OK) {
         pthread_rwlock_wrlock(&hsm->lock);
         done = members_put(&hsm->members, &wanted);
         pthread_rwlock_unlock(&hsm->lock);
+    }
+    fence_begin(hsm);
+    if (rv == CKR_OK) {
         log_inf("this is node %u of the cluster, serial %s, at %s", (unsigned)wanted.number,
                 wanted.serial, wanted.hostname);
     }

@@ -383,6 +383,9 @@ hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
     if (rv == CKR_OK) {
         rv = builtin_fill(&hsm->sealer, hsm->rules, &hsm->builtin);
     }
+    if (rv == CKR_OK) {
+        fence_begin(hsm);
+    }
     if (rv == CKR_OK && !follow_start(hsm, atomic_load(&hsm->revision))) {
         rv = CKR_DEVICE_ERROR;
     }

@@ -133,6 +133,9 @@ struct store {
      * under way. One watcher at a time. Both NULL where nobody else writes. False: logged. */
     bool (*watch)(struct store *store, uint64_t after, const struct store_watcher *watcher);
     void (*unwatch)(struct store *store);
+    /* From now on transactions of this handle are done only while that record is at this revision,
+     * else they are STORE_CONFLICT; an empty key: whatever there is. NULL where watch is. */
+    void (*fence)(struct store *store, view key, uint64_t revision);
     /* As load_all() with empty values; *ret_revision is the one at which this is what there is.
      * NULL where watch is. */
     bool (*list)(struct store *store, store_visit *visit, void *arg, uint64_t *ret_revision);

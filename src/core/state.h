@@ -12,6 +12,7 @@
 #include "core/changes.h"
 #include "core/container.h"
 #include "core/context.h"
+#include "core/fence.h"
 #include "core/follow.h"
 #include "core/hsm.h"
 #include "core/journal.h"
@@ -62,6 +63,7 @@ struct hsm {
     struct quorum quorum;
 
     struct follow follow;
+    struct fence fence;
     struct changes changes;
     struct keyed keyed;
     struct context_table contexts;

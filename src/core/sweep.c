@@ -82,7 +82,7 @@ hsm_sweep(struct hsm *hsm, uint64_t idle_ms)
     if (now > idle_ms) {
         context_sweep(&hsm->contexts, now - idle_ms);
     }
-    if (wall > REPLY_LIFE_MS) {
+    if (wall > REPLY_LIFE_MS && fence_hears_all(hsm)) {
         replies_sweep(&hsm->replies, wall - REPLY_LIFE_MS, gone_reply, &gone);
     }
     logouts_sweep(&hsm->logouts, wall, gone_logout, &gone);

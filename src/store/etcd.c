@@ -383,6 +383,12 @@ etcd_journal(struct store *store, const struct chain *end, store_entry *entry, v
 }
 
 static void
+etcd_fence(struct store *store, view key, uint64_t revision)
+{
+    etcd_writer_fence(&((struct etcd *)store)->writer, key, revision);
+}
+
+static void
 etcd_journal_end(struct store *store, struct chain *ret_end)
 {
     etcd_writer_journal_end(&((struct etcd *)store)->writer, ret_end);
@@ -564,6 +570,7 @@ etcd_store_open(const struct etcd_settings *settings, struct entropy *entropy)
         .revision = etcd_revision,
         .watch = etcd_watch,
         .unwatch = etcd_unwatch,
+        .fence = etcd_fence,
         .list = etcd_list,
         .backup = etcd_backup,
         .close = etcd_close,

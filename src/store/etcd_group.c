@@ -148,6 +148,9 @@ group_begin(struct etcd_mark *mark, struct etcd_group *group)
     store_u64(group->number, ++mark->number);
     if (group->txn == NULL || group->names == NULL ||
         !etcd_txn_compare(group->txn, name, mark->revision) ||
+        (group->fence.name.len > 0 &&
+         !etcd_txn_compare(group->txn, etcd_name_view(&group->fence.name),
+                           group->fence.revision)) ||
         !etcd_txn_put(group->txn, name, view_of(group->number, sizeof group->number))) {
         return false;
     }
@@ -157,12 +160,12 @@ group_begin(struct etcd_mark *mark, struct etcd_group *group)
 
 void
 etcd_group_make(const struct etcd_place *place, struct etcd_mark *mark,
-                const struct journal *journal, const struct etcd_waiting *first, size_t max,
-                struct etcd_group *ret_group)
+                const struct etcd_fence *fence, const struct journal *journal,
+                const struct etcd_waiting *first, size_t max, struct etcd_group *ret_group)
 {
     struct etcd_group *group = ret_group;
 
-    *group = (struct etcd_group){ .journal = *journal };
+    *group = (struct etcd_group){ .journal = *journal, .fence = *fence };
     group->broken = !group_begin(mark, group);
     for (const struct etcd_waiting *s = first; s != NULL && group->count < max; s = s->next) {
         if (!group_has_room(group, first, s)) {

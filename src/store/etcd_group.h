@@ -26,10 +26,17 @@ struct etcd_mark {
     uint64_t number;
 };
 
+/* A record that has to be as it was; an empty name: none. */
+struct etcd_fence {
+    struct etcd_name name;
+    uint64_t revision; /* of etcd */
+};
+
 struct etcd_group {
     struct etcd_txn *txn;
     size_t count;             /* of transactions that are in it */
     struct journal journal;   /* as it is after them */
+    struct etcd_fence fence;
     uint8_t number[8];        /* the mark's value */
     bool broken;              /* the last one cannot be sent */
 
@@ -43,7 +50,7 @@ struct etcd_group {
 
 /* As many from first on as go together, but at most max; at least one. */
 void etcd_group_make(const struct etcd_place *place, struct etcd_mark *mark,
-                     const struct journal *journal, const struct etcd_waiting *first, size_t max,
+                     const struct etcd_fence *fence, const struct journal *journal, const struct etcd_waiting *first, size_t max,
                      struct etcd_group *ret_group);
 void etcd_group_clear(struct etcd_group *group);
 

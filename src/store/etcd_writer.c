@@ -93,14 +93,16 @@ group_run(struct etcd_writer *writer, struct etcd_waiting *first, size_t max, si
 {
     struct etcd_group group;
     struct journal journal;
+    struct etcd_fence fence;
     uint64_t revision = 0;
     enum store_result result = STORE_FAILED;
     size_t count;
 
     pthread_mutex_lock(&writer->journal_lock);
     journal = writer->journal;
+    fence = writer->fence;
     pthread_mutex_unlock(&writer->journal_lock);
-    etcd_group_make(writer->place, &writer->mark, &journal, first, max, &group);
+    etcd_group_make(writer->place, &writer->mark, &fence, &journal, first, max, &group);
     if (!group.broken) {
         result = group_settle(writer, &group, &revision);
     }
@@ -258,6 +260,19 @@ etcd_writer_journal(struct etcd_writer *writer, const struct journal *journal)
 {
     pthread_mutex_lock(&writer->journal_lock);
     writer->journal = *journal;
+    pthread_mutex_unlock(&writer->journal_lock);
+}
+
+void
+etcd_writer_fence(struct etcd_writer *writer, view key, uint64_t revision)
+{
+    struct etcd_fence fence = { .revision = etcd_absolute(writer->place, revision) };
+
+    if (key.len > 0) {
+        etcd_name_make(writer->place, "k/", key, &fence.name);
+    }
+    pthread_mutex_lock(&writer->journal_lock);
+    writer->fence = fence;
     pthread_mutex_unlock(&writer->journal_lock);
 }
 

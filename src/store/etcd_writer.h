@@ -25,6 +25,7 @@ struct etcd_writer {
 
     pthread_mutex_t journal_lock;
     struct journal journal; /* under journal_lock; as far as it was acknowledged */
+    struct etcd_fence fence; /* under journal_lock */
 };
 
 /* Takes the connection over. False, with a line in the log: it did not start, and nothing has to
@@ -38,6 +39,7 @@ void etcd_writer_end(struct etcd_writer *writer);
 void etcd_writer_submit(struct etcd_writer *writer, const struct store_txn *txn, store_done *done,
                         void *arg);
 void etcd_writer_journal(struct etcd_writer *writer, const struct journal *journal);
+void etcd_writer_fence(struct etcd_writer *writer, view key, uint64_t revision);
 void etcd_writer_journal_end(struct etcd_writer *writer, struct chain *ret_end);
 
 #endif

@@ -43,7 +43,10 @@ struct memory {
 struct handle {
     struct store store; /* first, so that a store is its handle */
     struct memory *memory;
-    struct journal journal; /* under memory->lock */
+    struct journal journal; /* under memory->lock, as the fence */
+    uint8_t fence[STORE_KEY_MAX];
+    size_t fence_len;
+    uint64_t fence_revision;
     struct memory_watch watch;
     atomic_bool cut;
 };
@@ -224,6 +227,30 @@ memory_apply(struct memory *memory, struct journal *journal, const struct store_
 }
 
 static void
+memory_fence(struct store *store, view key, uint64_t revision)
+{
+    struct handle *handle = handle_of(store);
+
+    pthread_mutex_lock(&handle->memory->lock);
+    handle->fence_len = size_min(key.len, sizeof handle->fence);
+    if (handle->fence_len > 0) {
+        memcpy(handle->fence, key.data, handle->fence_len);
+    }
+    handle->fence_revision = revision;
+    pthread_mutex_unlock(&handle->memory->lock);
+}
+
+static bool
+handle_may_write(const struct handle *handle)
+{
+    const struct store_compare compare = { view_of(handle->fence, handle->fence_len),
+                                           handle->fence_revision };
+    const struct store_txn txn = { .compares = &compare, .compare_count = 1 };
+
+    return handle->fence_len == 0 || memory_holds(handle->memory, &txn);
+}
+
+static void
 memory_submit(struct store *store, const struct store_txn *txn, store_done *done, void *arg)
 {
     struct memory *memory = memory_of(store);
@@ -232,7 +259,9 @@ memory_submit(struct store *store, const struct store_txn *txn, store_done *done
 
     if (txn_fits(txn) && !atomic_load(&handle_of(store)->cut)) {
         pthread_mutex_lock(&memory->lock);
-        result = memory_apply(memory, &handle_of(store)->journal, txn);
+        result = handle_may_write(handle_of(store))
+                     ? memory_apply(memory, &handle_of(store)->journal, txn)
+                     : STORE_CONFLICT;
         revision = memory->revision;
         pthread_mutex_unlock(&memory->lock);
     }
@@ -517,6 +546,7 @@ handle_new(struct memory *memory)
         .revision = memory_revision,
         .watch = memory_watch,
         .unwatch = memory_unwatch,
+        .fence = memory_fence,
         .list = memory_list,
         .backup = memory_backup,
         .close = memory_close,

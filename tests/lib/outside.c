@@ -186,6 +186,14 @@ outside_unwatch(struct store *store)
     inner->unwatch(inner);
 }
 
+static void
+outside_fence(struct store *store, view key, uint64_t revision)
+{
+    struct store *inner = store_outside(store)->inner;
+
+    inner->fence(inner, key, revision);
+}
+
 static bool
 outside_list(struct store *store, store_visit *visit, void *arg, uint64_t *ret_revision)
 {
@@ -337,6 +345,7 @@ outside_follow(struct outside *outside, const char *node)
 {
     outside->store.store.watch = outside_watch;
     outside->store.store.unwatch = outside_unwatch;
+    outside->store.store.fence = outside_fence;
     outside->store.store.list = outside_list;
     outside->ports.node = node;
 }

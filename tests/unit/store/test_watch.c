@@ -316,6 +316,33 @@ count_number(void *arg, view counter, uint64_t next)
     return true;
 }
 
+static enum store_result
+put_try(struct store *store, const char *key)
+{
+    const struct store_change change = { view_str(key), VIEW_TEXT("x"), false };
+    const struct store_txn txn = { .changes = &change, .change_count = 1 };
+    uint64_t revision = 0;
+
+    return store_commit(store, &txn, &revision);
+}
+
+static void
+nothing_is_written_behind_a_fence_that_moved(void **state)
+{
+    struct pair *pair = *state;
+    struct store *one = pair->one, *two = pair->two;
+    uint64_t revision = put(one, "fence", "a");
+
+    two->fence(two, VIEW_TEXT("fence"), revision);
+    assert_int_equal(put_try(two, "a"), STORE_OK);
+    assert_int_equal(put_try(one, "fence"), STORE_OK);
+    assert_int_equal(put_try(two, "b"), STORE_CONFLICT);
+    assert_int_equal(put_try(two, "a"), STORE_CONFLICT);
+    assert_int_equal(put_try(one, "b"), STORE_OK); /* it is the other handle's */
+    two->fence(two, VIEW_EMPTY, 0);
+    assert_int_equal(put_try(two, "c"), STORE_OK);
+}
+
 static void
 counters_are_told_with_their_next_number(void **state)
 {
@@ -369,6 +396,7 @@ a_watch_outlives_its_etcd(void **state)
         ON(engine, what_came_before_is_not_told_and_what_came_after_is), \
         ON(engine, changes_that_cannot_be_told_are_said_to_be_lost), \
         ON(engine, a_list_has_keys_and_revisions), \
+        ON(engine, nothing_is_written_behind_a_fence_that_moved), \
         ON(engine, counters_are_told_with_their_next_number)
 /* clang-format on */
 

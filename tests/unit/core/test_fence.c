@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Two nodes on one store, one of which stands still: what it writes when it goes on.
+ */
+#include "unit/core/core_test.h"
+
+#include "core/follow.h"
+#include "store/memory.h"
+
+#include <unistd.h>
+
+#define NODE_A "a000000000000000"
+#define NODE_B "b000000000000000"
+#define CREATED LIST(AES_CREATE, TOKEN_YES, BYTES(LABEL, "made"))
+
+struct nodes {
+    struct hsm_fixture one;
+    struct hsm_fixture two;
+    struct app app;    /* on the first */
+    struct app other;  /* the same user on the second */
+    struct app officer;
+    struct renewal renewal;
+    int renewed;
+};
+
+static void
+enter(struct hsm_fixture *f, const char *hostname)
+{
+    const struct hsm_place_of_node place = { .hostname = hostname, .client_port = 1,
+                                             .manage_port = 2 };
+
+    assert_ok(hsm_enter(f->hsm, &place));
+}
+
+static void
+renew(struct renewal *renewal)
+{
+    struct nodes *n = (struct nodes *)(void *)((char *)renewal - offsetof(struct nodes, renewal));
+
+    n->renewed++;
+}
+
+static int
+nodes_setup(void **state)
+{
+    const enum policy *policy = *state;
+    struct nodes *n = calloc(1, sizeof *n);
+
+    hsm_fixture_init(&n->one, *policy);
+    hsm_fixture_follow(&n->one, NODE_A);
+    enter(&n->one, "one");
+    hsm_fixture_join(&n->two, &n->one, NODE_B);
+    enter(&n->two, "two");
+    n->renewal.again = renew;
+    hsm_set_renewal(n->two.hsm, &n->renewal);
+    app_init(&n->app, &n->one, USER1);
+    app_init(&n->other, &n->two, USER1);
+    app_init(&n->officer, &n->one, OFFICER_USER);
+    n->officer.port = PORTS_manage;
+    assert_true(follow_catch_up(n->one.hsm));
+    assert_true(follow_catch_up(n->two.hsm));
+    *state = n;
+    return 0;
+}
+
+static int
+nodes_teardown(void **state)
+{
+    struct nodes *n = *state;
+
+    app_clear(&n->app);
+    app_clear(&n->other);
+    app_clear(&n->officer);
+    hsm_fixture_clear(&n->two);
+    hsm_fixture_clear(&n->one);
+    free(n);
+    return 0;
+}
+
+/* The first node's time goes on; it hears itself all the while. */
+static void
+pass(struct nodes *n, unsigned seconds)
+{
+    for (unsigned i = 0; i < seconds; i += 4) {
+        outside_move_clock(&n->one.outside, 4000);
+        assert_true(follow_catch_up(n->one.hsm));
+        hsm_beat(n->one.hsm);
+    }
+    assert_true(follow_catch_up(n->one.hsm));
+}
+
+static void
+stand_still(struct nodes *n, bool still)
+{
+    memory_store_hold(n->two.outside.inner, still);
+}
+
+static CK_RV
+made(struct app *app)
+{
+    app->revision = 0; /* it is not behind what the application has seen */
+    return app_create(app, CREATED, NULL);
+}
+
+static void
+who_stood_still_for_long_writes_nothing_more(void **state)
+{
+    struct nodes *n = *state;
+
+    stand_still(n, true);
+    pass(n, 44);
+    assert_ok(made(&n->other)); /* not for so long */
+    assert_int_equal(n->renewed, 0);
+    pass(n, 44);
+    assert_code(made(&n->other), CODE_LAGGING);
+    assert_int_equal(n->renewed, 1);
+    /* Nor is anything answered until it opens anew. */
+    assert_code(app_get(&n->other, 0x40000, CKA_LABEL, &(struct attribute){ 0 }), CODE_LAGGING);
+
+    stand_still(n, false);
+    hsm_fixture_reopen(&n->two);
+    enter(&n->two, "two");
+    assert_ok(app_attach(&n->other));
+    assert_ok(made(&n->other));
+    assert_true(follow_catch_up(n->one.hsm));
+    assert_int_equal(found(&n->app, LIST(BYTES(LABEL, "made"))), 2);
+}
+
+static void
+who_hears_that_it_was_fenced_opens_anew(void **state)
+{
+    struct nodes *n = *state;
+
+    stand_still(n, true);
+    pass(n, 68);
+    assert_int_equal(n->renewed, 0);
+    stand_still(n, false);
+    for (int i = 0; i < 500 && n->renewed == 0; i++) {
+        usleep(10000);
+    }
+    assert_int_equal(n->renewed, 1);
+    assert_code(app_get(&n->other, 0x40000, CKA_LABEL, &(struct attribute){ 0 }), CODE_LAGGING);
+}
+
+static void
+who_was_removed_writes_nothing_more(void **state)
+{
+    struct nodes *n = *state;
+    const struct node_remove_request m = { 2 };
+    struct node_remove_reply answer;
+
+    stand_still(n, true);
+    assert_ok(made(&n->other));
+    assert_ok(app_send_node_remove(&n->officer, &m, &answer));
+    assert_true(made(&n->other) != CKR_OK);
+    assert_true(follow_catch_up(n->one.hsm));
+    assert_int_equal(found(&n->app, LIST(BYTES(LABEL, "made"))), 1);
+    stand_still(n, false);
+}
+
+/* Who does not hear himself fences nobody, and not at once when he hears again. */
+static void
+who_does_not_hear_fences_nobody(void **state)
+{
+    struct nodes *n = *state;
+
+    stand_still(n, true);
+    for (int i = 0; i < 3; i++) {
+        outside_move_clock(&n->one.outside, 40000);
+        hsm_beat(n->one.hsm);
+        assert_true(follow_catch_up(n->one.hsm));
+    }
+    pass(n, 44);
+    assert_ok(made(&n->other));
+    stand_still(n, false);
+}
+
+/* A node that moves writes its record itself. */
+static void
+who_moves_goes_on_writing(void **state)
+{
+    struct nodes *n = *state;
+
+    enter(&n->two, "elsewhere");
+    assert_ok(made(&n->other));
+    assert_true(follow_catch_up(n->two.hsm));
+    assert_ok(made(&n->other));
+    assert_int_equal(n->renewed, 0);
+    hsm_fixture_reopen(&n->two);
+    assert_ok(app_attach(&n->other));
+    assert_ok(made(&n->other));
+}
+
+/* What it did before it stood still, another one has done meanwhile: the reply is there as long as it
+ * could be done again. */
+static void
+replies_stay_while_somebody_is_silent(void **state)
+{
+    struct nodes *n = *state;
+    struct reply_key key = { .request = n->app.request + 1 };
+    struct store *store = n->one.outside.inner;
+    struct reply_name name;
+    struct writer value;
+    uint64_t revision = 0;
+
+    memcpy(key.context, n->app.context, FRAME_CONTEXT_LEN);
+    name = reply_name(&key);
+    writer_init(&value, STORE_VALUE_MAX);
+    assert_ok(made(&n->app));
+    stand_still(n, true);
+    outside_move_clock(&n->one.outside, REPLY_REST_MS + 1000);
+    hsm_beat(n->one.hsm); /* it did not hear: who else did not is not known */
+    assert_true(follow_catch_up(n->one.hsm));
+    n->app.back = 1; /* all before is settled */
+    for (int i = 0; i < 2; i++) {
+        assert_ok(made(&n->app));
+        assert_true(store->get(store, reply_name_view(&name), &revision, &value));
+        assert_true(revision != 0);
+    }
+    pass(n, 68);
+    assert_ok(made(&n->app));
+    assert_true(store->get(store, reply_name_view(&name), &revision, &value));
+    assert_int_equal(revision, 0);
+    writer_clear(&value);
+    stand_still(n, false);
+}
+
+#define NODES(test)                                                       \
+    cmocka_unit_test_prestate_setup_teardown(test, nodes_setup, nodes_teardown, \
+                                             (void *)(uintptr_t)&standard_policy)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        NODES(who_stood_still_for_long_writes_nothing_more),
+        NODES(who_hears_that_it_was_fenced_opens_anew),
+        NODES(who_was_removed_writes_nothing_more),
+        NODES(who_does_not_hear_fences_nobody),
+        NODES(who_moves_goes_on_writing),
+        NODES(replies_stay_while_somebody_is_silent),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
