@@ -3,7 +3,7 @@
  * Contexts coming, going and asking for what is not about objects: ATTACH with or without a
  * ticket, DETACH, PING, TOKEN, SESSION_CLOSE, RANDOM and SEED.
  */
-#include "core/state.h"
+#include "core/copies.h"
 
 #include <string.h>
 
@@ -156,8 +156,7 @@ handle_SESSION_CLOSE(struct request *r)
     if (!session_close_request_read(r->body, &m)) {
         return CODE_BAD_FRAME;
     }
-    context_close_session(r->context, r->frame->session);
-    return CKR_OK;
+    return copies_close_session(r, r->frame->session);
 }
 
 CK_RV

@@ -21,6 +21,12 @@ struct seen {
     size_t size;
 };
 
+/* The name of a record that ends something before its time: a login, or copies of an object. */
+struct end {
+    char text[TOMB_NAME_LEN];
+    size_t len;
+};
+
 struct comparing {
     struct hsm *hsm;
     struct seen objects;
@@ -28,9 +34,9 @@ struct comparing {
     struct record_name *others; /* whose revisions differ */
     size_t other_count;
     size_t other_size;
-    uint64_t *logins;           /* whose end was not told */
-    size_t login_count;
-    size_t login_size;
+    struct end *ends;           /* that were not told */
+    size_t end_count;
+    size_t end_size;
     bool renewed; /* the partition has another policy */
     bool failed;
 };
@@ -133,20 +139,35 @@ other_add(struct comparing *c, char prefix, uint32_t number)
 }
 
 static bool
-login_add(struct comparing *c, uint64_t login)
+end_add(struct comparing *c, view key)
 {
-    if (c->login_count == c->login_size) {
-        size_t size = c->login_size == 0 ? 64 : c->login_size * 2;
-        uint64_t *logins = reallocarray(c->logins, size, sizeof *logins);
+    if (c->end_count == c->end_size) {
+        size_t size = c->end_size == 0 ? 64 : c->end_size * 2;
+        struct end *ends = reallocarray(c->ends, size, sizeof *ends);
 
-        if (logins == NULL) {
+        if (ends == NULL) {
             return false;
         }
-        c->logins = logins;
-        c->login_size = size;
+        c->ends = ends;
+        c->end_size = size;
     }
-    c->logins[c->login_count++] = login;
+    c->ends[c->end_count].len = key.len;
+    memcpy(c->ends[c->end_count++].text, key.data, key.len);
     return true;
+}
+
+/* Is it such a record, which is not in its table as the store has it? */
+static bool
+end_is_missing(struct hsm *hsm, view key, uint64_t revision)
+{
+    uint8_t identity[COPY_IDENTITY_LEN];
+    uint64_t login, had;
+
+    if (tomb_name_parse(key, identity)) {
+        (void)tombs_version(&hsm->tombs, identity, &had);
+        return had < revision;
+    }
+    return logout_name_parse(key, &login) && !logouts_has(&hsm->logouts, login);
 }
 
 /* The store's lock may be held: only a look. */
@@ -156,15 +177,13 @@ compare_visit(void *arg, view key, view value, uint64_t revision)
     struct comparing *c = arg;
     char prefix;
     uint32_t number;
-    uint64_t login;
     bool kept;
 
     UNUSED(value);
     c->renewed = c->renewed || (view_equal(key, PARTITION_NAME) &&
                                 revision > c->hsm->partition_revision);
     if (!record_name_parse(key, &prefix, &number)) {
-        c->failed = logout_name_parse(key, &login) && !logouts_has(&c->hsm->logouts, login) &&
-                    !login_add(c, login);
+        c->failed = end_is_missing(c->hsm, key, revision) && !end_add(c, key);
         return !c->failed;
     }
     c->failed = (prefix == 'o' && !seen_add(&c->objects, number)) ||
@@ -198,23 +217,23 @@ other_mend(struct comparing *c, const struct record_name *name)
     return mended;
 }
 
-/* A ticket of a login that was ended meanwhile is taken up no more. */
+/* A ticket of a login that was ended meanwhile is taken up no more, nor a copy of what was destroyed. */
 static bool
-login_mend(struct comparing *c, uint64_t login)
+end_mend(struct comparing *c, const struct end *end)
 {
     struct hsm *hsm = c->hsm;
     struct store *store = hsm->ports.store;
-    struct logout_name name = logout_name(login);
+    view key = view_of(end->text, end->len);
     struct writer value;
     uint64_t revision = 0;
     bool mended = false;
 
     writer_init(&value, STORE_VALUE_MAX);
-    if (!store->get(store, logout_name_view(&name), &revision, &value)) {
+    if (!store->get(store, key, &revision, &value)) {
         c->failed = true;
-    } else if (revision != 0 && !logouts_has(&hsm->logouts, login)) {
+    } else if (revision != 0 && end_is_missing(hsm, key, revision)) {
         follow_seen(hsm, revision);
-        mended = load_put(hsm, logout_name_view(&name), writer_view(&value), revision) == CKR_OK;
+        mended = load_put(hsm, key, writer_view(&value), revision) == CKR_OK;
     }
     writer_clear(&value);
     return mended;
@@ -277,14 +296,14 @@ follow_compare(struct hsm *hsm, bool wait)
     bool listed = store->list(store, compare_visit, &c, &revision) && !c.failed;
 
     if (listed) {
-        if (wait && c.other_count + c.login_count > 0) {
+        if (wait && c.other_count + c.end_count > 0) {
             (void)follow_await(hsm, revision, AWAIT_MS);
         }
         for (size_t i = 0; i < c.other_count && !c.failed; i++) {
             mended += other_mend(&c, &c.others[i]);
         }
-        for (size_t i = 0; i < c.login_count && !c.failed; i++) {
-            mended += login_mend(&c, c.logins[i]);
+        for (size_t i = 0; i < c.end_count && !c.failed; i++) {
+            mended += end_mend(&c, &c.ends[i]);
         }
         mended += objects_mend(&c, revision) + users_mend(&c, revision);
     }
@@ -298,7 +317,7 @@ follow_compare(struct hsm *hsm, bool wait)
     free(c.objects.numbers);
     free(c.users.numbers);
     free(c.others);
-    free(c.logins);
+    free(c.ends);
     return listed && !c.failed;
 }
 

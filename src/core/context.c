@@ -135,6 +135,22 @@ context_close_session(struct context *context, uint32_t session)
     pthread_mutex_unlock(&context->lock);
 }
 
+void
+context_bury(struct context *context, const struct tomb *tomb)
+{
+    uint8_t identity[COPY_IDENTITY_LEN];
+    const struct object *object;
+
+    pthread_mutex_lock(&context->lock);
+    object = table_find(&context->objects, tomb->handle);
+    if (object != NULL && object->version < tomb->version &&
+        copy_identity(object_attributes(object), identity) &&
+        memcmp(identity, tomb->identity, sizeof identity) == 0) {
+        table_remove(&context->objects, tomb->handle);
+    }
+    pthread_mutex_unlock(&context->lock);
+}
+
 /* Under the context's lock. */
 static struct running *
 running_out(struct context *context, uint32_t session, CK_FLAGS function)
@@ -295,6 +311,7 @@ context_new(const uint8_t id[FRAME_CONTEXT_LEN])
     }
     atomic_init(&context->refs, 1);
     atomic_init(&context->last_used, 0);
+    atomic_init(&context->copies, false);
     atomic_init(&context->ready, false);
     memcpy(context->id, id, FRAME_CONTEXT_LEN);
     memcpy(context->tag, digest, sizeof context->tag);

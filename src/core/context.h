@@ -8,6 +8,7 @@
 #define CORE_CONTEXT_H
 
 #include "core/table.h"
+#include "core/tomb.h"
 #include "wire/message.h"
 
 #include <pthread.h>
@@ -46,6 +47,7 @@ struct context {
     uint32_t uid;
     uint32_t pid;
     _Atomic uint64_t last_used; /* clock.monotonic */
+    _Atomic bool copies; /* its daemon keeps copies of session objects (copies.h) */
     _Atomic bool ready; /* attached whole, its ticket's login taken up: may be found */
 
     pthread_mutex_t change; /* one change or removal of a session object at a time */
@@ -74,6 +76,9 @@ void context_login(struct context *context, enum role role, uint32_t user, uint6
 void context_logout(struct context *context);
 /* Ends a session (0: all of them): its objects and operations go. */
 void context_close_session(struct context *context, uint32_t session);
+
+/* The object goes, if it is here in a version that may live no more. */
+void context_bury(struct context *context, const struct tomb *tomb);
 
 /* Takes the operation out, so that this request alone runs it; NULL when there is none. */
 struct running *context_take_running(struct context *context, uint32_t session,

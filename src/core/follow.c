@@ -503,6 +503,24 @@ follow_is_fresh(struct hsm *hsm)
     return !atomic_load(&follow->on) || (!fence_is_lost(hsm) && age_of(hsm) <= limit);
 }
 
+bool
+follow_is_over(struct hsm *hsm, view node, uint64_t boot)
+{
+    struct follow *follow = &hsm->follow;
+    bool over = true;
+
+    pthread_mutex_lock(&follow->lock);
+    for (size_t i = 0; i < follow->member_count; i++) {
+        const struct follow_member *member = &follow->members[i];
+
+        if (view_equal(view_str(member->node), node)) {
+            over = member->boot != boot || now_of(hsm) - member->heard >= LEASE_MS;
+        }
+    }
+    pthread_mutex_unlock(&follow->lock);
+    return over;
+}
+
 /* Under the lock: one who has not got so far, and may use keys all the same; NULL: nobody. */
 static const struct follow_member *
 member_behind(struct hsm *hsm, uint64_t revision)

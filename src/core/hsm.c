@@ -5,6 +5,7 @@
  * its reply.
  */
 #include "core/again.h"
+#include "core/copies.h"
 #include "core/spread.h"
 
 #include <string.h>
@@ -183,6 +184,9 @@ hsm_count(struct hsm *hsm, struct hsm_counts *ret_counts)
     pthread_mutex_lock(&hsm->contexts.lock);
     counts.contexts = hsm->contexts.count;
     pthread_mutex_unlock(&hsm->contexts.lock);
+    counts.copies_given = atomic_load(&hsm->copies_given);
+    counts.copies_revived = atomic_load(&hsm->copies_revived);
+    counts.copies_refused = atomic_load(&hsm->copies_refused);
     context_count(&hsm->contexts, &counts.logins, &counts.session_objects, &counts.running);
     *ret_counts = counts;
 }
@@ -612,8 +616,14 @@ hsm_handle(struct hsm *hsm, const struct hsm_peer *peer, enum hsm_place place,
         .session = frame->session,
     };
 
+    struct writer told;
+
+    writer_init(&told, FRAME_MAX);
     request.reply_start = body_start;
     rv = request_run(&request);
+    if (rv == CKR_OK) {
+        copies_tell(&request, &told);
+    }
     context_unref(request.context);
     answer.revision = atomic_load(&hsm->revision);
     if (rv == CODE_LATER) {
@@ -630,6 +640,8 @@ hsm_handle(struct hsm *hsm, const struct hsm_peer *peer, enum hsm_place place,
         answer.code = (uint32_t)CKR_HOST_MEMORY;
         frame_reply(reply, frame, answer.code, answer.revision, VIEW_EMPTY);
     }
+    copies_insert(reply, start, &told);
+    writer_clear(&told);
     *ret_told = (struct hsm_told){ place, request.note.mechanism, answer.code };
     return HSM_DONE;
 }

@@ -73,7 +73,8 @@ struct hsm_peer {
 };
 
 /*
- * Handles one request. HSM_DONE: a whole reply frame was appended to reply. HSM_LATER:
+ * Handles one request. HSM_DONE: a whole reply frame was appended to reply; before it, for who has
+ * asked COPIES once and has now made, changed or destroyed a session object, one of that operation. HSM_LATER:
  * nothing happened yet; the same call has to be made again at ret_told->place. body may hold
  * secrets; the caller wipes it. A frame whose context is not known here (and that is no
  * ATTACH) answers CODE_UNKNOWN_CONTEXT with no effect: attach, then repeat it.
@@ -172,6 +173,9 @@ struct hsm_counts {
     size_t logins;          /* contexts that are logged in */
     size_t session_objects; /* these two: of all contexts */
     size_t running;
+    uint64_t copies_given; /* of session objects, these three since the start */
+    uint64_t copies_revived;
+    uint64_t copies_refused;
 };
 void hsm_count(struct hsm *hsm, struct hsm_counts *ret_counts);
 

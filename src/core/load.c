@@ -437,6 +437,34 @@ logout_put(struct hsm *hsm, uint64_t login, view value)
     return CKR_OK;
 }
 
+/* What another node has ended may be here as well, where a daemon went from one to the other. */
+static CK_RV
+tomb_put(struct hsm *hsm, const uint8_t identity[COPY_IDENTITY_LEN], view value,
+         uint64_t revision)
+{
+    struct tomb tomb = { .handle = 0 };
+    struct tomb_entry *entry;
+    struct context *context;
+    CK_RV rv;
+
+    memcpy(tomb.identity, identity, sizeof tomb.identity);
+    rv = tomb_from_record(&hsm->sealer, value, revision, &tomb);
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    entry = tomb_entry_new(&tomb);
+    if (entry == NULL) {
+        return CKR_HOST_MEMORY;
+    }
+    tombs_take(&hsm->tombs, entry, revision);
+    context = tomb.boot == hsm->changes.boot ? NULL : context_find(&hsm->contexts, tomb.context);
+    if (context != NULL) {
+        context_bury(context, &tomb);
+        context_unref(context);
+    }
+    return CKR_OK;
+}
+
 /* ---- by name ---- */
 
 bool
@@ -492,6 +520,7 @@ load_put(struct hsm *hsm, view key, view value, uint64_t revision)
     const struct load_row *row;
     struct token_name token;
     struct reply_key reply;
+    uint8_t identity[COPY_IDENTITY_LEN];
     uint64_t login;
     char prefix;
     uint32_t number;
@@ -505,6 +534,9 @@ load_put(struct hsm *hsm, view key, view value, uint64_t revision)
     }
     if (logout_name_parse(key, &login)) {
         return logout_put(hsm, login, value);
+    }
+    if (tomb_name_parse(key, identity)) {
+        return tomb_put(hsm, identity, value, revision);
     }
     if (reply_name_parse(key, &reply)) {
         return reply_put(hsm, &reply, value);

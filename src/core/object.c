@@ -208,10 +208,8 @@ head_read(view head, struct object_parts *parts, uint32_t shares[OBJECT_SHARES_M
            attributes_valid(parts->attributes);
 }
 
-/* Is it the kind that its attributes say? What is parsed as a key goes by the one, what may be
- * done with it by the other. */
-static bool
-kind_fits(const struct object *object)
+bool
+object_kind_fits(const struct object *object)
 {
     enum object_kind kind;
 
@@ -254,7 +252,7 @@ object_from_record(const struct sealer *sealer, uint32_t handle, view record, ui
         rv = CKR_HOST_MEMORY;
         goto out;
     }
-    if (!kind_fits(object)) {
+    if (!object_kind_fits(object)) {
         rv = CKR_GENERAL_ERROR;
         goto out;
     }

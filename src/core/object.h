@@ -30,6 +30,7 @@ struct object {
     uint8_t *sealed;       /* secret parts, a sealed part of its record; NULL when none */
     size_t sealed_len;
     struct algo_key *_Atomic key;
+    _Atomic bool copied; /* a session object: there may be sealed copies of it (copies.h) */
     _Atomic bool used; /* the key, since somebody took that back (keyed.h) */
     struct object *label_next; /* chains of the table that holds it, under its lock */
     struct object *id_next;
@@ -69,6 +70,10 @@ MUST_USE CK_RV object_record(const struct sealer *sealer, const struct object *o
 /* CKR_GENERAL_ERROR when the record does not open or read. */
 MUST_USE CK_RV object_from_record(const struct sealer *sealer, uint32_t handle, view record,
                                   uint64_t revision, struct object **ret_object);
+
+/* Is it the kind that its attributes say? What is parsed as a key goes by the one, what may be
+ * done with it by the other. */
+bool object_kind_fits(const struct object *object);
 
 /* Opens the secret parts into a writer that wipes (its max allows ATTRIBUTES_BYTES_MAX). */
 MUST_USE CK_RV object_open_secrets(const struct sealer *sealer, const struct object *object,

@@ -5,6 +5,7 @@
  * in the old one's place.
  */
 #include "core/certificate.h"
+#include "core/copies.h"
 #include "core/load.h"
 #include "core/make.h"
 
@@ -229,6 +230,13 @@ object_replace(struct request *r, struct object *old, view attributes)
         }
         objects_change(hsm, object);
     } else {
+        if (atomic_load(&old->copied)) {
+            atomic_store(&object->copied, true);
+            rv = copies_end(r, old, object->version);
+        }
+        if (rv != CKR_OK) {
+            goto out;
+        }
         pthread_mutex_lock(&r->context->lock);
         /* Closing its session may have been faster; then it is gone and stays so. */
         if (table_find(&r->context->objects, object->handle) != old) {
@@ -339,6 +347,10 @@ handle_OBJECT_DESTROY(struct request *r)
         goto out;
     }
     if (session) {
+        if (atomic_load(&object->copied) &&
+            (rv = copies_end(r, object, TOMB_VERSION_ALL)) != CKR_OK) {
+            goto out;
+        }
         pthread_mutex_lock(&r->context->lock);
         rv = table_remove(&r->context->objects, m.object) ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
         pthread_mutex_unlock(&r->context->lock);

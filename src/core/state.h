@@ -24,6 +24,7 @@
 #include "core/quorum.h"
 #include "core/replies.h"
 #include "core/ticket.h"
+#include "core/tomb.h"
 #include "core/user.h"
 #include "rules/template.h"
 
@@ -69,6 +70,10 @@ struct hsm {
     struct context_table contexts;
     struct replies replies;
     struct logouts logouts;
+    struct tombs tombs;
+    _Atomic uint64_t copies_given; /* of session objects, to daemons; these three since the start */
+    _Atomic uint64_t copies_revived;
+    _Atomic uint64_t copies_refused;
     _Atomic uint64_t ticket_life; /* milliseconds */
 
     pthread_mutex_t change;  /* one change or removal of a stored record at a time */

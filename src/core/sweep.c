@@ -12,7 +12,7 @@
 /* Records that have had their time, removed in as few transactions as can be. */
 struct gone {
     struct hsm *hsm;
-    char names[STORE_TXN_MAX][REPLY_NAME_LEN + 1]; /* the longer of the two kinds */
+    char names[STORE_TXN_MAX][REPLY_NAME_LEN + 1]; /* the longest of all kinds */
     struct store_change changes[STORE_TXN_MAX];
     size_t count;
     bool failed; /* one was not removed: the store is not asked for the others */
@@ -61,6 +61,14 @@ gone_logout(void *arg, uint64_t login)
     gone_add(arg, logout_name_view(&name));
 }
 
+static void
+gone_tomb(void *arg, const uint8_t identity[COPY_IDENTITY_LEN])
+{
+    struct tomb_name name = tomb_name(identity);
+
+    gone_add(arg, tomb_name_view(&name));
+}
+
 #define RESTS_MAX 256u /* ended by one sweep */
 
 /* Under the lock of the numbers: nobody has taken the number again before its record is on its way. */
@@ -86,6 +94,7 @@ hsm_sweep(struct hsm *hsm, uint64_t idle_ms)
         replies_sweep(&hsm->replies, wall - REPLY_LIFE_MS, gone_reply, &gone);
     }
     logouts_sweep(&hsm->logouts, wall, gone_logout, &gone);
+    tombs_sweep(&hsm->tombs, wall, gone_tomb, &gone);
     numbers_sweep(&hsm->certificates, hsm_seconds(hsm), RESTS_MAX, gone_rest, &gone);
     gone_flush(&gone);
     tokens_sweep(hsm);

@@ -81,6 +81,9 @@ write_counts(const struct lane_service *service, struct writer *w)
     metric_single(w, METRIC_contexts, counts.contexts);
     metric_single(w, METRIC_logins, counts.logins);
     metric_single(w, METRIC_session_objects, counts.session_objects);
+    metric_single(w, METRIC_copies_given, counts.copies_given);
+    metric_single(w, METRIC_copies_revived, counts.copies_revived);
+    metric_single(w, METRIC_copies_refused, counts.copies_refused);
     metric_single(w, METRIC_running, counts.running);
 }
 

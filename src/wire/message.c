@@ -268,6 +268,27 @@ read_form_nodes(struct reader *r, struct node_array *ret_value)
     return reader_done(&nodes);
 }
 
+static void
+write_form_copies(struct writer *w, const struct copy_array *value)
+{
+    write_bytes(w, value->bytes);
+}
+
+static bool
+read_form_copies(struct reader *r, struct copy_array *ret_value)
+{
+    if (!read_bytes(r, FRAME_BODY_MAX, &ret_value->bytes)) {
+        return false;
+    }
+
+    struct reader copies = reader_of(ret_value->bytes);
+    struct copy_info copy;
+
+    while (copy_array_next(&copies, &copy)) {
+    }
+    return reader_done(&copies);
+}
+
 /*
  * void
  * find_reply_write(struct writer *w, const struct find_reply *m)
@@ -430,5 +451,29 @@ node_array_next(struct reader *r, struct node_info *ret_node)
     }
     *r = next;
     *ret_node = node;
+    return true;
+}
+
+void
+copy_info_write(struct writer *w, const struct copy_info *copy)
+{
+    write_u32(w, copy->handle);
+    write_u32(w, copy->session);
+    write_u64(w, copy->version);
+    write_bytes(w, copy->sealed);
+}
+
+bool
+copy_array_next(struct reader *r, struct copy_info *ret_copy)
+{
+    struct reader next = *r;
+    struct copy_info copy;
+
+    if (!read_u32(&next, &copy.handle) || !read_u32(&next, &copy.session) ||
+        !read_u64(&next, &copy.version) || !read_bytes(&next, COPY_MAX, &copy.sealed)) {
+        return false;
+    }
+    *r = next;
+    *ret_copy = copy;
     return true;
 }

@@ -48,6 +48,16 @@ struct node_info {
     uint16_t manage_port;
 };
 
+/* A session object, sealed by the node that has it for those that shall have it when that one is no
+ * more (core/copy.h). */
+#define COPY_MAX (16u * 1024u)
+struct copy_info {
+    uint32_t handle;
+    uint32_t session; /* that made it */
+    uint64_t version; /* rises with each change */
+    view sealed;      /* at most COPY_MAX bytes */
+};
+
 /* Arrays keep their encoded form; the functions below step through them. */
 struct info_array {
     view bytes;
@@ -59,6 +69,9 @@ struct user_array {
     view bytes;
 };
 struct node_array {
+    view bytes;
+};
+struct copy_array {
     view bytes;
 };
 
@@ -76,6 +89,7 @@ struct node_array {
 #define FORM_TYPE_numbers struct number_array
 #define FORM_TYPE_users struct user_array
 #define FORM_TYPE_nodes struct node_array
+#define FORM_TYPE_copies struct copy_array
 
 #define MESSAGE(name) struct name {
 #define FIELD(form, name) FORM_TYPE_##form name;
@@ -145,5 +159,9 @@ MUST_USE bool user_array_next(struct reader *r, struct user_info *ret_user);
 #define NODE_PRINT_LEN 32u
 void node_info_write(struct writer *w, const struct node_info *node);
 MUST_USE bool node_array_next(struct reader *r, struct node_info *ret_node);
+
+#define COPY_INFO_OVERHEAD (4u + 4u + 8u + 4u) /* beside what is sealed */
+void copy_info_write(struct writer *w, const struct copy_info *copy);
+MUST_USE bool copy_array_next(struct reader *r, struct copy_info *ret_copy);
 
 #endif

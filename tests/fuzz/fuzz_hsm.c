@@ -381,6 +381,22 @@ take_nodes(struct play *p)
     return (struct node_array){ VIEW_EMPTY };
 }
 
+/* Those that came before the last reply of the first application, or bytes that are none. */
+static struct copy_array
+take_copies(struct play *p)
+{
+    const struct copy_info none = { HANDLE_SESSION_FIRST + take(p), 1, 1, take_view(p, 200) };
+    struct copies_reply told;
+    struct writer w;
+
+    if ((take(p) & 3) != 0 && copies_reply_read(writer_view(&p->apps[0].told), &told)) {
+        return told.copies;
+    }
+    room_writer(p, &w);
+    copy_info_write(&w, &none);
+    return (struct copy_array){ room_take(p, &w) };
+}
+
 /* static void fill_find_request(struct play *p, struct find_request *m)
  * { UNUSED(p); UNUSED(m); m->template = take_list(p); m->after = take_u32(p); ... } */
 #define MESSAGE(name)                                               \

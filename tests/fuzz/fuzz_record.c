@@ -7,6 +7,7 @@
 #include "core/logout.h"
 #include "core/object.h"
 #include "core/replies.h"
+#include "core/tomb.h"
 #include "core/user.h"
 #include "fuzz/fuzz.h"
 
@@ -168,18 +169,98 @@ logout_reads(view record)
     writer_clear(&w);
 }
 
+static const uint8_t identity[COPY_IDENTITY_LEN] = { 0x0f, 0x1e };
+
+static void
+tomb_reads(view record)
+{
+    struct tomb tomb = { .handle = 0 }, again;
+    struct writer w;
+
+    memcpy(tomb.identity, identity, sizeof identity);
+    again = tomb;
+    if (tomb_from_record(&sealer, record, 1, &tomb) != CKR_OK) {
+        return;
+    }
+    writer_init(&w, STORE_VALUE_MAX);
+    HOLDS(tomb_record(&sealer, &tomb, &w) == CKR_OK);
+    HOLDS(tomb_from_record(&sealer, writer_view(&w), 1, &again) == CKR_OK);
+    HOLDS(memcmp(&tomb, &again, sizeof tomb) == 0);
+    writer_clear(&w);
+}
+
+/* ---- copies of session objects, which daemons bring ---- */
+
+static void
+copy_reads(view sealed)
+{
+    struct writer plain, again_plain, w;
+    struct copy copy, again;
+
+    writer_init(&plain, COPY_MAX);
+    writer_init(&again_plain, COPY_MAX);
+    writer_init(&w, STORE_VALUE_MAX);
+    if (copy_open(&sealer, reply_key.context, sealed, &plain, &copy)) {
+        struct writer alike;
+
+        writer_init(&alike, COPY_MAX);
+        copy_write(&alike, &copy);
+        /* The version is the record's and the plaintext's. */
+        HOLDS(view_equal(writer_view(&alike), writer_view(&plain)));
+        writer_clear(&alike);
+        HOLDS(copy_seal(&sealer, reply_key.context, &copy, &w) == CKR_OK);
+        HOLDS(copy_open(&sealer, reply_key.context, writer_view(&w), &again_plain, &again));
+        HOLDS(view_equal(writer_view(&again_plain), writer_view(&plain)));
+    }
+    writer_clear(&plain);
+    writer_clear(&again_plain);
+    writer_clear(&w);
+}
+
+/* As somebody with the master key would have sealed it, of the version that it says. */
+static void
+copy_play(view input)
+{
+    char label[] = "session copy 30313233343536373839616263646500";
+    struct reader r = reader_of(input);
+    struct writer sealed;
+    struct copy copy;
+    uint32_t ignored;
+    uint64_t version = 0;
+
+    (void)(read_u32(&r, &ignored) && read_u32(&r, &ignored) && read_u64(&r, &version));
+    if (copy_read(input, &copy)) {
+        struct writer alike;
+
+        writer_init(&alike, STORE_VALUE_MAX);
+        copy_write(&alike, &copy);
+        HOLDS(view_equal(writer_view(&alike), input));
+        writer_clear(&alike);
+    }
+    writer_init(&sealed, STORE_VALUE_MAX);
+    HOLDS(record_seal(&sealer, view_str(label), 0, version, input, &sealed) == CKR_OK);
+    copy_reads(writer_view(&sealed));
+    writer_clear(&sealed);
+}
+
 /* ---- names ---- */
 
 static void
 names_read(view text)
 {
     struct reply_key key = { .request = 0 };
+    uint8_t object[COPY_IDENTITY_LEN];
     uint64_t login;
 
     if (reply_name_parse(text, &key)) {
         struct reply_name name = reply_name(&key);
 
         HOLDS(view_equal(reply_name_view(&name), text));
+    }
+    if (tomb_name_parse(text, object)) {
+        struct tomb_name name = tomb_name(object);
+
+        HOLDS(view_equal(tomb_name_view(&name), text));
     }
     if (logout_name_parse(text, &login)) {
         struct logout_name name = logout_name(login);
@@ -195,6 +276,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct record_name user = record_name('u', NUMBER), failures = record_name('f', NUMBER);
     const struct reply_name reply = reply_name(&reply_key);
     const struct logout_name logout = logout_name(LOGIN);
+    const struct tomb_name tomb = tomb_name(identity);
     const struct {
         view name;
         void (*reads)(view record);
@@ -205,6 +287,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         { reply_name_view(&reply), reply_reads },
         { logout_name_view(&logout), logout_reads },
         { VIEW_EMPTY, names_read },
+        { tomb_name_view(&tomb), tomb_reads },
+        { VIEW_EMPTY, copy_reads },
     };
     struct writer record;
 
@@ -222,6 +306,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     kinds[kind].reads(input);
     if (kind == 0) {
         object_play(input);
+    } else if (kinds[kind].reads == copy_reads) {
+        copy_play(input);
     } else if (kinds[kind].name.len > 0) {
         writer_init(&record, STORE_VALUE_MAX);
         HOLDS(record_seal(&sealer, kinds[kind].name, 0, 3, input, &record) == CKR_OK);

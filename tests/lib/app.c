@@ -28,11 +28,29 @@ app_frame(const struct app *app, enum operation operation, view body, struct fra
     memcpy(ret_frame->context, app->context, FRAME_CONTEXT_LEN);
 }
 
+/* What comes before the reply, if anything does: the reply. */
+static view
+app_told(struct app *app, const struct frame *request, view whole)
+{
+    struct frame told;
+
+    writer_reset(&app->told);
+    LIB_HOLDS(whole.len >= FRAME_HEADER_LEN && frame_decode(whole.data, &told));
+    if (told.operation != OPERATION_COPIES || request->operation == OPERATION_COPIES) {
+        return whole;
+    }
+    LIB_HOLDS(told.flags == FRAME_REPLY && told.request == 0 && told.code == CKR_OK);
+    LIB_HOLDS(memcmp(told.context, request->context, FRAME_CONTEXT_LEN) == 0);
+    LIB_HOLDS(whole.len >= FRAME_HEADER_LEN + told.body_len);
+    write_raw(&app->told, view_slice(whole, FRAME_HEADER_LEN, told.body_len));
+    return view_slice(whole, FRAME_HEADER_LEN + told.body_len, whole.len);
+}
+
 /* Header and body of the reply; only two codes come with a body. */
 static view
 app_answer(struct app *app, const struct frame *request)
 {
-    view whole = writer_view(&app->reply);
+    view whole = app_told(app, request, writer_view(&app->reply));
     view body = view_slice(whole, FRAME_HEADER_LEN, whole.len);
     struct frame *answer = &app->answer;
 
@@ -182,6 +200,7 @@ app_init(struct app *app, struct hsm_fixture *f, uint32_t user)
     app->read_write = true;
     app->handle = HANDLE_SESSION_FIRST;
     writer_init(&app->reply, FRAME_MAX);
+    writer_init(&app->told, FRAME_MAX);
     LIB_HOLDS(getrandom(app->context, FRAME_CONTEXT_LEN, 0) == FRAME_CONTEXT_LEN);
     if (user != APP_NOBODY) {
         app_ticket(app, f, user, UINT64_MAX);
@@ -193,6 +212,7 @@ void
 app_clear(struct app *app)
 {
     writer_clear(&app->reply);
+    writer_clear(&app->told);
 }
 
 CK_RV

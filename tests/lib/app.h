@@ -39,6 +39,7 @@ struct app {
     struct frame answer;
     enum hsm_place places[APP_PLACES_MAX]; /* where the request was sent on to */
     size_t place_count;
+    struct writer told; /* body of a COPIES frame that came before it */
     uint32_t needed; /* with CKR_BUFFER_TOO_SMALL */
     struct writer reply;
 };
@@ -129,7 +130,8 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(NODE_ADD, node_add)               \
     ROW(NODE_REMOVE, node_remove)         \
     ROW(JOIN, join)                       \
-    ROW(JOIN_KEY, join_key)
+    ROW(JOIN_KEY, join_key)               \
+    ROW(COPIES, copies)
 #define APP_DECLARE(operation, name)                                          \
     CK_RV app_send_##name(struct app *app, const struct name##_request *m, \
                           struct name##_reply *ret_m);

@@ -82,6 +82,7 @@ static const struct right {
     { OPERATION_NODE_REMOVE,    { false, false, true  }, { false, false, true  }, false, true  },
     { OPERATION_JOIN,           { true,  true,  true  }, { true,  true,  true  }, false, true  },
     { OPERATION_JOIN_KEY,       { true,  true,  true  }, { true,  true,  true  }, false, true  },
+    { OPERATION_COPIES,         { true,  true,  true  }, { true,  true,  true  }, true,  false },
     { OPERATION_CERT_REQUEST,   { true,  true,  true  }, { true,  true,  true  }, false, true  },
     { OPERATION_CERT_GET,       { true,  true,  true  }, { true,  true,  true  }, true,  true  },
     { OPERATION_CERT_STORE,     { false, true,  true  }, { false, true,  true  }, false, true  },

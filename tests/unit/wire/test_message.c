@@ -116,6 +116,19 @@ sample_nodes(struct node_array *value)
     value->bytes = writer_view(&w);
 }
 
+static void
+sample_copies(struct copy_array *value)
+{
+    static uint8_t memory[100];
+    const struct copy_info copy = { 0x80000001, 2, 3, VIEW_TEXT("sealed") };
+    struct writer w;
+
+    writer_init_fixed(&w, memory, sizeof memory);
+    copy_info_write(&w, &copy);
+    copy_info_write(&w, &copy);
+    value->bytes = writer_view(&w);
+}
+
 #define sample_secret sample_bytes
 
 /*
@@ -724,6 +737,88 @@ users_are_these_bytes(void **state)
 }
 
 static void
+copies_are_these_bytes(void **state)
+{
+    const struct copy_info copy = { 0x80000001, 2, 3, VIEW_TEXT("sealed") };
+    struct copies_request asked;
+    struct copies_reply read;
+    struct copy_info got;
+    struct writer copies, gone, w;
+
+    UNUSED(state);
+    writer_init(&copies, 1000);
+    writer_init(&gone, 1000);
+    writer_init(&w, 1000);
+    copy_info_write(&copies, &copy);
+    number_write(&gone, 0x80000007);
+
+    struct copies_reply m = { true, { writer_view(&copies) }, { writer_view(&gone) }, false };
+
+    copies_reply_write(&w, &m);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x01"
+                                                   "\x1a\0\0\0"
+                                                   "\x01\0\0\x80"
+                                                   "\x02\0\0\0"
+                                                   "\x03\0\0\0\0\0\0\0"
+                                                   "\x06\0\0\0"
+                                                   "sealed"
+                                                   "\x04\0\0\0"
+                                                   "\x07\0\0\x80"
+                                                   "\0")));
+    assert_true(copies_reply_read(writer_view(&w), &read));
+
+    struct reader r = reader_of(read.copies.bytes);
+
+    assert_true(copy_array_next(&r, &got));
+    assert_int_equal(got.handle, 0x80000001);
+    assert_int_equal(got.session, 2);
+    assert_int_equal(got.version, 3);
+    assert_true(view_equal(got.sealed, copy.sealed));
+    assert_false(copy_array_next(&r, &got));
+    w.data[1]--; /* one byte less than a copy */
+    assert_false(copies_reply_read(writer_view(&w), &read));
+
+    struct copies_request request = { { writer_view(&copies) }, 0x80000009 };
+
+    writer_reset(&w);
+    copies_request_write(&w, &request);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x1a\0\0\0"
+                                                   "\x01\0\0\x80"
+                                                   "\x02\0\0\0"
+                                                   "\x03\0\0\0\0\0\0\0"
+                                                   "\x06\0\0\0"
+                                                   "sealed"
+                                                   "\x09\0\0\x80")));
+    assert_true(copies_request_read(writer_view(&w), &asked));
+    writer_clear(&copies);
+    writer_clear(&gone);
+    writer_clear(&w);
+}
+
+static void
+copies_that_are_too_long_are_none(void **state)
+{
+    static uint8_t sealed[COPY_MAX + 1];
+    struct copy_info copy = { 1, 2, 3, view_of(sealed, COPY_MAX) };
+    struct copies_request asked;
+    struct writer copies, w;
+
+    UNUSED(state);
+    writer_init(&copies, 2 * COPY_MAX);
+    writer_init(&w, 2 * COPY_MAX);
+    for (size_t len = COPY_MAX; len <= COPY_MAX + 1; len++) {
+        writer_reset(&copies);
+        writer_reset(&w);
+        copy.sealed = view_of(sealed, len);
+        copy_info_write(&copies, &copy);
+        copies_request_write(&w, &(struct copies_request){ { writer_view(&copies) }, 0 });
+        assert_int_equal(copies_request_read(writer_view(&w), &asked), len == COPY_MAX);
+    }
+    writer_clear(&copies);
+    writer_clear(&w);
+}
+
+static void
 nodes_are_these_bytes(void **state)
 {
     const struct node_info node = {
@@ -863,6 +958,8 @@ main(void)
         cmocka_unit_test(found_keys_are_these_bytes),
         cmocka_unit_test(users_are_these_bytes),
         cmocka_unit_test(nodes_are_these_bytes),
+        cmocka_unit_test(copies_are_these_bytes),
+        cmocka_unit_test(copies_that_are_too_long_are_none),
         cmocka_unit_test(numbers_step_by_four),
         cmocka_unit_test(operations_are_found_by_their_number),
         cmocka_unit_test(every_operation_has_both_messages),

@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A copy lives again where its context is logged in by the login in which it was given, when the
+ * boot of the node that gave it is over, and if nothing was taken from the object since. The store
+ * is asked how far it has come before that is decided, so that what another node has stored is known.
+ */
+#include "core/copies.h"
+
+#include "core/make.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TOLD_MAX (128u * 1024u)   /* of copies in one frame: more than one request makes */
+#define MARGIN_MS 60000u          /* clocks of nodes are that much alike */
+#define COPY_HEAD_MAX 128u        /* of a copy beside attributes and secrets, and what seals it */
+
+/* ---- handing over ---- */
+
+/* With a reference, if there may be a copy of it: who destroys or changes it knows from then on. */
+static struct object *
+object_copied(struct request *r, uint32_t handle, uint64_t *ret_login)
+{
+    struct context *context = r->context;
+    struct object *object;
+
+    pthread_mutex_lock(&context->change);
+    pthread_mutex_lock(&context->lock);
+    object = table_find(&context->objects, handle);
+    if (object != NULL && (context->login == 0 || object->attributes_len + object->sealed_len +
+                                                          COPY_HEAD_MAX > COPY_MAX)) {
+        object = NULL;
+    }
+    if (object != NULL) {
+        object_ref(object);
+        atomic_store(&object->copied, true);
+        *ret_login = context->login;
+    }
+    pthread_mutex_unlock(&context->lock);
+    pthread_mutex_unlock(&context->change);
+    return object;
+}
+
+static CK_RV
+object_seal(struct request *r, const struct object *object, uint64_t login, struct writer *out)
+{
+    struct hsm *hsm = r->hsm;
+    struct copy copy = {
+        .handle = object->handle,
+        .session = object->session,
+        .version = object->version,
+        .uid = r->context->uid,
+        .login = login,
+        .boot = hsm->changes.boot,
+        .until = hsm_time(hsm) + atomic_load(&hsm->ticket_life),
+        .kind = object->kind,
+        .owner = object->owner,
+        .attributes = object_attributes(object),
+    };
+    struct writer secrets;
+    CK_RV rv;
+
+    memcpy(copy.node, hsm->node, sizeof copy.node);
+    writer_init(&secrets, COPY_MAX);
+    rv = object_open_secrets(&hsm->boot_sealer, object, &secrets);
+    copy.secrets = writer_view(&secrets);
+    if (rv == CKR_OK) {
+        rv = copy_seal(&hsm->sealer, r->context->id, &copy, out);
+    }
+    writer_clear(&secrets);
+    return rv;
+}
+
+/* False: there is none of this object. */
+static bool
+copy_add(struct request *r, uint32_t handle, struct writer *copies)
+{
+    struct object *object;
+    struct writer sealed;
+    uint64_t login = 0;
+    bool added = false;
+
+    object = object_copied(r, handle, &login);
+    if (object == NULL) {
+        return false;
+    }
+    writer_init(&sealed, COPY_MAX);
+    if (object_seal(r, object, login, &sealed) == CKR_OK) {
+        const struct copy_info info = { handle, object->session, object->version,
+                                        writer_view(&sealed) };
+
+        copy_info_write(copies, &info);
+        added = true;
+        atomic_fetch_add_explicit(&r->hsm->copies_given, 1, memory_order_relaxed);
+    }
+    writer_clear(&sealed);
+    object_unref(object);
+    return added;
+}
+
+/* What the reply says was made or changed. */
+static void
+tell_infos(struct request *r, bool data_first, struct writer *copies, struct writer *gone)
+{
+    struct reader reader = reader_of(view_of(r->reply->data + r->reply_start,
+                                             r->reply->len - r->reply_start));
+    struct info_array infos;
+    view data;
+
+    if ((data_first && !read_bytes(&reader, FRAME_BODY_MAX, &data)) ||
+        !read_bytes(&reader, FRAME_BODY_MAX, &infos.bytes)) {
+        return;
+    }
+    for (size_t i = 0; i < info_array_count(infos); i++) {
+        const uint32_t handle = info_array_get(infos, i).handle;
+
+        if (handle_is_session(handle) && !copy_add(r, handle, copies)) {
+            number_write(gone, handle); /* it may have had one before */
+        }
+    }
+}
+
+void
+copies_tell(struct request *r, struct writer *out)
+{
+    struct object_destroy_request destroyed;
+    struct copies_reply m = { .asked = false };
+    struct frame frame = { .operation = OPERATION_COPIES, .flags = FRAME_REPLY };
+    struct writer copies, gone;
+    size_t start;
+
+    if (r->row->repeat != REPEAT_once || r->context == NULL ||
+        !atomic_load_explicit(&r->context->copies, memory_order_relaxed)) {
+        return;
+    }
+    writer_init(&copies, TOLD_MAX);
+    writer_init(&gone, MAKE_MAX * sizeof(uint32_t));
+    switch (r->row->operation) {
+    case OPERATION_OBJECT_CREATE:
+    case OPERATION_OBJECT_COPY:
+    case OPERATION_OBJECT_SET:
+    case OPERATION_OBJECT_UNMASK:
+    case OPERATION_GENERATE_KEY:
+    case OPERATION_GENERATE_PAIR:
+    case OPERATION_UNWRAP:
+        tell_infos(r, false, &copies, &gone);
+        break;
+    case OPERATION_DERIVE:
+        tell_infos(r, true, &copies, &gone);
+        break;
+    case OPERATION_OBJECT_DESTROY:
+        if (object_destroy_request_read(r->body, &destroyed) &&
+            handle_is_session(destroyed.object)) {
+            number_write(&gone, destroyed.object);
+        }
+        break;
+    default:
+        break;
+    }
+    if (copies.len + gone.len > 0 && writer_ok(&copies) && writer_ok(&gone)) {
+        m.copies.bytes = writer_view(&copies);
+        m.gone.bytes = writer_view(&gone);
+        start = frame_begin(out);
+        copies_reply_write(out, &m);
+        memcpy(frame.context, r->context->id, FRAME_CONTEXT_LEN);
+        if (!frame_end(out, start, &frame)) {
+            writer_truncate(out, start);
+        }
+    }
+    writer_clear(&copies);
+    writer_clear(&gone);
+}
+
+void
+copies_insert(struct writer *reply, size_t start, const struct writer *told)
+{
+    struct writer whole;
+
+    if (told->len == 0 || !writer_ok(told) || !writer_ok(reply) ||
+        told->len > reply->max - reply->len) {
+        return;
+    }
+    writer_init(&whole, told->len + reply->len - start);
+    write_raw(&whole, writer_view(told));
+    write_raw(&whole, view_of(reply->data + start, reply->len - start));
+    if (writer_ok(&whole)) {
+        writer_truncate(reply, start);
+        write_raw(reply, writer_view(&whole));
+    }
+    writer_clear(&whole);
+}
+
+/* Copies of all objects above a handle, as many as fit. Gives false where there are more. */
+static bool
+copies_hand(struct request *r, uint32_t after, struct writer *copies)
+{
+    struct context *context = r->context;
+
+    while (copies->len <= TOLD_MAX - COPY_MAX - COPY_INFO_OVERHEAD) {
+        const struct object *next;
+        uint32_t handle = 0;
+
+        pthread_mutex_lock(&context->lock);
+        next = table_next(&context->objects, after);
+        if (next != NULL) {
+            handle = next->handle;
+        }
+        pthread_mutex_unlock(&context->lock);
+        if (!handle_is_session(handle)) {
+            return true;
+        }
+        (void)copy_add(r, handle, copies);
+        after = handle;
+    }
+    return false;
+}
+
+/* ---- what goes ---- */
+
+static bool
+tomb_of(struct request *r, const struct object *object, uint64_t version, struct tomb *ret_tomb)
+{
+    struct hsm *hsm = r->hsm;
+
+    *ret_tomb = (struct tomb){
+        .handle = object->handle,
+        .version = version,
+        .until = hsm_time(hsm) + atomic_load(&hsm->ticket_life) + MARGIN_MS,
+        .boot = hsm->changes.boot,
+    };
+    memcpy(ret_tomb->context, r->context->id, FRAME_CONTEXT_LEN);
+    return copy_identity(object_attributes(object), ret_tomb->identity);
+}
+
+CK_RV
+copies_end(struct request *r, const struct object *object, uint64_t version)
+{
+    struct hsm *hsm = r->hsm;
+    struct tomb_entry *entry;
+    struct writer record;
+    struct tomb tomb;
+    uint64_t revision;
+    CK_RV rv;
+
+    if (!request_may(r, PLACE_STORE)) {
+        return CODE_LATER;
+    }
+    if (!tomb_of(r, object, version, &tomb)) {
+        return CKR_OK; /* then there is no copy */
+    }
+    entry = tomb_entry_new(&tomb);
+    if (entry == NULL) {
+        return CKR_DEVICE_MEMORY;
+    }
+    writer_init(&record, 256);
+    rv = tomb_record(&hsm->sealer, &tomb, &record);
+    if (rv == CKR_OK) {
+        const struct tomb_name name = tomb_name(tomb.identity);
+        const struct store_change change = { tomb_name_view(&name), writer_view(&record), false };
+
+        rv = request_commit(r, NULL, 0, &change, 1, &revision);
+    }
+    writer_clear(&record);
+    if (rv != CKR_OK) {
+        tomb_entry_free(entry);
+        return rv;
+    }
+    tombs_take(&hsm->tombs, entry, revision);
+    return CKR_OK;
+}
+
+/* Some of what goes with a session, in one transaction. */
+struct ending {
+    struct tomb_name names[STORE_TXN_MAX];
+    struct writer records[STORE_TXN_MAX];
+    struct store_change changes[STORE_TXN_MAX];
+    struct tomb_entry *entries[STORE_TXN_MAX];
+    size_t count;
+};
+
+static CK_RV
+ending_add(struct request *r, struct ending *ending, const struct object *object)
+{
+    const size_t at = ending->count;
+    struct tomb tomb;
+    CK_RV rv;
+
+    if (!tomb_of(r, object, TOMB_VERSION_ALL, &tomb)) {
+        return CKR_OK;
+    }
+    ending->entries[at] = tomb_entry_new(&tomb);
+    if (ending->entries[at] == NULL) {
+        return CKR_DEVICE_MEMORY;
+    }
+    ending->names[at] = tomb_name(tomb.identity);
+    writer_init(&ending->records[at], 256);
+    ending->count++;
+    rv = tomb_record(&r->hsm->sealer, &tomb, &ending->records[at]);
+    ending->changes[at] = (struct store_change){ tomb_name_view(&ending->names[at]),
+                                                 writer_view(&ending->records[at]), false };
+    return rv;
+}
+
+/* The next ones above *after that may have copies. Under the context's lock for changes. */
+static CK_RV
+ending_gather(struct request *r, uint32_t session, struct ending *ending, uint32_t *after)
+{
+    struct context *context = r->context;
+    const struct object *object;
+    CK_RV rv = CKR_OK;
+
+    pthread_mutex_lock(&context->lock);
+    while (rv == CKR_OK && ending->count < STORE_TXN_MAX &&
+           (object = table_next(&context->objects, *after)) != NULL) {
+        *after = object->handle;
+        if (atomic_load(&object->copied) && (session == 0 || object->session == session)) {
+            rv = ending_add(r, ending, object);
+        }
+    }
+    pthread_mutex_unlock(&context->lock);
+    return rv;
+}
+
+static bool
+session_has_copies(struct context *context, uint32_t session)
+{
+    const struct object *object = NULL;
+
+    pthread_mutex_lock(&context->lock);
+    if (atomic_load(&context->copies)) {
+        object = table_next(&context->objects, 0);
+    }
+    while (object != NULL &&
+           !(atomic_load(&object->copied) && (session == 0 || object->session == session))) {
+        object = table_next(&context->objects, object->handle);
+    }
+    pthread_mutex_unlock(&context->lock);
+    return object != NULL;
+}
+
+CK_RV
+copies_close_session(struct request *r, uint32_t session)
+{
+    struct ending *ending = NULL;
+    uint32_t after = 0;
+    size_t count;
+    CK_RV rv = CKR_OK;
+
+    if (session_has_copies(r->context, session)) {
+        if (!request_may(r, PLACE_STORE)) {
+            return CODE_LATER;
+        }
+        ending = calloc(1, sizeof *ending);
+        if (ending == NULL) {
+            return CKR_DEVICE_MEMORY;
+        }
+    }
+    pthread_mutex_lock(&r->context->change);
+    do {
+        uint64_t revision = 0;
+
+        count = 0;
+        if (ending == NULL) {
+            break;
+        }
+        ending->count = 0;
+        rv = ending_gather(r, session, ending, &after);
+        if (rv == CKR_OK && ending->count > 0) {
+            const struct store_txn txn = { .changes = ending->changes,
+                                           .change_count = ending->count };
+
+            rv = hsm_commit(r->hsm, &txn, &revision);
+        }
+        count = ending->count;
+        for (size_t i = 0; i < count; i++) {
+            writer_clear(&ending->records[i]);
+            if (rv == CKR_OK) {
+                tombs_take(&r->hsm->tombs, ending->entries[i], revision);
+            } else {
+                tomb_entry_free(ending->entries[i]);
+            }
+        }
+    } while (rv == CKR_OK && count == STORE_TXN_MAX);
+    if (rv == CKR_OK) {
+        context_close_session(r->context, session);
+    }
+    pthread_mutex_unlock(&r->context->change);
+    free(ending);
+    return rv;
+}
+
+/* ---- what lives again ---- */
+
+/* Does the node that gave it use it no more? */
+static bool
+issuer_is_over(struct hsm *hsm, const struct copy *copy)
+{
+    if (strcmp(copy->node, hsm->node) == 0) {
+        return copy->boot != hsm->changes.boot;
+    }
+    return follow_is_over(hsm, view_str(copy->node), copy->boot);
+}
+
+/* Is what is there under that handle the object of the copy? Under the context's lock. */
+static bool
+is_there(const struct context *context, const struct copy *copy,
+         const uint8_t identity[COPY_IDENTITY_LEN])
+{
+    const struct object *object = table_find(&context->objects, copy->handle);
+    uint8_t other[COPY_IDENTITY_LEN];
+
+    return object != NULL && copy_identity(object_attributes(object), other) &&
+           memcmp(other, identity, sizeof other) == 0;
+}
+
+static CK_RV
+object_revive(struct request *r, const struct copy *copy)
+{
+    struct context *context = r->context;
+    const struct object_parts parts = {
+        .handle = copy->handle,
+        .session = copy->session,
+        .kind = copy->kind,
+        .owner = copy->owner,
+        .version = copy->version,
+        .attributes = copy->attributes,
+        .secrets = copy->secrets,
+    };
+    struct object *object = NULL;
+    CK_RV rv = object_new(&r->hsm->boot_sealer, &parts, &object);
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    atomic_store(&object->copied, true);
+    pthread_mutex_lock(&context->lock);
+    if (!object_kind_fits(object) || object_is_token(object) || context->login != copy->login ||
+        table_find(&context->objects, copy->handle) != NULL ||
+        table_count(&context->objects) >= CONTEXT_OBJECTS_MAX ||
+        !table_put(&context->objects, object)) {
+        rv = CKR_OBJECT_HANDLE_INVALID;
+    }
+    pthread_mutex_unlock(&context->lock);
+    object_unref(object);
+    return rv;
+}
+
+/* CKR_OK: it lives. CODE_LAGGING: it may, later. */
+static CK_RV
+copy_revive(struct request *r, const struct copy *copy)
+{
+    struct hsm *hsm = r->hsm;
+    uint8_t identity[COPY_IDENTITY_LEN];
+    uint64_t revision;
+    bool there;
+
+    if (!handle_is_session(copy->handle) || copy->uid != r->context->uid || copy->login == 0 ||
+        copy->login != r->who.login || copy->until < hsm_time(hsm) ||
+        !copy_identity(copy->attributes, identity) ||
+        copy->version < tombs_version(&hsm->tombs, identity, &revision)) {
+        return CKR_OBJECT_HANDLE_INVALID;
+    }
+    pthread_mutex_lock(&r->context->lock);
+    there = is_there(r->context, copy, identity);
+    pthread_mutex_unlock(&r->context->lock);
+    if (there) {
+        return CKR_OK;
+    }
+    if (!issuer_is_over(hsm, copy)) {
+        return strcmp(copy->node, hsm->node) == 0 ? CKR_OBJECT_HANDLE_INVALID : CODE_LAGGING;
+    }
+    return object_revive(r, copy);
+}
+
+static CK_RV
+copies_revive(struct request *r, struct copy_array copies, struct writer *gone)
+{
+    struct hsm *hsm = r->hsm;
+    struct reader reader = reader_of(copies.bytes);
+    struct copy_info info;
+    unsigned revived = 0;
+    unsigned refused = 0;
+    CK_RV rv = CKR_OK;
+
+    /* What was taken away, and how long ago the other nodes were heard: all that is stored by now. */
+    if (atomic_load(&hsm->follow.on) && !follow_catch_up(hsm)) {
+        return CODE_LAGGING;
+    }
+    while (rv != CODE_LAGGING && copy_array_next(&reader, &info)) {
+        struct writer plain;
+        struct copy copy;
+
+        writer_init(&plain, COPY_MAX);
+        rv = copy_open(&hsm->sealer, r->context->id, info.sealed, &plain, &copy) &&
+                     copy.handle == info.handle
+                 ? copy_revive(r, &copy)
+                 : CKR_OBJECT_HANDLE_INVALID;
+        writer_clear(&plain);
+        if (rv == CKR_OK) {
+            revived++;
+        } else if (rv != CODE_LAGGING) {
+            refused++;
+            number_write(gone, info.handle);
+        }
+    }
+    if (rv == CODE_LAGGING) {
+        r->note.nothing = true; /* it comes again */
+        return rv;
+    }
+    atomic_fetch_add_explicit(&hsm->copies_revived, revived, memory_order_relaxed);
+    atomic_fetch_add_explicit(&hsm->copies_refused, refused, memory_order_relaxed);
+    note_detail(r, "revived=%u refused=%u", revived, refused);
+    return CKR_OK;
+}
+
+CK_RV
+handle_COPIES(struct request *r)
+{
+    struct copies_request m;
+    struct copies_reply answer = { .asked = true };
+    struct writer copies, gone;
+    size_t count;
+    CK_RV rv = CKR_OK;
+
+    if (!copies_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    atomic_store(&r->context->copies, true);
+    pthread_mutex_lock(&r->context->lock);
+    count = table_count(&r->context->objects);
+    pthread_mutex_unlock(&r->context->lock);
+    if (m.copies.bytes.len + count > 0 && !request_may(r, PLACE_STORE)) {
+        return CODE_LATER;
+    }
+    writer_init(&copies, TOLD_MAX);
+    writer_init(&gone, FRAME_BODY_MAX / COPY_INFO_OVERHEAD * sizeof(uint32_t));
+    if (m.copies.bytes.len > 0) {
+        rv = copies_revive(r, m.copies, &gone);
+    } else {
+        r->note.nothing = true;
+    }
+    if (rv == CKR_OK) {
+        answer.more = !copies_hand(r, m.after, &copies);
+        answer.copies.bytes = writer_view(&copies);
+        answer.gone.bytes = writer_view(&gone);
+        rv = writer_ok(&copies) && writer_ok(&gone) ? CKR_OK : CKR_DEVICE_MEMORY;
+    }
+    if (rv == CKR_OK) {
+        copies_reply_write(r->reply, &answer);
+    }
+    writer_clear(&copies);
+    writer_clear(&gone);
+    return rv;
+}
