@@ -37,6 +37,9 @@
 #define REACH_PAUSE_NS 10000000
 #define TRIES_MAX 4u
 #define TICKET_MAX 256u
+#define LINGER_TRUST_MAX 8u
+#define LINGER_LOSS 2u /* of trust, for a look in vain */
+#define LINGER_TRY 64u /* without trust, one of so many requests lingers all the same */
 #define HELLO_MAX (160u + TICKET_MAX + sizeof(struct appcfg_storage))
 
 struct client {
@@ -55,6 +58,9 @@ struct client {
     struct pages pages; /* taken under lock */
     struct connection *idle; /* under lock */
     size_t idle_count;       /* under lock */
+    _Atomic size_t taken;    /* connections that threads have; changed under lock */
+    _Atomic unsigned linger_trust;
+    _Atomic unsigned linger_not; /* requests that did not, for want of trust */
     uint8_t ticket[TICKET_MAX]; /* under lock: of the login, so that it outlives the daemon */
     size_t ticket_len;          /* under lock */
     int64_t ticket_renew_at;    /* under lock: half of its life is over then */
@@ -185,6 +191,7 @@ client_take(struct client *client)
     if (connection != NULL) {
         client->idle = connection->next_idle;
         client->idle_count--;
+        client->taken++;
     }
     pthread_mutex_unlock(&client->lock);
     return connection;
@@ -197,6 +204,7 @@ client_give(struct client *client, struct connection *connection)
     bool keep = false;
 
     pthread_mutex_lock(&client->lock);
+    client->taken--;
     if (connection->fd >= 0 && client->idle_count < IDLE_MAX) {
         connection->next_idle = client->idle;
         client->idle = connection;
@@ -232,6 +240,7 @@ client_add(struct client *client)
     if (connection != NULL) {
         pthread_mutex_lock(&client->lock);
         client_link(client, connection);
+        client->taken++;
         pthread_mutex_unlock(&client->lock);
     }
     return connection;
@@ -367,6 +376,7 @@ client_open(const struct client_options *options, struct client **ret_client)
         return CKR_HOST_MEMORY;
     }
     pthread_mutex_init(&client->lock, NULL);
+    client->linger_trust = LINGER_TRUST_MAX;
     client->interface = options->interface;
     pages_init(&client->pages);
     if ((rv = client_address(options, &client->address, &client->storage)) != CKR_OK) {
@@ -568,6 +578,36 @@ is_slow(const struct client *client, const struct operation_row *row)
              row->operation == OPERATION_OBJECT_DESTROY));
 }
 
+/* ---- lingering ---- */
+
+/*
+ * On a host that has a processor to spare, a thread that is alone looks for the reply for a moment
+ * before it sleeps: to be woken takes longer than most replies. Where they take longer, as the node is
+ * far or busy, that is tried seldom.
+ */
+static bool
+client_lingers(struct client *client, const struct operation_row *row)
+{
+    if (row->work == OPERATION_WORK_slow || row->work == OPERATION_WORK_store ||
+        atomic_load_explicit(&client->taken, memory_order_relaxed) != 1 ||
+        !page_is_calm(client_page(client), client_clock())) {
+        return false;
+    }
+    return atomic_load_explicit(&client->linger_trust, memory_order_relaxed) > 0 ||
+           atomic_fetch_add_explicit(&client->linger_not, 1, memory_order_relaxed) % LINGER_TRY ==
+               0;
+}
+
+static void
+client_lingered(struct client *client, bool was_quick)
+{
+    unsigned trust = atomic_load_explicit(&client->linger_trust, memory_order_relaxed);
+
+    trust = was_quick ? trust + (trust < LINGER_TRUST_MAX)
+                      : trust - (unsigned)size_min(trust, LINGER_LOSS);
+    atomic_store_explicit(&client->linger_trust, trust, memory_order_relaxed);
+}
+
 /*
  * A request may be sent again under its number: a node runs what is harmless once more, and
  * answers what wrote the store as it did the first time. Only a step of an operation that is
@@ -602,8 +642,15 @@ call_exchange(struct call *call, const struct operation_row *row, const struct f
                                              row->work == OPERATION_WORK_store
                                          ? atomic_load(&client->pages.current)
                                          : NULL);
+
+        const bool lingers = client_lingers(client, row);
+
+        connection_linger(connection, lingers);
         if (connection_exchange(connection, request, writer_view(call->body), deadline,
                                 ret_reply) == OUTCOME_ANSWERED) {
+            if (lingers) {
+                client_lingered(client, connection->was_quick);
+            }
             return true;
         }
         client_drop_idle(client);

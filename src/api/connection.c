@@ -19,6 +19,8 @@
 
 #define WATCH_MS 500 /* between looks at the page */
 #define REPLY_SIZE_FIRST 4096u
+#define LINGER_NS 150000
+#define LINGER_PAUSES 16 /* between looks, some tenths of a microsecond */
 
 int64_t
 connection_clock(void)
@@ -272,6 +274,56 @@ connection_watch(struct connection *connection, const struct page *page)
     connection->watched = valid ? page : NULL;
 }
 
+void
+connection_linger(struct connection *connection, bool lingers)
+{
+    connection->lingers = lingers;
+    connection->was_quick = false;
+}
+
+static int64_t
+nanoseconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Tells the processor that we do nothing, so that others on the same core do more. */
+static void
+processor_pause(void)
+{
+    for (int i = 0; i < LINGER_PAUSES; i++) {
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+        __asm__ volatile("yield");
+#endif
+    }
+}
+
+/* As connection_recv(), for a short while. */
+static ssize_t
+connection_look(struct connection *connection, uint8_t *room, size_t size)
+{
+    const int64_t end = nanoseconds() + LINGER_NS;
+
+    for (;;) {
+        ssize_t got = connection_recv(connection, room, size);
+
+        if (got >= 0 || (errno != EAGAIN && errno != EINTR)) {
+            connection->was_quick = got > 0;
+            return got;
+        }
+        if (nanoseconds() >= end) {
+            errno = EAGAIN;
+            return -1;
+        }
+        processor_pause();
+    }
+}
+
 /* Waits for the reply; false when the deadline comes first, or the daemon stands still. */
 static bool
 connection_wait(const struct connection *connection, int64_t deadline)
@@ -315,13 +367,22 @@ connection_receive(struct connection *connection, int64_t deadline, struct frame
         if (decoded && connection->reply_len >= need) {
             break;
         }
-        if (!connection_wait(connection, deadline)) {
+
+        uint8_t *room = connection->reply + connection->reply_len;
+        const size_t size = connection->reply_size - connection->reply_len;
+        ssize_t got = -1;
+
+        if (connection->lingers) {
+            connection->lingers = false;
+            got = connection_look(connection, room, size);
+            if (got < 0 && errno == EAGAIN) {
+                continue;
+            }
+        } else if (!connection_wait(connection, deadline)) {
             return OUTCOME_BROKEN;
+        } else {
+            got = connection_recv(connection, room, size);
         }
-
-        ssize_t got = connection_recv(connection, connection->reply + connection->reply_len,
-                                      connection->reply_size - connection->reply_len);
-
         if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
             return connection->reply_len == 0 ? OUTCOME_DIED : OUTCOME_BROKEN;
         }

@@ -34,7 +34,7 @@ pages_take(struct pages *pages, int fd)
     const struct page *page;
 
     if (pages->count == PAGES_MAX || seals < 0 || (seals & F_SEAL_SHRINK) == 0 ||
-        fstat(fd, &status) != 0 || status.st_size < (off_t)sizeof *page ||
+        fstat(fd, &status) != 0 || status.st_size < (off_t)PAGE_LEN_MIN ||
         (pages->count > 0 && status.st_dev == pages->device && status.st_ino == pages->inode)) {
         return;
     }

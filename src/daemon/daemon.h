@@ -213,6 +213,7 @@ struct daemon {
     uint64_t unreachable_since; /* 0 while a node is there */
     struct page *page; /* NULL: this system has no sealed memory */
     int page_fd;
+    uint64_t calm_until; /* as on the page */
     struct feed feed;
     struct meter *meter;   /* NULL, both: no metrics */
     struct scrape *scrape;
@@ -332,6 +333,11 @@ void feed_link_down(struct daemon *daemon, const struct node_link *link);
 /* A request has its reply, whatever it says: what it may have changed is no more believed. */
 void feed_request_done(struct daemon *daemon, const struct operation_row *row, view body,
                        uint64_t revision);
+
+/* calm.c: has this host a processor to spare? */
+void calm_look(struct daemon *daemon, uint64_t now);
+/* Running threads, of a line of /proc/loadavg. */
+MUST_USE bool calm_read(const char *text, unsigned *ret_running);
 
 /* turn.c: who may send next, when many want to */
 /* Does a request of this kind have to wait? */

@@ -274,6 +274,7 @@ node_ping(void *arg)
     static const struct frame ping = { .operation = OPERATION_PING };
     struct daemon *daemon = arg;
 
+    calm_look(daemon, daemon_now());
     feed_ask(daemon);
     roster_check(daemon);
     for (size_t i = 0; i < daemon->node_count; i++) {

@@ -642,6 +642,10 @@ route_reply(struct daemon *daemon, struct node_link *link, const struct frame *f
         peer_answer(peer, frame, code, frame->revision, body);
     }
     pendings_release(daemon);
+    /* Nothing more is under way, and who was answered may ask the next at once. */
+    if (daemon->pending_count == 0 && daemon_now() < daemon->calm_until) {
+        loop_linger(daemon->loop);
+    }
 }
 
 void

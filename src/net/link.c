@@ -291,6 +291,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 
     UNUSED(fd);
     UNUSED(what);
+    loop_hear(link->loop);
     if (!link_is_over(link) && !link_waits(link)) {
         link_work(link);
     }

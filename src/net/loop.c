@@ -15,6 +15,10 @@
 #include <unistd.h>
 
 #define CHORES_US 200u /* of each round */
+#define LINGER_US 60u
+#define LINGER_TRUST_MAX 8u
+#define LINGER_LOSS 2u  /* of trust, for a look in vain */
+#define LINGER_TRY 64u  /* without trust, one of so many lingers all the same */
 
 struct loop {
     struct event_base *base;
@@ -27,6 +31,11 @@ struct loop {
     struct post *first; /* under lock */
     struct post **last; /* under lock */
     bool stop;          /* under lock */
+    bool over;
+    bool heard;            /* something came since the last look */
+    uint64_t linger_until; /* microseconds; 0: it sleeps when there is nothing to do */
+    unsigned linger_trust;
+    unsigned linger_not;   /* how often it did not, for want of trust */
 };
 
 struct timer {
@@ -46,13 +55,10 @@ loop_wake(evutil_socket_t fd, short what, void *arg)
 {
     struct loop *loop = arg;
     struct post *posts;
-    uint64_t count;
     bool stop;
 
+    UNUSED(fd);
     UNUSED(what);
-    if (read(fd, &count, sizeof count) < 0) {
-        return; /* woken for nothing */
-    }
     pthread_mutex_lock(&loop->lock);
     posts = loop->first;
     loop->first = NULL;
@@ -69,6 +75,7 @@ loop_wake(evutil_socket_t fd, short what, void *arg)
         post.call(post.arg);
     }
     if (stop) {
+        loop->over = true;
         event_base_loopbreak(loop->base);
     }
 }
@@ -149,6 +156,41 @@ loop_chore_drop(struct loop *loop, struct chore *chore)
     chore->at = NULL;
 }
 
+/* ---- lingering ---- */
+
+void
+loop_linger(struct loop *loop)
+{
+    if (loop->linger_trust == 0 && ++loop->linger_not % LINGER_TRY != 0) {
+        return;
+    }
+    loop->linger_until = microseconds() + LINGER_US;
+    loop->heard = false;
+}
+
+void
+loop_hear(struct loop *loop)
+{
+    loop->heard = true;
+}
+
+/* Is it to look again without sleeping? */
+static bool
+loop_lingers(struct loop *loop)
+{
+    if (loop->linger_until == 0) {
+        return false;
+    }
+    if (loop->heard) {
+        loop->linger_trust += loop->linger_trust < LINGER_TRUST_MAX;
+        loop->linger_until = 0;
+    } else if (microseconds() >= loop->linger_until) {
+        loop->linger_trust -= (unsigned)size_min(loop->linger_trust, LINGER_LOSS);
+        loop->linger_until = 0;
+    }
+    return loop->linger_until != 0;
+}
+
 struct loop *
 loop_new(void)
 {
@@ -159,13 +201,16 @@ loop_new(void)
     }
     loop->last = &loop->first;
     loop->chores_last = &loop->chores;
+    loop->linger_trust = LINGER_TRUST_MAX;
     pthread_mutex_init(&loop->lock, NULL);
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->base = event_base_new();
     if (loop->wake_fd < 0 || loop->base == NULL) {
         goto fail;
     }
-    loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, loop_wake, loop);
+    /* Each write is an edge, so the counter is not read: it does not come to its end. */
+    loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST | EV_ET, loop_wake,
+                           loop);
     loop->work = evtimer_new(loop->base, loop_chores, loop);
     if (loop->wake == NULL || loop->work == NULL || event_add(loop->wake, NULL) != 0) {
         goto fail;
@@ -215,8 +260,14 @@ loop_base(struct loop *loop)
 void
 loop_run(struct loop *loop)
 {
-    if (event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY) < 0) {
-        log_err("an event loop failed");
+    loop->over = false;
+    while (!loop->over) {
+        const int look = loop_lingers(loop) ? EVLOOP_NONBLOCK : EVLOOP_ONCE;
+
+        if (event_base_loop(loop->base, look | EVLOOP_NO_EXIT_ON_EMPTY) < 0) {
+            log_err("an event loop failed");
+            return;
+        }
     }
 }
 

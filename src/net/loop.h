@@ -23,6 +23,15 @@ void loop_run(struct loop *loop);
 /* From any thread. What was posted before is still run. */
 void loop_stop(struct loop *loop);
 
+/*
+ * What follows is likely to come within microseconds: before it sleeps again the loop looks for it,
+ * 60 us at most, for a processor that sleeps is woken for more than that. A loop that looked in vain
+ * does so more and more seldom. On the loop's thread.
+ */
+void loop_linger(struct loop *loop);
+/* It came. */
+void loop_hear(struct loop *loop);
+
 /* Runs call(arg) on the loop's thread, in the order of posting. From any thread. False when
  * memory is short: then it will not run. */
 MUST_USE bool loop_post(struct loop *loop, void (*call)(void *arg), void *arg);

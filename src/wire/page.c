@@ -5,6 +5,11 @@
  */
 #include "wire/page.h"
 
+#include <assert.h>
+
+/* What older daemons did not have lies in their last page of memory. */
+static_assert(PAGE_LEN_MIN / 4096 == (sizeof(struct page) - 1) / 4096, "calm_until");
+
 /* Counters begin below 2^62 and rise by one, so their sum is neither 0 nor ever the same again. */
 #define START_MASK ((UINT64_C(1) << 61) - 1)
 
@@ -12,6 +17,12 @@ bool
 page_is_valid(const struct page *page, uint64_t now)
 {
     return now < atomic_load_explicit(&page->valid_until, memory_order_acquire);
+}
+
+bool
+page_is_calm(const struct page *page, uint64_t now)
+{
+    return now < atomic_load_explicit(&page->calm_until, memory_order_relaxed);
 }
 
 uint64_t
@@ -34,6 +45,7 @@ page_init(struct page *page, uint64_t start)
 {
     start = (start & START_MASK) + 1;
     atomic_store(&page->valid_until, 0);
+    atomic_store(&page->calm_until, 0);
     atomic_store(&page->sequence, start);
     atomic_store(&page->all, start);
     for (size_t i = 0; i < PAGE_COUNTERS; i++) {
@@ -59,4 +71,10 @@ void
 page_extend(struct page *page, uint64_t until)
 {
     atomic_store_explicit(&page->valid_until, until, memory_order_release);
+}
+
+void
+page_calm(struct page *page, uint64_t until)
+{
+    atomic_store_explicit(&page->calm_until, until, memory_order_relaxed);
 }

@@ -17,6 +17,7 @@
 #include "base/base.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 
 #define PAGE_COUNTERS 1024u /* by handle, modulo their number */
 #define PAGE_NO_STAMP 0u    /* is never the stamp of anything */
@@ -26,10 +27,16 @@ struct page {
     _Atomic uint64_t sequence;    /* changes so far, from a number that was drawn */
     _Atomic uint64_t all;         /* those that are about every object */
     _Atomic uint64_t objects[PAGE_COUNTERS];
+    /* So long this host has a processor to spare: who waits for a reply may look for it instead of
+     * sleeping. CLOCK_MONOTONIC, in milliseconds. Not in the pages of older daemons, which end
+     * before it; behind their end is 0. */
+    _Atomic uint64_t calm_until;
 };
+#define PAGE_LEN_MIN offsetof(struct page, calm_until)
 
 /* now: CLOCK_MONOTONIC in milliseconds. */
 bool page_is_valid(const struct page *page, uint64_t now);
+bool page_is_calm(const struct page *page, uint64_t now);
 uint64_t page_sequence(const struct page *page);
 uint64_t page_stamp(const struct page *page, uint32_t handle);
 
@@ -38,5 +45,6 @@ void page_init(struct page *page, uint64_t start);
 void page_change(struct page *page, uint32_t handle);
 void page_change_all(struct page *page);
 void page_extend(struct page *page, uint64_t until);
+void page_calm(struct page *page, uint64_t until);
 
 #endif

@@ -71,13 +71,28 @@ a_sealed_one_is_taken_and_followed(void **state)
 }
 
 static void
+one_of_an_older_daemon_is_taken_and_is_never_calm(void **state)
+{
+    struct pages pages;
+    int fd = memory_of(PAGE_LEN_MIN, F_SEAL_SHRINK);
+
+    UNUSED(state);
+    pages_init(&pages);
+    pages_take(&pages, fd);
+    assert_int_equal(pages.count, 1);
+    assert_false(page_is_calm(atomic_load(&pages.current), 0));
+    close(fd);
+    pages_clear(&pages);
+}
+
+static void
 what_is_no_page_is_not_taken(void **state)
 {
     struct pages pages;
     int ends[2];
     const int fds[] = {
         memory_of(sizeof(struct page), F_SEAL_GROW),      /* may shrink */
-        memory_of(sizeof(struct page) - 1, F_SEAL_SHRINK), /* short */
+        memory_of(PAGE_LEN_MIN - 1, F_SEAL_SHRINK), /* short */
         memory_of(0, F_SEAL_SHRINK),
         open("/dev/zero", O_RDONLY | O_CLOEXEC),
         open("/proc/self/exe", O_RDONLY | O_CLOEXEC),
@@ -133,6 +148,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_is_one_from_the_start_and_it_is_not_valid),
         cmocka_unit_test(a_sealed_one_is_taken_and_followed),
+        cmocka_unit_test(one_of_an_older_daemon_is_taken_and_is_never_calm),
         cmocka_unit_test(what_is_no_page_is_not_taken),
         cmocka_unit_test(there_is_an_end_to_it),
     };

@@ -35,6 +35,16 @@ it_is_valid_until_its_time(void **state)
 }
 
 static void
+it_is_calm_until_its_time(void **state)
+{
+    UNUSED(state);
+    assert_false(page_is_calm(&page, 0));
+    page_calm(&page, 1000);
+    assert_true(page_is_calm(&page, 999));
+    assert_false(page_is_calm(&page, 1000));
+}
+
+static void
 a_change_ends_the_stamp_of_its_object(void **state)
 {
     uint64_t one = page_stamp(&page, 0x40000), other = page_stamp(&page, 0x40001);
@@ -94,6 +104,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(it_is_valid_until_its_time, setup),
+        cmocka_unit_test_setup(it_is_calm_until_its_time, setup),
         cmocka_unit_test_setup(a_change_ends_the_stamp_of_its_object, setup),
         cmocka_unit_test_setup(a_change_of_all_ends_every_stamp, setup),
         cmocka_unit_test_setup(no_stamp_comes_twice, setup),
