@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UNSEEN_SLICE 8192u
+#define UNSEEN_HELD 64u /* more than any cipher holds back of what came before */
+
 /* What a request works with, once everything was checked. */
 struct job {
     const struct mechanism_row *row;
@@ -437,16 +440,34 @@ out:
     return rv;
 }
 
-/* Throws away what a tag-only pass would have returned, and wipes it. */
+/* What a tag-only pass would return is thrown away slice by slice: it stays in one small place, which
+ * is wiped. */
 static CK_RV
-fed_silently(struct running *running, view data, view signature, bool last)
+fed_silently(struct running *running, view data)
+{
+    uint8_t unseen[UNSEEN_SLICE + UNSEEN_HELD];
+    CK_RV rv = CKR_OK;
+    view slice;
+
+    for (; rv == CKR_OK && (slice = view_slice(data, 0, UNSEEN_SLICE)).len > 0;
+         data = view_slice(data, slice.len, data.len)) {
+        struct writer w;
+
+        writer_init_fixed(&w, unseen, sizeof unseen);
+        rv = algo_update(running->op, slice, &w);
+    }
+    wipe(unseen, sizeof unseen);
+    return rv;
+}
+
+static CK_RV
+ended_silently(struct running *running, view signature)
 {
     struct writer unseen;
     CK_RV rv;
 
     writer_init(&unseen, FRAME_BODY_MAX);
-    rv = last ? algo_final(running->op, signature, &unseen)
-              : algo_update(running->op, data, &unseen);
+    rv = algo_final(running->op, signature, &unseen);
     writer_clear(&unseen);
     return rv;
 }
@@ -542,7 +563,7 @@ handle_UPDATE(struct request *r)
     if (rv == CKR_OK && m.key != 0) {
         rv = key_digest(r, running, m.key);
     } else if (rv == CKR_OK) {
-        rv = running->tag_only ? fed_silently(running, m.data, VIEW_EMPTY, false)
+        rv = running->tag_only ? fed_silently(running, m.data)
                                : algo_update(running->op, m.data, r->reply);
     }
     if (rv == CKR_OK && !writer_ok(r->reply)) {
@@ -582,7 +603,7 @@ handle_FINAL(struct request *r)
     }
     field = field_begin(r->reply);
     if (running->tag_only) {
-        rv = fed_silently(running, VIEW_EMPTY, m.signature, true);
+        rv = ended_silently(running, m.signature);
         if (rv == CKR_OK) {
             /* Kept as the permission for the second pass. */
             algo_op_free(running->op);
