@@ -8,6 +8,7 @@
 
 #include "base/base64.h"
 #include "base/log.h"
+#include "certs/azure_url.h"
 #include "certs/http.h"
 #include "certs/identity.h"
 #include "certs/listing.h"
@@ -20,18 +21,22 @@
 #include <time.h>
 
 #define VERSION "2020-10-02"
-#define URL_MAX 2048u
+#define URL_MAX AZURE_URL_MAX
 #define QUERY_MAX 3072u
-#define PAGES_MAX 1024u
+#define PAGES_MAX 8192u
+/* Names in one page of a listing: more while pages come quickly, fewer where one does not come in time. */
+#define PAGE_FIRST 1000u
+#define PAGE_LEAST 50u
+#define PAGE_MOST 5000u
+#define PAGE_QUICK_MS 500u
+#define PAGE_TRY_MS 6000u /* what one more try wants of the time that is left */
 
 struct azure {
     struct blob_container container;
     struct http *http;
     struct identity *identity; /* NULL: another way */
-    char base[URL_MAX];        /* https://host/container, without a query */
-    char path[URL_MAX];        /* of it: /container */
-    char account[256];
-    char signature[URL_MAX];   /* a shared access signature, "" for none */
+    struct azure_url at;
+    _Atomic unsigned page;     /* names in the next page */
     struct writer key;         /* of the account; empty: none */
 };
 
@@ -95,7 +100,7 @@ key_header(struct call *call)
     }
     writer_init_fixed(&out, call->authorization, sizeof call->authorization - 1);
     write_raw(&out, VIEW_TEXT("Authorization: SharedKey "));
-    write_raw(&out, view_str(call->azure->account));
+    write_raw(&out, view_str(call->azure->at.account));
     write_u8(&out, ':');
     base64_write(&out, BASE64_PLAIN, view_of(mac, sizeof mac));
     call->authorization[out.len] = '\0';
@@ -149,10 +154,10 @@ call_new(struct azure *azure, const char *method, const char *name, const char *
     }
     call->azure = azure;
     call->method = method;
-    snprintf(call->url, sizeof call->url, "%s%s%s%s%s%s%s", azure->base, name[0] == '\0' ? "" : "/",
-             name, query[0] != '\0' || azure->signature[0] != '\0' ? "?" : "", query,
-             query[0] != '\0' && azure->signature[0] != '\0' ? "&" : "", azure->signature);
-    snprintf(call->resource, sizeof call->resource, "/%s%s%s%s%s", azure->account, azure->path,
+    snprintf(call->url, sizeof call->url, "%s%s%s%s%s%s%s", azure->at.base, name[0] == '\0' ? "" : "/",
+             name, query[0] != '\0' || azure->at.signature[0] != '\0' ? "?" : "", query,
+             query[0] != '\0' && azure->at.signature[0] != '\0' ? "&" : "", azure->at.signature);
+    snprintf(call->resource, sizeof call->resource, "/%s%s%s%s%s", azure->at.account, azure->at.path,
              name[0] == '\0' ? "" : "/", name, signed_query);
     return call;
 }
@@ -206,7 +211,7 @@ static enum blob_result
 say(const struct azure *azure, const char *what, const char *name, const struct http_reply *reply,
     enum blob_result result)
 {
-    log_err("certificate storage %s: %s %s: HTTP %ld %s after %u tries; %s", azure->base, what,
+    log_err("certificate storage %s: %s %s: HTTP %ld %s after %u tries; %s", azure->at.base, what,
             name, reply->status, reply->error, reply->tries, advice(reply));
     return result;
 }
@@ -367,39 +372,75 @@ encode(const char *text, char *out, size_t size)
     out[used] = '\0';
 }
 
-static enum blob_result
-list_page(struct azure *azure, char marker[LISTING_MARKER_MAX], blob_visit *visit, void *arg)
+static uint64_t
+now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+/* A page of so many names; how it went is in *ret_reply. */
+static bool
+page_ask(struct azure *azure, unsigned page, const char *marker, struct writer *xml,
+         struct http_reply *ret_reply)
 {
     char encoded[3 * LISTING_MARKER_MAX + 1], query[sizeof encoded + 256];
     char resource[LISTING_MARKER_MAX + 256];
-    const char *more = marker[0] == '\0' ? "" : "&marker=";
-    struct writer xml;
-    struct http_request request = { .method = "GET", .out = &xml };
-    struct http_reply reply;
+    const bool more = marker[0] != '\0';
+    struct http_request request = { .method = "GET", .out = xml };
     struct call *call;
-    enum blob_result result = BLOB_OK;
 
     encode(marker, encoded, sizeof encoded);
     snprintf(query, sizeof query,
-             "restype=container&comp=list&maxresults=5000&prefix=" BLOB_PREFIX "%s%s", more,
-             encoded);
+             "restype=container&comp=list&maxresults=%u&prefix=" BLOB_PREFIX "%s%s", page,
+             more ? "&marker=" : "", encoded);
     snprintf(resource, sizeof resource,
-             "\ncomp:list%s%s\nmaxresults:5000\nprefix:" BLOB_PREFIX "\nrestype:container",
-             marker[0] == '\0' ? "" : "\nmarker:", marker);
+             "\ncomp:list%s%s\nmaxresults:%u\nprefix:" BLOB_PREFIX "\nrestype:container",
+             more ? "\nmarker:" : "", marker, page);
     call = call_new(azure, "GET", "", query, resource);
     if (call == NULL) {
-        return BLOB_FAILED;
+        return false;
     }
-    writer_init(&xml, LISTING_MAX);
     request.url = call->url;
-    http_send(azure->http, &request, call_sign, call, &reply);
+    http_send(azure->http, &request, call_sign, call, ret_reply);
     call_free(call);
+    return true;
+}
+
+static enum blob_result
+list_page(struct azure *azure, char marker[LISTING_MARKER_MAX], blob_visit *visit, void *arg)
+{
+    unsigned page = atomic_load(&azure->page);
+    enum blob_result result = BLOB_OK;
+    struct http_reply reply = { 0 };
+    struct writer xml;
+    uint64_t began;
+
+    writer_init(&xml, LISTING_MAX);
+    do {
+        began = now_ms();
+        writer_reset(&xml);
+        if (!page_ask(azure, page, marker, &xml, &reply)) {
+            writer_clear(&xml);
+            return BLOB_FAILED;
+        }
+        if (reply.status == 200 && now_ms() - began < PAGE_QUICK_MS && page < PAGE_MOST) {
+            page = page * 2 < PAGE_MOST ? page * 2 : PAGE_MOST;
+        } else if (reply.late && page > PAGE_LEAST) {
+            page = page / 4 > PAGE_LEAST ? page / 4 : PAGE_LEAST;
+        } else {
+            break;
+        }
+        atomic_store(&azure->page, page);
+    } while (reply.late && blob_end() - now_ms() > PAGE_TRY_MS && blob_end() > now_ms());
     if (reply.status != 200) {
         result = say(azure, "list", "the container", &reply, BLOB_FAILED);
     } else if (!listing_read(writer_view(&xml), visit, arg, marker)) {
         log_err("certificate storage %s: what it lists does not read; see that CERTSTORAGE_URL is "
                 "a container of Azure Blob Storage",
-                azure->base);
+                azure->at.base);
         result = BLOB_FAILED;
     }
     writer_clear(&xml);
@@ -420,7 +461,7 @@ azure_list(struct blob_container *container, blob_visit *visit, void *arg)
         if (result == BLOB_OK && marker[0] != '\0' && strcmp(marker, last) == 0) {
             log_err("certificate storage %s: it lists the same page again and again; see the state "
                     "of the storage account",
-                    azure->base);
+                    azure->at.base);
             return BLOB_FAILED;
         }
     } while (result == BLOB_OK && marker[0] != '\0' && ++pages < PAGES_MAX);
@@ -437,69 +478,8 @@ azure_close(struct blob_container *container)
     identity_free(azure->identity);
     http_free(azure->http);
     writer_clear(&azure->key);
-    explicit_bzero(azure->signature, sizeof azure->signature);
+    explicit_bzero(azure->at.signature, sizeof azure->at.signature);
     free(azure);
-}
-
-/* https://ACCOUNT.blob.core.windows.net/CONTAINER, or https://HOST/ACCOUNT/CONTAINER as Azurite has
- * it: the number of names in the path tells. */
-static bool
-url_take(struct azure *azure, const char *url)
-{
-    const char *question = strchr(url, '?');
-    size_t len = question == NULL ? strlen(url) : (size_t)(question - url);
-    const char *host = url + strlen("https://");
-    const char *path, *second, *dot;
-
-    while (len > 0 && url[len - 1] == '/') {
-        len--;
-    }
-    if (len >= sizeof azure->base || strpbrk(url, " \t\"#\\") != NULL) {
-        return false;
-    }
-    memcpy(azure->base, url, len);
-    if (question != NULL) {
-        snprintf(azure->signature, sizeof azure->signature, "%s", question + 1);
-    }
-    path = strchr(azure->base + (host - url), '/');
-    if (path == NULL || path[1] == '\0' || strchr(azure->base, '@') != NULL) {
-        return false;
-    }
-    snprintf(azure->path, sizeof azure->path, "%s", path);
-    second = strchr(azure->path + 1, '/');
-    dot = strpbrk(host, "./:");
-    if (second != NULL) {
-        snprintf(azure->account, sizeof azure->account, "%.*s", (int)(second - azure->path - 1),
-                 azure->path + 1);
-    } else {
-        snprintf(azure->account, sizeof azure->account, "%.*s", dot == NULL ? 0 : (int)(dot - host),
-                 host);
-    }
-    return second == NULL || strchr(second + 1, '/') == NULL;
-}
-
-/* Whose host is it? A token opens all that the identity may, so not everyone is shown one. */
-static bool
-is_azure(const struct azure *azure)
-{
-    static const char *const ends[] = { ".core.windows.net", ".core.chinacloudapi.cn",
-                                        ".core.usgovcloudapi.net", ".storage.azure.net" };
-    char host[256];
-    size_t len;
-
-    snprintf(host, sizeof host, "%.*s", (int)strcspn(azure->base + 8, "/"), azure->base + 8);
-    if (strncmp(host, "127.0.0.1:", 10) == 0 || strncmp(host, "localhost:", 10) == 0) {
-        return true; /* Azurite */
-    }
-    len = strlen(host);
-    for (size_t i = 0; i < ARRAY_COUNT(ends); i++) {
-        size_t end = strlen(ends[i]);
-
-        if (len > end && strcasecmp(host + len - end, ends[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 struct blob_container *
@@ -513,8 +493,9 @@ azure_open(const struct blob_settings *settings)
         return NULL;
     }
     azure->container.ops = &ops;
+    azure->page = PAGE_FIRST;
     writer_init(&azure->key, 256);
-    if (!url_take(azure, settings->url)) {
+    if (!azure_url_read(settings->url, &azure->at)) {
         log_err("CERTSTORAGE_URL: it is https://ACCOUNT.blob.core.windows.net/CONTAINER");
         goto fail;
     }
@@ -528,11 +509,11 @@ azure_open(const struct blob_settings *settings)
             log_err("CERTSTORAGE_ACCOUNT_KEY is no base64");
             goto fail;
         }
-    } else if (azure->signature[0] == '\0') {
-        if (!is_azure(azure)) {
+    } else if (azure->at.signature[0] == '\0') {
+        if (!azure_url_is_azure(&azure->at)) {
             log_err("CERTSTORAGE_URL: a managed identity is shown to Azure alone; for %s set "
                     "CERTSTORAGE_ACCOUNT_KEY, or a URL with a shared access signature",
-                    azure->base);
+                    azure->at.base);
             goto fail;
         }
         azure->identity = identity_new(azure->http, settings->metadata, settings->identity);

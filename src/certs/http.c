@@ -298,6 +298,7 @@ try_once(struct http *http, struct http_request *request, uint64_t left_ms,
         reply->status = 0;
         reply->sent = reply->sent || !is_unsent(code);
         reply->untrusted = code == CURLE_PEER_FAILED_VERIFICATION;
+        reply->late = code == CURLE_OPERATION_TIMEDOUT;
         snprintf(reply->error, sizeof reply->error, "%s", curl_easy_strerror(code));
         if (request->out != NULL) {
             writer_truncate(request->out, start);

@@ -28,6 +28,7 @@ struct http_reply {
     char tag[BLOB_TAG_MAX];  /* ETag without its quotes */
     char error[64];          /* x-ms-error-code, or what the transport says */
     bool sent;               /* without a status: the server may have had the request */
+    bool late;               /* it did not answer, or not all of it, in time */
     bool untrusted;          /* its certificate is not good */
     unsigned wait_s;         /* Retry-After; 0: not said */
     unsigned tries;

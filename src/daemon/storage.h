@@ -51,6 +51,7 @@ struct storage {
     struct entry **entries; /* by rising handle */
     size_t count;
     size_t size;
+    uint64_t pause;         /* until it is listed again behind searches: the longer it takes, the longer */
     uint64_t listed;        /* when the listing began that was the last to end well; 0: never */
     bool listing;           /* a thread is at it */
     uint32_t found;         /* how far it is: names, those that are to be read, those that were */

@@ -15,7 +15,10 @@
 
 #define STALE_MS 60000u /* a large container is listed as rarely; meanwhile behind our back */
 #define LARGE 1000u     /* certificates */
-#define OWN_MS 1000u    /* between two such listings */
+#define OWN_MS 1000u    /* between two such listings; more where one takes long */
+#define OWN_SHARE 8u    /* of the time, at most, the container is asked to list */
+#define OWN_MOST_MS 30000u
+#define READ_END_MS 2000u /* for what is being read when the time is over */
 #define READERS 8u
 #define PROGRESS 1000u  /* certificates between two lines of the log */
 
@@ -289,7 +292,7 @@ reader_run(void *arg)
     struct listing *listing = arg;
     struct storage_job *job = listing->job;
 
-    blob_until(job->deadline);
+    blob_until(job->deadline + READ_END_MS);
     for (;;) {
         size_t at = atomic_fetch_add(&listing->next, 1);
         CK_RV rv;
@@ -298,8 +301,11 @@ reader_run(void *arg)
             return NULL;
         }
         rv = daemon_now() < job->deadline ? fetch(job, listing->news[at]) : CKR_DEVICE_ERROR;
-        if (rv != CKR_OK) {
-            atomic_store(&listing->failed, (int)rv);
+        if (rv != CKR_OK && atomic_exchange(&listing->failed, (int)rv) == 0 &&
+            daemon_now() >= job->deadline) {
+            log_wrn("certificate storage %s: %zu of %zu certificates were read in time; the next "
+                    "search goes on from there",
+                    job->storage->shown, at, listing->news_count);
         }
         pthread_mutex_lock(&job->storage->lock);
         job->storage->read++;
@@ -380,6 +386,7 @@ list_all(struct storage_job *job)
         drop_missing(&listing);
         pthread_mutex_lock(&storage->lock);
         storage->listed = listing.began;
+        storage->pause = (daemon_now() - listing.began) * OWN_SHARE;
         pthread_mutex_unlock(&storage->lock);
     }
     free(listing.handles);
@@ -431,6 +438,15 @@ storage_begin(struct storage_job *job)
     return rules_ask(job);
 }
 
+/* Between two listings that nobody waits for. Under the lock. */
+static uint64_t
+own_pause(const struct storage *storage)
+{
+    return storage->pause < OWN_MS        ? OWN_MS
+           : storage->pause > OWN_MOST_MS ? OWN_MOST_MS
+                                          : storage->pause;
+}
+
 CK_RV
 storage_refresh(struct storage_job *job)
 {
@@ -442,11 +458,11 @@ storage_refresh(struct storage_job *job)
     for (;;) {
         uint64_t age = job->began > storage->listed ? job->began - storage->listed : 0;
 
-        if (storage->listed != 0 && (age == 0 || (own && age < OWN_MS))) {
+        if (storage->listed != 0 && (age == 0 || (own && age < own_pause(storage)))) {
             break;
         }
         if (!own && storage->listed != 0 && storage->count >= LARGE && age < STALE_MS) {
-            if (!storage->listing) {
+            if (!storage->listing && age >= own_pause(storage)) {
                 pthread_mutex_unlock(&storage->lock);
                 storage_relist(job);
                 return CKR_OK;
