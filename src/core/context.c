@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define BUCKETS 4096u
+#define COUNT_BUCKETS 64u /* looked at under one lock; BUCKETS is a multiple */
 
 void
 running_free(struct running *running)
@@ -403,29 +404,55 @@ context_logout_login(struct context_table *table, uint64_t login)
     logout_where(table, is_login, login);
 }
 
+struct counting {
+    size_t logins;
+    size_t objects;
+    size_t running;
+    struct context *busy[COUNT_BUCKETS]; /* somebody is at it: it is counted without the table's lock */
+    size_t busy_count;
+};
+
+/* Under the context's lock, which is given back. */
+static void
+count_one(struct counting *counting, struct context *context)
+{
+    counting->logins += context->role != ROLE_NONE;
+    counting->objects += table_count(&context->objects);
+    counting->running += context->running_count;
+    pthread_mutex_unlock(&context->lock);
+}
+
+/* Who counts is in no hurry: nobody waits for the table while he does, but for a few buckets. */
 void
 context_count(struct context_table *table, size_t *ret_logins, size_t *ret_objects,
               size_t *ret_running)
 {
-    size_t logins = 0;
-    size_t objects = 0;
-    size_t running = 0;
+    struct counting counting = { 0 };
 
-    pthread_mutex_lock(&table->lock);
-    for (size_t i = 0; i < BUCKETS; i++) {
-        for (struct context *context = table->buckets[i]; context != NULL;
-             context = context->next) {
+    for (size_t i = 0; i < BUCKETS; i += COUNT_BUCKETS) {
+        pthread_mutex_lock(&table->lock);
+        for (size_t k = i; k < i + COUNT_BUCKETS; k++) {
+            for (struct context *context = table->buckets[k]; context != NULL;
+                 context = context->next) {
+                if (pthread_mutex_trylock(&context->lock) == 0) {
+                    count_one(&counting, context);
+                } else if (counting.busy_count < COUNT_BUCKETS) {
+                    counting.busy[counting.busy_count++] = context_ref(context);
+                }
+            }
+        }
+        pthread_mutex_unlock(&table->lock);
+        while (counting.busy_count > 0) {
+            struct context *context = counting.busy[--counting.busy_count];
+
             pthread_mutex_lock(&context->lock);
-            logins += context->role != ROLE_NONE;
-            objects += table_count(&context->objects);
-            running += context->running_count;
-            pthread_mutex_unlock(&context->lock);
+            count_one(&counting, context);
+            context_unref(context);
         }
     }
-    pthread_mutex_unlock(&table->lock);
-    *ret_logins = logins;
-    *ret_objects = objects;
-    *ret_running = running;
+    *ret_logins = counting.logins;
+    *ret_objects = counting.objects;
+    *ret_running = counting.running;
 }
 
 void
