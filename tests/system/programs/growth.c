@@ -16,14 +16,21 @@
 #define WARM 20000
 
 static CK_OBJECT_HANDLE aes, hmac, ec;
-static _Atomic long left, failed;
+static _Atomic long left, late;
 
-/* A machine that is busy enough makes a request late, and that is not what is looked at here. */
+/* A machine that is busy enough makes a request late: CKR_DEVICE_ERROR, which is told and judged by who
+ * called us. Nothing else may come. */
 static void
 attempt(CK_RV rv)
 {
-    if (rv != CKR_OK && atomic_fetch_add(&failed, 1) >= 100) {
-        die("a hundred operations failed, the last one with 0x%08lx", rv);
+    if (rv == CKR_OK) {
+        return;
+    }
+    if (rv != CKR_DEVICE_ERROR) {
+        die("an operation failed with 0x%08lx", rv);
+    }
+    if (atomic_fetch_add(&late, 1) >= 100) {
+        die("a hundred operations were late");
     }
 }
 
@@ -140,7 +147,7 @@ main(int argc, char **argv)
     run(count / 10 + WARM, sessions, threads);
     say("warm");
     run(count, sessions, threads);
-    printf("%ld failed\n", atomic_load(&failed));
+    printf("%ld late\n", atomic_load(&late));
     say("done");
     MUST(p11->C_Finalize(NULL));
     return 0;
