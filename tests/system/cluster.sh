@@ -16,6 +16,7 @@ needs_etcd() {
         echo "skipped: $program is not installed"
         exit 0
     done
+    ! etcd_is_old || { echo "skipped: etcd is older than 3.4"; exit 0; }
 }
 
 # free_ports COUNT: ports that were free a moment ago.

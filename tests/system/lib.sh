@@ -113,6 +113,19 @@ tap() {
     fi
 }
 
+# etcd_is_old: the one of Ubuntu 22.04 is.
+etcd_is_old() {
+    [[ $(etcd --version 2>/dev/null) =~ etcd\ Version:\ ([0-9]+)\.([0-9]+) ]] &&
+        ((BASH_REMATCH[1] < 3 || (BASH_REMATCH[1] == 3 && BASH_REMATCH[2] < 4)))
+}
+
+# slack: so many times as long as on an idle machine things may take here at this moment.
+slack() {
+    local load
+    read -r load _ </proc/loadavg
+    echo $((1 + ${load%.*} / $(nproc)))
+}
+
 # limit SECONDS COMMAND...: with an end, also for what does not listen.
 limit() {
     timeout --kill-after=5 "$@"
