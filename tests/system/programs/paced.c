@@ -4,6 +4,7 @@
  * long the answers took, in microseconds: "p50 N p99 N longest N".
  *
  *   paced MODULE SECONDS
+ *   paced MODULE -         reads how many seconds from standard input, as often as it is told
  */
 #include "p11.h"
 
@@ -28,23 +29,14 @@ order(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-int
-main(int argc, char **argv)
+static void
+measure(CK_SESSION_HANDLE session, size_t seconds)
 {
     static long took[PER_SECOND * SECONDS_MAX];
     static const struct timespec pause = { 0, 1000000000 / PER_SECOND };
-    CK_SESSION_HANDLE session;
+    const size_t count = PER_SECOND * seconds;
     unsigned char bytes[32];
-    size_t count;
 
-    if (argc != 3 || atoi(argv[2]) <= 0 || (unsigned)atoi(argv[2]) > SECONDS_MAX) {
-        die("usage: paced MODULE SECONDS");
-    }
-    count = PER_SECOND * (size_t)atoi(argv[2]);
-    p11_load(argv[1]);
-    MUST(p11->C_Initialize(NULL));
-    session = p11_session();
-    MUST(p11_login(session, PIN));
     for (size_t i = 0; i < count; i++) {
         long start = microseconds();
 
@@ -55,6 +47,35 @@ main(int argc, char **argv)
     qsort(took, count, sizeof *took, order);
     printf("p50 %ld p99 %ld longest %ld\n", took[count / 2], took[count * 99 / 100],
            took[count - 1]);
+    fflush(stdout);
+}
+
+static bool
+is_fine(const char *text)
+{
+    return atoi(text) > 0 && (unsigned)atoi(text) <= SECONDS_MAX;
+}
+
+int
+main(int argc, char **argv)
+{
+    CK_SESSION_HANDLE session;
+    char line[32];
+
+    if (argc != 3 || (strcmp(argv[2], "-") != 0 && !is_fine(argv[2]))) {
+        die("usage: paced MODULE SECONDS");
+    }
+    p11_load(argv[1]);
+    MUST(p11->C_Initialize(NULL));
+    session = p11_session();
+    MUST(p11_login(session, PIN));
+    if (strcmp(argv[2], "-") != 0) {
+        measure(session, (size_t)atoi(argv[2]));
+    } else {
+        while (fgets(line, sizeof line, stdin) != NULL && is_fine(line)) {
+            measure(session, (size_t)atoi(line));
+        }
+    }
     MUST(p11->C_Finalize(NULL));
     return 0;
 }
