@@ -42,6 +42,12 @@ void write_cases(struct explorer *x);
 void write_vectors(struct explorer *x);
 void write_attacks(struct explorer *x);
 
+/* A call with nothing but the usual arguments. */
+struct step step_usual(enum fn fn);
+
+/* Of series.c: data in parts. The tests of the object from this one on are not written again. */
+void write_arrays(struct explorer *x, size_t first);
+
 /* Of plans.c: ways of the planner. */
 void write_plans(struct explorer *x);
 

@@ -10,8 +10,8 @@
 
 typedef void (*step_seen)(struct explorer *x, const struct place *from, const struct step *step);
 
-static struct step
-usual_step(enum fn fn)
+struct step
+step_usual(enum fn fn)
 {
     struct step step = { .fn = (uint8_t)fn };
 
@@ -25,7 +25,7 @@ usual_step(enum fn fn)
 static void
 calls(struct explorer *x, const struct place *from, enum fn fn, size_t most, step_seen seen)
 {
-    struct step usual = usual_step(fn);
+    struct step usual = step_usual(fn);
 
     if (step_enabled(x->world, &x->object, &from->state, &usual)) {
         seen(x, from, &usual);
@@ -118,7 +118,7 @@ probe(const struct explorer *x, struct step *ret_step)
     if (x->area == AREA_MSG) {
         for (size_t f = 0; f < x->fn_count; f++) {
             if (functions[x->fn[f]].part == PART_MFINAL) {
-                *ret_step = usual_step((enum fn)x->fn[f]);
+                *ret_step = step_usual((enum fn)x->fn[f]);
                 return true;
             }
         }
@@ -128,7 +128,7 @@ probe(const struct explorer *x, struct step *ret_step)
     for (int fn = 0; fn < FN_COUNT; fn++) {
         if (functions[fn].kind == areas[x->area].kind && functions[fn].kind != KIND_NONE &&
             functions[fn].part == part && x->world->has_fn[fn]) {
-            *ret_step = usual_step((enum fn)fn);
+            *ret_step = step_usual((enum fn)fn);
             return true;
         }
     }
@@ -224,6 +224,7 @@ write_object(struct explorer *x, bool first_key)
 {
     enum kind kind = areas[x->area].kind;
     bool crypto = kind < KINDS && kind != KIND_FND;
+    size_t first = x->suite->count;
     bool two = x->depth >= DEPTH_FULL &&
                (!crypto || (first_key && is_tried_twice((enum mech)x->object.mech[kind])));
 
@@ -244,6 +245,9 @@ write_object(struct explorer *x, bool first_key)
                 calls(x, &x->place[i], fn, 1, write_two);
             }
         }
+    }
+    if (crypto && x->depth >= (first_key ? DEPTH_DEFAULT : DEPTH_FULL)) {
+        write_arrays(x, first);
     }
 }
 
@@ -274,7 +278,7 @@ write_process(struct explorer *x, enum kind kind, bool representative)
             x->fn[x->fn_count++] = (uint8_t)fn;
         }
         if (functions[fn].kind == kind && functions[fn].part == PART_INIT && x->world->has_fn[fn]) {
-            other = usual_step((enum fn)fn);
+            other = step_usual((enum fn)fn);
         }
     }
     explore(x);
@@ -390,21 +394,82 @@ write_area(struct explorer *x)
     }
 }
 
+static uint64_t
+test_hash(const struct test *test)
+{
+    uint64_t hash = test->row * UINT64_C(31) + test->arg;
+
+    for (size_t k = 0; k < KINDS; k++) {
+        hash = (hash ^ test->object.mech[k] ^ (uint64_t)test->object.key[k] << 8) *
+               UINT64_C(0x9e3779b97f4a7c15);
+    }
+    for (size_t i = 0; i < test->count; i++) {
+        hash = (hash ^ test->step[i].fn) * UINT64_C(0x9e3779b97f4a7c15);
+        for (size_t k = 0; k < ROLES_MAX; k++) {
+            hash = (hash ^ test->step[i].value[k]) * UINT64_C(0x9e3779b97f4a7c15);
+            hash ^= hash >> 29;
+        }
+    }
+    return hash;
+}
+
+static bool
+is_same(const struct test *a, const struct test *b)
+{
+    bool same = a->count == b->count && a->row == b->row && a->arg == b->arg &&
+                memcmp(&a->object, &b->object, sizeof a->object) == 0;
+
+    for (size_t i = 0; same && i < a->count; i++) {
+        same = step_is(&a->step[i], &b->step[i]);
+    }
+    return same;
+}
+
+/* Pairs of calls come by tests that were written already. The first of each stays. */
+static bool
+drop_repeats(struct suite *suite, size_t first)
+{
+    size_t size = 2 * (suite->count - first) + 1, count = first;
+    size_t *slot = calloc(size, sizeof *slot);
+
+    for (size_t i = first; slot != NULL && i < suite->count; i++) {
+        size_t at = (size_t)(test_hash(&suite->test[i]) % size);
+
+        while (slot[at] != 0 && !is_same(&suite->test[slot[at] - 1], &suite->test[i])) {
+            at = (at + 1) % size;
+        }
+        if (slot[at] == 0) {
+            suite->test[count] = suite->test[i];
+            slot[at] = ++count;
+        } else {
+            suite->of_area[suite->test[i].area]--;
+        }
+    }
+    if (slot == NULL) {
+        return false;
+    }
+    free(slot);
+    suite->count = count;
+    return true;
+}
+
 bool
 suite_make(struct suite *suite, const struct world *world, uint32_t wanted, enum depth depth)
 {
     struct explorer *x = calloc(1, sizeof *x);
     bool good = x != NULL;
 
-    memset(suite, 0, sizeof *suite);
+    *suite = (struct suite){ .wanted = wanted, .depth = depth };
     for (int area = 0; good && area < AREA_COUNT; area++) {
+        size_t first = suite->count;
+
         if (wanted >> area & 1) {
             x->world = world;
             x->suite = suite;
             x->depth = depth;
             x->area = (enum area)area;
             write_area(x);
-            good = !x->full;
+            good = !x->full && (depth < DEPTH_FULL || drop_repeats(suite, first));
         }
     }
     free(x);
@@ -434,5 +499,6 @@ suite_keep(struct suite *suite, const char *start)
             suite->of_area[suite->test[count++].area]++;
         }
     }
+    suite->kept = true;
     suite->count = count;
 }

@@ -76,6 +76,9 @@ struct suite {
     struct test *test;
     size_t count, room;
     size_t of_area[AREA_COUNT];
+    uint32_t wanted;            /* its areas, as bits */
+    enum depth depth;
+    bool kept;                  /* a part of it alone */
 };
 
 /* Writes all tests of the areas (bits) down; false when memory is short. */

@@ -481,6 +481,7 @@ struct world {
 };
 
 enum value step_value(const struct step *step, enum role role);
+bool step_is(const struct step *a, const struct step *b);
 /* The session that a step works in; -1 when it names none. */
 int step_session(const struct step *step);
 bool has_role(enum fn fn, enum role role);

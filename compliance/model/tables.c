@@ -6,6 +6,8 @@
  */
 #include "model/model.h"
 
+#include <string.h>
+
 #include <stdio.h>
 
 const struct value_row values[V_COUNT] = {
@@ -219,6 +221,12 @@ has_role(enum fn fn, enum role role)
         }
     }
     return false;
+}
+
+bool
+step_is(const struct step *a, const struct step *b)
+{
+    return a->fn == b->fn && memcmp(a->value, b->value, sizeof a->value) == 0;
 }
 
 enum value

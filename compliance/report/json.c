@@ -38,6 +38,15 @@ report_json(const struct report *report, FILE *file)
             first = false;
         }
     }
+    fputs("},\n\"coverage\": {", file);
+    first = true;
+    for (int area = 0; area < AREA_COUNT; area++) {
+        if (report->pool->suite->of_area[area] > 0) {
+            fprintf(file, "%s\"%s\": [%zu, %zu]", first ? "" : ", ", areas[area].tag,
+                    report->covered_of[area], report->reachable_of[area]);
+            first = false;
+        }
+    }
     fprintf(file, "},\n\"plans\": {\"stopped\": %zu, \"open\": %zu, \"forbidden\": %zu", plans_count(report, VERDICT_PASS),
             plans_count(report, VERDICT_ADVISORY), plans_count(report, VERDICT_SECRET));
     fputs("},\n\"issues\": [", file);
@@ -52,7 +61,7 @@ report_json(const struct report *report, FILE *file)
         test_print(&report->pool->suite->test[issue->first], id);
         fprintf(file,
                 "%s\n{\"signature\": \"%s\", \"id\": \"%s\", \"rule\": \"%s\", \"result\": \"%s\", "
-                "\"class\": \"%s\", \"tests\": %zu, \"first\": \"%s\", \"documented\": \"%s\"}",
+                "\"class\": \"%s\", \"strength\": \"certain\", \"tests\": %zu, \"first\": \"%s\", \"documented\": \"%s\"}",
                 i > 0 ? "," : "", text, name, rule, result, class_names[issue->class], issue->count,
                 id, issue->documented != NULL ? issue->documented->name : "");
     }

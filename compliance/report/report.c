@@ -16,11 +16,17 @@ is_same(const struct issue *issue, const struct result *result, uint8_t area,
            issue->verdict == result->verdict && issue->seen == result->seen;
 }
 
+/* What a failing test is about. */
 static void
-add_attr(struct set *set, const struct result *result)
+add_subject(struct issue *issue, const struct test *test, const struct result *result)
 {
+    enum kind kind = test_kind(test);
+
     if (result->attr >= ATTR_BASE) {
-        set_add(set, result->attr - ATTR_BASE);
+        set_add(&issue->attrs, result->attr - ATTR_BASE);
+    }
+    if (kind < KINDS && test->object.mech[kind] != NO_MECH) {
+        set_add(&issue->mechs, test->object.mech[kind]);
     }
 }
 
@@ -74,7 +80,7 @@ count_result(struct report *report, size_t at)
 
         if (is_same(issue, result, test->area, documented)) {
             issue->count++;
-            add_attr(&issue->attrs, result);
+            add_subject(issue, test, result);
             if (test->count < report->pool->suite->test[issue->first].count) {
                 issue->first = at;
             }
@@ -99,88 +105,8 @@ count_result(struct report *report, size_t at)
         .documented = documented,
         .first = at,
     };
-    add_attr(&grown[report->issue_count - 1].attrs, result);
+    add_subject(&grown[report->issue_count - 1], test, result);
     return true;
-}
-
-/* ---- coverage of the model ---- */
-
-struct keys {
-    uint64_t *slot;
-    size_t size, count;
-};
-
-static void
-add_key(struct keys *keys, uint64_t key)
-{
-    size_t at = (size_t)(key % keys->size);
-
-    while (keys->slot[at] != 0 && keys->slot[at] != key) {
-        at = (at + 1) % keys->size;
-    }
-    keys->count += keys->slot[at] == 0;
-    keys->slot[at] = key;
-}
-
-/* State, call and rule of the call that a test is about, as a number that is not 0. */
-static uint64_t
-test_key(const struct report *report, const struct test *test)
-{
-    const struct world *world = &report->pool->sheet->world;
-    const struct step *step = &test->step[test->setup];
-    struct mstate state = base_state(areas[test->area].base);
-    uint64_t key = 0, rule;
-    struct expect expect;
-
-    if (areas[test->area].base == BASE_CASES || areas[test->area].base == BASE_VECTORS) {
-        return ((uint64_t)test->row << 40 | (uint64_t)test->arg << 8 | step->fn) * 2 + 1;
-    }
-    if (step->fn == FN_PLAN) {
-        for (size_t i = 0; i < test->count; i++) {
-            key = (key * 521 + test->step[i].value[0]) * 521 + test->step[i].value[1];
-        }
-        return key * 2 + 1;
-    }
-    if (areas[test->area].base == BASE_OBJECTS) {
-        for (size_t i = 0; i < ROLES_MAX; i++) {
-            key = key * 521 + step->value[i];
-        }
-        return (key * 257 + step->fn) * 2 + 1;
-    }
-    for (size_t i = 0; i < test->setup; i++) {
-        oracle(world, &test->object, &state, &test->step[i], &expect);
-        state = expect.outcome[0].post;
-    }
-    oracle(world, &test->object, &state, step, &expect);
-    rule = set_hash(&expect.violated) ^ (uint64_t)step->fn << 56;
-    return (state_key(&state) * UINT64_C(0x9e3779b97f4a7c15) ^ rule) | 1;
-}
-
-static bool
-measure(struct report *report)
-{
-    size_t size = 4 * report->pool->suite->count + 16;
-    struct keys all = { calloc(size, sizeof(uint64_t)), size, 0 };
-    struct keys run = { calloc(size, sizeof(uint64_t)), size, 0 };
-    bool good = all.slot != NULL && run.slot != NULL;
-
-    for (size_t i = 0; good && i < report->pool->suite->count; i++) {
-        uint64_t key = test_key(report, &report->pool->suite->test[i]);
-        enum verdict verdict = report->pool->result[i].verdict;
-
-        if (verdict == VERDICT_SKIPPED) {
-            continue;       /* with what this module has it cannot be reached */
-        }
-        add_key(&all, key);
-        if (verdict != VERDICT_NONE && verdict != VERDICT_BLOCKED) {
-            add_key(&run, key);
-        }
-    }
-    report->reachable = all.count;
-    report->covered = run.count;
-    free(all.slot);
-    free(run.slot);
-    return good;
 }
 
 bool
@@ -194,7 +120,7 @@ report_make(struct report *report, const struct pool *pool, struct profile *prof
             return false;
         }
     }
-    if (!measure(report)) {
+    if (!coverage_measure(report)) {
         return false;
     }
     if (report->issue_count > 0) {

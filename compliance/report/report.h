@@ -20,7 +20,7 @@ struct issue {
     size_t first;           /* the shortest of them */
     size_t number;          /* in its area, from 1 */
     const struct deviation *documented;
-    struct set attrs;       /* of area ATTR: those that it is about */
+    struct set attrs, mechs;    /* that it is about */
 };
 
 struct report {
@@ -31,6 +31,7 @@ struct report {
     size_t of_verdict[VERDICT_COUNT];
     size_t of_area[AREA_COUNT][VERDICT_COUNT];
     size_t covered, reachable;      /* combinations of state, call and rule */
+    size_t covered_of[AREA_COUNT], reachable_of[AREA_COUNT];
     size_t deviations;              /* failing tests that no profile names */
 };
 
@@ -46,6 +47,10 @@ void issue_result(const struct issue *issue, char *ret_text);
 /* What came of the planner's ways, as a part of a document; and how many ended so. */
 void plans_write(struct doc *doc, const struct report *report);
 size_t plans_count(const struct report *report, enum verdict verdict);
+
+/* Counts the combinations; where it is whole, of all that there are, else of those of its tests. */
+bool coverage_is_whole(const struct report *report);
+bool coverage_measure(struct report *report);
 
 /* As text, or as one page of HTML. */
 void report_write(const struct report *report, FILE *file, bool html);

@@ -35,7 +35,7 @@ area_total(const struct report *report, int area)
 static void
 put_issue(struct doc *doc, const struct report *report, const struct issue *issue)
 {
-    char name[24], rule[256], result[256], id[ID_MAX], attrs[1024] = "";
+    char name[24], rule[256], result[256], id[ID_MAX], attrs[1024] = "", mechs[2048] = "";
     const struct cond_row *row = cond_row((enum cond)issue->cond);
     size_t len = 0;
 
@@ -56,6 +56,17 @@ put_issue(struct doc *doc, const struct report *report, const struct issue *issu
     if (len > 0) {
         doc_row(doc, "Attributes", "%s", attrs);
     }
+    len = 0;
+    for (int m = 0; m < MECH_COUNT; m++) {
+        if (set_has(&issue->mechs, (size_t)m) && len < sizeof mechs) {
+            len += (size_t)snprintf(mechs + len, sizeof mechs - len, "%s%s", len > 0 ? ", " : "",
+                                    mechanisms[m].name);
+        }
+    }
+    if (len > 0) {
+        doc_row(doc, "Mechanisms", "%s", mechs);
+    }
+    doc_row(doc, "Strength", "certain");
     doc_row(doc, "Classification", "%s", class_names[issue->class]);
     doc_row(doc, "Impact", "%s",
             issue->documented != NULL && issue->documented->impact[0] != '\0'
@@ -129,8 +140,9 @@ put_summary(struct doc *doc, const struct report *report)
     if (report->pool->again > 0) {
         doc_row(doc, "Tried again", "%zu; what counts is the second result", report->pool->again);
     }
-    doc_row(doc, "Model", "%zu of %zu reachable combinations of state, call and rule",
-            report->covered, report->reachable);
+    doc_row(doc, "Model", "%zu of %zu %scombinations of state, call and rule%s", report->covered,
+            report->reachable, coverage_is_whole(report) ? "reachable " : "",
+            coverage_is_whole(report) ? "" : " that these tests are for");
     doc_card_end(doc);
     doc_card(doc);
     doc_row(doc, "Issues", "%zu", report->issue_count);
@@ -163,7 +175,10 @@ put_method(struct doc *doc)
         doc,
         "ADVISORY counts answers that are not the ones the text names but that it leaves open. "
         "BLOCKED counts tests whose way to the state under test failed already; the failure itself is "
-        "told once. An issue gathers all tests with the same function, rule and answer.");
+        "told once. An issue gathers all tests with the same function, rule and answer. All of them "
+        "are certain: the text names the right answers, and the answer is none of them. How much of "
+        "the model was asked is told in combinations of a state, a call and the rules that it "
+        "breaks, of those that the level full reaches.");
     doc_heading(doc, 2, "Advantages and Limitations");
     doc_text(
         doc,
@@ -217,9 +232,11 @@ report_write(const struct report *report, FILE *file, bool html)
             issues += report->issue[k].area == area;
         }
         doc_heading(&doc, 3, areas[area].title);
-        doc_text(&doc, "%zu tests (%zu blocked, %zu skipped)%s%s. %s", area_total(report, area),
-                 report->of_area[area][VERDICT_BLOCKED], report->of_area[area][VERDICT_SKIPPED],
-                 len > 0 ? " of " : "", names, issues == 0 ? "No issues." : "");
+        doc_text(&doc, "%zu tests (%zu blocked, %zu skipped)%s%s: %zu of %zu combinations. %s",
+                 area_total(report, area), report->of_area[area][VERDICT_BLOCKED],
+                 report->of_area[area][VERDICT_SKIPPED], len > 0 ? " of " : "", names,
+                 report->covered_of[area], report->reachable_of[area],
+                 issues == 0 ? "No issues." : "");
         if (area == AREA_SEC) {
             put_attacks(&doc, report);
             plans_write(&doc, report);
@@ -229,6 +246,6 @@ report_write(const struct report *report, FILE *file, bool html)
         }
     }
     doc_heading(&doc, 2, "Document Revisions");
-    doc_text(&doc, "Made by p11comply, model 1. A module's later reports replace this one.");
+    doc_text(&doc, "Made by p11comply, model 2. A module's later reports replace this one.");
     doc_end(&doc);
 }
