@@ -436,7 +436,9 @@ run_suite(const struct options *options, const struct sheet *sheet)
     pool.result = shared_new((suite.count + 1) * sizeof *pool.result);
     if (pool.result != NULL && pool_run(&pool) && report_make(&report, &pool, options->profile)) {
         report_write(&report, stdout, false);
-        status = report.deviations > 0 || report.of_verdict[VERDICT_NONE] > 0;
+        status = report.deviations > 0 || report.of_verdict[VERDICT_NONE] > 0 ||
+                 (options->profile != NULL &&
+                  profile_claim(options->profile, &sheet->world, 0) < FN_COUNT);
         if (!write_reports(options, &report) ||
             (options->baseline != NULL && !report_compare(&report, options->baseline, stdout))) {
             status = 2;

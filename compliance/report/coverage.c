@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * How much of the model was asked for: combinations of a state, a call and the rules that it
- * breaks. What can be reached is what the level full reaches. The level quick, and a part of a level that a
- * user chose, are measured by themselves: to find all the rest takes longer than such a run should.
+ * breaks. What can be reached is what the level full reaches. The level quick, and a part of a
+ * level that a user chose, are measured by themselves: to find all the rest takes longer than such
+ * a run should.
  */
 #include "report/report.h"
 

@@ -31,6 +31,7 @@ static const char style[] =
     "@media print{body{max-width:none;padding:0;font-size:10pt}dl{break-inside:avoid}"
     "h2,h3{break-after:avoid}}";
 
+/* Long names may be broken behind a low line. */
 static void
 escaped(FILE *file, const char *text)
 {
@@ -47,6 +48,9 @@ escaped(FILE *file, const char *text)
             break;
         case '"':
             fputs("&quot;", file);
+            break;
+        case '_':
+            fputs("_<wbr>", file);
             break;
         default:
             fputc(*text, file);

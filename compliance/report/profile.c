@@ -46,6 +46,22 @@ read_match(struct deviation *d, char *text)
 }
 
 static bool
+read_functions(struct profile *profile, char *text)
+{
+    char *rest = NULL;
+
+    for (char *name = strtok_r(text, " ", &rest); name; name = strtok_r(NULL, " ", &rest)) {
+        enum fn fn = fn_find(name, strlen(name));
+
+        if (fn == FN_COUNT) {
+            return false;
+        }
+        profile->lacks[fn] = true;
+    }
+    return true;
+}
+
+static bool
 read_line(struct profile *profile, struct deviation **current, char *line)
 {
     char *value = strchr(line, '=');
@@ -74,6 +90,9 @@ read_line(struct profile *profile, struct deviation **current, char *line)
         if (strcmp(name, "login-required") == 0) {
             profile->login_required = strcmp(value, "yes") == 0;
             return true;
+        }
+        if (strcmp(name, "no-function") == 0) {
+            return read_functions(profile, value);
         }
         snprintf(profile->name, sizeof profile->name, "%s", value);
         return strcmp(name, "name") == 0;
@@ -138,4 +157,13 @@ profile_find(struct profile *profile, const struct result *result)
         }
     }
     return NULL;
+}
+
+enum fn
+profile_claim(const struct profile *profile, const struct world *world, enum fn from)
+{
+    while (from < FN_COUNT && !(profile->lacks[from] && world->has_fn[from])) {
+        from++;
+    }
+    return from;
 }

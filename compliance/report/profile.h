@@ -7,6 +7,7 @@
  *     name = the module's
  *     [limits]
  *     login-required = yes        no cryptography at all without a login
+ *     no-function = C_SignRecover C_WaitForSlotEvent      which answer CKR_FUNCTION_NOT_SUPPORTED
  *     [deviation NAME]
  *     match = fn=C_Login cond=PIN_WRONG seen=CKR_PIN_EXPIRED     cond has to be there
  *     doc = where it is documented
@@ -28,12 +29,17 @@ struct deviation {
 struct profile {
     char name[128];
     bool login_required;        /* [limits], login-required = yes */
+    bool lacks[FN_COUNT];       /* [limits], no-function */
     struct deviation deviation[PROFILE_MOST];
     size_t count;
 };
 
 /* False, with a line of explanation, when the file is none. */
 bool profile_read(struct profile *profile, const char *path);
+
+/* The first function from `from` on that the module is said to lack and has; FN_COUNT for none. A
+ * limit that is not one is a finding, too. */
+enum fn profile_claim(const struct profile *profile, const struct world *world, enum fn from);
 
 /* The deviation that names such a failure, or NULL. */
 struct deviation *profile_find(struct profile *profile, const struct result *result);

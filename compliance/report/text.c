@@ -60,7 +60,7 @@ put_issue(struct doc *doc, const struct report *report, const struct issue *issu
     for (int m = 0; m < MECH_COUNT; m++) {
         if (set_has(&issue->mechs, (size_t)m) && len < sizeof mechs) {
             len += (size_t)snprintf(mechs + len, sizeof mechs - len, "%s%s", len > 0 ? ", " : "",
-                                    mechanisms[m].name);
+                                    mechanisms[m].tag);
         }
     }
     if (len > 0) {
@@ -149,6 +149,12 @@ put_summary(struct doc *doc, const struct report *report)
     for (int c = 0; c < CLASS_COUNT; c++) {
         if (of_class[c] > 0) {
             doc_row(doc, class_names[c], "%zu", of_class[c]);
+        }
+    }
+    for (enum fn fn = 0; report->profile != NULL && fn < FN_COUNT; fn++) {
+        if ((fn = profile_claim(report->profile, &sheet->world, fn)) < FN_COUNT) {
+            doc_row(doc, "False limit", "%s is there, and the profile says that it is not",
+                    functions[fn].name);
         }
     }
     for (size_t i = 0; report->profile != NULL && i < report->profile->count; i++) {
