@@ -33,6 +33,7 @@ static const char *const names[] = {
     PARTITION_STORE_NAME,
     PARTITION_STORE_NAME "-wal",
     PARTITION_STORE_NAME "-shm",
+    PARTITION_STORE_NAME "-journal", /* of a moment, while SQLite makes the database */
 };
 
 static void
