@@ -168,8 +168,7 @@ console_secret(const char *prompt)
     bool interrupted;
     const bool terminal = tcgetattr(STDIN_FILENO, &before) == 0;
 
-    fputs(prompt, stdout);
-    fflush(stdout);
+    /* First, so that nothing is shown, or lost, of what comes as soon as the prompt is seen. */
     if (terminal) {
         struct termios quiet = before;
 
@@ -177,6 +176,8 @@ console_secret(const char *prompt)
         quiet.c_lflag &= (tcflag_t) ~(ECHO | ISIG);
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
     }
+    fputs(prompt, stdout);
+    fflush(stdout);
 
     bool got = line_read(line, sizeof line, &interrupted);
 
