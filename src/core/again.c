@@ -95,11 +95,13 @@ request_follows(struct request *request)
         request->later = PLACE_STORE;
         return CODE_LATER;
     }
-    /* Where one has waited in vain, others do not. */
-    if (atomic_load(&follow->stuck) == reached) {
+    /* Where one has waited in vain, others do not who ask for as much; he may ask for anything. */
+    if (atomic_load(&follow->stuck) == reached &&
+        request->frame->revision >= atomic_load(&follow->stuck_for)) {
         return CODE_LAGGING;
     }
     if (!follow_await(hsm, request->frame->revision, LAG_MS)) {
+        atomic_store(&follow->stuck_for, request->frame->revision);
         atomic_store(&follow->stuck, reached);
         return CODE_LAGGING;
     }

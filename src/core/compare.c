@@ -21,22 +21,25 @@ struct seen {
     size_t size;
 };
 
-/* The name of a record that ends something before its time: a login, or copies of an object. */
-struct end {
-    char text[TOMB_NAME_LEN];
+/* A record that was not told, or that is no more. */
+struct other {
+    char text[STORE_KEY_MAX / 4];
     size_t len;
+};
+
+struct others {
+    struct other *all;
+    size_t count;
+    size_t size;
 };
 
 struct comparing {
     struct hsm *hsm;
     struct seen objects;
     struct seen users;
-    struct record_name *others; /* whose revisions differ */
-    size_t other_count;
-    size_t other_size;
-    struct end *ends;           /* that were not told */
-    size_t end_count;
-    size_t end_size;
+    struct others others; /* whose revisions differ */
+    struct others tokens; /* all that the store has; in the order of keys */
+    struct others gone;   /* tokens that it has not */
     bool renewed; /* the partition has another policy */
     bool failed;
 };
@@ -122,52 +125,97 @@ revision_of(struct hsm *hsm, char prefix, uint32_t number, bool *ret_kept)
 }
 
 static bool
-other_add(struct comparing *c, char prefix, uint32_t number)
+others_add(struct others *others, view key)
 {
-    if (c->other_count == c->other_size) {
-        size_t size = c->other_size == 0 ? 64 : c->other_size * 2;
-        struct record_name *others = reallocarray(c->others, size, sizeof *others);
+    struct other *other;
 
-        if (others == NULL) {
+    if (key.len > sizeof other->text) {
+        return true; /* no name of ours */
+    }
+    if (others->count == others->size) {
+        size_t size = others->size == 0 ? 64 : others->size * 2;
+        struct other *all = reallocarray(others->all, size, sizeof *all);
+
+        if (all == NULL) {
             return false;
         }
-        c->others = others;
-        c->other_size = size;
+        others->all = all;
+        others->size = size;
     }
-    c->others[c->other_count++] = record_name(prefix, number);
+    other = &others->all[others->count++];
+    memcpy(other->text, key.data, key.len);
+    other->len = key.len;
     return true;
 }
 
-static bool
-end_add(struct comparing *c, view key)
+static view
+other_view(const struct other *other)
 {
-    if (c->end_count == c->end_size) {
-        size_t size = c->end_size == 0 ? 64 : c->end_size * 2;
-        struct end *ends = reallocarray(c->ends, size, sizeof *ends);
-
-        if (ends == NULL) {
-            return false;
-        }
-        c->ends = ends;
-        c->end_size = size;
-    }
-    c->ends[c->end_count].len = key.len;
-    memcpy(c->ends[c->end_count++].text, key.data, key.len);
-    return true;
+    return view_of(other->text, other->len);
 }
 
-/* Is it such a record, which is not in its table as the store has it? */
-static bool
-end_is_missing(struct hsm *hsm, view key, uint64_t revision)
+static int
+other_order(const void *a, const void *b)
 {
+    const struct other *x = a, *y = b;
+
+    return x->len != y->len ? (x->len < y->len ? -1 : 1) : memcmp(x->text, y->text, x->len);
+}
+
+static bool
+others_have(const struct others *others, view key)
+{
+    struct other wanted = { .len = key.len };
+
+    memcpy(wanted.text, key.data, key.len);
+    return others->count > 0 && bsearch(&wanted, others->all, others->count, sizeof wanted,
+                                        other_order) != NULL;
+}
+
+static uint64_t
+token_revision(struct hsm *hsm, const struct token_name *name)
+{
+    const struct container *container;
+    const struct token_record *record;
+    uint64_t revision;
+
+    pthread_mutex_lock(&hsm->change);
+    container = container_find(&hsm->containers, view_of(name->container, CONTAINER_ID_LEN), false);
+    record = container == NULL ? NULL : container_record(container, name->handle);
+    revision = record == NULL ? 0 : record->revision;
+    pthread_mutex_unlock(&hsm->change);
+    return revision;
+}
+
+/* Is what the tables have of that record older than what the store has, or not there at all? */
+static bool
+is_behind(struct hsm *hsm, view key, uint64_t revision)
+{
+    struct token_name token;
     uint8_t identity[COPY_IDENTITY_LEN];
+    struct reply_key reply;
     uint64_t login, had;
+    uint32_t number;
+    char prefix;
+    bool kept;
 
+    if (record_name_parse(key, &prefix, &number)) {
+        if (prefix == 'd') {
+            return handle_is_certificate(number) && !numbers_knows(&hsm->certificates, number);
+        }
+        return revision_of(hsm, prefix, number, &kept) < revision && kept;
+    }
+    if (token_name_parse(key, &token)) {
+        return token_revision(hsm, &token) < revision;
+    }
+    if (logout_name_parse(key, &login)) {
+        return !logouts_has(&hsm->logouts, login);
+    }
     if (tomb_name_parse(key, identity)) {
         (void)tombs_version(&hsm->tombs, identity, &had);
         return had < revision;
     }
-    return logout_name_parse(key, &login) && !logouts_has(&hsm->logouts, login);
+    return reply_name_parse(key, &reply) && !replies_knows(&hsm->replies, &reply);
 }
 
 /* The store's lock may be held: only a look. */
@@ -175,71 +223,76 @@ static bool
 compare_visit(void *arg, view key, view value, uint64_t revision)
 {
     struct comparing *c = arg;
+    struct token_name token;
     char prefix;
     uint32_t number;
-    bool kept;
 
     UNUSED(value);
     c->renewed = c->renewed || (view_equal(key, PARTITION_NAME) &&
                                 revision > c->hsm->partition_revision);
-    if (!record_name_parse(key, &prefix, &number)) {
-        c->failed = end_is_missing(c->hsm, key, revision) && !end_add(c, key);
-        return !c->failed;
+    if (record_name_parse(key, &prefix, &number)) {
+        c->failed = (prefix == 'o' && !seen_add(&c->objects, number)) ||
+                    (prefix == 'u' && !seen_add(&c->users, number));
+    } else if (token_name_parse(key, &token)) {
+        c->failed = !others_add(&c->tokens, key);
     }
-    c->failed = (prefix == 'o' && !seen_add(&c->objects, number)) ||
-                (prefix == 'u' && !seen_add(&c->users, number)) ||
-                (revision_of(c->hsm, prefix, number, &kept) != revision && kept &&
-                 !other_add(c, prefix, number));
+    c->failed = c->failed || (is_behind(c->hsm, key, revision) && !others_add(&c->others, key));
     return !c->failed;
 }
 
-/* Mended: it is as the store has it now. */
+/* Mended: it is as the store has it now. A record that cannot be read will be told again, or is of
+ * another version; where memory is short this has to be done again. */
 static bool
-other_mend(struct comparing *c, const struct record_name *name)
+other_mend(struct comparing *c, view key)
 {
     struct hsm *hsm = c->hsm;
     struct store *store = hsm->ports.store;
-    view key = record_name_view(name);
     struct writer value;
     uint64_t revision = 0;
-    uint32_t number = 0;
-    char prefix = 0;
-    bool kept, mended = false;
-
-    writer_init(&value, STORE_VALUE_MAX);
-    if (!record_name_parse(key, &prefix, &number) || !store->get(store, key, &revision, &value)) {
-        c->failed = true;
-    } else if (revision > revision_of(hsm, prefix, number, &kept)) {
-        follow_seen(hsm, revision);
-        mended = load_put(hsm, key, writer_view(&value), revision) == CKR_OK;
-    }
-    writer_clear(&value);
-    return mended;
-}
-
-/* A ticket of a login that was ended meanwhile is taken up no more, nor a copy of what was destroyed. */
-static bool
-end_mend(struct comparing *c, const struct end *end)
-{
-    struct hsm *hsm = c->hsm;
-    struct store *store = hsm->ports.store;
-    view key = view_of(end->text, end->len);
-    struct writer value;
-    uint64_t revision = 0;
-    bool mended = false;
+    CK_RV rv = CKR_GENERAL_ERROR;
 
     writer_init(&value, STORE_VALUE_MAX);
     if (!store->get(store, key, &revision, &value)) {
         c->failed = true;
-    } else if (revision != 0 && end_is_missing(hsm, key, revision)) {
+    } else if (revision != 0 && is_behind(hsm, key, revision)) {
         follow_seen(hsm, revision);
-        mended = load_put(hsm, key, writer_view(&value), revision) == CKR_OK;
+        rv = load_put(hsm, key, writer_view(&value), revision);
+        c->failed = rv == CKR_HOST_MEMORY;
     }
     writer_clear(&value);
-    return mended;
+    return rv == CKR_OK;
 }
 
 /* Those that are in the table, were there before the list and are not in it. */
+static size_t
+tokens_mend(struct comparing *c, uint64_t revision)
+{
+    struct hsm *hsm = c->hsm;
+
+    pthread_mutex_lock(&hsm->change);
+    for (size_t i = 0; i < hsm->containers.count && !c->failed; i++) {
+        const struct container *container = hsm->containers.all[i];
+
+        for (uint32_t k = 0; k < NUMBERS_COUNT && !c->failed; k++) {
+            const struct token_record *record = container->records[k];
+            struct token_name name;
+
+            if (record == NULL || record->revision > revision) {
+                continue;
+            }
+            name = token_name(container->id, HANDLE_CERTIFICATE_FIRST + k);
+            c->failed = !others_have(&c->tokens, token_name_view(&name)) &&
+                        !others_add(&c->gone, token_name_view(&name));
+        }
+    }
+    pthread_mutex_unlock(&hsm->change);
+    for (size_t i = 0; i < c->gone.count; i++) {
+        load_gone(hsm, other_view(&c->gone.all[i]), revision + 1);
+    }
+    return c->gone.count;
+}
+
+/* The same of objects. */
 static size_t
 objects_mend(struct comparing *c, uint64_t revision)
 {
@@ -296,16 +349,14 @@ follow_compare(struct hsm *hsm, bool wait)
     bool listed = store->list(store, compare_visit, &c, &revision) && !c.failed;
 
     if (listed) {
-        if (wait && c.other_count + c.end_count > 0) {
+        if (wait && c.others.count > 0) {
             (void)follow_await(hsm, revision, AWAIT_MS);
         }
-        for (size_t i = 0; i < c.other_count && !c.failed; i++) {
-            mended += other_mend(&c, &c.others[i]);
+        for (size_t i = 0; i < c.others.count && !c.failed; i++) {
+            mended += other_mend(&c, other_view(&c.others.all[i]));
         }
-        for (size_t i = 0; i < c.end_count && !c.failed; i++) {
-            mended += end_mend(&c, &c.ends[i]);
-        }
-        mended += objects_mend(&c, revision) + users_mend(&c, revision);
+        mended += objects_mend(&c, revision) + users_mend(&c, revision) +
+                  tokens_mend(&c, revision);
     }
     if (listed && c.renewed) {
         hsm_renew(hsm);
@@ -316,8 +367,9 @@ follow_compare(struct hsm *hsm, bool wait)
     }
     free(c.objects.numbers);
     free(c.users.numbers);
-    free(c.others);
-    free(c.ends);
+    free(c.others.all);
+    free(c.tokens.all);
+    free(c.gone.all);
     return listed && !c.failed;
 }
 

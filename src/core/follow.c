@@ -382,23 +382,8 @@ on_change(void *arg, const struct store_event *event)
                 (int)event->key.len, (const char *)event->key.data,
                 rv == CKR_HOST_MEMORY ? "memory is short" : "is that node of a later version?");
     }
+    follow->missed = follow->missed || rv == CKR_HOST_MEMORY;
     follow->hurry = follow->hurry || is_revocation(event);
-}
-
-static void
-on_reached(void *arg, uint64_t revision)
-{
-    struct hsm *hsm = arg;
-    struct follow *follow = &hsm->follow;
-
-    pthread_mutex_lock(&follow->lock);
-    revision_raise(&follow->reached, revision);
-    pthread_cond_broadcast(&follow->moved);
-    pthread_mutex_unlock(&follow->lock);
-    if (follow->hurry) {
-        follow->hurry = false;
-        follow_beat(hsm);
-    }
 }
 
 static void
@@ -410,6 +395,26 @@ on_lost(void *arg)
         const struct timespec pause = { 0, 200 * 1000000 };
 
         nanosleep(&pause, NULL);
+    }
+}
+
+static void
+on_reached(void *arg, uint64_t revision)
+{
+    struct hsm *hsm = arg;
+    struct follow *follow = &hsm->follow;
+
+    if (follow->missed) {
+        follow->missed = false;
+        on_lost(hsm);
+    }
+    pthread_mutex_lock(&follow->lock);
+    revision_raise(&follow->reached, revision);
+    pthread_cond_broadcast(&follow->moved);
+    pthread_mutex_unlock(&follow->lock);
+    if (follow->hurry) {
+        follow->hurry = false;
+        follow_beat(hsm);
     }
 }
 

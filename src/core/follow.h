@@ -41,11 +41,13 @@ struct follow_link;
 struct follow {
     _Atomic bool on;            /* others write the store, too; fixed at the start */
     _Atomic uint64_t reached;   /* all up to it is in the tables */
-    _Atomic uint64_t stuck;     /* reached, when a request had waited for more in vain */
+    _Atomic uint64_t stuck;     /* reached, when a request had waited in vain */
+    _Atomic uint64_t stuck_for; /* for this revision */
     _Atomic uint64_t fresh;     /* when the last own beat that was heard was sent */
     _Atomic uint64_t stale_limit;
     struct follow_link *link;   /* of beats under way */
-    bool hurry;                 /* the watcher's alone */
+    bool hurry;                 /* the watcher's alone, as the next */
+    bool missed;                /* there was no memory for a change */
 
     pthread_mutex_t lock;
     pthread_cond_t moved;       /* reached, or a member */

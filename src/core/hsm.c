@@ -6,6 +6,7 @@
  */
 #include "core/again.h"
 #include "core/copies.h"
+#include "core/make.h"
 #include "core/spread.h"
 
 #include <string.h>
@@ -474,6 +475,23 @@ request_run_again(struct request *request, struct reply_run *run, CK_RV rv)
     return request->kept ? CKR_OK : rv;
 }
 
+/* Was the node stopped for so long that what it found may be so no more? What takes something away is
+ * done all the same. */
+static bool
+request_is_late(const struct request *request)
+{
+    switch (request->row->operation) {
+    case OPERATION_CANCEL:
+    case OPERATION_DETACH:
+    case OPERATION_OBJECT_DESTROY:
+    case OPERATION_OBJECT_SET:
+    case OPERATION_SESSION_CLOSE:
+        return false;
+    default:
+        return !follow_is_fresh(request->hsm);
+    }
+}
+
 /* More than the reply has of what leaves nothing in the store. */
 #define REPLY_ROOM 512u
 
@@ -501,7 +519,10 @@ request_run_once(struct request *request)
     }
     request->run = &run;
     rv = replies_room(&run, REPLY_ROOM) ? request_run_noted(request) : CKR_DEVICE_MEMORY;
-    if (rv == CKR_OK && !request->reply_kept && writer_ok(request->reply)) {
+    if (rv == CKR_OK && !request->reply_kept && request_is_late(request)) {
+        make_undo(request);
+        rv = CODE_LAGGING;
+    } else if (rv == CKR_OK && !request->reply_kept && writer_ok(request->reply)) {
         replies_keep_run(&hsm->replies, &run, hsm_time(hsm), false,
                          request_reply_body(request));
     } else if (rv != CKR_OK && rv != CODE_LATER && writer_ok(request->reply)) {
@@ -586,8 +607,9 @@ request_run(struct request *request)
     if (rv == CKR_OK && (rv = request_spread(request)) == CODE_LATER) {
         return rv;
     }
-    /* It may have been stopped for long while it ran. What was stored, was. */
-    return request->row->repeat == REPEAT_repeat && rv == CKR_OK && !follow_is_fresh(hsm)
+    /* It may have been stopped for long while it ran. What was stored, was; a step is lost with its
+     * operation, which can be begun elsewhere. */
+    return request->row->repeat != REPEAT_once && rv == CKR_OK && request_is_late(request)
                ? CODE_LAGGING
                : rv;
 }

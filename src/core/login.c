@@ -129,15 +129,24 @@ gate_user(struct hsm *hsm, const struct password_gate *gate, view name)
 }
 
 /* After the right password. Failures that were counted meanwhile, elsewhere, are forgotten with the
- * others: they came before this success. Under the gate's lock. */
+ * others: they came before this success. Under the gate's lock, which is let go for a while. */
 static CK_RV
-failures_reset(struct request *r, uint32_t role, view name, struct user *user)
+failures_reset(struct request *r, struct password_gate *gate, uint32_t role, view name,
+               struct user *user)
 {
     CK_RV rv = failures_set(r, user, 0);
 
-    for (int i = 0; rv == CODE_CONFLICT && i < RESETS_MAX && follow_catch_up(r->hsm); i++) {
+    for (int i = 0; rv == CODE_CONFLICT && i < RESETS_MAX; i++) {
         struct user now;
+        bool caught;
 
+        /* Who waits for the gate does not wait for the store's news. */
+        pthread_mutex_unlock(&gate->lock);
+        caught = follow_catch_up(r->hsm);
+        pthread_mutex_lock(&gate->lock);
+        if (!caught) {
+            break;
+        }
         user_look(r->hsm, role, name, &now);
         user->failures_revision = now.failures_revision;
         rv = now.id != user->id || now.version != user->version ? CKR_PIN_INCORRECT
@@ -171,7 +180,7 @@ password_check(struct request *r, uint32_t role, view name, view password,
     if (rv == CKR_OK && (!user_check_password(&user, password) || user.id == gate->user)) {
         rv = refused;
     }
-    if (rv == CKR_OK && (rv = failures_reset(r, role, name, &user)) == CKR_OK) {
+    if (rv == CKR_OK && (rv = failures_reset(r, gate, role, name, &user)) == CKR_OK) {
         quick_remember(hsm, &user, password);
         *ret_user = user;
     }

@@ -325,6 +325,16 @@ leave_session_objects(struct request *request, struct make *const makes[], size_
     pthread_mutex_unlock(&request->context->lock);
 }
 
+void
+make_undo(struct request *request)
+{
+    pthread_mutex_lock(&request->context->lock);
+    while (request->entered_count > 0) {
+        table_remove(&request->context->objects, request->entered[--request->entered_count]);
+    }
+    pthread_mutex_unlock(&request->context->lock);
+}
+
 /* Room for those that are going to be stored: what is stored must be found. */
 static CK_RV
 reserve_token_objects(struct request *request, struct make *const makes[], size_t count,
@@ -356,13 +366,16 @@ unreserve_token_objects(struct hsm *hsm, size_t reserved)
     pthread_rwlock_unlock(&hsm->lock);
 }
 
+/* Session objects are there already. */
 static void
-enter_token_objects(struct request *request, struct make *const makes[], size_t count)
+enter_objects(struct request *request, struct make *const makes[], size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (object_is_token(makes[i]->object)) {
             request->made[request->made_count++] = makes[i]->object->handle;
             objects_enter(request->hsm, makes[i]->object);
+        } else {
+            request->entered[request->entered_count++] = makes[i]->object->handle;
         }
     }
 }
@@ -418,7 +431,7 @@ make_commit(struct request *request, struct make *const makes[], size_t count)
         leave_session_objects(request, makes, count);
     }
     if (rv == CKR_OK) {
-        enter_token_objects(request, makes, count);
+        enter_objects(request, makes, count);
     } else {
         unreserve_token_objects(request->hsm, reserved);
     }

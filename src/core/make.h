@@ -48,4 +48,7 @@ MUST_USE CK_RV make_unique_id(struct request *request, struct make *make);
 #define MAKE_MAX ALGO_KEYS_MAX
 MUST_USE CK_RV make_commit(struct request *request, struct make *const makes[], size_t count);
 
+/* Takes the session objects that the request has made out of their table again. */
+void make_undo(struct request *request);
+
 #endif

@@ -72,6 +72,17 @@ numbers_load(struct numbers *numbers, uint32_t handle, uint32_t resting_since)
 }
 
 bool
+numbers_knows(struct numbers *numbers, uint32_t handle)
+{
+    bool known;
+
+    pthread_mutex_lock(&numbers->lock);
+    known = numbers->states[handle - HANDLE_CERTIFICATE_FIRST] != STATE_FREE;
+    pthread_mutex_unlock(&numbers->lock);
+    return known;
+}
+
+bool
 numbers_take(struct numbers *numbers, uint32_t now, uint32_t *ret_handle)
 {
     bool taken = false;

@@ -46,6 +46,9 @@ void numbers_rest(struct numbers *numbers, uint32_t handle, uint32_t now);
 void numbers_sweep(struct numbers *numbers, uint32_t now, size_t max,
                    void (*done)(void *arg, uint32_t handle), void *arg);
 
+/* Is it used, or does it rest? */
+bool numbers_knows(struct numbers *numbers, uint32_t handle);
+
 /* The sealed record of a rest. */
 MUST_USE CK_RV rest_record(const struct sealer *sealer, uint32_t handle, uint32_t since,
                            struct writer *out);

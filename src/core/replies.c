@@ -506,6 +506,26 @@ replies_void(struct replies *replies, const struct reply_key *key)
 }
 
 bool
+replies_knows(struct replies *replies, const struct reply_key *key)
+{
+    const struct kept_reply *kept;
+    const struct reply_owner *owner;
+
+    pthread_mutex_lock(&replies->lock);
+    owner = *owner_bucket(replies, key->context);
+    while (owner != NULL && memcmp(owner->context, key->context, FRAME_CONTEXT_LEN) != 0) {
+        owner = owner->next;
+    }
+    kept = *bucket_of(replies, key);
+    while (kept != NULL && (kept->key.request != key->request ||
+                            memcmp(kept->key.context, key->context, FRAME_CONTEXT_LEN) != 0)) {
+        kept = kept->next;
+    }
+    pthread_mutex_unlock(&replies->lock);
+    return kept != NULL || (owner != NULL && key->request < owner->settled);
+}
+
+bool
 replies_load(struct replies *replies, const struct reply_key *key, uint64_t at, uint64_t settled,
              view body)
 {

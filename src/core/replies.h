@@ -101,6 +101,8 @@ bool replies_has_twin(struct replies *replies, struct reply_run *run);
 /* Waits until it has ended, a moment at most. */
 void replies_await_twin(struct replies *replies, struct reply_run *run);
 
+/* Is it kept, whatever its operation, or settled? */
+bool replies_knows(struct replies *replies, const struct reply_key *key);
 /* Keeps the body of a record that was found at the start. False: memory is short. */
 MUST_USE bool replies_load(struct replies *replies, const struct reply_key *key, uint64_t at,
                            uint64_t settled, view body);

@@ -128,6 +128,8 @@ struct request {
     bool barrier;         /* answered when every node knows of it */
     uint32_t made[COMMIT_MAX]; /* token objects */
     size_t made_count;
+    uint32_t entered[COMMIT_MAX]; /* session objects */
+    size_t entered_count;
     bool kept;            /* the reply is that of another time */
     view body;
 };

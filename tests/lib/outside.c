@@ -170,12 +170,41 @@ outside_revision(struct store *store)
     return inner->revision(inner);
 }
 
+/* Memory may be short for who is told, too. */
+static void
+told_change(void *arg, const struct store_event *event)
+{
+    struct outside *outside = arg;
+
+    outside_enter(outside);
+    outside->watcher.change(outside->watcher.arg, event);
+    outside_enter(NULL);
+}
+
+static void
+told_reached(void *arg, uint64_t revision)
+{
+    struct outside *outside = arg;
+
+    outside->watcher.reached(outside->watcher.arg, revision);
+}
+
+static void
+told_lost(void *arg)
+{
+    struct outside *outside = arg;
+
+    outside->watcher.lost(outside->watcher.arg);
+}
+
 static bool
 outside_watch(struct store *store, uint64_t after, const struct store_watcher *watcher)
 {
-    struct store *inner = store_outside(store)->inner;
+    struct outside *outside = store_outside(store);
+    const struct store_watcher told = { told_change, told_reached, told_lost, outside };
 
-    return inner->watch(inner, after, watcher);
+    outside->watcher = *watcher;
+    return outside->inner->watch(outside->inner, after, &told);
 }
 
 static void
@@ -227,7 +256,12 @@ outside_wall(struct clock *clock)
 static uint64_t
 outside_monotonic(struct clock *clock)
 {
-    return atomic_load(&((struct outside_clock *)clock)->outside->monotonic);
+    struct outside *outside = ((struct outside_clock *)clock)->outside;
+
+    if (atomic_load(&outside->jump_in) > 0 && atomic_fetch_sub(&outside->jump_in, 1) == 1) {
+        outside_move_clock(outside, atomic_exchange(&outside->jump, 0));
+    }
+    return atomic_load(&outside->monotonic);
 }
 
 static bool
@@ -238,6 +272,9 @@ outside_fill(struct entropy *entropy, void *bytes, size_t len)
 
     if (outside_fails(outside, CALL_ENTROPY)) {
         return false;
+    }
+    if (atomic_load(&outside->jump_in) == 0) {
+        outside_move_clock(outside, atomic_exchange(&outside->jump, 0));
     }
     while (len > 0) {
         ssize_t got = getrandom(at, len, 0);
@@ -415,6 +452,13 @@ outside_move_clock(struct outside *outside, uint64_t ms)
 {
     atomic_fetch_add(&outside->wall, ms);
     atomic_fetch_add(&outside->monotonic, ms);
+}
+
+void
+outside_jump(struct outside *outside, int n, uint64_t ms)
+{
+    atomic_store(&outside->jump_in, n);
+    atomic_store(&outside->jump, ms);
 }
 
 void

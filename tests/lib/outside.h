@@ -48,8 +48,11 @@ struct outside {
     } audit;
 
     struct store *inner;
+    struct store_watcher watcher; /* the HSM's */
     _Atomic uint64_t wall;
     _Atomic uint64_t monotonic;
+    _Atomic uint64_t jump;     /* ms, see outside_jump() */
+    _Atomic int jump_in;
     _Atomic unsigned fail_calls; /* enum outside_call bits */
     _Atomic int fail_in;
     _Atomic bool failed;
@@ -92,6 +95,9 @@ void outside_enter(struct outside *outside);
 bool outside_memory_fails(void);
 
 void outside_move_clock(struct outside *outside, uint64_t ms);
+/* The clock moves by itself when it is looked at the n-th time from now (from 1); 0: when random bytes
+ * are asked for. */
+void outside_jump(struct outside *outside, int n, uint64_t ms);
 
 /* Puts (or with an empty view removes) a record behind the HSM's back. */
 void outside_put(struct outside *outside, const char *key, view value);

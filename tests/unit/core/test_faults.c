@@ -6,6 +6,8 @@
  */
 #include "unit/core/core_test.h"
 
+#include "core/follow.h"
+
 #define CALLS (CALL_SUBMIT | CALL_NUMBERS | CALL_ENTROPY | CALL_AUDIT)
 
 /* What the operations of one test work on. */
@@ -535,6 +537,39 @@ a_reply_that_cannot_be_swept_is_swept_after_the_next_start(void **state)
     assert_int_equal(outside_count(&f->hsm.outside, "r/"), 0);
 }
 
+/* What another node tells, and there is no memory for it: it is looked at again before this one says
+ * that it has come so far. */
+static void
+what_is_told_without_memory_is_there_all_the_same(void **state)
+{
+    struct fixture *f = *state;
+    struct hsm_fixture one, two;
+    struct app here, there;
+    int n = 1;
+
+    UNUSED(f);
+    hsm_fixture_init(&one, POLICY_AZURE);
+    hsm_fixture_follow(&one, "A1");
+    hsm_fixture_join(&two, &one, "B2");
+    app_init(&here, &one, USER1);
+    app_init(&there, &two, USER1);
+    there.patient = true;
+    for (bool failed = true; failed; n++) {
+        uint32_t made;
+
+        outside_fail(&two.outside, CALL_MEMORY, n);
+        made = create(&here, LIST(AES_CREATE, TOKEN_YES));
+        assert_true(follow_catch_up(two.hsm));
+        failed = outside_mend(&two.outside);
+        assert_true(app_finds(&there, made));
+    }
+    assert_true(n > 3);
+    app_clear(&here);
+    app_clear(&there);
+    hsm_fixture_clear(&two);
+    hsm_fixture_clear(&one);
+}
+
 int
 main(void)
 {
@@ -614,6 +649,7 @@ main(void)
         AZURE(reading_without_memory_fails_cleanly),
         AZURE(a_failing_login_counts_at_most_one_failure),
         AZURE(what_only_reads_asks_the_audit_alone),
+        AZURE(what_is_told_without_memory_is_there_all_the_same),
         AZURE(a_reply_that_cannot_be_swept_is_swept_after_the_next_start),
     };
 

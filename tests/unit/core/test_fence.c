@@ -7,6 +7,7 @@
 #include "core/follow.h"
 #include "store/memory.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #define NODE_A "a000000000000000"
@@ -225,6 +226,85 @@ replies_stay_while_somebody_is_silent(void **state)
     stand_still(n, false);
 }
 
+/* ---- who stood still while it worked ---- */
+
+static size_t
+session_objects(struct hsm *hsm)
+{
+    struct hsm_counts counts;
+
+    hsm_count(hsm, &counts);
+    return counts.session_objects;
+}
+
+static void
+what_was_made_while_it_stood_still_is_not_there(void **state)
+{
+    struct nodes *n = *state;
+    struct key_info info;
+    view sessions = LIST(AES_GENERATE);
+
+    outside_jump(&n->two.outside, 0, STALE_MS + 1000);
+    assert_code(app_generate(&n->other, CKM_AES_KEY_GEN, sessions, &info), CODE_LAGGING);
+    assert_int_equal(session_objects(n->two.hsm), 0);
+
+    assert_true(follow_catch_up(n->two.hsm));
+    n->other.request--; /* it comes again, and nothing was kept */
+    assert_ok(app_generate(&n->other, CKM_AES_KEY_GEN, sessions, &info));
+    assert_int_equal(session_objects(n->two.hsm), 1);
+}
+
+#define DOOR 2 /* looks at the clock before a handler runs */
+
+static void
+what_an_operation_gives_after_that_is_not_told(void **state)
+{
+    struct nodes *n = *state;
+    const struct mechanism mechanism = { .type = CKM_SHA256_HMAC };
+    view signature;
+    uint32_t key = generate(&n->other, CKM_GENERIC_SECRET_KEY_GEN,
+                            LIST(ULONG(VALUE_LEN, 32), TOKEN_YES, BOOL(SIGN, true)));
+
+    assert_ok(app_start(&n->other, CKF_SIGN, mechanism, key));
+    outside_jump(&n->two.outside, DOOR + 1, STALE_MS + 1000);
+    assert_code(app_final(&n->other, CKF_SIGN, VIEW_EMPTY, &signature), CODE_LAGGING);
+    assert_true(follow_catch_up(n->two.hsm));
+    assert_ok(app_start(&n->other, CKF_SIGN, mechanism, key));
+    assert_ok(app_final(&n->other, CKF_SIGN, VIEW_EMPTY, &signature));
+}
+
+/* ---- who is behind ---- */
+
+static void *
+let_go_soon(void *arg)
+{
+    usleep(30000);
+    memory_store_hold(arg, false);
+    return NULL;
+}
+
+static void
+who_asks_for_what_never_was_holds_nobody_up(void **state)
+{
+    struct nodes *n = *state;
+    struct app liar;
+    struct attribute attribute;
+    struct key_info info;
+    pthread_t soon;
+
+    app_init(&liar, &n->two, USER2);
+    stand_still(n, true);
+    liar.revision = UINT64_MAX / 2;
+    assert_code(app_get(&liar, 0x40000, CKA_LABEL, &attribute), CODE_LAGGING);
+
+    assert_ok(app_create(&n->app, CREATED, &info));
+    n->other.revision = n->app.revision;
+    pthread_create(&soon, NULL, let_go_soon, n->two.outside.inner);
+    assert_ok(app_get(&n->other, info.handle, CKA_LABEL, &attribute));
+    pthread_join(soon, NULL);
+    app_clear(&liar);
+}
+
 #define NODES(test)                                                       \
     cmocka_unit_test_prestate_setup_teardown(test, nodes_setup, nodes_teardown, \
                                              (void *)(uintptr_t)&standard_policy)
@@ -239,6 +319,9 @@ main(void)
         NODES(who_does_not_hear_fences_nobody),
         NODES(who_moves_goes_on_writing),
         NODES(replies_stay_while_somebody_is_silent),
+        NODES(what_was_made_while_it_stood_still_is_not_there),
+        NODES(what_an_operation_gives_after_that_is_not_told),
+        NODES(who_asks_for_what_never_was_holds_nobody_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -515,6 +515,51 @@ changes_that_were_not_told_are_found_by_comparing(void **state)
     assert_code(app_create(&n->cu2, CREATED, NULL), CKR_USER_NOT_LOGGED_IN);
 }
 
+/* Records that are no objects: of certificates that are kept elsewhere, of numbers that rest, replies. */
+static void
+all_kinds_of_records_are_compared(void **state)
+{
+    struct nodes *n = *state;
+    struct hsm *two = n->two.hsm;
+    struct store *store = n->two.outside.inner;
+    const struct token_record token = { .has_now = true, .version = 1 };
+    const struct token_name names[] = { token_name((const uint8_t *)"0123456789abcdef", 0xfff00001),
+                                        token_name((const uint8_t *)"0123456789abcdef", 0xfff00002) };
+    const struct record_name rest = record_name('d', 0xfff00003);
+    struct reply_key reply = { .request = n->cu1.request + 1, .operation = OPERATION_OBJECT_CREATE };
+    struct writer value;
+    const struct container *container;
+
+    memcpy(reply.context, n->cu1.context, FRAME_CONTEXT_LEN);
+    writer_init(&value, 4096);
+    assert_ok(token_record_seal(&two->sealer, &names[0], &token, &value));
+    outside_put(&n->one.outside, names[0].text, writer_view(&value));
+    assert_true(follow_catch_up(two));
+    memory_store_drop(store, true);
+    outside_put(&n->one.outside, names[0].text, VIEW_EMPTY);
+    writer_reset(&value);
+    assert_ok(token_record_seal(&two->sealer, &names[1], &token, &value));
+    outside_put(&n->one.outside, names[1].text, writer_view(&value));
+    writer_reset(&value);
+    assert_ok(rest_record(&two->sealer, 0xfff00003, 1000, &value));
+    outside_put(&n->one.outside, rest.text, writer_view(&value));
+    (void)create(&n->cu1, CREATED);
+    usleep(20000);
+    memory_store_drop(store, false);
+    assert_true(follow_catch_up(two));
+    writer_reset(&value);
+    assert_false(replies_find(&two->replies, &reply, &value));
+
+    hsm_compare(two);
+    container = container_find(&two->containers, VIEW_TEXT("0123456789abcdef"), false);
+    assert_non_null(container);
+    assert_null(container_record(container, 0xfff00001));
+    assert_non_null(container_record(container, 0xfff00002));
+    assert_true(numbers_knows(&two->certificates, 0xfff00003));
+    assert_true(replies_find(&two->replies, &reply, &value));
+    writer_clear(&value);
+}
+
 static void
 changes_that_cannot_be_told_are_looked_at(void **state)
 {
@@ -719,6 +764,7 @@ main(void)
         NODES(what_both_make_at_once_is_on_both),
         NODES(each_node_has_a_journal_of_its_own),
         NODES(changes_that_were_not_told_are_found_by_comparing),
+        NODES(all_kinds_of_records_are_compared),
         NODES(changes_that_cannot_be_told_are_looked_at),
         NODES(a_destruction_waits_until_all_know_of_it),
         NODES(a_destruction_that_comes_again_waits_as_well),
