@@ -14,10 +14,21 @@
 
 /* ---- opening ---- */
 
+/* A record that says something when all others are known; one allocation holds key and value. */
+struct later {
+    struct later *next;
+    view key;
+    view value;
+    uint64_t revision;
+};
+
 struct loading {
     struct hsm *hsm;
     bool partition;
-    struct store_change journal; /* its last record; key and value are allocated */
+    struct later *first;   /* in the order of keys */
+    struct later **last;
+    struct later **journal; /* the last of all, when that is a journal's; else NULL */
+    const struct later *end; /* the last one of this node's journal */
     char refused[STORE_KEY_MAX + 1]; /* the record that is not understood */
     CK_RV rv;
 };
@@ -25,33 +36,54 @@ struct loading {
 static void
 loading_clear(struct loading *loading)
 {
-    free((void *)(uintptr_t)loading->journal.key.data);
-    free((void *)(uintptr_t)loading->journal.value.data);
-}
+    while (loading->first != NULL) {
+        struct later *later = loading->first;
 
-static bool
-view_dup(view v, view *ret_copy)
-{
-    uint8_t *copy = malloc(v.len);
-
-    if (copy == NULL) {
-        return false;
+        loading->first = later->next;
+        free(later);
     }
-    memcpy(copy, v.data, v.len);
-    *ret_copy = view_of(copy, v.len);
-    return true;
 }
 
-/* Only the last entry is opened: it carries the chain's end. The store's guard has seen that all
- * are there; whether each follows the one before it is for who reads the audit. */
-static CK_RV
-load_journal(struct loading *loading, view key, view value)
+static struct later *
+later_new(view key, view value, uint64_t revision)
 {
-    loading_clear(loading);
-    loading->journal = (struct store_change){ VIEW_EMPTY, VIEW_EMPTY, false };
-    return view_dup(key, &loading->journal.key) && view_dup(value, &loading->journal.value)
-               ? CKR_OK
-               : CKR_HOST_MEMORY;
+    struct later *later = malloc(sizeof *later + key.len + value.len);
+    uint8_t *bytes = (uint8_t *)(later + 1);
+
+    if (later == NULL) {
+        return NULL;
+    }
+    memcpy(bytes, key.data, key.len);
+    if (value.len > 0) {
+        memcpy(bytes + key.len, value.data, value.len);
+    }
+    *later = (struct later){ NULL, view_of(bytes, key.len), view_of(bytes + key.len, value.len),
+                             revision };
+    return later;
+}
+
+/* Of a journal only the last record counts, for it carries the chain's end: it takes the place of the
+ * one before. The store's guard has seen that all are there; whether each follows the one before it is
+ * for who reads the audit. */
+static CK_RV
+load_later(struct loading *loading, view key, view value, uint64_t revision)
+{
+    struct later *later = later_new(key, value, revision);
+    char node[JOURNAL_NODE_MAX + 1], before[JOURNAL_NODE_MAX + 1];
+    const bool journal = journal_name_parse(key, node);
+
+    if (later == NULL) {
+        return CKR_HOST_MEMORY;
+    }
+    if (journal && loading->journal != NULL &&
+        journal_name_parse((*loading->journal)->key, before) && strcmp(node, before) == 0) {
+        free(*loading->journal);
+        loading->last = loading->journal;
+    }
+    loading->journal = journal ? loading->last : NULL;
+    *loading->last = later;
+    loading->last = &later->next;
+    return CKR_OK;
 }
 
 static CK_RV
@@ -62,10 +94,9 @@ loaded_journal(struct loading *loading)
     struct writer entry;
     CK_RV rv = CKR_OK;
 
-    if (loading->journal.key.len > 0) {
+    if (loading->end != NULL) {
         writer_init(&entry, CHAIN_RECORD_MAX);
-        rv = journal_open(&hsm->sealer, loading->journal.key, loading->journal.value, &end,
-                          &entry);
+        rv = journal_open(&hsm->sealer, loading->end->key, loading->end->value, &end, &entry);
         writer_clear(&entry);
     }
     if (rv == CKR_OK) {
@@ -77,7 +108,16 @@ loaded_journal(struct loading *loading)
     return rv;
 }
 
-/* What names no node and needs no other record. */
+static bool
+loading_goes(struct loading *loading, view key)
+{
+    if (loading->rv != CKR_OK) {
+        memcpy(loading->refused, key.data, size_min(key.len, sizeof loading->refused - 1));
+    }
+    return loading->rv == CKR_OK;
+}
+
+/* What names no node and needs no other record is taken in at once. */
 static bool
 load_visit(void *arg, view key, view value, uint64_t revision)
 {
@@ -88,13 +128,12 @@ load_visit(void *arg, view key, view value, uint64_t revision)
         loading->partition = partition_read(hsm, value);
         hsm->partition_revision = revision;
         loading->rv = loading->partition ? CKR_OK : CKR_GENERAL_ERROR;
-    } else if (key.data[0] != 'f' && !load_is_apart(key)) {
+    } else if (key.data[0] == 'f' || load_is_apart(key)) {
+        loading->rv = load_later(loading, key, value, revision);
+    } else {
         loading->rv = load_put(hsm, key, value, revision);
     }
-    if (loading->rv != CKR_OK) {
-        memcpy(loading->refused, key.data, size_min(key.len, sizeof loading->refused - 1));
-    }
-    return loading->rv == CKR_OK;
+    return loading_goes(loading, key);
 }
 
 static CK_RV
@@ -112,29 +151,26 @@ load_first(struct loading *loading, view key, view value, uint64_t revision)
 }
 
 /* Which node this is says the partition's record; and failures are those of users. */
-static bool
-load_second_visit(void *arg, view key, view value, uint64_t revision)
+static void
+load_kept(struct loading *loading, const struct later *later)
 {
-    struct loading *loading = arg;
     struct hsm *hsm = loading->hsm;
     char node[JOURNAL_NODE_MAX + 1];
 
-    if (owner_name_is(key)) {
-        loading->rv = owner_load(&hsm->owner, &hsm->sealer, hsm->node, key, value, revision);
-    } else if (journal_first_parse(key, node)) {
-        loading->rv = strcmp(node, hsm->node) == 0 ? load_first(loading, key, value, revision)
-                                                   : CKR_OK;
-    } else if (journal_name_parse(key, node)) {
-        loading->rv = strcmp(node, hsm->node) == 0 ? load_journal(loading, key, value) : CKR_OK;
-    } else if (beat_name_is(key)) {
-        follow_found(hsm, key, value, revision);
-    } else if (key.data[0] == 'f') {
-        loading->rv = load_put(hsm, key, value, revision);
+    if (owner_name_is(later->key)) {
+        loading->rv = owner_load(&hsm->owner, &hsm->sealer, hsm->node, later->key, later->value,
+                                 later->revision);
+    } else if (journal_first_parse(later->key, node)) {
+        loading->rv = strcmp(node, hsm->node) == 0
+                          ? load_first(loading, later->key, later->value, later->revision)
+                          : CKR_OK;
+    } else if (journal_name_parse(later->key, node)) {
+        loading->end = strcmp(node, hsm->node) == 0 ? later : loading->end;
+    } else if (beat_name_is(later->key)) {
+        follow_found(hsm, later->key, later->value, later->revision);
+    } else {
+        loading->rv = load_put(hsm, later->key, later->value, later->revision);
     }
-    if (loading->rv != CKR_OK) {
-        memcpy(loading->refused, key.data, size_min(key.len, sizeof loading->refused - 1));
-    }
-    return loading->rv == CKR_OK;
 }
 
 /* What opens with the key and is not understood was written by another version. */
@@ -186,11 +222,12 @@ hsm_load_with(struct store *store, struct loading *loading)
     if (!loading->partition) {
         return CKR_TOKEN_NOT_INITIALIZED;
     }
-    if (!store->load_all(store, load_second_visit, loading)) {
-        if (loading->refused[0] != '\0') {
+    for (const struct later *later = loading->first; later != NULL; later = later->next) {
+        load_kept(loading, later);
+        if (!loading_goes(loading, later->key)) {
             refusal_say(loading);
+            return loading->rv;
         }
-        return loading->rv == CKR_OK ? CKR_DEVICE_ERROR : loading->rv;
     }
     if (!owner_loaded(&loading->hsm->owner)) {
         log_err("a certificate is there without its key, or without its owner's");
@@ -203,8 +240,10 @@ static CK_RV
 hsm_load(struct hsm *hsm)
 {
     struct loading loading = { .hsm = hsm, .rv = CKR_OK };
-    CK_RV rv = hsm_load_with(hsm->ports.store, &loading);
+    CK_RV rv;
 
+    loading.last = &loading.first;
+    rv = hsm_load_with(hsm->ports.store, &loading);
     loading_clear(&loading);
     return rv;
 }
