@@ -162,6 +162,8 @@ struct hsm_place_of_node {
 MUST_USE CK_RV hsm_enter(struct hsm *hsm, const struct hsm_place_of_node *place);
 /* Reads the list anew. Waits for the store. */
 void hsm_refresh_members(struct hsm *hsm);
+/* Has no other node the master key of this partition? */
+bool hsm_is_alone(struct hsm *hsm);
 /* Was this node removed from the list? Then it has to end. */
 bool hsm_is_removed(struct hsm *hsm);
 

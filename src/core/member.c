@@ -189,6 +189,24 @@ hsm_is_removed(struct hsm *hsm)
     return removed;
 }
 
+bool
+hsm_is_alone(struct hsm *hsm)
+{
+    bool alone = true;
+
+    if (hsm->ports.node == NULL) {
+        return true;
+    }
+    hsm_refresh_members(hsm);
+    pthread_rwlock_rdlock(&hsm->lock);
+    for (size_t i = 0; i < hsm->members.count; i++) {
+        alone = alone && (hsm->members.members[i].state != MEMBER_IN ||
+                          strcmp(hsm->members.members[i].serial, hsm->node) == 0);
+    }
+    pthread_rwlock_unlock(&hsm->lock);
+    return alone;
+}
+
 /* ---- a node that enters itself ---- */
 
 static bool

@@ -434,11 +434,10 @@ backup_restore(struct backups *backups, view key)
     struct backup_host *host = (struct backup_host *)backups;
     CK_RV rv;
 
-    if (host->plan.settings->store.etcd) {
-        /* The master key would be another than that of the records. */
-        log_err("restore: this node's records are in etcd, and a backup is restored into a node "
-                "that keeps them itself");
-        return CKR_FUNCTION_NOT_SUPPORTED;
+    if (!hsm_is_alone(host->hsm)) {
+        log_err("restore: other nodes have this partition, too: remove them (removeNode), and let "
+                "them join when it is restored");
+        return CODE_NOT_FRESH;
     }
     pthread_mutex_lock(&host->lock);
     rv = restore_check(host, key);

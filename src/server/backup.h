@@ -28,6 +28,6 @@ void backup_free(struct backups *backups);
 
 /* At the start, before the partition is opened: a restore that was checked is put in place; one
  * that was cut short is removed. False, with a line in the log, when that fails. */
-MUST_USE bool backup_settle(struct folder *folder);
+MUST_USE bool backup_settle(struct folder *folder, const struct settings_store *settings);
 
 #endif

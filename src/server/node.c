@@ -379,7 +379,7 @@ node_start_backups(struct node *node, const struct server_settings *settings)
     const struct backup_plan plan = { settings, node_restored, node };
 
     node->backups = backup_new(node->folder, &plan);
-    return node->backups != NULL && backup_settle(node->folder);
+    return node->backups != NULL && backup_settle(node->folder, &settings->store);
 }
 
 static bool

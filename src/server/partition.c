@@ -14,6 +14,7 @@
 #include "server/entropy.h"
 #include "server/identity.h"
 #include "store/etcd.h"
+#include "store/etcd_restore.h"
 #include "store/sqlite.h"
 
 #include <stdio.h>
@@ -60,17 +61,23 @@ set_or_null(const char *text)
     return text[0] == '\0' ? NULL : text;
 }
 
-struct store *
-partition_store(const struct folder *folder, const struct settings_store *settings,
-                struct entropy *entropy)
+static struct etcd_settings
+etcd_of(const struct settings_store *settings)
 {
-    const struct etcd_settings etcd = {
+    return (struct etcd_settings){
         .endpoints = settings->endpoints,
         .ca = set_or_null(settings->ca),
         .certificate = set_or_null(settings->certificate),
         .key = set_or_null(settings->private_key),
         .prefix = settings->prefix,
     };
+}
+
+struct store *
+partition_store(const struct folder *folder, const struct settings_store *settings,
+                struct entropy *entropy)
+{
+    const struct etcd_settings etcd = etcd_of(settings);
     char path[FOLDER_PATH_MAX];
 
     if (settings->etcd) {
@@ -78,6 +85,14 @@ partition_store(const struct folder *folder, const struct settings_store *settin
     }
     folder_path(folder, PARTITION_STORE_NAME, path);
     return sqlite_store_open(path, entropy);
+}
+
+bool
+partition_restore(const struct settings_store *settings, struct store *from)
+{
+    const struct etcd_settings etcd = etcd_of(settings);
+
+    return etcd_restore(&etcd, entropy_host(), from);
 }
 
 static bool

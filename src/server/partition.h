@@ -26,6 +26,10 @@ struct partition_plan {
 struct store *partition_store(const struct folder *folder, const struct settings_store *settings,
                               struct entropy *entropy);
 
+/* Puts the records of that store where the settings name an etcd, in place of what is there. False,
+ * with a line in the log. */
+MUST_USE bool partition_restore(const struct settings_store *settings, struct store *from);
+
 /* Makes master key and store, which are in the state folder or as the settings say; the officer's password, if there is one, is
  * the first line of standard input. False, with a line in the log: one exists already, or it fails. */
 MUST_USE bool partition_make(const struct server_settings *settings,

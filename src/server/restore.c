@@ -7,6 +7,7 @@
 #include "server/backup_private.h"
 
 #include "base/log.h"
+#include "core/owner.h"
 #include "crypto/owner.h"
 #include "server/clock.h"
 #include "server/entropy.h"
@@ -34,6 +35,7 @@ static const char *const names[] = {
     PARTITION_STORE_NAME "-wal",
     PARTITION_STORE_NAME "-shm",
     PARTITION_STORE_NAME "-journal", /* of a moment, while SQLite makes the database */
+    PARTITION_NODE_NAME,
 };
 
 static void
@@ -82,7 +84,7 @@ path_sync(const char *path)
 }
 
 static bool
-key_write(const char *path, view key)
+file_write(const char *path, view key)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     bool wrote = fd >= 0 && write(fd, key.data, key.len) == (ssize_t)key.len && fsync(fd) == 0;
@@ -188,6 +190,7 @@ struct rebuild {
     enum archive_kind last; /* kinds come in order */
     struct secret *master;
     struct restoring *restoring;
+    bool certified; /* the store has the key of its node */
 };
 
 static bool
@@ -205,7 +208,7 @@ master_take(struct rebuild *b, view master)
     b->restoring = restoring_new(path, b->store_id, guard_key);
     wipe(guard_key, sizeof guard_key);
     folder_within(b->host->folder, PART_NAME, PARTITION_KEY_NAME, path);
-    return b->restoring != NULL && key_write(path, master);
+    return b->restoring != NULL && file_write(path, master);
 }
 
 static bool
@@ -220,6 +223,7 @@ entry_take(struct rebuild *b, const struct archive_entry *entry)
     case ARCHIVE_KEY:
         return master_take(b, entry->value);
     case ARCHIVE_RECORD:
+        b->certified = b->certified || owner_name_is(entry->name);
         return restoring_put(b->restoring, entry->name, entry->value, entry->number);
     case ARCHIVE_COUNTER:
         return restoring_number(b->restoring, entry->name, entry->number);
@@ -241,6 +245,27 @@ chunk_take(struct rebuild *b, view plain)
         }
     }
     return true;
+}
+
+/* Whose key and certificate are in the store is that node from now on, also where the store is shared. */
+static bool
+serial_keep(const struct rebuild *b, struct walk *walk)
+{
+    struct archive_digest digest;
+    struct archive_header header;
+    char path[FOLDER_PATH_MAX], text[32];
+    int len;
+
+    if (!b->host->plan.settings->store.etcd || !b->certified) {
+        return true;
+    }
+    if (!walk_begin(walk, &digest, &header) || header.serial.len > 16) {
+        return false;
+    }
+    len = snprintf(text, sizeof text, "%.*s\n", (int)header.serial.len,
+                   (const char *)header.serial.data);
+    folder_within(b->host->folder, PART_NAME, PARTITION_NODE_NAME, path);
+    return file_write(path, view_of(text, (size_t)len));
 }
 
 static bool
@@ -267,7 +292,7 @@ rebuild_run(struct rebuild *b, struct walk *walk, view key, uint64_t chunks)
                chunk_take(b, writer_view(&plain));
     }
     writer_clear(&plain);
-    return good && b->last == ARCHIVE_END;
+    return good && b->last == ARCHIVE_END && serial_keep(b, walk);
 }
 
 static bool
@@ -393,9 +418,43 @@ trail_aside(const struct folder *folder)
     return rename(from, to) == 0 || errno == ENOENT || path_failed(to);
 }
 
+/* Into etcd, where all of it is done again if a start was cut short. */
+static bool
+ready_upload(const struct folder *folder, const struct settings_store *settings)
+{
+    struct store *store;
+    char path[FOLDER_PATH_MAX];
+    bool uploaded;
+
+    folder_within(folder, READY_NAME, PARTITION_STORE_NAME, path);
+    if (access(path, F_OK) != 0) {
+        return errno == ENOENT || path_failed(path);
+    }
+    store = sqlite_store_open(path, entropy_host());
+    if (store == NULL) {
+        return false;
+    }
+    uploaded = partition_restore(settings, store);
+    store->close(store);
+    return uploaded;
+}
+
+static bool
+ready_drop(const struct folder *folder)
+{
+    char path[FOLDER_PATH_MAX];
+    bool dropped = true;
+
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        folder_within(folder, READY_NAME, names[i], path);
+        dropped = dropped && (unlink(path) == 0 || errno == ENOENT || path_failed(path));
+    }
+    return dropped;
+}
+
 /* Each step may have been done already by a start that was cut short. */
 bool
-backup_settle(struct folder *folder)
+backup_settle(struct folder *folder, const struct settings_store *settings)
 {
     char ready[FOLDER_PATH_MAX], path[FOLDER_PATH_MAX];
     struct stat st;
@@ -406,13 +465,15 @@ backup_settle(struct folder *folder)
         return errno == ENOENT || path_failed(ready);
     }
     folder_within(folder, READY_NAME, PARTITION_STORE_NAME, path);
-    if (stat(path, &st) == 0) {
+    if (!settings->etcd && stat(path, &st) == 0) {
         folder_remove(folder, PARTITION_STORE_NAME "-wal");
         folder_remove(folder, PARTITION_STORE_NAME "-shm");
     }
     folder_path(folder, ".", path);
-    if (!trail_aside(folder) || !move(folder, PARTITION_KEY_NAME) ||
-        !move(folder, PARTITION_STORE_NAME) || !path_sync(path)) {
+    if ((settings->etcd && !ready_upload(folder, settings)) || !trail_aside(folder) ||
+        !move(folder, PARTITION_KEY_NAME) || !move(folder, PARTITION_NODE_NAME) ||
+        !(settings->etcd ? ready_drop(folder) : move(folder, PARTITION_STORE_NAME)) ||
+        !path_sync(path)) {
         return false;
     }
     if (rmdir(ready) != 0) {

@@ -506,6 +506,98 @@ id_find(struct etcd *etcd, struct entropy *entropy)
     return id_make(etcd, &id, entropy);
 }
 
+/* ---- beginning anew ---- */
+
+#define RESTORE_NAME "restore"
+
+/* Puts, or removes, some names without a look. */
+static bool
+anew_run(struct etcd *etcd, const struct etcd_txn *txn, struct etcd_answer *ret_answer)
+{
+    const uint64_t give_up = etcd_now() + OPEN_MS;
+    enum grpc_result result;
+
+    /* One that happened after all happens twice. */
+    while ((result = etcd_txn_run(etcd->reads, txn, ETCD_ATTEMPT_MS, ret_answer)) != GRPC_OK &&
+           result != GRPC_REFUSED && etcd_now() < give_up) {
+        etcd_answer_clear(ret_answer);
+        etcd_trouble(&etcd->place, etcd->reads);
+        etcd_pause();
+    }
+    if (result != GRPC_OK) {
+        log_err("store: a restore goes no further: %s", grpc_error(etcd->reads));
+    }
+    return result == GRPC_OK;
+}
+
+static bool
+anew_begin(struct etcd *etcd, const uint8_t id[ID_LEN])
+{
+    struct etcd_txn *txn = etcd_txn_new();
+    struct etcd_answer answer = { .cluster = 0 };
+    struct etcd_name name, mark;
+    bool begun;
+
+    memcpy(etcd->id, id, ID_LEN);
+    etcd_name_make(&etcd->place, "id", VIEW_EMPTY, &name);
+    etcd_name_make(&etcd->place, RESTORE_NAME, VIEW_EMPTY, &mark);
+    begun = txn != NULL &&
+            etcd_txn_put(txn, etcd_name_view(&name), view_of(etcd->id, ID_LEN)) &&
+            etcd_txn_put(txn, etcd_name_view(&mark), view_of(etcd->id, ID_LEN)) &&
+            anew_run(etcd, txn, &answer);
+    if (begun) {
+        etcd->place.base = answer.revision;
+        etcd->place.cluster = answer.cluster;
+    }
+    etcd_answer_clear(&answer);
+    etcd_txn_free(txn);
+    return begun;
+}
+
+bool
+etcd_store_restored(struct store *store)
+{
+    struct etcd *etcd = (struct etcd *)store;
+    struct etcd_txn *txn = etcd_txn_new();
+    struct etcd_answer answer = { .cluster = 0 };
+    struct etcd_name mark;
+    bool done;
+
+    etcd_name_make(&etcd->place, RESTORE_NAME, VIEW_EMPTY, &mark);
+    pthread_mutex_lock(&etcd->read_lock);
+    done = txn != NULL && etcd_txn_delete(txn, etcd_name_view(&mark)) &&
+           anew_run(etcd, txn, &answer);
+    pthread_mutex_unlock(&etcd->read_lock);
+    etcd_answer_clear(&answer);
+    etcd_txn_free(txn);
+    return done;
+}
+
+/* Has somebody begun a restore that has not ended? */
+static bool
+anew_is_over(struct etcd *etcd)
+{
+    struct etcd_range range = { .limit = 1 };
+    struct etcd_records records;
+    struct etcd_name mark;
+    bool over;
+
+    etcd_name_make(&etcd->place, RESTORE_NAME, VIEW_EMPTY, &mark);
+    range.key = etcd_name_view(&mark);
+    if (range_ask(etcd, etcd->reads, &range, ETCD_GIVE_UP_MS, &records) != GRPC_OK) {
+        return false;
+    }
+    over = records.count == 0;
+    etcd_records_clear(&records);
+    if (!over) {
+        log_err("store: a backup is being restored into %s: start the node that does it",
+                etcd->place.prefix);
+    }
+    return over;
+}
+
+/* ---- settings ---- */
+
 static char *
 text_dup(const char *text, bool *ret_good)
 {
@@ -544,7 +636,9 @@ etcd_begin(struct etcd *etcd, const struct etcd_settings *settings, struct entro
     struct grpc *writes;
 
     return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK && settings_take(etcd, settings) &&
-           (etcd->reads = connection_new(etcd, &etcd->place.stop)) != NULL && id_find(etcd, entropy) &&
+           (etcd->reads = connection_new(etcd, &etcd->place.stop)) != NULL &&
+           (settings->restores != NULL ? anew_begin(etcd, settings->restores)
+                                       : id_find(etcd, entropy) && anew_is_over(etcd)) &&
            (writes = connection_new(etcd, &etcd->place.stop)) != NULL &&
            etcd_writer_start(&etcd->writer, &etcd->place, writes, entropy);
 }

@@ -8,6 +8,7 @@
 #include "unit/store/store_fixture.h"
 
 #include "store/etcd.h"
+#include "store/etcd_restore.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -381,6 +382,97 @@ an_etcd_that_was_set_back_is_refused_until_the_next_start(void **state)
     store->close(store);
 }
 
+/* ---- a backup from another engine ---- */
+
+struct failing {
+    store_visit *visit;
+    void *arg;
+    int left; /* visits that go well */
+};
+
+static bool
+failing_visit(void *arg, view key, view value, uint64_t revision)
+{
+    struct failing *failing = arg;
+
+    return failing->left-- > 0 && failing->visit(failing->arg, key, value, revision);
+}
+
+static bool (*whole_load)(struct store *store, store_visit *visit, void *arg);
+
+static bool
+cut_load(struct store *store, store_visit *visit, void *arg)
+{
+    struct failing failing = { visit, arg, 100 };
+
+    return whole_load(store, failing_visit, &failing);
+}
+
+static bool
+collect(void *arg, view key, view value, uint64_t revision)
+{
+    struct writer *w = arg;
+
+    assert_true(revision > 0);
+    write_raw(w, key);
+    write_u8(w, '=');
+    write_raw(w, value);
+    write_u8(w, ' ');
+    return true;
+}
+
+static void
+records_of_another_store_take_the_place_of_what_is_there(void **state)
+{
+    const struct etcd_settings settings = { .endpoints = member.endpoint, .ca = member.ca,
+                                            .certificate = member.certificate, .key = member.key,
+                                            .prefix = "/restored/", .open_ms = 3000 };
+    const uint8_t id[16] = "sixteen bytes..";
+    struct store *from = memory_store_new(id), *store;
+    struct writer expected, got;
+    uint8_t there[16];
+    uint64_t first = 0;
+    char key[32];
+
+    UNUSED(state);
+    for (int i = 0; i < 200; i++) {
+        snprintf(key, sizeof key, "o/%08x", (unsigned)i);
+        (void)put(from, key, "new");
+    }
+    assert_true(from->next_numbers(from, "handle", 1024, 0x40000, &first));
+    writer_init(&expected, 1 << 16);
+    writer_init(&got, 1 << 16);
+    assert_true(from->load_all(from, collect, &expected));
+    (void)put(from, "h/00000001", "a node of before");
+    (void)put(from, "l/a", "its beat");
+    store = etcd_store_open(&settings, &counting);
+    (void)put(store, "o/00000001", "old");
+    (void)put(store, "u/00000001", "old");
+    store->close(store);
+
+    /* Cut short: nobody opens half of it. */
+    whole_load = from->load_all;
+    from->load_all = cut_load;
+    assert_false(etcd_restore(&settings, &counting, from));
+    assert_null(etcd_store_open(&settings, &counting));
+
+    from->load_all = whole_load;
+    assert_true(etcd_restore(&settings, &counting, from));
+    store = etcd_store_open(&settings, &counting);
+    assert_non_null(store);
+    store->id(store, there);
+    assert_memory_equal(there, id, sizeof id);
+    assert_true(store->load_all(store, collect, &got));
+    assert_int_equal(got.len, expected.len);
+    assert_memory_equal(got.data, expected.data, got.len);
+    assert_true(store->next_numbers(store, "handle", 1, 0x40000, &first));
+    assert_int_equal(first, 0x40000 + 1024);
+    writer_clear(&got);
+    writer_clear(&expected);
+    store->close(store);
+    from->close(from);
+}
+
 int
 main(void)
 {
@@ -393,6 +485,7 @@ main(void)
         cmocka_unit_test(of_several_endpoints_one_that_works_is_found),
         cmocka_unit_test(a_load_of_many_pages_has_each_record_once),
         cmocka_unit_test(what_is_no_store_is_refused),
+        cmocka_unit_test(records_of_another_store_take_the_place_of_what_is_there),
         cmocka_unit_test(an_etcd_that_was_set_back_is_refused_until_the_next_start),
     };
     int failed;
