@@ -81,14 +81,13 @@ list_check(struct hsm *hsm, const struct join_side *newcomer, struct member *ret
     return rv;
 }
 
-/* By the certificate that it showed. Under the lock of admissions. */
+/* By the certificate that it showed: is it a node of our owner's? Under the lock of admissions. */
 static CK_RV
-newcomer_check(struct request *r, struct join_side *newcomer)
+newcomer_name(struct request *r, struct join_side *newcomer)
 {
     struct hsm *hsm = r->hsm;
     const struct admissions *a = &hsm->admissions;
     char print[2 * MEMBER_PRINT_LEN + 1];
-    struct member member;
     CK_RV rv;
 
     if (hsm->ports.node == NULL) {
@@ -108,7 +107,35 @@ newcomer_check(struct request *r, struct join_side *newcomer)
     if (rv == CKR_OK) {
         hex_encode(view_of(newcomer->print, sizeof newcomer->print), print);
         note_detail(r, "serial=%s key=%s", newcomer->serial, print);
-        rv = list_check(hsm, newcomer, &member);
+    }
+    return rv;
+}
+
+/* And is it on the list? */
+static CK_RV
+newcomer_check(struct request *r, struct join_side *newcomer)
+{
+    struct member member;
+    CK_RV rv = newcomer_name(r, newcomer);
+
+    return rv == CKR_OK ? list_check(r->hsm, newcomer, &member) : rv;
+}
+
+/* The list may have been changed elsewhere, and is read anew where it does not have the node as it is:
+ * but not for anybody, for that takes as many reads as there were nodes. */
+static CK_RV
+newcomer_refresh(struct request *r)
+{
+    struct admissions *a = &r->hsm->admissions;
+    struct join_side newcomer = { .serial = "" };
+    struct member member;
+    CK_RV rv;
+
+    pthread_mutex_lock(&a->lock);
+    rv = newcomer_name(r, &newcomer);
+    pthread_mutex_unlock(&a->lock);
+    if (rv == CKR_OK && list_check(r->hsm, &newcomer, &member) != CKR_OK) {
+        hsm_refresh_members(r->hsm);
     }
     return rv;
 }
@@ -210,7 +237,9 @@ handle_JOIN(struct request *r)
     if (!request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    hsm_refresh_members(hsm);
+    if ((rv = newcomer_refresh(r)) != CKR_OK) {
+        return rv;
+    }
     pthread_mutex_lock(&hsm->admissions.lock);
     rv = admission_open(r, &m);
     pthread_mutex_unlock(&hsm->admissions.lock);
@@ -282,6 +311,7 @@ master_hand_over(struct request *r, const struct admission *admission,
         return rv;
     }
     member.state = MEMBER_IN;
+    member.fenced++; /* one that runs under this name is not it */
     member.version++;
     writer_init_fixed(&sealed, room, sizeof room);
     if (!join_seal(hash, admission->private_key, admission->talk.newcomer.share,
@@ -310,7 +340,9 @@ handle_JOIN_KEY(struct request *r)
     if (!request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    hsm_refresh_members(hsm);
+    if ((rv = newcomer_refresh(r)) != CKR_OK) {
+        return rv;
+    }
     pthread_mutex_lock(&hsm->admissions.lock);
     if (!admission_take(r, &admission)) {
         rv = CODE_JOIN_STATE;

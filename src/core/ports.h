@@ -150,6 +150,8 @@ struct store {
  * of the transaction is found there as it was to be written (a sealed one is like no other), it is
  * STORE_OK.
  */
+/* In a cluster a write has 15 s: a daemon gives it to up to three nodes, for one that does not reach the
+ * store must not have them all. */
 #define STORE_WAIT_MS 5000u
 MUST_USE enum store_result store_commit(struct store *store, const struct store_txn *txn,
                                         uint64_t *ret_revision);
