@@ -70,12 +70,16 @@ wait_end(void *arg, enum store_result result, uint64_t revision)
 static enum store_result
 commit_wait(struct store *store, const struct store_txn *txn, uint64_t *ret_revision)
 {
-    struct wait *wait = wait_new();
     enum store_result result = STORE_FAILED;
     struct timespec limit;
+    struct wait *wait;
     int waited = 0;
 
-    if (wait == NULL) {
+    if (store->commit_alone != NULL &&
+        store->commit_alone(store, txn, &result, ret_revision)) {
+        return result;
+    }
+    if ((wait = wait_new()) == NULL) {
         return STORE_FAILED;
     }
     clock_gettime(CLOCK_MONOTONIC, &limit);

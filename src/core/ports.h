@@ -113,6 +113,10 @@ struct store {
     bool (*get)(struct store *store, view key, uint64_t *ret_revision, struct writer *out);
     /* All or nothing; what txn points at is copied before submit returns. */
     void (*submit)(struct store *store, const struct store_txn *txn, store_done *done, void *arg);
+    /* For who waits anyway: when nobody else writes, and nobody did the last time, on this thread, which
+     * takes as long as the disk. False: it is not done; submit it. NULL: never. */
+    bool (*commit_alone)(struct store *store, const struct store_txn *txn,
+                         enum store_result *ret_result, uint64_t *ret_revision);
     /* A block of numbers never given before, also after a crash: *ret_first .. +count-1. */
     bool (*next_numbers)(struct store *store, const char *counter, uint32_t count,
                          uint64_t start, uint64_t *ret_first);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The store on SQLite: the writer thread with its queue, and the store's table of functions.
+ * The store on SQLite: the writer thread with its queue, and the store's table of functions. Who
+ * submits alone, as the one before did, writes by himself: the writer would have to be woken, and he
+ * to be woken by it.
  * Each transaction runs in a savepoint of the group's SQL transaction, so that one that fails
  * leaves the others alone. How the file is made and checked is in database.c.
  */
@@ -23,7 +25,7 @@
 
 struct submission {
     struct submission *next;
-    struct store_txn *txn;
+    const struct store_txn *txn; /* one that was queued: a copy */
     store_done *done;
     void *arg;
     enum store_result result;
@@ -36,9 +38,11 @@ struct sqlite {
 
     pthread_mutex_t queue_lock;
     pthread_cond_t queue_filled;
-    struct submission *first; /* under queue_lock, as the three below */
+    struct submission *first; /* under queue_lock, as the five below */
     struct submission **last;
-    uint64_t revision;
+    uint64_t revision;         /* changed by who runs a group alone */
+    bool busy;                 /* a group runs */
+    size_t group_last;         /* how many the last one had */
     bool closing;
 
     pthread_mutex_t database_lock;
@@ -180,21 +184,22 @@ group_run(struct sqlite *sqlite, struct submission *group, uint64_t revision)
     return revision;
 }
 
-/* Waits for submissions; NULL when the store closes and none are left. */
+/* Waits for submissions; NULL when the store closes and none are left. Else the store is busy. */
 static struct submission *
 group_take(struct sqlite *sqlite)
 {
     struct submission *group;
 
     pthread_mutex_lock(&sqlite->queue_lock);
-    while (sqlite->first == NULL && !sqlite->closing) {
+    while (sqlite->busy || (sqlite->first == NULL && !sqlite->closing)) {
         pthread_cond_wait(&sqlite->queue_filled, &sqlite->queue_lock);
     }
     group = sqlite->first;
     if (group != NULL) {
         struct submission *end = group;
+        size_t count = 1;
 
-        for (size_t i = 1; i < GROUP_MAX && end->next != NULL; i++) {
+        for (; count < GROUP_MAX && end->next != NULL; count++) {
             end = end->next;
         }
         sqlite->first = end->next;
@@ -202,9 +207,30 @@ group_take(struct sqlite *sqlite)
             sqlite->last = &sqlite->first;
         }
         end->next = NULL;
+        sqlite->busy = true;
+        sqlite->group_last = count;
     }
     pthread_mutex_unlock(&sqlite->queue_lock);
     return group;
+}
+
+/* Runs a group while the store is busy with it, and is busy no more. */
+static void
+group_write(struct sqlite *sqlite, struct submission *group)
+{
+    uint64_t revision;
+
+    pthread_mutex_lock(&sqlite->database_lock);
+    revision = group_run(sqlite, group, sqlite->revision);
+    pthread_mutex_unlock(&sqlite->database_lock);
+
+    pthread_mutex_lock(&sqlite->queue_lock);
+    sqlite->revision = revision;
+    sqlite->busy = false;
+    if (sqlite->first != NULL || sqlite->closing) {
+        pthread_cond_signal(&sqlite->queue_filled);
+    }
+    pthread_mutex_unlock(&sqlite->queue_lock);
 }
 
 static void
@@ -214,7 +240,7 @@ group_end(struct submission *group)
         struct submission *next = group->next;
 
         group->done(group->arg, group->result, group->revision);
-        free(group->txn);
+        free((void *)(uintptr_t)group->txn);
         free(group);
         group = next;
     }
@@ -225,16 +251,9 @@ sqlite_write(void *arg)
 {
     struct sqlite *sqlite = arg;
     struct submission *group;
-    uint64_t revision = sqlite->revision; /* this thread alone changes it */
 
     while ((group = group_take(sqlite)) != NULL) {
-        pthread_mutex_lock(&sqlite->database_lock);
-        revision = group_run(sqlite, group, revision);
-        pthread_mutex_unlock(&sqlite->database_lock);
-
-        pthread_mutex_lock(&sqlite->queue_lock);
-        sqlite->revision = revision;
-        pthread_mutex_unlock(&sqlite->queue_lock);
+        group_write(sqlite, group);
         group_end(group);
     }
     return NULL;
@@ -256,8 +275,41 @@ sqlite_submit(struct store *store, const struct store_txn *txn, store_done *done
     pthread_mutex_lock(&sqlite->queue_lock);
     *sqlite->last = submission;
     sqlite->last = &submission->next;
-    pthread_cond_signal(&sqlite->queue_filled);
+    if (!sqlite->busy) {
+        pthread_cond_signal(&sqlite->queue_filled);
+    }
     pthread_mutex_unlock(&sqlite->queue_lock);
+}
+
+/* Is nobody else there, and was nobody the last time? Then the store is busy for the caller. */
+static bool
+is_alone(struct sqlite *sqlite)
+{
+    bool alone;
+
+    pthread_mutex_lock(&sqlite->queue_lock);
+    alone = !sqlite->busy && sqlite->first == NULL && !sqlite->closing && sqlite->group_last == 1;
+    sqlite->busy = sqlite->busy || alone;
+    pthread_mutex_unlock(&sqlite->queue_lock);
+    return alone;
+}
+
+static bool
+sqlite_commit_alone(struct store *store, const struct store_txn *txn,
+                    enum store_result *ret_result, uint64_t *ret_revision)
+{
+    struct sqlite *sqlite = (struct sqlite *)store;
+    struct submission submission = { .txn = txn };
+
+    if (!txn_fits(txn) || !is_alone(sqlite)) {
+        return false;
+    }
+    group_write(sqlite, &submission);
+    *ret_result = submission.result;
+    if (submission.result == STORE_OK) {
+        *ret_revision = submission.revision;
+    }
+    return true;
 }
 
 static void
@@ -467,6 +519,7 @@ sqlite_store_open(const char *path, struct entropy *entropy)
         .load_all = sqlite_load_all,
         .get = sqlite_get,
         .submit = sqlite_submit,
+        .commit_alone = sqlite_commit_alone,
         .next_numbers = sqlite_next_numbers,
         .each_number = sqlite_each_number,
         .guard = sqlite_guard,
@@ -477,6 +530,7 @@ sqlite_store_open(const char *path, struct entropy *entropy)
         .close = sqlite_close,
     };
     sqlite->last = &sqlite->first;
+    sqlite->group_last = 1;
     pthread_mutex_init(&sqlite->queue_lock, NULL);
     pthread_cond_init(&sqlite->queue_filled, NULL);
     pthread_mutex_init(&sqlite->database_lock, NULL);

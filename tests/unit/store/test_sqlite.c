@@ -6,6 +6,7 @@
  */
 #include "unit/store/store_fixture.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -337,6 +338,66 @@ submissions_that_wait_share_a_sync(void **state)
     assert_in_range(sync_count, 1, 500);
 }
 
+/* Some write by themselves, some are written for: each once, under a revision of its own. */
+#define HANDS 8
+#define EACH 40
+
+struct hand {
+    struct store *store;
+    int number;
+    uint64_t revisions[EACH];
+};
+
+static void *
+commit_each(void *arg)
+{
+    struct hand *hand = arg;
+
+    for (int i = 0; i < EACH; i++) {
+        char key[16];
+
+        snprintf(key, sizeof key, "%d.%02d", hand->number, i);
+
+        const struct store_change change = { view_str(key), VIEW_TEXT("x"), false };
+        const struct store_txn txn = { NULL, 0, &change, 1, VIEW_EMPTY };
+
+        if (store_commit(hand->store, &txn, &hand->revisions[i]) != STORE_OK) {
+            break;
+        }
+    }
+    return NULL;
+}
+
+static void
+commits_of_many_threads_each_have_their_revision(void **state)
+{
+    struct fixture *f = *state;
+    struct hand hands[HANDS];
+    pthread_t threads[HANDS];
+    bool seen[HANDS * EACH + 1] = { false };
+    const uint64_t before = f->store->revision(f->store);
+
+    for (int i = 0; i < HANDS; i++) {
+        hands[i] = (struct hand){ f->store, i, { 0 } };
+        assert_int_equal(pthread_create(&threads[i], NULL, commit_each, &hands[i]), 0);
+    }
+    for (int i = 0; i < HANDS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    for (int i = 0; i < HANDS; i++) {
+        for (int k = 0; k < EACH; k++) {
+            const uint64_t at = hands[i].revisions[k] - before;
+
+            assert_in_range(at, 1, HANDS * EACH);
+            assert_false(seen[at]);
+            seen[at] = true;
+        }
+    }
+    assert_int_equal(f->store->revision(f->store), before + HANDS * EACH);
+    reopen(f);
+    assert_int_equal(f->store->revision(f->store), before + HANDS * EACH);
+}
+
 static void
 close_first_ends_what_was_submitted(void **state)
 {
@@ -489,6 +550,7 @@ main(void)
         CASE(full_disk_fails_what_it_meets_and_later_ones_work),
         CASE(failed_sync_is_not_acknowledged),
         CASE(submissions_that_wait_share_a_sync),
+        CASE(commits_of_many_threads_each_have_their_revision),
         CASE(close_first_ends_what_was_submitted),
         CASE(backup_is_a_store_of_its_own),
         CASE(other_formats_are_refused),
