@@ -68,7 +68,8 @@ refusal(CK_RV rv)
 }
 
 /* The attributes as an object has them: stored, whatever the token says, and with all that a
- * certificate has by default. */
+ * certificate has by default. Trust is a crypto officer's to give, and a token is signed with a crypto
+ * user's key: it says nothing of it. */
 static void
 complete(const struct storage *storage, view attributes, struct writer *out)
 {
@@ -78,7 +79,7 @@ complete(const struct storage *storage, view attributes, struct writer *out)
 
     writer_init(&given, ATTRIBUTES_BYTES_MAX);
     while (attributes_next(&r, &attribute)) {
-        if (attribute.type != CKA_TOKEN) {
+        if (attribute.type != CKA_TOKEN && attribute.type != CKA_TRUSTED) {
             attribute_write(&given, attribute.type, attribute.value);
         }
     }

@@ -8,6 +8,7 @@
  *   count N     there are N of them
  *   import FILE an RSA pair of a JWK, with the id "outside"
  *   label HANDLE TEXT  sets it
+ *   distrusts LABEL  the one of that label is not trusted, whatever its token says
  *   refused     the storage cannot be reached: certificates are CKR_DEVICE_ERROR
  *   fails A B   a search gives code A, a creation code B, each within 30 s
  *   keys        keys are found and sign all the same
@@ -290,6 +291,18 @@ find_code(CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG count)
 }
 
 static void
+distrusts(CK_SESSION_HANDLE session, char *label)
+{
+    CK_ATTRIBUTE by[] = { { CKA_LABEL, label, strlen(label) }, { CKA_TRUSTED, &no, sizeof no } };
+    CK_ATTRIBUTE trusted = { CKA_TRUSTED, &yes, sizeof yes };
+    CK_OBJECT_HANDLE handle = 0;
+
+    check("it is found as one without trust", count_of(session, by, 2, &handle), 1);
+    check("and says so", (CK_RV)is_so(session, handle, &by[1]), 1);
+    check("no search for trust finds any", count_of(session, &trusted, 1, NULL), 0);
+}
+
+static void
 refused(CK_SESSION_HANDLE session)
 {
     CK_ATTRIBUTE class = { CKA_CLASS, &certificate, sizeof certificate };
@@ -457,6 +470,8 @@ main(int argc, char *argv[])
         create(session, number);
     } else if (strcmp(argv[2], "count") == 0) {
         check("so many are there", certificates(session), number);
+    } else if (strcmp(argv[2], "distrusts") == 0) {
+        distrusts(session, argv[3]);
     } else if (strcmp(argv[2], "refused") == 0) {
         refused(session);
     } else if (strcmp(argv[2], "fails") == 0) {
