@@ -3,7 +3,7 @@
  * How long failed logins take: of a user who is there and of one who is not, in turn. A line
  * "known MICROSECONDS" or "unknown MICROSECONDS" for each.
  *
- *   timed MODULE COUNT
+ *   timed MODULE COUNT SECONDS    COUNT of each, or as many as there is time for
  */
 #include "p11.h"
 
@@ -35,13 +35,15 @@ fail(const char *name, const char *pin)
 int
 main(int argc, char **argv)
 {
-    if (argc != 3) {
-        die("usage: timed MODULE COUNT");
+    const long start = microseconds();
+
+    if (argc != 4) {
+        die("usage: timed MODULE COUNT SECONDS");
     }
     p11_load(argv[1]);
     MUST(p11->C_Initialize(NULL));
     session = p11_session();
-    for (int i = 0; i < atoi(argv[2]); i++) {
+    for (int i = 0; i < atoi(argv[2]) && microseconds() - start < atol(argv[3]) * 1000000L; i++) {
         fail("known", KNOWN);
         fail("unknown", UNKNOWN);
         if (i % 4 == 3) { /* before it locks */
