@@ -211,6 +211,20 @@ out:
     return rv;
 }
 
+/* Did he take himself out of the officers' hands? */
+static bool
+user_is_closed(struct hsm *hsm, uint32_t id)
+{
+    const struct user *user;
+    bool closed;
+
+    pthread_rwlock_rdlock(&hsm->lock);
+    user = user_by_id(&hsm->users, id);
+    closed = user != NULL && user->closed;
+    pthread_rwlock_unlock(&hsm->lock);
+    return closed;
+}
+
 static bool
 user_is_cu(struct hsm *hsm, uint32_t id)
 {
@@ -305,6 +319,8 @@ handle_KEY_OWNER(struct request *r)
         rv = CKR_OBJECT_HANDLE_INVALID;
     } else if (!user_is_cu(r->hsm, m.user)) {
         rv = CODE_USER_UNKNOWN;
+    } else if (user_is_closed(r->hsm, object->owner)) {
+        rv = CKR_ACTION_PROHIBITED;
     } else {
         /* What was shared with the new owner is his now. */
         size_t count = shares_change(object, m.user, false, shares);

@@ -2,12 +2,11 @@
  *
  * Users: list, create, delete, change a password. Only a crypto officer changes others.
  */
-#include "core/load.h"
+#include "core/manage.h"
 
 #include <string.h>
 
 #define USERS_MAX 16384u
-#define USER_FIRST_ID 3u /* 1 is the first CO, 2 the service's own */
 
 CK_RV
 handle_USER_LIST(struct request *r)
@@ -52,12 +51,7 @@ handle_USER_LIST(struct request *r)
     return rv;
 }
 
-/*
- * Seals and stores the user, then puts it into the table. Failed logins of before are
- * forgotten in the same transaction. Under the lock for changes, and that of the gate where the
- * user is not new; directory is NULL where he is not.
- */
-static CK_RV
+CK_RV
 user_store(struct request *r, struct user *user, const struct directory *directory)
 {
     struct hsm *hsm = r->hsm;
@@ -119,7 +113,7 @@ role_can_be_made(uint32_t role)
     return role == ROLE_CU || role == ROLE_CO || role == ROLE_AU;
 }
 
-static bool
+bool
 user_is_there(struct hsm *hsm, view name, bool *ret_room)
 {
     bool there;
@@ -218,8 +212,7 @@ handle_USER_CREATE(struct request *r)
     return quorum_done(r, token, user_make(r, m.role, m.name, m.password, create_answer));
 }
 
-/* A copy, or CODE_USER_UNKNOWN. */
-static CK_RV
+CK_RV
 user_copy(struct hsm *hsm, uint32_t role, view name, struct user *ret_user)
 {
     struct user *user;
@@ -351,7 +344,7 @@ user_change(struct request *r, uint32_t role, view name, view password, uint64_t
         rv = CKR_PIN_INCORRECT; /* it was another one's already */
         goto out;
     }
-    if (version == 0 && user.id != r->who.user && r->who.role != ROLE_CO) {
+    if (version == 0 && user.id != r->who.user && (r->who.role != ROLE_CO || user.closed)) {
         rv = CKR_ACTION_PROHIBITED;
         goto out;
     }

@@ -260,6 +260,9 @@ handle_USER_UNLOCK(struct request *r)
     id = there == NULL ? 0 : there->id;
     pthread_rwlock_unlock(&hsm->lock);
     rv = gate_enter(hsm, id, &gate, &user);
+    if (rv == CKR_OK && user.closed) {
+        rv = CKR_ACTION_PROHIBITED;
+    }
     if (rv == CKR_OK && (rv = quorum_take(r, SERVICE_USERS, &token)) == CKR_OK) {
         note_detail(r, "id=%u name=%s", (unsigned)user.id, user.name);
         rv = quorum_done(r, token, failures_forget(r, &user));

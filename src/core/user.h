@@ -11,6 +11,7 @@
 #include "core/record.h"
 #include "wire/message.h"
 
+#define USER_FIRST_ID 3u /* 1 is the first CO, 2 the service's own */
 #define USER_NAME_MAX 31u
 #define USER_PASSWORD_MIN 8u
 #define USER_PASSWORD_MAX 32u
@@ -24,6 +25,7 @@ struct user {
     char name[USER_NAME_MAX + 1];
     uint8_t salt[USER_SALT_LEN];
     uint8_t hash[USER_HASH_LEN];
+    bool closed; /* no officer changes anything of his */
     uint64_t version;
     uint64_t revision; /* of its record in the store */
     uint32_t failures;

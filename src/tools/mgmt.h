@@ -74,6 +74,8 @@ struct mgmt_step {
     bool (*show)(void *arg, struct mgmt_server *server, view reply);
     void *arg;
     bool quiet; /* no line of success: show says all there is */
+    /* For rollBack: takes back what a server has done. NULL: that ends the command alone. */
+    void (*undo)(void *arg, struct mgmt_server *server);
 };
 
 /* The frame of asterisks before what a node keeps for itself, and y/n. */
@@ -88,6 +90,11 @@ void mgmt_failed(const char *command, const char *act, const struct mgmt_server 
 
 /* All users of one server, one after the other, as they stand in the replies. */
 CK_RV mgmt_users_fetch(struct mgmt_server *server, struct writer *users);
+
+/* A user as a blob, appended, and made of one; mgmt_sync.c. */
+CK_RV mgmt_user_mask(struct mgmt_server *server, uint32_t role, view name,
+                     struct writer *ret_blob);
+CK_RV mgmt_user_unmask(struct mgmt_server *server, view blob);
 
 /* Keys of one server: for each its handle and how often it was changed, u32 each, and whether it
  * is the user's or shared with him. */

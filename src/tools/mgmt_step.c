@@ -121,7 +121,9 @@ enum status
 mgmt_everywhere(struct mgmt *mgmt, const struct mgmt_step *step, const struct writer *body)
 {
     struct mgmt_server *done[SETTINGS_SERVERS_MAX];
+    struct mgmt_server *acted[SETTINGS_SERVERS_MAX]; /* of those, who have not just looked */
     size_t done_count = 0;
+    size_t acted_count = 0;
     enum status status = STATUS_DONE;
     struct mgmt_server *server = mgmt_next(mgmt, NULL);
 
@@ -131,6 +133,9 @@ mgmt_everywhere(struct mgmt *mgmt, const struct mgmt_step *step, const struct wr
 
         if (rv == CKR_OK) {
             done[done_count++] = server;
+            if (by == NULL) {
+                acted[acted_count++] = server;
+            }
         } else {
             mgmt_failed(step->command, step->act, server, rv);
 
@@ -140,6 +145,9 @@ mgmt_everywhere(struct mgmt *mgmt, const struct mgmt_step *step, const struct wr
                 continue;
             }
             status = STATUS_REFUSED;
+            for (size_t i = 0; answer == 'B' && step->undo != NULL && i < acted_count; i++) {
+                step->undo(step->arg, acted[i]);
+            }
             if (answer == 'A' || answer == 'B') {
                 break;
             }

@@ -78,8 +78,11 @@ mgmt_login(void *tool, const struct values *values)
     snprintf(login, sizeof login, "%.40s(%s)", values_text(values, "user"),
              role_name(request.role));
 
-    const struct mgmt_step step = { "loginHSM", "login",   OPERATION_LOGIN, ASK_NOT,
-                                    login_show, login, false };
+    const struct mgmt_step step = { .command = "loginHSM",
+                                    .act = "login",
+                                    .operation = OPERATION_LOGIN,
+                                    .show = login_show,
+                                    .arg = login };
     enum status status = mgmt_everywhere(mgmt, &step, &body);
 
     writer_clear(&body);
@@ -96,8 +99,10 @@ mgmt_logout(void *tool, const struct values *values)
     UNUSED(values);
     writer_init(&body, BODY_MAX);
 
-    const struct mgmt_step step = { "logoutHSM", "logout", OPERATION_LOGOUT, ASK_NOT,
-                                    logout_show, NULL,     false };
+    const struct mgmt_step step = { .command = "logoutHSM",
+                                    .act = "logout",
+                                    .operation = OPERATION_LOGOUT,
+                                    .show = logout_show };
     enum status status = mgmt_everywhere(mgmt, &step, &body);
 
     writer_clear(&body);
@@ -139,6 +144,27 @@ mgmt_create_user(void *tool, const struct values *values)
     return status;
 }
 
+/* What is needed to take a deletion back: the user as each server had him. */
+struct deletion {
+    const struct mgmt *mgmt;
+    struct writer blobs[SETTINGS_SERVERS_MAX];
+};
+
+static void
+deletion_undo(void *arg, struct mgmt_server *server)
+{
+    const struct deletion *deletion = arg;
+    view blob = writer_view(&deletion->blobs[server - deletion->mgmt->servers]);
+    CK_RV rv = blob.len == 0 ? CKR_DEVICE_ERROR : mgmt_user_unmask(server, blob);
+
+    if (rv == CKR_OK) {
+        printf("deleteUser rolled back on server %u(%s)\n", server->number,
+               server->settings->hostname);
+    } else {
+        mgmt_failed("rollBack", "rolling back deleting user", server, rv);
+    }
+}
+
 enum status
 mgmt_delete_user(void *tool, const struct values *values)
 {
@@ -147,10 +173,23 @@ mgmt_delete_user(void *tool, const struct values *values)
         .role = values_number(values, "type", ROLE_NONE),
         .name = view_str(values_text(values, "user")),
     };
+    struct deletion deletion = { .mgmt = mgmt };
     struct writer body;
 
     if (!mgmt_confirmed()) {
         return STATUS_REFUSED;
+    }
+    for (size_t i = 0; i < SETTINGS_SERVERS_MAX; i++) {
+        writer_init(&deletion.blobs[i], BODY_MAX);
+    }
+    /* One server does it or does not. */
+    for (struct mgmt_server *server = NULL;
+         mgmt_connected(mgmt) > 1 && (server = mgmt_next(mgmt, server)) != NULL;) {
+        struct writer *blob = &deletion.blobs[server - mgmt->servers];
+
+        if (mgmt_user_mask(server, request.role, request.name, blob) != CKR_OK) {
+            writer_truncate(blob, 0); /* why, the deletion will tell */
+        }
     }
     writer_init(&body, BODY_MAX);
     user_delete_request_write(&body, &request);
@@ -159,9 +198,58 @@ mgmt_delete_user(void *tool, const struct values *values)
     const struct mgmt_step step = { .command = "deleteUser",
                                     .act = "deleting user",
                                     .operation = OPERATION_USER_DELETE,
-                                    .ask = ASK_ROLL_BACK };
+                                    .ask = ASK_ROLL_BACK,
+                                    .undo = deletion_undo,
+                                    .arg = &deletion };
     enum status status = mgmt_everywhere(mgmt, &step, &body);
 
+    writer_clear(&body);
+    for (size_t i = 0; i < SETTINGS_SERVERS_MAX; i++) {
+        writer_clear(&deletion.blobs[i]);
+    }
+    return status;
+}
+
+enum status
+mgmt_rename_officer(void *tool, const struct values *values)
+{
+    const struct user_rename_request request = { view_str(values_text(values, "user")),
+                                                 view_str(values_text(values, "name")) };
+    const struct mgmt_step step = { .command = "renamePCO",
+                                    .act = "renaming the officer",
+                                    .operation = OPERATION_USER_RENAME,
+                                    .ask = ASK_ABORT };
+    struct writer body;
+    enum status status;
+
+    if (!mgmt_confirmed()) {
+        return STATUS_REFUSED;
+    }
+    writer_init(&body, BODY_MAX);
+    user_rename_request_write(&body, &request);
+    status = mgmt_everywhere(tool, &step, &body);
+    writer_clear(&body);
+    return status;
+}
+
+enum status
+mgmt_close_user(void *tool, const struct values *values)
+{
+    const struct user_close_request request = { values_number(values, "type", ROLE_NONE),
+                                                view_str(values_text(values, "user")) };
+    const struct mgmt_step step = { .command = "disableUserAccess",
+                                    .act = "disabling access to the user",
+                                    .operation = OPERATION_USER_CLOSE,
+                                    .ask = ASK_ABORT };
+    struct writer body;
+    enum status status;
+
+    if (!mgmt_confirmed()) {
+        return STATUS_REFUSED;
+    }
+    writer_init(&body, BODY_MAX);
+    user_close_request_write(&body, &request);
+    status = mgmt_everywhere(tool, &step, &body);
     writer_clear(&body);
     return status;
 }

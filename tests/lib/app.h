@@ -114,6 +114,10 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(CHALLENGE, challenge)             \
     ROW(OFFICER_UNLOCK, officer_unlock)   \
     ROW(USER_UNLOCK, user_unlock)         \
+    ROW(USER_MASK, user_mask)             \
+    ROW(USER_UNMASK, user_unmask)         \
+    ROW(USER_RENAME, user_rename)         \
+    ROW(USER_CLOSE, user_close)           \
     ROW(QUORUM_KEY, quorum_key)           \
     ROW(QUORUM_SET, quorum_set)           \
     ROW(QUORUM_GET, quorum_get)           \

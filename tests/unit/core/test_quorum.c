@@ -292,6 +292,172 @@ refusals_are_audited(void **state)
     officers_end(&o);
 }
 
+/* ---- the outside world fails ---- */
+
+#define CALLS (CALL_SUBMIT | CALL_NUMBERS | CALL_ENTROPY | CALL_AUDIT)
+
+struct agreed {
+    struct officers officers;
+    uint8_t token[QUORUM_TOKEN_LEN];
+    struct writer signature; /* of the second officer */
+};
+
+static CK_RV
+act_draw(struct fixture *f, struct agreed *a)
+{
+    return draw(&f->officer, a->token);
+}
+
+static CK_RV
+act_approve(struct fixture *f, struct agreed *a)
+{
+    return approve(&f->officer, a->token, "second", writer_view(&a->signature));
+}
+
+static CK_RV
+act_make(struct fixture *f, struct agreed *a)
+{
+    UNUSED(a);
+    return app_make_user(&f->officer, ROLE_CU, "cu9", "password9");
+}
+
+static CK_RV
+act_delete(struct fixture *f, struct agreed *a)
+{
+    UNUSED(a);
+    return app_delete_user(&f->officer, ROLE_CU, USER2_NAME);
+}
+
+static CK_RV
+act_password(struct fixture *f, struct agreed *a)
+{
+    UNUSED(a);
+    return app_set_password(&f->officer, ROLE_CU, USER1_NAME, "password9");
+}
+
+static CK_RV
+act_set(struct fixture *f, struct agreed *a)
+{
+    const struct quorum_set_request m = { SERVICE_USERS, 2 };
+    struct quorum_set_reply answer;
+
+    UNUSED(a);
+    return app_send_quorum_set(&f->officer, &m, &answer);
+}
+
+static CK_RV
+act_time(struct fixture *f, struct agreed *a)
+{
+    const struct quorum_time_request m = { 900 };
+    struct quorum_time_reply answer;
+
+    UNUSED(a);
+    return app_send_quorum_time(&f->officer, &m, &answer);
+}
+
+static CK_RV
+act_enroll(struct fixture *f, struct agreed *a)
+{
+    return enroll(&f->officer, OFFICER_NAME, a->officers.keys[0]);
+}
+
+/* What the quorum has, of what an act may change. */
+struct quorum_seen {
+    struct hsm_state state;
+    struct quorum_get_reply settings;
+    size_t keys;
+    size_t tokens;
+    uint32_t approvals;
+};
+
+static struct quorum_seen
+quorum_look(struct fixture *f)
+{
+    struct quorum *quorum = &f->hsm.hsm->quorum;
+    struct quorum_seen seen = { .state = hsm_fixture_state(&f->hsm),
+                                .keys = quorum->key_count,
+                                .tokens = quorum->token_count };
+
+    for (const struct quorum_token *token = quorum->tokens; token != NULL; token = token->next) {
+        seen.approvals += token->approvals;
+    }
+    assert_ok(app_send_quorum_get(&f->officer, NULL, &seen.settings));
+    return seen;
+}
+
+static bool
+quorum_seen_equal(const struct quorum_seen *a, const struct quorum_seen *b)
+{
+    return hsm_state_equal(a->state, b->state) && a->keys == b->keys && a->tokens == b->tokens &&
+           a->approvals == b->approvals && a->settings.needed_users == b->settings.needed_users &&
+           a->settings.needed_misc == b->settings.needed_misc &&
+           a->settings.seconds == b->settings.seconds;
+}
+
+/* A token that was approved is there again after each failure: the act is tried with the same one
+ * until it succeeds. */
+static void
+acts_of_the_quorum_succeed_or_change_nothing(void **state)
+{
+    static const struct {
+        const char *name;
+        CK_RV (*act)(struct fixture *f, struct agreed *a);
+        bool agreed; /* takes a token */
+        int calls;   /* at least */
+    } acts[] = {
+        { "draw", act_draw, false, 2 },     { "approve", act_approve, false, 1 },
+        { "make", act_make, true, 5 },      { "delete", act_delete, true, 3 },
+        { "password", act_password, true, 4 }, { "set", act_set, true, 3 },
+        { "time", act_time, true, 3 },      { "enroll", act_enroll, false, 3 },
+    };
+    struct fixture *f = *state;
+    struct agreed a;
+
+    officers_begin(f, &a.officers);
+    assert_ok(draw(&f->officer, a.token));
+    sign(a.officers.keys[1], view_of(a.token, sizeof a.token), &a.signature);
+    for (size_t i = 0; i < ARRAY_COUNT(acts); i++) {
+        struct quorum_seen before;
+        int n = 1;
+        CK_RV rv;
+
+        if (acts[i].agreed) {
+            assert_ok(draw(&f->officer, a.token));
+            both_approve(f, &a.officers, a.token);
+        }
+        if (acts[i].act == act_approve) {
+            writer_clear(&a.signature);
+            sign(a.officers.keys[1], view_of(a.token, sizeof a.token), &a.signature);
+        }
+        before = quorum_look(f);
+        for (;; n++) {
+            struct quorum_seen after;
+
+            outside_fail(&f->hsm.outside, CALLS, n);
+            rv = acts[i].act(f, &a);
+            if (!outside_mend(&f->hsm.outside)) {
+                break;
+            }
+            if (rv != CKR_DEVICE_ERROR && rv != CKR_FUNCTION_FAILED) {
+                fail_msg("%s, call %d: %s", acts[i].name, n, return_name(rv));
+            }
+            after = quorum_look(f);
+            if (!quorum_seen_equal(&before, &after)) {
+                fail_msg("%s, call %d: something changed", acts[i].name, n);
+            }
+        }
+        if (rv != CKR_OK || n <= acts[i].calls) {
+            fail_msg("%s: %s after %d calls", acts[i].name, return_name(rv), n - 1);
+        }
+        if (acts[i].agreed) {
+            assert_code(acts[i].act(f, &a), acts[i].act == act_delete ? CODE_USER_UNKNOWN
+                                                                      : CODE_QUORUM);
+        }
+    }
+    writer_clear(&a.signature);
+    officers_end(&a.officers);
+}
+
 static void
 keys_and_m_outlive_a_restart_and_tokens_do_not(void **state)
 {
@@ -402,6 +568,7 @@ main(void)
         AZURE(an_act_takes_a_token_that_m_approved),
         AZURE(refusals_are_audited),
         AZURE(a_token_ends_with_its_time_and_its_login),
+        AZURE(acts_of_the_quorum_succeed_or_change_nothing),
         AZURE(keys_and_m_outlive_a_restart_and_tokens_do_not),
         AZURE(who_was_let_in_to_change_his_password_gets_no_ticket),
         AZURE(ten_thousand_users_are_listed_by_pages_in_no_time),

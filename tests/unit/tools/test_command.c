@@ -180,7 +180,7 @@ a_unique_prefix_names_a_command_of_the_management_tool(void **state)
     const char *error = NULL;
 
     (void)state;
-    assert_string_equal(command_find(&mgmt_commands, "listU", &error)->name, "listUsers");
+    assert_string_equal(command_find(&mgmt_commands, "findA", &error)->name, "findAllKeys");
     assert_string_equal(command_find(&mgmt_commands, "cr", &error)->name, "createUser");
     assert_null(command_find(&mgmt_commands, "log", &error));
     assert_non_null(strstr(error, "more than one"));
@@ -246,7 +246,9 @@ each_command_of_the_original_has_a_row(void **state)
         "smAppCtrl", "smAppDelete", "smAppDiagInfo", "smAppUpdate", "storeFixedKey", "unlockCO",
         "unlockUser", "backupPartition", "clone", "exit", "generateKEK",
         "getCert", "getCertReq", "getPartitionInfo", "getUserDiffMap", "reconnect",
-        "restorePartition", "storeCert",
+        "restorePartition", "storeCert", "syncKey", "syncUser", "renamePCO", "disableUserAccess",
+        "registerUserAuthPubKey", "updateUserAuthPubKey", "setUserAuthPubKey",
+        "resetUserAuthPubKey", "deregisterUserAuthPubKey", "listUserAuthPubKeys",
     };
     static const char *const util[] = {
         "help", "exit", "getAuditUDD", "setAuditUDD", "getCert", "getHSMInfo",
