@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""identity.py PORTFILE [LIFE]: a metadata service for tests. It gives tokens as a machine's managed identity
-has them (their signature is nobody's), writes its port to PORTFILE, and each request to stdout."""
+"""identity.py PORTFILE: a metadata service for tests. It gives tokens as a machine's managed identity
+has them (their signature is nobody's), writes its port to PORTFILE, and each request to stdout. Tokens are good
+for an hour; of a client id "life-N", N seconds."""
 
 import base64
 import http.server
@@ -10,7 +11,6 @@ import sys
 import time
 import urllib.parse
 
-LIFE = int(sys.argv[2]) if len(sys.argv) > 2 else 3600
 TENANT = "00000000-0000-0000-0000-00000000abcd"
 
 
@@ -29,10 +29,12 @@ class Service(http.server.BaseHTTPRequestHandler):
             self.send_error(400)
             return
         now = int(time.time())
+        client = query.get("client_id", [""])[0]
+        life = int(client[5:]) if client.startswith("life-") else 3600
         claims = {"aud": "https://storage.azure.com", "iss": "https://sts.windows.net/%s/" % TENANT,
-                  "iat": now - 10, "nbf": now - 10, "exp": now + LIFE}
+                  "iat": now - 10, "nbf": now - 10, "exp": now + life}
         token = ".".join([part({"typ": "JWT", "alg": "RS256"}), part(claims), part(b"nobody's")])
-        body = json.dumps({"access_token": token, "expires_in": str(LIFE), "expires_on": str(now + LIFE),
+        body = json.dumps({"access_token": token, "expires_in": str(life), "expires_on": str(now + life),
                            "resource": "https://storage.azure.com/", "token_type": "Bearer"}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")

@@ -126,6 +126,32 @@ another_attribute_fails_the_call_and_changes_nothing(void **state)
     assert_int_equal(get(&f->cu1, handle, CKA_LABEL).len, 0);
 }
 
+static CK_RV
+officer_trusts(struct fixture *f, uint32_t handle, bool trusted)
+{
+    const struct key_set_request m = { handle, LIST(BOOL(TRUSTED, trusted)) };
+    struct key_set_reply answer;
+
+    f->officer.port = PORTS_manage;
+    return app_send_key_set(&f->officer, &m, &answer);
+}
+
+/* The officer's to give and to take; meanwhile nobody else changes it. */
+static void
+trust_is_the_officers_to_give(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t handle = create(&f->cu1, LIST(CERTIFICATE, TOKEN_YES));
+
+    assert_code(app_create(&f->cu1, LIST(CERTIFICATE, TOKEN_YES, BOOL(TRUSTED, true)), NULL),
+                CKR_ATTRIBUTE_READ_ONLY);
+    assert_ok(officer_trusts(f, handle, true));
+    assert_true(get_bool(&f->cu1, handle, CKA_TRUSTED));
+    assert_code(app_set(&f->cu1, handle, LIST(BYTES(VALUE, "another"))), CKR_ATTRIBUTE_READ_ONLY);
+    assert_ok(officer_trusts(f, handle, false));
+    assert_ok(app_set(&f->cu1, handle, LIST(BYTES(VALUE, "another"))));
+}
+
 static void
 the_check_value_follows_the_value(void **state)
 {
@@ -231,6 +257,7 @@ main(void)
         AZURE(a_rest_that_is_over_leaves_the_store),
         AZURE(every_attribute_of_the_table_may_be_set),
         AZURE(another_attribute_fails_the_call_and_changes_nothing),
+        AZURE(trust_is_the_officers_to_give),
         AZURE(the_check_value_follows_the_value),
         AZURE(one_that_leaves_the_store_is_its_sessions),
         AZURE(one_that_comes_back_is_everybodys),
