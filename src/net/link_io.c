@@ -61,6 +61,16 @@ plain_send(struct link *link, const uint8_t *data, size_t len)
     return sent;
 }
 
+/* What is left of earlier failures on this thread. To look is far cheaper than to clear, and mostly
+ * there is nothing. */
+static void
+errors_forget(void)
+{
+    if (ERR_peek_error() != 0) {
+        ERR_clear_error();
+    }
+}
+
 /* Bytes sent, 0 when it would block, -1 after the link went down. */
 static ssize_t
 link_send(struct link *link, const uint8_t *data, size_t len)
@@ -83,7 +93,7 @@ link_send(struct link *link, const uint8_t *data, size_t len)
     int result;
 
     errno = 0;
-    ERR_clear_error();
+    errors_forget();
     tls_more(link->ssl, len > SSL3_RT_MAX_PLAIN_LENGTH);
     result = SSL_write_ex(link->ssl, data, len, &sent);
     if (result == 1) {
@@ -278,7 +288,7 @@ link_receive(struct link *link)
     int result;
 
     errno = 0;
-    ERR_clear_error();
+    errors_forget();
     result = SSL_read_ex(link->ssl, room, size, &got);
     if (result == 1) {
         if (link->warmth == NULL && link->up) {
