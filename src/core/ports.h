@@ -149,10 +149,10 @@ struct store {
 };
 
 /*
- * Submits and waits for the end, at most STORE_WAIT_MS. What the store calls a failure is looked
- * at once more, as a commit may have reached the disk and failed after that: when the first value
- * of the transaction is found there as it was to be written (a sealed one is like no other), it is
- * STORE_OK.
+ * Submits and waits for the end, at most STORE_WAIT_MS, or does it alone. What the store calls a
+ * failure is looked at once more, as a commit may have reached the disk and failed after that: when
+ * the first value of the transaction is found there as it was to be written (a sealed one is like no
+ * other), it is STORE_OK.
  */
 /* In a cluster a write has 15 s: a daemon gives it to up to three nodes, for one that does not reach the
  * store must not have them all. */
