@@ -126,9 +126,10 @@ slack() {
     echo $((1 + ${load%.*} / $(nproc)))
 }
 
-# limit SECONDS COMMAND...: with an end, also for what does not listen.
+# limit SECONDS COMMAND...: with an end, also for what does not listen; three times as late, as a slow or
+# busy machine is no reason to fail.
 limit() {
-    timeout --kill-after=5 "$@"
+    timeout --kill-after=5 $((3 * $1)) "${@:2}"
 }
 
 # waited SECONDS COMMAND...: until it succeeds.
