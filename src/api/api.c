@@ -5,7 +5,7 @@
  */
 #include <azurecloudhsm/azcloudhsm_api.h>
 
-#include "api/client.h"
+#include "api/call.h"
 
 #include <string.h>
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One request to the HSM from within a session: struct call of api/client.h, with the
+ * One request to the HSM from within a session: struct call of api/call.h, with the
  * session's number and mode, and with the reply's code made fit for an application.
  */
 #ifndef P11_TRIP_H
 #define P11_TRIP_H
 
+#include "api/call.h"
 #include "p11/library.h"
 
 /* call_begin(); call_end() must follow every one. CKR_DEVICE_ERROR, CKR_HOST_MEMORY. */

@@ -8,7 +8,7 @@
 
 #include "p11/task.h"
 
-#include "api/client.h"
+#include "api/call.h"
 
 struct verb {
     CK_FLAGS function;

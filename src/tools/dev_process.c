@@ -6,7 +6,7 @@
  */
 #include "tools/dev.h"
 
-#include "api/client.h"
+#include "api/call.h"
 
 #include <errno.h>
 #include <fcntl.h>

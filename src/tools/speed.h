@@ -6,7 +6,7 @@
 #ifndef TOOLS_SPEED_H
 #define TOOLS_SPEED_H
 
-#include "api/client.h"
+#include "api/call.h"
 
 #define SPEED_THREADS_MAX 64u
 #define SPEED_DATA_MAX 16200u

@@ -7,7 +7,7 @@
 #define TOOLS_UTIL_H
 
 #include "api/appcfg.h"
-#include "api/client.h"
+#include "api/call.h"
 #include "tools/command.h"
 
 #include <jansson.h>

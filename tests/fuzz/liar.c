@@ -5,7 +5,7 @@
 #include "fuzz/liar.h"
 
 #include "api/appcfg.h"
-#include "api/client.h"
+#include "api/call.h"
 #include "api/connection.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/lies.h"

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "api/client.h"
+#include "api/call.h"
 #include "api/connection.h"
 
 #include <fcntl.h>

@@ -6,7 +6,7 @@
 #ifndef TESTS_UNIT_P11_TRANSPORT_H
 #define TESTS_UNIT_P11_TRANSPORT_H
 
-#include "api/client.h"
+#include "api/call.h"
 #include "core/hsm.h"
 
 /* Whose HSM answers from now on. */
