@@ -23,6 +23,17 @@ node_is_reached(const struct node *node)
     return false;
 }
 
+bool
+nodes_are_there(const struct daemon *daemon)
+{
+    for (size_t i = 0; i < daemon->node_count; i++) {
+        if (node_is_reached(&daemon->nodes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool
 is_well(const struct node_link *link)
 {

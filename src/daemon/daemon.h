@@ -290,6 +290,8 @@ enum tie {
 };
 
 bool node_is_reached(const struct node *node);
+/* Is one of them reached? */
+bool nodes_are_there(const struct daemon *daemon);
 /* Is another one there that answers? */
 bool node_has_other(const struct daemon *daemon, const struct node *node);
 /* The one of its links for a request of this context; NULL: it is not there. */
@@ -350,6 +352,29 @@ void turn_over(struct daemon *daemon, struct pending *pending);
 /* The next request that may go; NULL: none. */
 struct pending *turn_next(struct daemon *daemon);
 
+/* pending.c: requests without their reply yet */
+/* Its body is not kept yet. NULL: memory is short. */
+struct pending *pending_new(struct daemon *daemon, struct context *context, struct peer *peer,
+                            const struct operation_row *row, const struct frame *frame);
+/* Sends it, now or later. False: memory is short, and it is no more. */
+MUST_USE bool pending_take(struct daemon *daemon, struct pending *pending, view body);
+/* At once, or when it is its context's turn. */
+void pending_send(struct daemon *daemon, struct pending *pending);
+/* It is on its way no more. */
+void pending_unsent(struct daemon *daemon, struct pending *pending);
+enum tie pending_tie(const struct pending *pending);
+/* What a reply on that link answers; NULL: nothing that is waited for. */
+struct pending *pending_find(struct daemon *daemon, const struct node_link *link,
+                             const struct frame *frame);
+/* It is unlinked and wiped; its context may be read from again. */
+void pending_free(struct daemon *daemon, struct pending *pending);
+/* Ends a request with a code and no body. */
+void pending_fail(struct daemon *daemon, struct pending *pending, uint32_t code);
+/* Some are on their way no more: it is others' turn. */
+void pendings_release(struct daemon *daemon);
+/* Ends them all. */
+void pendings_clear(struct daemon *daemon);
+
 /* route.c: requests and replies */
 /* False: the connection has to go. */
 MUST_USE bool route_request(struct daemon *daemon, struct peer *peer, const struct frame *frame,
@@ -366,6 +391,5 @@ void route_node_down(struct daemon *daemon, struct node_link *link);
 void route_left(struct daemon *daemon, const struct context *context, const struct node *node);
 void route_peer_gone(struct daemon *daemon, struct peer *peer);
 void route_check(struct daemon *daemon);
-void route_clear(struct daemon *daemon);
 
 #endif

@@ -228,7 +228,7 @@ daemon_clear(struct daemon *daemon)
     gauges_close(daemon);
     daemon->stopping = true;
     storage_clear(daemon);
-    route_clear(daemon);
+    pendings_clear(daemon);
     nodes_stop(daemon);
     peers_clear(daemon);
     contexts_clear(daemon);

@@ -1,316 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Requests on their way to a node, replies on their way back. A request is routed on its
- * header alone and kept until its reply: when its node dies, or cannot do it, what is harmless
- * twice, and what the nodes know by its number, is sent to another one; a step of a bound operation
- * is lost with the node's memory and fails.
+ * Requests on their way to a node, replies on their way back. When a node dies, or cannot do what
+ * it was asked, another one is sent what is harmless twice, and what the nodes know by its number;
+ * a step of a bound operation is lost with the node's memory and fails.
  */
 #include "daemon/storage.h"
 
 #include "base/log.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-/* What it takes of memory. */
-static size_t
-pending_size(const struct pending *pending)
-{
-    const size_t len = pending->frame.body_len;
-
-    return sizeof *pending + (len > sizeof pending->room ? len : 0);
-}
-
-/* Empty where it was not kept. */
-static view
-pending_body(const struct pending *pending)
-{
-    return pending->body == NULL ? VIEW_EMPTY : view_of(pending->body, pending->frame.body_len);
-}
-
-static uint64_t
-number_hash(const struct frame *frame)
-{
-    return index_hash(load_u64(frame->context), frame->request);
-}
-
-/* From those that are over; NULL when memory is short. */
-static struct pending *
-pending_take_spare(struct daemon *daemon)
-{
-    struct pending *pending = daemon->spares;
-
-    if (pending == NULL) {
-        pending = malloc(sizeof *pending);
-    } else {
-        daemon->spares = pending->next;
-        daemon->spare_count--;
-    }
-    if (pending != NULL) {
-        memset(pending, 0, offsetof(struct pending, room));
-    }
-    return pending;
-}
-
-/* It is linked nowhere. */
-static void
-pending_release(struct daemon *daemon, struct pending *pending)
-{
-    if (pending->body != NULL) {
-        wipe(pending->body, pending->frame.body_len);
-        if (pending->body != pending->room) {
-            free(pending->body);
-        }
-    }
-    if (daemon->spare_count < SPARES_MAX) {
-        pending->next = daemon->spares;
-        daemon->spares = pending;
-        daemon->spare_count++;
-    } else {
-        free(pending);
-    }
-}
-
-/* It is unlinked and wiped; its context may be read from again. */
-static void
-pending_free(struct daemon *daemon, struct pending *pending)
-{
-    struct context *context = pending->context;
-
-    feed_request_done(daemon, pending->row, pending_body(pending), pending->revision);
-    index_take(&daemon->pendings, &pending->by_number);
-    if (pending->previous != NULL) {
-        pending->previous->next = pending->next;
-    } else {
-        daemon->pending_first = pending->next;
-    }
-    if (pending->next != NULL) {
-        pending->next->previous = pending->previous;
-    } else {
-        daemon->pending_last = pending->previous;
-    }
-    daemon->pending_count--;
-    turn_over(daemon, pending);
-    if (pending->sent_on != NULL) {
-        pending->sent_on->load--;
-    }
-    if (pending->peer != NULL) {
-        pending->peer->requests--;
-    }
-    context->requests--;
-    context->bytes -= pending_size(pending);
-    context->owner->bytes -= pending_size(pending);
-    pending_release(daemon, pending);
-    if (context->paused != NULL && context->requests < CONTEXT_REQUESTS_MAX / 2 &&
-        context->bytes < CONTEXT_BYTES_MAX / 2) {
-        peers_resume(context);
-    }
-}
-
-/* Ends a request with a code and no body. */
-static void
-pending_fail(struct daemon *daemon, struct pending *pending, uint32_t code)
-{
-    struct peer *peer = pending->peer;
-    struct frame frame = pending->frame;
-    own_done *done = pending->done;
-    void *arg = pending->done_arg;
-
-    meter_request(daemon->meter, frame.operation, METER_NO_MECHANISM, code, pending->began);
-    pending_free(daemon, pending);
-    if (done != NULL) {
-        done(arg, code, VIEW_EMPTY);
-    }
-    if (peer != NULL) {
-        peer_answer(peer, &frame, code, frame.revision, VIEW_EMPTY);
-    }
-}
-
-static enum tie
-tie_of(const struct pending *pending)
-{
-    switch (pending->row->operation) {
-    case OPERATION_START:
-    case OPERATION_LOGIN: /* the home ends what a login ends */
-    case OPERATION_LOGOUT:
-    case OPERATION_AUTHENTICATE:
-    case OPERATION_SESSION_CLOSE:
-        return TIE_HOME;
-    default:
-        break;
-    }
-    if (pending->row->repeat == REPEAT_bound) {
-        return TIE_STEP;
-    }
-    return (pending->frame.flags & FRAME_LOCAL) != 0 ? TIE_HOME : TIE_NONE;
-}
-
-/* It is on its way no more. */
-static void
-pending_unsent(struct daemon *daemon, struct pending *pending)
-{
-    turn_over(daemon, pending);
-    pending->sent_on->load--;
-    pending->sent_on = NULL;
-}
-
-static bool
-node_is_there(const struct daemon *daemon)
-{
-    for (size_t i = 0; i < daemon->node_count; i++) {
-        if (node_is_reached(&daemon->nodes[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Steps of an operation that are under way together keep their order: on one link. */
-static struct node_link *
-pending_way(struct daemon *daemon, const struct pending *pending)
-{
-    struct node_link *link =
-        node_choose(daemon, pending->context, tie_of(pending), pending->avoid);
-    const struct peer *peer = pending->peer;
-
-    if (link != NULL && pending->row->repeat == REPEAT_bound && peer != NULL &&
-        peer->requests > 1 && peer->way != NULL && peer->way->up &&
-        peer->way->node == link->node) {
-        return peer->way;
-    }
-    return link;
-}
-
-/* Sends it, or leaves it waiting when no node is there: false. A step whose node is away while
- * others are there is over, and the pending with it. */
-static bool
-pending_go(struct daemon *daemon, struct pending *pending, view body)
-{
-    struct context *context = pending->context;
-    struct frame frame = pending->frame;
-    struct node_link *link;
-    struct writer *out;
-    uint8_t header[FRAME_HEADER_LEN];
-
-    context->local = context->local || (frame.flags & FRAME_LOCAL) != 0;
-    link = pending_way(daemon, pending);
-    if (link == NULL && tie_of(pending) == TIE_STEP && context->home != 0 &&
-        node_is_there(daemon)) {
-        pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
-        return true;
-    }
-    if (link == NULL) {
-        if (pending->waiting_since == 0) {
-            pending->waiting_since = daemon_now();
-        }
-        return false;
-    }
-    if (attachment_is_wanted(link, context)) {
-        node_attach(link, context);
-    }
-    frame.revision = feed_revision(daemon, &frame);
-    if (pending->row->repeat == REPEAT_once) {
-        frame_nodes_raise(&frame, daemon->settings.minimum_nodes);
-    }
-    out = link_output(link->link);
-    frame_encode(&frame, header);
-    write_raw(out, view_of(header, sizeof header));
-    write_raw(out, body);
-    pending->sent_on = link;
-    if (pending->peer != NULL) {
-        pending->peer->way = link;
-    }
-    pending->sent_at = daemon_now();
-    pending->waiting_since = 0;
-    turn_sent(daemon, pending);
-    link->load++;
-    link_flush(link->link);
-    return true;
-}
-
-/* At once, or when it is its context's turn. */
-static void
-pending_send(struct daemon *daemon, struct pending *pending)
-{
-    if (!turn_hold(daemon, pending)) {
-        (void)pending_go(daemon, pending, pending_body(pending));
-    }
-}
-
-/* Some are on their way no more: it is others' turn. */
-static void
-pendings_release(struct daemon *daemon)
-{
-    struct pending *pending;
-
-    while ((pending = turn_next(daemon)) != NULL) {
-        (void)pending_go(daemon, pending, pending_body(pending));
-    }
-}
-
 /* ---- from applications ---- */
-
-/* Its body is not kept yet. */
-static struct pending *
-pending_new(struct daemon *daemon, struct context *context, struct peer *peer,
-            const struct operation_row *row, const struct frame *frame)
-{
-    struct pending *pending = pending_take_spare(daemon);
-    uint64_t now = daemon_now();
-
-    if (pending == NULL) {
-        return NULL;
-    }
-    pending->frame = *frame;
-    memcpy(pending->frame.context, context->id, FRAME_CONTEXT_LEN);
-    if (!index_put(&daemon->pendings, &pending->by_number, number_hash(&pending->frame))) {
-        pending_release(daemon, pending);
-        return NULL;
-    }
-    pending->context = context;
-    pending->peer = peer;
-    pending->row = row;
-    pending->began = daemon->meter == NULL ? 0 : meter_now();
-    pending->deadline = now + (row->work == OPERATION_WORK_slow    ? REQUEST_SLOW_MS
-                               : row->work == OPERATION_WORK_store ? REQUEST_STORE_MS
-                                                                   : REQUEST_MS);
-    pending->previous = daemon->pending_last;
-    if (daemon->pending_last != NULL) {
-        daemon->pending_last->next = pending;
-    } else {
-        daemon->pending_first = pending;
-    }
-    daemon->pending_last = pending;
-    daemon->pending_count++;
-    if (peer != NULL) {
-        peer->requests++;
-    }
-    context->requests++;
-    context->bytes += pending_size(pending);
-    context->owner->bytes += pending_size(pending);
-    return pending;
-}
-
-/* Sends it, now or later. False: memory is short, and it is no more. */
-static bool
-pending_take(struct daemon *daemon, struct pending *pending, view body)
-{
-    /* What cannot be sent again leaves from where it came to. */
-    if (tie_of(pending) == TIE_STEP && !turn_waits(daemon, pending) &&
-        pending_go(daemon, pending, body)) {
-        return true;
-    }
-    pending->body = body.len <= sizeof pending->room ? pending->room : malloc(body.len);
-    if (pending->body == NULL) {
-        pending_free(daemon, pending);
-        return false;
-    }
-    if (body.len > 0) {
-        memcpy(pending->body, body.data, body.len);
-    }
-    pending_send(daemon, pending);
-    return true;
-}
 
 /* Each connection of a context may bring one more before it is paused; all together have an
  * end here. */
@@ -405,25 +105,6 @@ route_peer_gone(struct daemon *daemon, struct peer *peer)
 
 /* ---- from nodes ---- */
 
-/* Who asks again on a new connection has the same number twice for a while, so operation and
- * link count as well. */
-static struct pending *
-pending_find(struct daemon *daemon, const struct node_link *link, const struct frame *frame)
-{
-    for (struct index_item *item = index_find(&daemon->pendings, number_hash(frame));
-         item != NULL; item = index_next(item)) {
-        struct pending *pending =
-            (struct pending *)(void *)((char *)item - offsetof(struct pending, by_number));
-
-        if (pending->sent_on == link && pending->frame.request == frame->request &&
-            pending->frame.operation == frame->operation &&
-            memcmp(pending->frame.context, frame->context, FRAME_CONTEXT_LEN) == 0) {
-            return pending;
-        }
-    }
-    return NULL;
-}
-
 /* Is the login over by this reply? Also where the node no longer knew of it. */
 static bool
 is_logout(const struct pending *pending, const struct frame *frame)
@@ -488,7 +169,7 @@ context_unknown(struct daemon *daemon, struct node_link *link, struct pending *p
     if (at->state == ATTACHMENT_DONE) {
         at->state = ATTACHMENT_NONE;
     }
-    if (tie_of(pending) == TIE_STEP || !is_awaited(pending) ||
+    if (pending_tie(pending) == TIE_STEP || !is_awaited(pending) ||
         ++pending->attaches > ATTACHES_MAX) {
         pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
     } else {
@@ -502,7 +183,7 @@ pending_elsewhere(struct daemon *daemon, struct pending *pending)
 {
     pending->avoid |= UINT32_C(1) << pending->sent_on->node->index;
     pending_unsent(daemon, pending);
-    if (tie_of(pending) == TIE_STEP || !is_awaited(pending)) {
+    if (pending_tie(pending) == TIE_STEP || !is_awaited(pending)) {
         pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
     } else {
         pending_send(daemon, pending);
@@ -515,7 +196,7 @@ static bool
 is_given_up(const struct daemon *daemon, const struct pending *pending, uint32_t code)
 {
     return code == CKR_DEVICE_ERROR && pending->row->repeat == REPEAT_once &&
-           tie_of(pending) == TIE_NONE && pending->given_up < GIVEN_UP_MAX &&
+           pending_tie(pending) == TIE_NONE && pending->given_up < GIVEN_UP_MAX &&
            node_has_other(daemon, pending->sent_on->node);
 }
 
@@ -529,7 +210,7 @@ is_for_another(const struct daemon *daemon, struct pending *pending,
         return true;
     }
     return code == CODE_LAGGING ||
-           (code == CKR_USER_NOT_LOGGED_IN && tie_of(pending) == TIE_NONE &&
+           (code == CKR_USER_NOT_LOGGED_IN && pending_tie(pending) == TIE_NONE &&
             attachment_is_worse(daemon, pending->context, link->node));
 }
 
@@ -675,7 +356,7 @@ route_node_down(struct daemon *daemon, struct node_link *link)
     attachments_link_down(daemon, link);
     route_left(daemon, NULL, link->node);
     pending = daemon->pending_first;
-    if (!node_is_there(daemon) && daemon->unreachable_since == 0) {
+    if (!nodes_are_there(daemon) && daemon->unreachable_since == 0) {
         daemon->unreachable_since = daemon_now();
     }
     while (pending != NULL) {
@@ -703,7 +384,7 @@ is_overdue(const struct daemon *daemon, const struct pending *pending, uint64_t 
 {
     return pending->sent_on != NULL && !pending->hurried && is_awaited(pending) &&
            pending->row->work != OPERATION_WORK_slow &&
-           pending->row->changes == CHANGES_none && tie_of(pending) == TIE_NONE &&
+           pending->row->changes == CHANGES_none && pending_tie(pending) == TIE_NONE &&
            now - pending->sent_at > HURRY_MS && node_has_other(daemon, pending->sent_on->node);
 }
 
@@ -712,7 +393,7 @@ void
 route_check(struct daemon *daemon)
 {
     struct pending *pending = daemon->pending_first;
-    const bool there = node_is_there(daemon);
+    const bool there = nodes_are_there(daemon);
     uint64_t now = daemon_now();
 
     while (pending != NULL) {
@@ -736,20 +417,4 @@ route_check(struct daemon *daemon)
         pending = next;
     }
     pendings_release(daemon);
-}
-
-void
-route_clear(struct daemon *daemon)
-{
-    while (daemon->pending_first != NULL) {
-        pending_fail(daemon, daemon->pending_first, (uint32_t)CKR_DEVICE_ERROR);
-    }
-    while (daemon->spares != NULL) {
-        struct pending *spare = daemon->spares;
-
-        daemon->spares = spare->next;
-        free(spare);
-    }
-    daemon->spare_count = 0;
-    index_clear(&daemon->pendings);
 }

@@ -565,7 +565,7 @@ storage_clear(struct daemon *daemon)
             atomic_store(&storage->container->stopping, true);
         }
     }
-    route_clear(daemon);
+    pendings_clear(daemon);
     check = timer_new(daemon->loop, 10, true, threads_check, jobs);
     if (check != NULL) {
         loop_run(daemon->loop);

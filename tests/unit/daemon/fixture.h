@@ -409,7 +409,7 @@ teardown(void **state)
     struct daemon *daemon = &f->daemon;
 
     daemon->stopping = true;
-    route_clear(daemon);
+    pendings_clear(daemon);
     nodes_stop(daemon);
     peers_clear(daemon);
     contexts_clear(daemon);
