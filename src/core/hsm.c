@@ -320,68 +320,6 @@ request_key_check(const struct request *request, const struct mechanism_row *row
     return object_allows(key, type) ? CKR_OK : CKR_MECHANISM_INVALID;
 }
 
-/* ---- parsed keys ---- */
-
-/* The object of that handle as it is in the table, with a reference; NULL: it has gone. */
-static struct object *
-token_object(struct hsm *hsm, uint32_t handle)
-{
-    struct object *object;
-
-    pthread_rwlock_rdlock(&hsm->lock);
-    object = table_find(&hsm->objects, handle);
-    if (object != NULL) {
-        object_ref(object);
-    }
-    pthread_rwlock_unlock(&hsm->lock);
-    return object;
-}
-
-static bool
-key_was_used(void *arg, uint32_t handle)
-{
-    struct object *object = token_object(arg, handle);
-    bool used = object != NULL && atomic_exchange(&object->used, false);
-
-    object_unref(object);
-    return used;
-}
-
-/* When memory is short the key stays, and the next one to be parsed is more than there should be. */
-static void
-key_forget(struct hsm *hsm, uint32_t handle)
-{
-    struct object *old = token_object(hsm, handle);
-    struct object *without = old == NULL ? NULL : object_without_key(old);
-
-    if (without != NULL) {
-        pthread_rwlock_wrlock(&hsm->lock);
-        if (table_find(&hsm->objects, handle) == old) {
-            table_replace(&hsm->objects, without);
-        }
-        pthread_rwlock_unlock(&hsm->lock);
-    }
-    object_unref(without);
-    object_unref(old);
-}
-
-CK_RV
-request_key_of(struct request *request, struct object *object, const struct algo_key **ret_key)
-{
-    struct hsm *hsm = request->hsm;
-    uint32_t victim = 0;
-    bool parsed;
-    CK_RV rv = object_key(object_sealer(hsm, object->handle), object, ret_key, &parsed);
-
-    if (rv == CKR_OK && parsed && object_is_token(object)) {
-        victim = keyed_enter(&hsm->keyed, object->handle, key_was_used, hsm);
-    }
-    if (victim != 0) {
-        key_forget(hsm, victim);
-    }
-    return rv;
-}
-
 static CK_RV
 request_permitted(const struct request *request)
 {
