@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #define LINES_MAX (16u * 1024u * 1024u)
 
@@ -577,4 +578,22 @@ outside_audit_has(struct outside *outside, const char *text)
     has = memmem(outside->lines.data, outside->lines.len, text, strlen(text)) != NULL;
     pthread_mutex_unlock(&outside->lock);
     return has;
+}
+
+bool
+audit_append_text(struct audit *audit, const char *text)
+{
+    if (!audit->reserve(audit)) {
+        return false;
+    }
+    audit->append(audit, view_str(text));
+    return true;
+}
+
+void
+pause_ms(long ms)
+{
+    const struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
+
+    nanosleep(&time, NULL);
 }

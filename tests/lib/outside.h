@@ -112,6 +112,12 @@ size_t outside_audit_count(struct outside *outside);
 /* Is there a line that holds all of text? */
 bool outside_audit_has(struct outside *outside, const char *text);
 
+/* Reserves a place and fills it. False: there is none. */
+MUST_USE bool audit_append_text(struct audit *audit, const char *text);
+
+/* In real time. */
+void pause_ms(long ms);
+
 /* What tests/lib itself relies on; ends the process when it does not hold. */
 #define LIB_HOLDS(claim)                                                                \
     do {                                                                                \

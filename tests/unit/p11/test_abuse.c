@@ -380,14 +380,6 @@ work(void *arg)
 }
 
 static void
-pause_ms(long ms)
-{
-    const struct timespec time = { .tv_nsec = ms * 1000000 };
-
-    nanosleep(&time, NULL);
-}
-
-static void
 log_in_again(void)
 {
     CK_SESSION_HANDLE s = sessions[0];

@@ -22,7 +22,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 struct fixture {
@@ -77,24 +76,6 @@ restart(struct fixture *f)
     f->audit = audit_open(f->path);
     assert_non_null(f->audit);
     assert_true(audit_start(f->audit, f->hsm.hsm, false));
-}
-
-static bool
-append(struct audit *audit, const char *text)
-{
-    if (!audit->reserve(audit)) {
-        return false;
-    }
-    audit->append(audit, view_str(text));
-    return true;
-}
-
-static void
-pause_ms(long ms)
-{
-    const struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
-
-    nanosleep(&time, NULL);
 }
 
 /* What the files hold. */
@@ -161,11 +142,11 @@ nothing_is_reserved_before_the_start_or_after_the_stop(void **state)
 {
     struct fixture *f = *state;
 
-    assert_false(append(f->audit, "early"));
+    assert_false(audit_append_text(f->audit, "early"));
     assert_true(audit_start(f->audit, f->hsm.hsm, false));
-    assert_true(append(f->audit, "one"));
+    assert_true(audit_append_text(f->audit, "one"));
     audit_stop(f->audit);
-    assert_false(append(f->audit, "late"));
+    assert_false(audit_append_text(f->audit, "late"));
 
     assert_string_equal(look(f).records, "one ");
 }
@@ -176,8 +157,8 @@ records_are_on_disk_within_moments_and_a_head_at_the_end(void **state)
     struct fixture *f = *state;
 
     assert_true(audit_start(f->audit, f->hsm.hsm, false));
-    assert_true(append(f->audit, "one"));
-    assert_true(append(f->audit, "two"));
+    assert_true(audit_append_text(f->audit, "one"));
+    assert_true(audit_append_text(f->audit, "two"));
     for (int i = 0; i < 50 && strcmp(look(f).records, "one two ") != 0; i++) {
         pause_ms(100);
     }
@@ -194,9 +175,9 @@ each_start_goes_on_in_a_file_of_its_own(void **state)
     struct fixture *f = *state;
 
     assert_true(audit_start(f->audit, f->hsm.hsm, false));
-    assert_true(append(f->audit, "one"));
+    assert_true(audit_append_text(f->audit, "one"));
     restart(f);
-    assert_true(append(f->audit, "two"));
+    assert_true(audit_append_text(f->audit, "two"));
     restart(f);
     audit_stop(f->audit);
 
@@ -217,14 +198,14 @@ a_torn_end_is_left_behind(void **state)
     int fd;
 
     assert_true(audit_start(f->audit, f->hsm.hsm, false));
-    assert_true(append(f->audit, "one"));
+    assert_true(audit_append_text(f->audit, "one"));
     audit_stop(f->audit);
     snprintf(path, sizeof path, "%s/%s", f->path, first.name);
     fd = open(path, O_WRONLY | O_APPEND);
     assert_int_equal(write(fd, "\x20\x00torn", 6), 6);
     close(fd);
     restart(f);
-    assert_true(append(f->audit, "two"));
+    assert_true(audit_append_text(f->audit, "two"));
     audit_stop(f->audit);
 
     struct found found = look(f);
@@ -249,7 +230,7 @@ a_full_disk_refuses_and_what_was_taken_is_written_later(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
 
     for (int i = 0; i < 10 && !refused; i++) {
-        refused = !append(f->audit, "x");
+        refused = !audit_append_text(f->audit, "x");
         strcat(expected, refused ? "" : "x ");
         pause_ms(150);
     }
@@ -261,7 +242,7 @@ a_full_disk_refuses_and_what_was_taken_is_written_later(void **state)
 
     for (int i = 0; i < 50 && !again; i++) {
         pause_ms(100);
-        again = append(f->audit, "again");
+        again = audit_append_text(f->audit, "again");
     }
     assert_true(again);
     strcat(expected, "again ");

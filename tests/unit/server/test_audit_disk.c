@@ -24,7 +24,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 /* ---- the disk ---- */
@@ -238,24 +237,6 @@ start(struct fixture *f)
     return f->audit != NULL && audit_start(f->audit, f->hsm.hsm, false);
 }
 
-static bool
-append(struct audit *audit, const char *text)
-{
-    if (!audit->reserve(audit)) {
-        return false;
-    }
-    audit->append(audit, view_str(text));
-    return true;
-}
-
-static void
-pause_ms(long ms)
-{
-    const struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
-
-    nanosleep(&time, NULL);
-}
-
 struct found {
     char records[4096];
     size_t left;
@@ -312,7 +293,7 @@ one_fault(int kind)
 
     fixture_init(&f);
     assert_true(start(&f));
-    assert_true(append(f.audit, "one"));
+    assert_true(audit_append_text(f.audit, "one"));
     for (int i = 0; i < 500 && strcmp(look(f.path).records, expected) != 0; i++) {
         pause_ms(20);
     }
@@ -321,7 +302,7 @@ one_fault(int kind)
         char text[16];
 
         snprintf(text, sizeof text, "x%d", i);
-        refused = !append(f.audit, text);
+        refused = !audit_append_text(f.audit, text);
         if (!refused) {
             strcat(strcat(expected, text), " ");
         }
@@ -331,7 +312,7 @@ one_fault(int kind)
     atomic_store(&fault, GOOD);
     for (int i = 0; i < 500 && !again; i++) {
         pause_ms(20);
-        again = append(f.audit, "again");
+        again = audit_append_text(f.audit, "again");
     }
     assert_true(again);
     strcat(expected, "again ");
@@ -410,7 +391,7 @@ run(struct fixture *f, int *ret_ended)
             char text[16];
 
             snprintf(text, sizeof text, "%d", taken + 1);
-            if (append(f->audit, text)) {
+            if (audit_append_text(f->audit, text)) {
                 taken++;
             }
         }
@@ -471,7 +452,7 @@ one_cut(int cut, enum luck luck)
 
     /* The trail goes on behind what is good. */
     assert_true(start(&f));
-    assert_true(append(f.audit, "after"));
+    assert_true(audit_append_text(f.audit, "after"));
     audit_stop(f.audit);
     found = look(f.path);
     len = strlen(safe.records);
