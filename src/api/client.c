@@ -52,7 +52,7 @@ client_hello(struct client *client, struct connection *connection, int64_t deadl
     pthread_mutex_unlock(&client->lock);
 
     const struct hello_request hello = {
-        .version = FRAME_VERSION,
+        .version = frame_version,
         .key = view_of(client->key, sizeof client->key),
         .pid = (uint32_t)getpid(),
         .interface = (uint8_t)client->interface,

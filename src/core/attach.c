@@ -67,7 +67,7 @@ handle_ATTACH(struct request *r)
     }
 
     const struct attach_reply answer = {
-        .version = FRAME_VERSION,
+        .version = frame_version,
         .store = view_of(hsm->sealer.store_id, sizeof hsm->sealer.store_id),
         .role = (uint32_t)context_identity(context).role,
     };

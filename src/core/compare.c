@@ -112,6 +112,8 @@ revision_of(struct hsm *hsm, char prefix, uint32_t number, bool *ret_kept)
         revision = hsm->directory;
     } else if (prefix == 'h') {
         revision = member_revision(&hsm->members, number);
+    } else if (prefix == 'v') {
+        revision = hsm->release.revision;
     } else if (prefix == 'k' || prefix == 'm') {
         pthread_mutex_lock(&hsm->quorum.lock);
         key = prefix == 'k' ? quorum_key_of(&hsm->quorum, number) : NULL;

@@ -500,6 +500,7 @@ static const struct load_row {
     { 'm', quorum_settings_put, NULL },
     { 'o', object_put,          object_gone },
     { 'u', user_put,            user_gone },
+    { 'v', release_put,         NULL },
 };
 /* clang-format on */
 

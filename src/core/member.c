@@ -251,10 +251,15 @@ entry_commit(struct hsm *hsm, struct member *member)
     if (rv == CKR_OK && !audit->reserve(audit)) {
         rv = CKR_FUNCTION_FAILED;
     } else if (rv == CKR_OK) {
-        const struct store_compare compare = { record_name_view(&name), member->revision };
+        const struct record_name release = release_name();
+        const struct store_compare compares[] = {
+            { record_name_view(&name), member->revision },
+            { record_name_view(&release), release_revision(hsm) },
+        };
         const struct store_change change = { record_name_view(&name), writer_view(&record),
                                              false };
-        const struct store_txn txn = { &compare, 1, &change, 1, writer_view(&journal) };
+        const struct store_txn txn = { compares, ARRAY_COUNT(compares), &change, 1,
+                                       writer_view(&journal) };
 
         rv = hsm_commit(hsm, &txn, &member->revision);
         if (rv == CKR_OK) {
@@ -274,7 +279,7 @@ entry_try(struct hsm *hsm, const struct hsm_place_of_node *place)
     struct member wanted = { .state = MEMBER_IN,
                              .client_port = place->client_port,
                              .manage_port = place->manage_port,
-                             .release = FRAME_VERSION };
+                             .release = release_own(hsm) };
     const struct member *member;
     uint32_t last = 0;
     bool done = false;
@@ -328,12 +333,18 @@ hsm_enter(struct hsm *hsm, const struct hsm_place_of_node *place)
         if (hsm_is_removed(hsm)) {
             return CODE_NODE_UNKNOWN;
         }
+        if ((rv = release_look(hsm)) != CKR_OK) {
+            return rv;
+        }
         pthread_mutex_lock(&hsm->change);
         rv = entry_try(hsm, place);
         pthread_mutex_unlock(&hsm->change);
         if (rv != CKR_DEVICE_ERROR && rv != CODE_CONFLICT) {
             break; /* else another may have taken the number */
         }
+    }
+    if (rv == CKR_OK) {
+        release_raise(hsm);
     }
     return rv;
 }

@@ -29,7 +29,7 @@ struct member {
     char hostname[HSM_HOSTNAME_MAX + 1]; /* "" until it was up */
     uint16_t client_port;
     uint16_t manage_port;
-    uint32_t release;                /* FRAME_VERSION that it spoke when it was up last */
+    uint32_t release;                /* that it was of when it was up last */
     uint32_t fenced;                 /* how often (fence.h) */
     uint64_t version;
     uint64_t revision;

@@ -210,8 +210,12 @@ refusal_say(const struct loading *loading)
 static CK_RV
 hsm_load_with(struct store *store, struct loading *loading)
 {
-    bool all = store->load_all(store, load_visit, loading);
+    bool all;
 
+    if ((loading->rv = release_look(loading->hsm)) != CKR_OK) {
+        return loading->rv;
+    }
+    all = store->load_all(store, load_visit, loading);
     if (loading->rv != CKR_OK) {
         refusal_say(loading);
         return loading->rv;

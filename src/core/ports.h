@@ -200,6 +200,7 @@ struct hsm_ports {
     struct backups *backups; /* NULL: there is no such thing here */
     const char *node;        /* the serial of this node, where several share the store; NULL: the
                                 partition's own. At most 16 letters and digits. */
+    uint32_t release;        /* that this node is of; 0: frame_version */
     struct stopwatch *watch; /* NULL: nobody; see hsm_set_watch() */
 };
 

@@ -22,6 +22,7 @@
 #include "core/numbers.h"
 #include "core/owner.h"
 #include "core/quorum.h"
+#include "core/release.h"
 #include "core/replies.h"
 #include "core/ticket.h"
 #include "core/tomb.h"
@@ -60,6 +61,7 @@ struct hsm {
     uint64_t directory; /* revision of the record that who changes users changes, too (load.h) */
     struct owner owner;
     struct members members;
+    struct release release;
     struct admissions admissions;
     struct quorum quorum;
 

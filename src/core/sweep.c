@@ -98,4 +98,7 @@ hsm_sweep(struct hsm *hsm, uint64_t idle_ms)
     numbers_sweep(&hsm->certificates, hsm_seconds(hsm), RESTS_MAX, gone_rest, &gone);
     gone_flush(&gone);
     tokens_sweep(hsm);
+    if (atomic_load(&hsm->follow.on)) {
+        release_raise(hsm); /* the last one of an earlier release may have been removed */
+    }
 }

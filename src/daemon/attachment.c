@@ -31,7 +31,7 @@ void
 node_attach(struct node_link *link, struct context *context)
 {
     const struct attach_request m = {
-        .version = FRAME_VERSION,
+        .version = frame_version,
         .interface = (uint8_t)context->interface,
         .uid = context->owner->uid,
         .pid = context->pid,

@@ -210,7 +210,7 @@ peers_resume(struct context *context)
 static bool
 peer_hello(struct peer *peer, const struct frame *frame, view body)
 {
-    struct hello_reply answer = { .version = FRAME_VERSION };
+    struct hello_reply answer = { .version = frame_version };
     struct hello_request hello;
     struct context *context;
     struct writer reply;

@@ -244,7 +244,7 @@ static bool
 attach(struct caller *caller)
 {
     const struct attach_request m = {
-        .version = FRAME_VERSION,
+        .version = frame_version,
         .interface = INTERFACE_API,
         .uid = (uint32_t)getuid(),
         .pid = (uint32_t)getpid(),

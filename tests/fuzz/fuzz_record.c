@@ -6,6 +6,7 @@
  */
 #include "core/logout.h"
 #include "core/object.h"
+#include "core/release.h"
 #include "core/replies.h"
 #include "core/tomb.h"
 #include "core/user.h"
@@ -243,6 +244,22 @@ copy_play(view input)
     writer_clear(&sealed);
 }
 
+static void
+release_reads(view record)
+{
+    uint32_t number, again;
+    struct writer w;
+
+    if (release_from_record(&sealer, record, &number) != CKR_OK) {
+        return;
+    }
+    writer_init(&w, STORE_VALUE_MAX);
+    HOLDS(release_record(&sealer, number, &w) == CKR_OK);
+    HOLDS(release_from_record(&sealer, writer_view(&w), &again) == CKR_OK);
+    HOLDS(number == again);
+    writer_clear(&w);
+}
+
 /* ---- names ---- */
 
 static void
@@ -277,6 +294,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct reply_name reply = reply_name(&reply_key);
     const struct logout_name logout = logout_name(LOGIN);
     const struct tomb_name tomb = tomb_name(identity);
+    const struct record_name release = release_name();
     const struct {
         view name;
         void (*reads)(view record);
@@ -289,6 +307,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         { VIEW_EMPTY, names_read },
         { tomb_name_view(&tomb), tomb_reads },
         { VIEW_EMPTY, copy_reads },
+        { record_name_view(&release), release_reads },
     };
     struct writer record;
 

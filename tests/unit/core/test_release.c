@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Nodes of neighbouring releases on one store: it is of the lowest, rises with the last, and does
+ * not open for who is too early then.
+ */
+#include "unit/core/core_test.h"
+
+#define PRINT VIEW_TEXT("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")
+#define NEXT (FRAME_VERSION + 1)
+
+struct nodes {
+    struct hsm_fixture one;
+    struct hsm_fixture two;
+};
+
+static CK_RV
+enter(struct hsm_fixture *f, const char *hostname)
+{
+    struct hsm_place_of_node place = { .hostname = hostname, .client_port = 1, .manage_port = 2 };
+
+    memcpy(place.print, PRINT.data, sizeof place.print);
+    return hsm_enter(f->hsm, &place);
+}
+
+/* It is started anew with that release. */
+static void
+renew(struct hsm_fixture *f, uint32_t release, const char *hostname)
+{
+    f->outside.ports.release = release;
+    hsm_fixture_reopen(f);
+    assert_ok(enter(f, hostname));
+}
+
+/* What it says when it has heard of all that was written. */
+static uint32_t
+told(struct hsm_fixture *f)
+{
+    assert_true(follow_catch_up(f->hsm));
+    return hsm_release(f->hsm);
+}
+
+static int
+setup(void **state)
+{
+    struct nodes *n = calloc(1, sizeof *n);
+
+    hsm_fixture_init(&n->one, POLICY_STANDARD);
+    hsm_fixture_follow(&n->one, "A1");
+    assert_ok(enter(&n->one, "one"));
+    hsm_fixture_join(&n->two, &n->one, "B2");
+    assert_ok(enter(&n->two, "two"));
+    *state = n;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct nodes *n = *state;
+
+    hsm_fixture_clear(&n->two);
+    hsm_fixture_clear(&n->one);
+    free(n);
+    return 0;
+}
+
+static void
+it_rises_when_the_last_node_is_renewed(void **state)
+{
+    struct nodes *n = *state;
+
+    assert_int_equal(told(&n->one), FRAME_VERSION);
+    renew(&n->one, NEXT, "one");
+    assert_int_equal(told(&n->one), FRAME_VERSION);
+    assert_int_equal(told(&n->two), FRAME_VERSION);
+    renew(&n->two, NEXT, "two");
+    assert_int_equal(told(&n->two), NEXT);
+    assert_int_equal(told(&n->one), NEXT);
+}
+
+static void
+until_then_a_node_may_go_back(void **state)
+{
+    struct nodes *n = *state;
+
+    renew(&n->one, NEXT, "one");
+    renew(&n->one, FRAME_VERSION, "one");
+    renew(&n->two, NEXT, "two");
+    assert_int_equal(told(&n->two), FRAME_VERSION);
+    assert_int_equal(told(&n->one), FRAME_VERSION);
+}
+
+static void
+after_that_it_does_not(void **state)
+{
+    struct nodes *n = *state;
+
+    renew(&n->one, NEXT, "one");
+    renew(&n->two, NEXT, "two");
+    n->one.outside.ports.release = FRAME_VERSION;
+    assert_code(hsm_fixture_try_open(&n->one), CKR_GENERAL_ERROR);
+    n->one.outside.ports.release = NEXT + 1;
+    assert_code(hsm_fixture_try_open(&n->one), CKR_OK);
+}
+
+/* It has read everything before, and writes what it is when it is too late. */
+static void
+who_comes_in_meanwhile_is_refused(void **state)
+{
+    struct nodes *n = *state;
+    struct hsm_fixture late;
+
+    hsm_fixture_join(&late, &n->one, "C3");
+    renew(&n->one, NEXT, "one");
+    renew(&n->two, NEXT, "two");
+    assert_code(enter(&late, "late"), CKR_GENERAL_ERROR);
+    assert_int_equal(told(&n->two), NEXT);
+    hsm_fixture_clear(&late);
+}
+
+static void
+a_node_that_was_removed_holds_nothing_up(void **state)
+{
+    struct nodes *n = *state;
+    const struct node_remove_request m = { 2 };
+    struct node_remove_reply answer;
+    struct app officer;
+
+    renew(&n->one, NEXT, "one");
+    hsm_sweep(n->one.hsm, 1000);
+    assert_int_equal(told(&n->one), FRAME_VERSION);
+    app_init(&officer, &n->one, OFFICER_USER);
+    officer.port = PORTS_manage;
+    officer.patient = true;
+    assert_ok(app_send_node_remove(&officer, &m, &answer));
+    hsm_sweep(n->one.hsm, 1000);
+    assert_int_equal(told(&n->one), NEXT);
+    app_clear(&officer);
+}
+
+static void
+a_store_that_fails_is_asked_again(void **state)
+{
+    struct nodes *n = *state;
+
+    renew(&n->one, NEXT, "one");
+    n->two.outside.ports.release = NEXT;
+    hsm_fixture_reopen(&n->two);
+    outside_fail(&n->two.outside, CALL_SUBMIT, 2); /* the first is its own entry */
+    assert_ok(enter(&n->two, "two"));
+    assert_true(outside_mend(&n->two.outside));
+    assert_int_equal(told(&n->one), FRAME_VERSION);
+    hsm_sweep(n->two.hsm, 1000);
+    assert_int_equal(told(&n->one), NEXT);
+}
+
+static void
+who_is_alone_is_of_his_own(void **state)
+{
+    struct hsm_fixture f;
+
+    UNUSED(state);
+    hsm_fixture_init(&f, POLICY_STANDARD);
+    assert_int_equal(hsm_release(f.hsm), FRAME_VERSION);
+    assert_ok(enter(&f, "alone"));
+    hsm_sweep(f.hsm, 1000);
+    assert_int_equal(outside_count(&f.outside, "v/"), 0);
+    hsm_fixture_clear(&f);
+}
+
+#define OF_TWO(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int
+main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        OF_TWO(it_rises_when_the_last_node_is_renewed),
+        OF_TWO(until_then_a_node_may_go_back),
+        OF_TWO(after_that_it_does_not),
+        OF_TWO(who_comes_in_meanwhile_is_refused),
+        OF_TWO(a_node_that_was_removed_holds_nothing_up),
+        OF_TWO(a_store_that_fails_is_asked_again),
+        cmocka_unit_test(who_is_alone_is_of_his_own),
+    };
+
+    return cmocka_run_group_tests_name("core/release", tests, NULL, NULL);
+}
