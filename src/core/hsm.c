@@ -450,6 +450,8 @@ request_run_once(struct request *request)
     case REPLY_KEPT:
         request->kept = true;
         return CKR_OK;
+    case REPLY_REFUSED:
+        return run.refused;
     case REPLY_SETTLED:
         return CKR_DEVICE_ERROR;
     case REPLY_NEW:

@@ -156,6 +156,26 @@ failures_reset(struct request *r, struct password_gate *gate, uint32_t role, vie
     return rv;
 }
 
+/* The same request, asked once more because its connection was lost, is one attempt. Under the gate's
+ * lock. */
+static CK_RV
+refused_before(struct request *r)
+{
+    const CK_RV refused =
+        r->run == NULL ? CKR_OK : replies_refusal(&r->hsm->replies, r->run->key);
+
+    r->note.nothing = r->note.nothing || refused != CKR_OK;
+    return refused;
+}
+
+static void
+refusal_keep(struct request *r, CK_RV refused)
+{
+    if (r->run != NULL) {
+        replies_keep_refusal(&r->hsm->replies, r->run, hsm_time(r->hsm), refused);
+    }
+}
+
 /* The slow way. CKR_OK, CKR_PIN_INCORRECT, CKR_PIN_LOCKED, or what the store says. */
 static CK_RV
 password_check(struct request *r, uint32_t role, view name, view password,
@@ -168,6 +188,11 @@ password_check(struct request *r, uint32_t role, view name, view password,
     CK_RV rv;
 
     pthread_mutex_lock(&gate->lock);
+    rv = refused_before(r);
+    if (rv != CKR_OK) {
+        pthread_mutex_unlock(&gate->lock);
+        return rv;
+    }
     user_look(hsm, role, name, &user);
     if (user.failures >= USER_FAILURES_MAX) {
         refused = CKR_PIN_LOCKED;
@@ -179,6 +204,7 @@ password_check(struct request *r, uint32_t role, view name, view password,
     rv = failures_set(r, &user, user.failures + 1);
     if (rv == CKR_OK && (!user_check_password(&user, password) || user.id == gate->user)) {
         rv = refused;
+        refusal_keep(r, rv);
     }
     if (rv == CKR_OK && (rv = failures_reset(r, gate, role, name, &user)) == CKR_OK) {
         quick_remember(hsm, &user, password);

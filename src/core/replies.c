@@ -23,6 +23,7 @@ struct kept_reply {
     struct reply_key key;
     uint64_t at;
     bool stored;
+    CK_RV refused; /* CKR_OK, or it is a refusal */
     size_t size; /* room in body */
     size_t len;
     uint8_t body[];
@@ -227,11 +228,27 @@ replies_find(struct replies *replies, const struct reply_key *key, struct writer
 
     pthread_mutex_lock(&replies->lock);
     kept = kept_find(replies, key);
+    if (kept != NULL && kept->refused != CKR_OK) {
+        kept = NULL;
+    }
     if (kept != NULL) {
         write_raw(out, view_of(kept->body, kept->len));
     }
     pthread_mutex_unlock(&replies->lock);
     return kept != NULL;
+}
+
+CK_RV
+replies_refusal(struct replies *replies, const struct reply_key *key)
+{
+    const struct kept_reply *kept;
+    CK_RV refused;
+
+    pthread_mutex_lock(&replies->lock);
+    kept = kept_find(replies, key);
+    refused = kept == NULL ? CKR_OK : kept->refused;
+    pthread_mutex_unlock(&replies->lock);
+    return refused;
 }
 
 enum reply_state
@@ -250,6 +267,9 @@ replies_enter(struct replies *replies, struct reply_run *run, const struct reply
     kept = kept_find(replies, key);
     if (owner != NULL && key->request < owner->settled) {
         state = REPLY_SETTLED;
+    } else if (kept != NULL && kept->refused != CKR_OK) {
+        run->refused = kept->refused;
+        state = REPLY_REFUSED;
     } else if (kept != NULL) {
         write_raw(out, view_of(kept->body, kept->len));
         state = REPLY_KEPT;
@@ -413,9 +433,10 @@ owner_take(struct replies *replies, struct reply_owner *owner, struct kept_reply
     return NULL;
 }
 
-void
-replies_keep_run(struct replies *replies, struct reply_run *run, uint64_t at, bool stored,
-                 view body)
+/* The run's reply, or its refusal. */
+static void
+run_keep(struct replies *replies, struct reply_run *run, uint64_t at, bool stored, CK_RV refused,
+         view body)
 {
     struct kept_reply *kept;
 
@@ -427,6 +448,7 @@ replies_keep_run(struct replies *replies, struct reply_run *run, uint64_t at, bo
     run->room = NULL;
     kept->at = at;
     kept->stored = stored;
+    kept->refused = refused;
     kept->len = body.len;
     if (body.len > 0) {
         memcpy(kept->body, body.data, body.len);
@@ -451,6 +473,19 @@ replies_void(struct replies *replies, const struct reply_key *key)
         kept->len = 0;
     }
     pthread_mutex_unlock(&replies->lock);
+}
+
+void
+replies_keep_run(struct replies *replies, struct reply_run *run, uint64_t at, bool stored,
+                 view body)
+{
+    run_keep(replies, run, at, stored, CKR_OK, body);
+}
+
+void
+replies_keep_refusal(struct replies *replies, struct reply_run *run, uint64_t at, CK_RV code)
+{
+    run_keep(replies, run, at, false, code, VIEW_EMPTY);
 }
 
 bool

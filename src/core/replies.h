@@ -35,6 +35,7 @@ struct reply_run {
     const struct reply_key *key;
     struct reply_owner *owner;   /* NULL: memory was short, and nothing can be kept */
     bool failed;                 /* under lock: nobody need wait for it */
+    CK_RV refused;               /* as the first time, where that was so */
     struct kept_reply *room;     /* for its reply; what has happened can then be kept */
     struct kept_reply *over;     /* settled ones whose records its transaction removes */
 };
@@ -57,6 +58,7 @@ bool replies_find(struct replies *replies, const struct reply_key *key, struct w
 enum reply_state {
     REPLY_NEW,    /* it counts as being handled from now on, until replies_leave() */
     REPLY_KEPT,   /* the first time's was appended to out */
+    REPLY_REFUSED, /* the first time it was refused with run->refused */
     REPLY_SETTLED /* nobody waits for it, and what it did is not known any more */
 };
 /* settled: see frame_settled(). */
@@ -70,6 +72,11 @@ MUST_USE bool replies_room(struct reply_run *run, size_t len);
  * body without room is lost, and a repeat runs again. */
 void replies_keep_run(struct replies *replies, struct reply_run *run, uint64_t at, bool stored,
                       view body);
+/* The same of a refusal that counts, as that of a wrong password does: who repeats the request makes
+ * no other attempt. */
+void replies_keep_refusal(struct replies *replies, struct reply_run *run, uint64_t at, CK_RV code);
+/* The refusal of that request; CKR_OK: none is kept. */
+CK_RV replies_refusal(struct replies *replies, const struct reply_key *key);
 /* Settled requests of its context, kept then or before, whose records are to be removed with what
  * it writes itself; at most REPLIES_OVER_MAX. They come again if replies_over_done() is not called. */
 size_t replies_over(struct replies *replies, struct reply_run *run, uint64_t before,

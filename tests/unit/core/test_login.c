@@ -615,6 +615,92 @@ a_repeated_login_gets_the_first_reply(void **state)
 }
 
 static void
+an_attempt_that_is_repeated_counts_once(void **state)
+{
+    struct fixture *f = *state;
+    struct login_request m = { ROLE_CU, VIEW_TEXT(USER1_NAME), VIEW_TEXT("wrong one") };
+    struct writer w;
+    uint64_t number, after;
+    size_t lines;
+    view reply;
+
+    writer_init(&w, 256);
+    login_request_write(&w, &m);
+    assert_code(app_call(&f->nobody, OPERATION_LOGIN, writer_view(&w), &reply), CKR_PIN_INCORRECT);
+    number = f->nobody.request;
+    lines = outside_audit_count(&f->hsm.outside);
+    assert_code(app_repeat(&f->nobody, OPERATION_LOGIN, writer_view(&w), &reply),
+                CKR_PIN_INCORRECT);
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), 1);
+    assert_int_equal(outside_audit_count(&f->hsm.outside), lines);
+
+    /* No other password is looked at under that number. */
+    writer_reset(&w);
+    m.password = VIEW_TEXT(USER1_PASSWORD);
+    login_request_write(&w, &m);
+    after = f->nobody.request;
+    f->nobody.request = number;
+    assert_code(app_repeat(&f->nobody, OPERATION_LOGIN, writer_view(&w), &reply),
+                CKR_PIN_INCORRECT);
+    f->nobody.request = after;
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), 1);
+    assert_ok(app_call(&f->nobody, OPERATION_LOGIN, writer_view(&w), &reply));
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), 0);
+    writer_clear(&w);
+}
+
+struct twin {
+    struct fixture *f;
+    struct frame frame;
+    view body;
+    uint32_t code;
+};
+
+static void *
+twin_run(void *arg)
+{
+    static const struct hsm_peer peer = { .port = PORTS_client, .name = "twin" };
+    struct twin *twin = arg;
+    struct hsm_told told;
+    struct writer reply;
+
+    writer_init(&reply, FRAME_MAX);
+    assert_int_equal(hsm_handle(twin->f->hsm.hsm, &peer, PLACE_SLOW, &twin->frame, twin->body,
+                                &reply, &told),
+                     HSM_DONE);
+    twin->code = told.code;
+    writer_clear(&reply);
+    return NULL;
+}
+
+/* The connection is lost while the password is looked at, and the request comes on another one. */
+static void
+also_while_the_first_is_looked_at(void **state)
+{
+    struct fixture *f = *state;
+    const struct login_request m = { ROLE_CU, VIEW_TEXT(USER1_NAME), VIEW_TEXT("wrong one") };
+    struct twin twins[3];
+    pthread_t threads[ARRAY_COUNT(twins)];
+    struct writer w;
+
+    writer_init(&w, 256);
+    login_request_write(&w, &m);
+    for (size_t i = 0; i < ARRAY_COUNT(twins); i++) {
+        twins[i] = (struct twin){ .f = f,
+                                  .frame = { .operation = OPERATION_LOGIN, .request = 1000 },
+                                  .body = writer_view(&w) };
+        memcpy(twins[i].frame.context, f->nobody.context, FRAME_CONTEXT_LEN);
+        assert_int_equal(pthread_create(&threads[i], NULL, twin_run, &twins[i]), 0);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(twins); i++) {
+        pthread_join(threads[i], NULL);
+        assert_code(twins[i].code, CKR_PIN_INCORRECT);
+    }
+    assert_int_equal(app_failures(&f->nobody, USER1_NAME), 1);
+    writer_clear(&w);
+}
+
+static void
 a_login_is_taken_at_the_slow_place_only(void **state)
 {
     struct fixture *f = *state;
@@ -676,6 +762,8 @@ main(void)
         AZURE(without_the_audit_no_password_is_looked_at),
         AZURE(no_name_can_forge_an_audit_line),
         AZURE(a_repeated_login_gets_the_first_reply),
+        AZURE(an_attempt_that_is_repeated_counts_once),
+        AZURE(also_while_the_first_is_looked_at),
         AZURE(a_login_is_taken_at_the_slow_place_only),
     };
 
