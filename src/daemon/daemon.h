@@ -37,6 +37,7 @@
 #define SPARES_MAX 128u
 #define GIVEN_UP_MAX 3u      /* so many nodes may fail to reach the store for one request */
 #define ATTACHES_MAX 8u      /* so often a node may ask for ATTACH before one request */
+#define NODE_OUTPUT_HIGH (8u * 1024u * 1024u) /* so much waits for a node that does not read it */
 #define PEER_OUTPUT_HIGH (128u * 1024u) /* beyond it, who does not read is not read */
 #define HELLO_BODY_MAX 8192u
 
@@ -62,6 +63,8 @@ struct attachment {
     uint64_t logins;        /* of the context, when it was asked */
     bool in;                /* the node has taken its login up */
     bool stale;             /* the node may have what is over: DETACH first */
+    uint32_t number;        /* of the ATTACH that was asked last */
+    uint32_t left;          /* of the DETACH that a logout waits for */
 };
 
 /* One application process. Its key is what the process drew and shows on each connection;
@@ -89,6 +92,7 @@ struct context {
     size_t requests;
     size_t bytes;
     size_t on_way;         /* requests that were sent and count (turn.c) */
+    size_t blocked;        /* requests that a node has no room for */
     struct pending *held_first; /* that wait for their turn, in the order of coming */
     struct pending *held_last;
     struct context *turn_next; /* the ring of those that have such */
@@ -145,6 +149,7 @@ struct pending {
     uint32_t leaving;  /* LOGOUT, answered: bits of the nodes that have to forget first */
     struct frame answer; /* of it */
     bool held;         /* until it is its context's turn */
+    bool blocked;      /* until its node reads what it was sent before */
     bool on_way;       /* sent, and counted as such */
     bool hurried;      /* asked of a second node, as the first took long */
     unsigned given_up; /* answers of nodes that could not reach the store */
@@ -158,6 +163,7 @@ struct pending {
 struct feed {
     struct node_link *link; /* that is asked; NULL: none */
     uint64_t asked_at;      /* 0: no answer is awaited */
+    uint32_t number;        /* of the question */
     uint64_t boot;
     uint64_t sequence;
     uint64_t shown; /* store revision up to which the page may show changes */
@@ -178,10 +184,28 @@ struct node {
     struct daemon *daemon;
     size_t index;
     uint32_t id; /* in the cluster; 0: not known, or alone */
+    uint32_t release; /* that it is of; 0: not known yet */
     bool gone;   /* it is no more, or another one is the same: its links stay down */
     struct settings_server settings;
     struct resolver *resolver; /* of its host's name */
     struct node_link links[NODE_LINKS];
+};
+
+/* What <state>/nodes keeps (known.c). */
+#define KNOWN_SUM_LEN 32u
+#define KNOWN_BYTES_MAX 16384u
+
+struct known_node {
+    uint32_t id;
+    uint16_t client_port;
+    uint16_t manage_port;
+    char hostname[256];
+};
+
+struct known {
+    uint8_t settings[KNOWN_SUM_LEN]; /* a sum over those that led to it */
+    size_t count;
+    struct known_node nodes[SETTINGS_SERVERS_MAX];
 };
 
 struct daemon {
@@ -204,12 +228,14 @@ struct daemon {
     struct pending *spares;     /* linked by .next: memory for the next requests */
     size_t spare_count;
     size_t on_way;            /* requests that were sent and count (turn.c) */
+    uint32_t questions;       /* of our own, so far: daemon_number() */
     struct context *turn;     /* in the ring: who had the last turn */
     uint64_t started_at;
     uint64_t roster_asked_at;
     uint64_t roster_revision;
     size_t roster_turn;       /* node that was asked last */
     bool rostered;            /* a node has said which ones there are */
+    uint8_t known[KNOWN_SUM_LEN]; /* of what was kept last */
     uint64_t unreachable_since; /* 0 while a node is there */
     struct page *page; /* NULL: this system has no sealed memory */
     int page_fd;
@@ -231,6 +257,9 @@ struct daemon {
 };
 
 uint64_t daemon_now(void);
+/* The number of a question of our own. It travels as the session, which replies repeat: the request
+ * number of them all is 0. */
+uint32_t daemon_number(struct daemon *daemon);
 /* Complaints about applications are few a second: nobody floods the log. */
 bool daemon_may_say(struct daemon *daemon);
 
@@ -281,6 +310,17 @@ void roster_ask(struct node_link *link);
 void roster_check(struct daemon *daemon);
 void roster_answer(struct daemon *daemon, struct node_link *link, const struct frame *frame,
                    view body);
+/* It is where it was, has moved, or is new. */
+void roster_enter(struct daemon *daemon, const struct node_info *info);
+
+/* known.c: the nodes that were told last, in <state>/nodes */
+/* False: memory is short. */
+MUST_USE bool known_write(const struct known *known, struct writer *out);
+MUST_USE bool known_read(view bytes, struct known *ret_known);
+/* At the start: connects to those as well. */
+void known_load(struct daemon *daemon);
+/* Keeps them, where they are others than were kept. */
+void known_save(struct daemon *daemon);
 
 /* choice.c: which node does it */
 enum tie {
@@ -294,6 +334,8 @@ bool node_is_reached(const struct node *node);
 bool nodes_are_there(const struct daemon *daemon);
 /* Is another one there that answers? */
 bool node_has_other(const struct daemon *daemon, const struct node *node);
+/* Is another one there that may be of a later release, and is not to be avoided? */
+bool node_has_later(const struct daemon *daemon, const struct node *node, uint32_t avoid);
 /* The one of its links for a request of this context; NULL: it is not there. */
 struct node_link *node_best_link(struct node *node, const struct context *context);
 /* The link for a request of this context, at none of the nodes to avoid: NULL when none is there. */
@@ -387,7 +429,7 @@ void route_reply(struct daemon *daemon, struct node_link *link, const struct fra
                  view body);
 void route_node_up(struct daemon *daemon);
 void route_node_down(struct daemon *daemon, struct node_link *link);
-/* A node has forgotten a context, or cannot say so. */
+/* A node has forgotten a context, or all of them where that is NULL, or cannot say so. */
 void route_left(struct daemon *daemon, const struct context *context, const struct node *node);
 void route_peer_gone(struct daemon *daemon, struct peer *peer);
 void route_check(struct daemon *daemon);

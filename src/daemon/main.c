@@ -119,6 +119,18 @@ pid_remove(const struct client_settings *settings)
     fclose(file);
 }
 
+/* Without one in the settings, what systemd gives (StateDirectory=). */
+static void
+state_find(struct client_settings *settings)
+{
+    const char *given = getenv("STATE_DIRECTORY");
+
+    if (settings->state[0] == '\0' && given != NULL && given[0] == '/' &&
+        strlen(given) < sizeof settings->state && strchr(given, ':') == NULL) {
+        snprintf(settings->state, sizeof settings->state, "%s", given);
+    }
+}
+
 static void
 on_check(void *arg)
 {
@@ -218,6 +230,7 @@ daemon_start(struct daemon *daemon)
         return false;
     }
     node_start(daemon);
+    known_load(daemon);
     return true;
 }
 
@@ -290,6 +303,7 @@ main(int argc, char *argv[])
         return 1;
     }
     log_set_level(daemon.settings.log_level);
+    state_find(&daemon.settings);
     started = daemon_start(&daemon);
     if (started) {
         log_inf("listening on %s for %zu nodes", daemon.socket_path, daemon.node_count);

@@ -15,6 +15,16 @@
 
 static void node_link_connect(void *arg);
 
+uint32_t
+daemon_number(struct daemon *daemon)
+{
+    daemon->questions++;
+    if (daemon->questions == 0) {
+        daemon->questions = 1; /* 0 is nobody's */
+    }
+    return daemon->questions;
+}
+
 /* Soon, as long as requests wait for a node that is being restarted; then more and more rarely. */
 static void
 node_link_retry(struct node_link *link)
@@ -84,6 +94,7 @@ node_link_drop(struct node_link *link, const char *reason)
     link_free(link->link);
     link->link = NULL;
     link->up = false;
+    node->release = 0; /* it may come back as another */
     feed_link_down(node->daemon, link);
     route_node_down(node->daemon, link);
     node_link_retry(link);

@@ -88,8 +88,7 @@ settings_of(const struct node_info *info, struct settings_server *ret_settings)
     return true;
 }
 
-/* It is where it was, has moved, or is new. */
-static void
+void
 roster_enter(struct daemon *daemon, const struct node_info *info)
 {
     struct node *node = roster_find(daemon, info->id);
@@ -184,4 +183,5 @@ roster_answer(struct daemon *daemon, struct node_link *link, const struct frame 
             node_leave(node);
         }
     }
+    known_save(daemon);
 }
