@@ -39,9 +39,11 @@ handle_ATTACH(struct request *r)
     struct attach_request m;
     bool is_new;
 
-    if (!attach_request_read(r->body, &m) || !frame_version_fits(m.version) ||
-        m.interface >= INTERFACE_COUNT) {
+    if (!attach_request_read(r->body, &m) || m.interface >= INTERFACE_COUNT) {
         return CODE_BAD_FRAME;
+    }
+    if (!frame_version_fits(m.version)) {
+        return CODE_RELEASE;
     }
 
     struct context *context = context_attach(&hsm->contexts, r->frame->context, &is_new);

@@ -16,15 +16,18 @@ attachment_is_wanted(const struct node_link *link, const struct context *context
     return at->state == ATTACHMENT_NONE || at->logins != context->logins;
 }
 
-static void
+/* Its number. */
+static uint32_t
 detach_write(struct node_link *link, const struct context *context)
 {
-    struct frame frame = { .operation = OPERATION_DETACH };
+    struct frame frame = { .operation = OPERATION_DETACH,
+                           .session = daemon_number(link->node->daemon) };
     uint8_t header[FRAME_HEADER_LEN];
 
     memcpy(frame.context, context->id, sizeof frame.context);
     frame_encode(&frame, header);
     write_raw(link_output(link->link), view_of(header, sizeof header));
+    return frame.session;
 }
 
 void
@@ -40,11 +43,13 @@ node_attach(struct node_link *link, struct context *context)
     struct attachment *at = &context->attachments[link->node->index];
     struct writer *out = link_output(link->link);
     /* A node that is behind may not know the ticket's user yet. */
-    struct frame frame = { .operation = OPERATION_ATTACH, .revision = context->revision };
+    struct frame frame = { .operation = OPERATION_ATTACH,
+                           .session = daemon_number(link->node->daemon),
+                           .revision = context->revision };
     size_t start;
 
     if (at->stale) {
-        detach_write(link, context);
+        (void)detach_write(link, context);
         at->stale = false;
     }
     start = frame_begin(out);
@@ -53,6 +58,7 @@ node_attach(struct node_link *link, struct context *context)
     if (frame_end(out, start, &frame)) {
         at->state = ATTACHMENT_ASKED;
         at->link = link;
+        at->number = frame.session;
         at->logins = context->logins;
         at->in = false;
     }
@@ -66,7 +72,7 @@ node_detach(struct daemon *daemon, struct context *context)
         struct node_link *link = node_best_link(&daemon->nodes[i], context);
 
         if ((at->state != ATTACHMENT_NONE || at->stale) && link != NULL) {
-            detach_write(link, context);
+            (void)detach_write(link, context);
             link_flush(link->link);
         }
         *at = (struct attachment){ .state = ATTACHMENT_NONE };
@@ -84,16 +90,24 @@ attachment_answer(struct daemon *daemon, struct node_link *link, const struct fr
     if (context == NULL) {
         return;
     }
-    if (frame->operation == OPERATION_DETACH) {
-        route_left(daemon, context, link->node);
-        return;
-    }
     at = &context->attachments[link->node->index];
-    if (at->state != ATTACHMENT_ASKED || at->link != link) {
+    if (frame->operation == OPERATION_DETACH) {
+        if (at->left == frame->session) {
+            route_left(daemon, context, link->node);
+        }
         return;
     }
-    at->state = frame->code == CKR_OK ? ATTACHMENT_DONE : ATTACHMENT_NONE;
-    if (frame->code == CKR_OK && attach_reply_read(body, &attached) && attached.role != 0) {
+    /* What answers an earlier question says nothing about the login of now. */
+    if (at->state != ATTACHMENT_ASKED || at->link != link || at->number != frame->session) {
+        return;
+    }
+    at->state = ATTACHMENT_NONE;
+    if (frame->code != CKR_OK || !attach_reply_read(body, &attached)) {
+        return;
+    }
+    at->state = ATTACHMENT_DONE;
+    link->node->release = attached.version;
+    if (attached.role != 0) {
         context->role = (uint8_t)attached.role;
         at->in = true;
     }
@@ -139,7 +153,7 @@ attachments_leave(struct daemon *daemon, struct context *context, const struct n
          * in the store. */
         *at = (struct attachment){ .state = ATTACHMENT_NONE, .stale = link == NULL };
         if (link != NULL) {
-            detach_write(link, context);
+            at->left = detach_write(link, context);
             link_flush(link->link);
             leaving |= UINT32_C(1) << i;
         }

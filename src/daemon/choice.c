@@ -37,7 +37,7 @@ nodes_are_there(const struct daemon *daemon)
 static bool
 is_well(const struct node_link *link)
 {
-    return link->up && link->silent < SUSPECT;
+    return link->up && link->silent < SUSPECT && link_backlog(link->link) < NODE_OUTPUT_HIGH;
 }
 
 static bool
@@ -56,6 +56,20 @@ node_has_other(const struct daemon *daemon, const struct node *node)
 {
     for (size_t i = 0; i < daemon->node_count; i++) {
         if (&daemon->nodes[i] != node && node_is_well(&daemon->nodes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+node_has_later(const struct daemon *daemon, const struct node *node, uint32_t avoid)
+{
+    for (size_t i = 0; i < daemon->node_count; i++) {
+        const struct node *other = &daemon->nodes[i];
+
+        if (other != node && (avoid & (UINT32_C(1) << i)) == 0 && node_is_well(other) &&
+            (other->release == 0 || other->release > node->release)) {
             return true;
         }
     }

@@ -98,7 +98,7 @@ void
 feed_ask(struct daemon *daemon)
 {
     struct feed *feed = &daemon->feed;
-    struct frame frame = { .operation = OPERATION_CHANGES };
+    struct frame frame = { .operation = OPERATION_CHANGES, .session = daemon_number(daemon) };
     struct changes_request request;
     struct writer *out;
     size_t start;
@@ -120,6 +120,7 @@ feed_ask(struct daemon *daemon)
     changes_request_write(out, &request);
     if (frame_end(out, start, &frame)) {
         feed->asked_at = daemon_now();
+        feed->number = frame.session;
         link_flush(feed->link->link);
     }
 }
@@ -131,7 +132,8 @@ feed_answer(struct daemon *daemon, struct node_link *link, const struct frame *f
     struct changes_reply told;
     uint64_t asked_at = feed->asked_at;
 
-    if (link != feed->link || asked_at == 0) {
+    /* An earlier question was asked earlier: its answer must not keep the page valid for longer. */
+    if (link != feed->link || asked_at == 0 || frame->session != feed->number) {
         return;
     }
     feed->asked_at = 0;

@@ -206,6 +206,26 @@ peers_resume(struct context *context)
     }
 }
 
+static bool
+hello_look(const struct peer *peer, const struct frame *frame, view body,
+           struct hello_request *ret_hello)
+{
+    const bool reads =
+        frame->operation == OPERATION_HELLO && hello_request_read(body, ret_hello);
+
+    if (reads && frame_version_fits(ret_hello->version) &&
+        ret_hello->key.len == FRAME_CONTEXT_LEN && ret_hello->interface < INTERFACE_COUNT) {
+        return true;
+    }
+    if (reads && !frame_version_fits(ret_hello->version) && daemon_may_say(peer->daemon)) {
+        log_wrn("pid %u: a library of release %u does not work with this one, %u", peer->pid,
+                (unsigned)ret_hello->version, (unsigned)frame_version);
+    } else if (daemon_may_say(peer->daemon)) {
+        log_wrn("pid %u: a connection that does not begin as it should", peer->pid);
+    }
+    return false;
+}
+
 /* Whose connection is it? False: it has to go. */
 static bool
 peer_hello(struct peer *peer, const struct frame *frame, view body)
@@ -216,12 +236,7 @@ peer_hello(struct peer *peer, const struct frame *frame, view body)
     struct writer reply;
     uint8_t buffer[16];
 
-    if (frame->operation != OPERATION_HELLO || !hello_request_read(body, &hello) ||
-        !frame_version_fits(hello.version) || hello.key.len != FRAME_CONTEXT_LEN ||
-        hello.interface >= INTERFACE_COUNT) {
-        if (daemon_may_say(peer->daemon)) {
-            log_wrn("pid %u: a connection that does not begin as it should", peer->pid);
-        }
+    if (!hello_look(peer, frame, body, &hello)) {
         return false;
     }
     context = context_enter(peer, &hello);

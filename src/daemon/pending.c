@@ -67,6 +67,39 @@ pending_release(struct daemon *daemon, struct pending *pending)
     }
 }
 
+/* A node that does not read is sent no more: who asks is not read either, so that what he asks in
+ * one go keeps its order. */
+static void
+pending_block(struct pending *pending)
+{
+    if (!pending->blocked) {
+        pending->blocked = true;
+        pending->context->blocked++;
+    }
+    if (pending->peer != NULL) {
+        peer_pause(pending->peer);
+    }
+}
+
+static void
+pending_unblock(struct pending *pending)
+{
+    if (pending->blocked) {
+        pending->blocked = false;
+        pending->context->blocked--;
+    }
+}
+
+/* Its paused connections are read again when it has room. */
+static void
+context_resume(struct context *context)
+{
+    if (context->paused != NULL && context->blocked == 0 &&
+        context->requests < CONTEXT_REQUESTS_MAX / 2 && context->bytes < CONTEXT_BYTES_MAX / 2) {
+        peers_resume(context);
+    }
+}
+
 void
 pending_free(struct daemon *daemon, struct pending *pending)
 {
@@ -86,6 +119,7 @@ pending_free(struct daemon *daemon, struct pending *pending)
     }
     daemon->pending_count--;
     turn_over(daemon, pending);
+    pending_unblock(pending);
     if (pending->sent_on != NULL) {
         pending->sent_on->load--;
     }
@@ -96,10 +130,7 @@ pending_free(struct daemon *daemon, struct pending *pending)
     context->bytes -= pending_size(pending);
     context->owner->bytes -= pending_size(pending);
     pending_release(daemon, pending);
-    if (context->paused != NULL && context->requests < CONTEXT_REQUESTS_MAX / 2 &&
-        context->bytes < CONTEXT_BYTES_MAX / 2) {
-        peers_resume(context);
-    }
+    context_resume(context);
 }
 
 void
@@ -264,6 +295,10 @@ pending_go(struct daemon *daemon, struct pending *pending, view body)
         }
         return false;
     }
+    if (link_backlog(link->link) >= NODE_OUTPUT_HIGH) {
+        pending_block(pending);
+        return false;
+    }
     if (attachment_is_wanted(link, context)) {
         node_attach(link, context);
     }
@@ -284,6 +319,10 @@ pending_go(struct daemon *daemon, struct pending *pending, view body)
     turn_sent(daemon, pending);
     link->load++;
     link_flush(link->link);
+    if (pending->blocked) {
+        pending_unblock(pending);
+        context_resume(context);
+    }
     return true;
 }
 

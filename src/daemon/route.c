@@ -152,7 +152,7 @@ own_reply(struct daemon *daemon, struct node_link *link, const struct frame *fra
     } else if (frame->operation == OPERATION_ATTACH || frame->operation == OPERATION_DETACH) {
         if (frame->operation == OPERATION_ATTACH && frame->code != CKR_OK) {
             log_wrn("%s does not take a context in: %s", link->node->settings.name,
-                    return_name(frame->code));
+                    code_name(frame->code));
         }
         attachment_answer(daemon, link, frame, body);
     }
@@ -200,6 +200,16 @@ is_given_up(const struct daemon *daemon, const struct pending *pending, uint32_t
            node_has_other(daemon, pending->sent_on->node);
 }
 
+/* A node of an earlier release did nothing with what it does not know. */
+static bool
+is_too_late(const struct daemon *daemon, const struct pending *pending, const struct node *node,
+            uint32_t code)
+{
+    return (code == CKR_FUNCTION_NOT_SUPPORTED || code == CODE_BAD_FRAME) && node->release != 0 &&
+           node->release < frame_version && pending_tie(pending) == TIE_NONE &&
+           node_has_later(daemon, node, pending->avoid);
+}
+
 /* Is this no answer, but the node's own trouble? */
 static bool
 is_for_another(const struct daemon *daemon, struct pending *pending,
@@ -209,7 +219,7 @@ is_for_another(const struct daemon *daemon, struct pending *pending,
         pending->given_up++;
         return true;
     }
-    return code == CODE_LAGGING ||
+    return code == CODE_LAGGING || is_too_late(daemon, pending, link->node, code) ||
            (code == CKR_USER_NOT_LOGGED_IN && pending_tie(pending) == TIE_NONE &&
             attachment_is_worse(daemon, pending->context, link->node));
 }

@@ -68,6 +68,7 @@ frame_version_fits(uint32_t version)
 #define CODE_UNKNOWN_CONTEXT 0xfffffff1u /* nothing happened: attach, then repeat */
 #define CODE_BAD_FRAME 0xfffffff2u       /* the body does not read as its message */
 #define CODE_LAGGING 0xfffffff6u /* nothing happened: the node is behind, or cut off; ask another */
+#define CODE_RELEASE 0xfffffff7u /* of ATTACH: the releases are too far from each other */
 /* Codes of management that PKCS #11 has no word for. */
 #define CODE_USER_EXISTS 0xfffffff3u
 #define CODE_USER_UNKNOWN 0xfffffff4u

@@ -99,11 +99,11 @@ another_version_or_interface_is_refused(void **state)
 
     assert_ok(app_detach(&f->nobody));
     before = contexts(f);
-    assert_code(app_send_attach(&f->nobody, &m, &answer), CODE_BAD_FRAME);
+    assert_code(app_send_attach(&f->nobody, &m, &answer), CODE_RELEASE);
     m.version = FRAME_VERSION - 2;
-    assert_code(app_send_attach(&f->nobody, &m, &answer), CODE_BAD_FRAME);
+    assert_code(app_send_attach(&f->nobody, &m, &answer), CODE_RELEASE);
     m.version = UINT32_MAX;
-    assert_code(app_send_attach(&f->nobody, &m, &answer), CODE_BAD_FRAME);
+    assert_code(app_send_attach(&f->nobody, &m, &answer), CODE_RELEASE);
     m.version = FRAME_VERSION - 1; /* as a release before and one after says */
     assert_ok(app_send_attach(&f->nobody, &m, &answer));
     assert_int_equal(answer.version, FRAME_VERSION);

@@ -37,6 +37,7 @@ enum manner {
     LAGGING, /* always LAGGING */
     BROKEN,  /* gives up on its store */
     STRANGE, /* knows nobody's login */
+    EARLIER, /* of the release before: does not know what it is asked */
     FROZEN,  /* not even pings are answered */
     DIE      /* closes the connection */
 };
@@ -142,7 +143,10 @@ node_list(struct fake_node *node, struct link *link, const struct frame *frame)
 static inline void
 node_attached(struct fake_node *node, struct link *link, const struct frame *frame, bool in)
 {
-    const struct attach_reply reply = { .version = FRAME_VERSION, .role = in ? 2 : 0 };
+    const struct attach_reply reply = {
+        .version = node->manner == EARLIER ? FRAME_VERSION - 1 : FRAME_VERSION,
+        .role = in ? 2 : 0,
+    };
     struct writer out;
 
     writer_init(&out, 256);
@@ -204,6 +208,8 @@ node_frame(void *arg, struct link *link, const struct frame *frame, view body)
         code = (uint32_t)CKR_DEVICE_ERROR;
     } else if (node->manner == STRANGE) {
         code = (uint32_t)CKR_USER_NOT_LOGGED_IN;
+    } else if (node->manner == EARLIER) {
+        code = (uint32_t)CKR_FUNCTION_NOT_SUPPORTED;
     }
     frame_reply(link_output(link), frame, code, 42, code == CKR_OK ? body : VIEW_EMPTY);
     link_flush(link);
@@ -276,7 +282,7 @@ struct fixture {
         struct fake_node node; /* the first */
         struct fake_node nodes[FAKE_NODES];
     };
-    struct app apps[8];
+    struct app apps[24];
     struct timer *ping;
     struct timer *check;
 };

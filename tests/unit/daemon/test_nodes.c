@@ -322,6 +322,33 @@ a_node_that_lags_is_passed_over(void **state)
 }
 
 static void
+what_a_node_does_not_know_a_later_one_may(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    f->nodes[0].manner = f->nodes[2].manner = EARLIER;
+    for (uint64_t i = 2; i < 8; i++) {
+        app_send(app, OPERATION_SIGN, i, VIEW_EMPTY);
+        assert_true(answered(f, app, (size_t)i));
+        assert_int_equal(app->last.code, CKR_OK);
+    }
+    /* When none is left, that is the answer; and what a node of this release says always is. */
+    all_are(f, EARLIER);
+    f->daemon.nodes[1].release = FRAME_VERSION - 1;
+    app_send(app, OPERATION_SIGN, 8, VIEW_EMPTY);
+    assert_true(answered(f, app, 8));
+    assert_int_equal(app->last.code, CKR_FUNCTION_NOT_SUPPORTED);
+    f->daemon.nodes[0].release = f->daemon.nodes[1].release = f->daemon.nodes[2].release =
+        FRAME_VERSION;
+    f->nodes[0].seen_count = f->nodes[1].seen_count = f->nodes[2].seen_count = 0;
+    app_send(app, OPERATION_SIGN, 9, VIEW_EMPTY);
+    assert_true(answered(f, app, 9));
+    assert_int_equal(app->last.code, CKR_FUNCTION_NOT_SUPPORTED);
+    assert_int_equal(all_seen(f, OPERATION_SIGN), 1);
+}
+
+static void
 what_a_node_cannot_store_another_one_may(void **state)
 {
     struct fixture *f = *state;
@@ -689,6 +716,7 @@ main(void)
         TEST(a_frozen_node_is_given_up_after_three_pings),
         TEST(a_silent_node_is_not_asked_before_it_is_given_up),
         TEST(a_node_that_lags_is_passed_over),
+        TEST(what_a_node_does_not_know_a_later_one_may),
         TEST(what_a_node_cannot_store_another_one_may),
         TEST(what_takes_long_is_asked_of_a_second_node),
         TEST(a_running_operation_ends_with_its_node_and_begins_elsewhere),

@@ -814,6 +814,127 @@ a_stopping_daemon_leaves_the_question_to_its_successor(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* ---- answers to the daemon's own questions ---- */
+
+static void
+an_answer_to_an_earlier_question_counts_for_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct daemon *daemon = &f->daemon;
+    struct app *app = app_begin(f, 0, KEY);
+    struct context *context = daemon->contexts;
+    struct attachment *at = &context->attachments[0];
+    struct node_link *link = &daemon->nodes[0].links[0];
+    const struct changes_reply told = { .boot = 5 };
+    const struct attach_reply attached = { .version = FRAME_VERSION, .role = 2 };
+    struct frame frame = { .operation = OPERATION_CHANGES, .flags = FRAME_REPLY };
+    struct writer body;
+
+    writer_init(&body, 256);
+    changes_reply_write(&body, &told);
+    timer_free(f->ping);
+    f->ping = NULL;
+    daemon->feed.link = link;
+    daemon->feed.asked_at = daemon_now() + 100000;
+    daemon->feed.number = frame.session = 7;
+    frame.session--;
+    feed_answer(daemon, link, &frame, writer_view(&body));
+    assert_int_not_equal(daemon->feed.asked_at, 0);
+    assert_false(page_is_valid(daemon->page, daemon_now() + 50000));
+    frame.session++;
+    feed_answer(daemon, link, &frame, writer_view(&body));
+    assert_int_equal(daemon->feed.asked_at, 0);
+    assert_true(page_is_valid(daemon->page, daemon_now() + 50000));
+
+    /* What was said of the login before says nothing of the next one. */
+    app_send(app, OPERATION_SIGN, 2, VIEW_EMPTY);
+    assert_true(answered(f, app, 2));
+    assert_int_equal(at->state, ATTACHMENT_DONE);
+    at->state = ATTACHMENT_ASKED;
+    writer_reset(&body);
+    attach_reply_write(&body, &attached);
+    frame.operation = OPERATION_ATTACH;
+    memcpy(frame.context, context->id, sizeof frame.context);
+    frame.session = at->number - 1;
+    attachment_answer(daemon, at->link, &frame, writer_view(&body));
+    assert_int_equal(at->state, ATTACHMENT_ASKED);
+    assert_false(at->in);
+    frame.session = at->number;
+    attachment_answer(daemon, at->link, &frame, writer_view(&body));
+    assert_int_equal(at->state, ATTACHMENT_DONE);
+    assert_true(at->in);
+    writer_clear(&body);
+}
+
+/* ---- a node that does not read ---- */
+
+#define FLOODERS 20u
+#define FLOOD_EACH 16u
+#define FLOOD_LEN 250000u /* 80 MB in all: more than an output buffer takes */
+
+static bool
+is_flooded(void *arg)
+{
+    const struct daemon *daemon = arg;
+    size_t blocked = 0;
+
+    for (const struct context *context = daemon->contexts; context != NULL;
+         context = context->next) {
+        blocked += context->blocked > 0;
+    }
+    return blocked >= FLOODERS / 2;
+}
+
+static void
+a_node_that_does_not_read_is_sent_no_more_for_now(void **state)
+{
+    struct fixture *f = *state;
+    static uint8_t body[FLOOD_LEN];
+    const struct link *links[NODE_LINKS];
+    size_t seen;
+
+    for (size_t k = 0; k < NODE_LINKS; k++) {
+        links[k] = f->daemon.nodes[0].links[k].link;
+    }
+    for (size_t i = 0; i < FLOODERS; i++) {
+        char key[FRAME_CONTEXT_LEN + 1];
+
+        snprintf(key, sizeof key, "flooding %06zu.", i);
+        app_begin(f, i, key);
+    }
+    timer_free(f->ping); /* it answers none */
+    f->ping = NULL;
+    for (size_t i = 0; i < ARRAY_COUNT(f->node.links); i++) {
+        if (f->node.links[i] != NULL) {
+            link_pause(f->node.links[i]);
+        }
+    }
+    seen = f->node.seen_count;
+    for (size_t i = 0; i < FLOODERS; i++) {
+        for (size_t k = 0; k < FLOOD_EACH; k++) {
+            app_send(&f->apps[i], OPERATION_GENERATE_KEY, 2 + k, view_of(body, sizeof body));
+        }
+    }
+    assert_true(loop_until(f->daemon.loop, is_flooded, &f->daemon, 60000));
+    for (size_t k = 0; k < NODE_LINKS; k++) {
+        assert_ptr_equal(f->daemon.nodes[0].links[k].link, links[k]);
+        assert_in_range(link_backlog(links[k]), 1, NODE_OUTPUT_HIGH + FRAME_MAX);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(f->node.links); i++) {
+        if (f->node.links[i] != NULL) {
+            link_resume(f->node.links[i]);
+        }
+    }
+    for (size_t i = 0; i < FLOODERS; i++) {
+        wanted = 1 + FLOOD_EACH;
+        assert_true(loop_until(f->daemon.loop, has_wanted, &f->apps[i], 60000));
+        assert_int_equal(f->apps[i].last.code, CKR_OK);
+    }
+    /* Each once, and attached once. */
+    assert_int_equal(f->node.seen_count - seen, FLOODERS * (FLOOD_EACH + 1));
+    assert_int_equal(f->daemon.pending_count, 0);
+}
+
 int
 main(void)
 {
@@ -851,6 +972,8 @@ main(void)
         TEST(a_paused_connection_may_vanish),
         TEST(a_crowd_of_requests_takes_turns),
         TEST(who_waits_for_his_turn_may_vanish),
+        TEST(an_answer_to_an_earlier_question_counts_for_nothing),
+        TEST(a_node_that_does_not_read_is_sent_no_more_for_now),
         TEST(a_stopping_daemon_leaves_the_question_to_its_successor),
     };
 
