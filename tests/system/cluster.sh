@@ -36,15 +36,18 @@ END
 HOSTS=${CLUSTER_HOSTS-} # network or empty: loopback
 declare -A host_pid=() part_pid=() part_host=() part_command=() part_log=()
 
-# cluster_hosts ARGUMENT...: the test begins anew in a network of its own, where that can be.
+# cluster_hosts ARGUMENT...: the test begins anew in a network of its own, where that can be: as root, or
+# in a user namespace.
 cluster_hosts() {
+    local user why=''
     [ -z "${CLUSTER_HOSTS+set}" ] || return 0
-    if unshare -n sh -c 'ip link add bridge0 type bridge && ip link add veth0 type veth peer name veth1' 2>/dev/null; then
+    for user in '' -r; do
+        why=$(unshare $user -n sh -c 'ip link add bridge0 type bridge && ip link add veth0 type veth peer name veth1' 2>&1) || continue
         trap - EXIT
         rm -rf "$TMP"
-        CLUSTER_HOSTS=network exec unshare -n "$0" "$@"
-    fi
-    echo "# no network namespaces here: on loopback, and nothing is cut off"
+        CLUSTER_HOSTS=network exec unshare $user -n "$0" "$@"
+    done
+    skip "hosts with addresses of their own" "no network namespaces here (${why##*$'\n'}): on loopback, and nothing is cut off"
     HOSTS=''
 }
 

@@ -6,7 +6,7 @@
  *   chaos MODULE SECONDS PREFIX [FILE]
  *   chaos MODULE look FILE...
  *
- * It prints `running` when all threads work, and TAP lines when the time is over and each object
+ * SIGTERM ends the time. It prints `running` when all threads work, and TAP lines when the time is over and each object
  * was looked for: acknowledged ones are there once, destroyed ones are gone. FILE tells what is
  * to be there, also while it works: `look` finds it so, after whatever happened, and may be asked on
  * another node.
@@ -14,6 +14,7 @@
 #include "p11.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -309,6 +310,13 @@ look_files(char **files)
     return checks_failed != 0;
 }
 
+static void
+on_term(int number)
+{
+    (void)number;
+    done = true;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -319,6 +327,7 @@ main(int argc, char **argv)
     if (argc < 4) {
         die("usage: chaos MODULE SECONDS PREFIX [FILE] | look FILE...");
     }
+    signal(SIGTERM, on_term);
     p11_load(argv[1]);
     MUST(p11->C_Initialize(&threads));
     if (strcmp(argv[2], "look") == 0) {
@@ -352,7 +361,9 @@ main(int argc, char **argv)
     }
     puts("running");
     fflush(stdout);
-    sleep((unsigned)atoi(argv[2]));
+    for (int i = 0; i < 10 * atoi(argv[2]) && !done; i++) {
+        usleep(100000);
+    }
     done = true;
     for (size_t i = 0; i < THREADS; i++) {
         struct worker *worker = &workers[i];
