@@ -483,7 +483,9 @@ main(int argc, char **argv)
     }
     fill.sheet->world.faults = options.faults;
     fill.sheet->world.daemon = options.daemon;
-    fill.sheet->world.login_required = options.profile != NULL && options.profile->login_required;
+    if (options.profile != NULL) {
+        profile_limit(options.profile, &fill.sheet->world);
+    }
     if (options.run != NULL || options.trace != NULL || options.minimise != NULL) {
         return run_one(&options, fill.sheet);
     }

@@ -233,3 +233,18 @@ check_mechs_twice(struct case_run *r)
         }
     }
 }
+
+/* The limit gcm-iv of a profile: an IV of the caller's. */
+void
+check_gcm_inside(struct case_run *r)
+{
+    static CK_BYTE iv[12] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 };
+    CK_GCM_PARAMS params = { iv, sizeof iv, 96, NULL, 0, 128 };
+    CK_MECHANISM mech = { CKM_AES_GCM, &params, sizeof params };
+    struct bag bag = { .session = r->runner->fixture.session[0],
+                       .mech = &mech,
+                       .param = PARAM_GCM,
+                       .key = fixture_key(&r->runner->fixture, KEY_AES16, HALF_PRIVATE, true) };
+
+    (void)case_judge(r, call(r->module, FN_C_EncryptInit, &bag));
+}

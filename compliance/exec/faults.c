@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define ALLOCATIONS_MOST 2000
+#define TRANSFERS_MOST 400
 #define PAUSE_MS 60
 #define LABEL "p11comply fault"
 
@@ -423,6 +424,77 @@ check_cut(struct case_run *r)
         return;
     }
     (void)works_again(&f, try, RULE_F_BACK);
+}
+
+/* From nothing: what was before the fault is forgotten, and what it left is removed. */
+static bool
+begin_anew(struct faulty *f, struct case_run *r)
+{
+    CK_OBJECT_HANDLE found[8];
+    CK_ULONG count;
+
+    fixture_end(f->fixture);
+    if (!fixture_restart(f->fixture) || !fixture_ready(f->fixture, BASE_LOGIN) || !prepare(f, r) ||
+        find(f, LABEL, found, &count) != CKR_OK) {
+        return false;
+    }
+    for (CK_ULONG i = 0; i < count; i++) {
+        (void)call_destroy(r->module, session(f), found[i]);
+    }
+    return true;
+}
+
+/* What was made was made once, though the way was cut before the answer came. */
+static bool
+made_once(struct faulty *f)
+{
+    CK_OBJECT_HANDLE found[8];
+    enum fn at = f->at;
+    CK_ULONG count;
+    CK_RV rv;
+
+    if (f->made == CK_INVALID_HANDLE) {
+        return true;
+    }
+    rv = find(f, LABEL, found, &count);
+    f->at = at;
+    f->wrong = rv == CKR_OK && count != 1;
+    return rv != CKR_OK || judge(f, RULE_F_ONCE, CKR_OK);
+}
+
+/* The connection is cut at each transfer of a call, before it and in its middle. */
+void
+check_lost(struct case_run *r)
+{
+    CK_RV (*try)(struct faulty *) = tries[r->arg];
+    struct faulty f = { .run = r, .fixture = &r->runner->fixture };
+    bool failed = true, any = false;
+
+    for (long n = 2; can(r, FAULT_CONNECTION) && failed && n < TRANSFERS_MOST; n++) {
+        CK_RV rv;
+
+        if (!begin_anew(&f, r)) {
+            (void)judge(&f, RULE_F_BACK, CKR_DEVICE_ERROR);
+            break;
+        }
+        trace("transfer_fail(%u, %u);", (CK_ULONG)n / 2, (CK_ULONG)n % 2);
+        sockets_fail(n / 2, n % 2 != 0);
+        rv = try(&f);
+        failed = sockets_failed();
+        trace("transfer_fail(0, 0);");
+        any = any || failed;
+        if (!judge(&f, failed ? RULE_F_CUT : RULE_F_BACK, rv) || !made_once(&f)) {
+            break;
+        }
+        if (failed && (!begin_anew(&f, r) || !works_again(&f, try, RULE_F_BACK))) {
+            (void)judge(&f, RULE_F_BACK, CKR_DEVICE_ERROR);
+            break;
+        }
+    }
+    if (!any && r->result->verdict == VERDICT_NONE) {
+        r->result->verdict = VERDICT_SKIPPED;   /* nothing was transferred */
+    }
+    r->runner->dirty = true;
 }
 
 void

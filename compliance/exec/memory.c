@@ -6,20 +6,9 @@
 #include "exec/faults.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
-#define SANITIZED
-#endif
-
-#ifdef SANITIZED
+#if !FAULTS_INSIDE
 
 bool
 memory_can_fail(void)

@@ -472,6 +472,8 @@ static const char faults[] =
     "void *\nrealloc(void *memory, size_t size)\n{\n"
     "    return fails() ? NULL : __libc_realloc(memory, size);\n}\n\n"
     "static void\nmemory_fail(long count)\n{\n    left = count;\n}\n\n"
+    "/* The suite alone cuts a connection in the middle of a call. */\n"
+    "static void\ntransfer_fail(long count, int middle)\n{\n    (void)count, (void)middle;\n}\n\n"
     "static void\ncut(void)\n{\n    for (int fd = 3; fd < 1024; fd++) {\n"
     "        shutdown(fd, SHUT_RDWR);\n    }\n}\n\n"
     "static void\nstop(void)\n{\n    kill(daemon_pid, SIGSTOP);\n    if (fork() == 0) {\n"
@@ -570,7 +572,7 @@ trace_begin(FILE *file, const char *id)
         "%s"
         "    if (argc < 3 || !open_module(argv[1])) {\n        return 2;\n    }\n",
         id, with_faults ? faults : "",
-        with_faults ? "    (void)memory_fail, (void)cut, (void)stop;\n"
+        with_faults ? "    (void)memory_fail, (void)cut, (void)stop, (void)transfer_fail;\n"
                       "    daemon_pid = argc > 4 ? atoi(argv[4]) : 0;\n"
                     : "");
     fflush(file);

@@ -98,7 +98,7 @@ sweep_most(const struct world *world, const struct case_row *row)
     return row->sweep == SWEEP_MECH ? world->listed_count : most[row->sweep];
 }
 
-/* Whether there is what a case needs: an officer's PIN, or leave to bring a fault about. */
+/* Whether there is what a case needs: an officer's PIN, leave to bring a fault about, a limit. */
 static bool
 case_wanted(const struct world *world, const struct case_row *row, uint32_t arg)
 {
@@ -107,6 +107,7 @@ case_wanted(const struct world *world, const struct case_row *row, uint32_t arg)
         enum fault fault;
     } faults[] = { { CHECK_memory, FAULT_MEMORY },
                    { CHECK_cut, FAULT_CONNECTION },
+                   { CHECK_lost, FAULT_CONNECTION },
                    { CHECK_stop, FAULT_DAEMON },
                    { CHECK_kill, FAULT_KILL } };
 
@@ -114,6 +115,9 @@ case_wanted(const struct world *world, const struct case_row *row, uint32_t arg)
         if (row->check == faults[i].check && !(world->faults & faults[i].fault)) {
             return false;
         }
+    }
+    if (row->check == CHECK_gcm_inside && !world->gcm_inside) {
+        return false;
     }
     return row->sweep != SWEEP_ACCESS || ACCESS_STATE(arg) != ACCESS_RW_SO || world->so;
 }
@@ -160,6 +164,10 @@ write_vectors(struct explorer *x)
         for (uint32_t arg = 0; arg < (RUNGS + 1) << 8; arg++) {
             bool plain = VECTOR_FORM(arg) == FORM_ONE;
 
+            if (x->world->gcm_inside && row->mech == CKM_AES_GCM &&
+                vector_fn(row, arg) == FN_C_EncryptInit) {
+                continue;
+            }
             if (!vector_fits(row, arg) || (VECTOR_RUNG(arg) > 0 && !climbs) ||
                 (x->depth == DEPTH_QUICK && !plain) ||
                 !(listed_flags(x->world, row->mech) & vector_flag(row, arg)) ||

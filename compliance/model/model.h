@@ -470,6 +470,7 @@ struct world {
     CK_FLAGS way_flags[WAYS];
     bool private_keys, private_public_keys; /* what fixtures are by default */
     bool login_required; /* for all cryptography: a profile says so */
+    bool gcm_inside; /* a profile says that the token makes every IV of GCM */
     bool so; /* there is a PIN for the security officer */
     unsigned faults; /* bits of FAULT_ that may be brought about */
     long daemon; /* the process behind the module that may be stopped */

@@ -91,6 +91,10 @@ read_line(struct profile *profile, struct deviation **current, char *line)
             profile->login_required = strcmp(value, "yes") == 0;
             return true;
         }
+        if (strcmp(name, "gcm-iv") == 0) {
+            profile->gcm_inside = true;
+            return strcmp(value, "internal") == 0;
+        }
         if (strcmp(name, "no-function") == 0) {
             return read_functions(profile, value);
         }
@@ -166,4 +170,16 @@ profile_claim(const struct profile *profile, const struct world *world, enum fn 
         from++;
     }
     return from;
+}
+
+void
+profile_limit(const struct profile *profile, struct world *world)
+{
+    world->login_required = profile->login_required;
+    world->gcm_inside = profile->gcm_inside;
+    if (profile->gcm_inside) {
+        /* Whose IV the suite does not know: what is encrypted so is not compared with anything. */
+        world->mech_flags[MECH_AES_GCM] &= ~(CK_FLAGS)CKF_ENCRYPT;
+        world->way_flags[V_WAY_GCM - V_WAY_KW] &= ~(CK_FLAGS)CKF_WRAP;
+    }
 }

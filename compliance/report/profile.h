@@ -7,6 +7,7 @@
  *     name = the module's
  *     [limits]
  *     login-required = yes        no cryptography at all without a login
+ *     gcm-iv = internal           AES-GCM encrypts under no IV but the token's own
  *     no-function = C_SignRecover C_WaitForSlotEvent      which answer CKR_FUNCTION_NOT_SUPPORTED
  *     [deviation NAME]
  *     match = fn=C_Login cond=PIN_WRONG seen=CKR_PIN_EXPIRED     cond has to be there
@@ -29,6 +30,7 @@ struct deviation {
 struct profile {
     char name[128];
     bool login_required;        /* [limits], login-required = yes */
+    bool gcm_inside;            /* [limits], gcm-iv = internal */
     bool lacks[FN_COUNT];       /* [limits], no-function */
     struct deviation deviation[PROFILE_MOST];
     size_t count;
@@ -36,6 +38,9 @@ struct profile {
 
 /* False, with a line of explanation, when the file is none. */
 bool profile_read(struct profile *profile, const char *path);
+
+/* What the limits change in the world. */
+void profile_limit(const struct profile *profile, struct world *world);
 
 /* The first function from `from` on that the module is said to lack and has; FN_COUNT for none. A
  * limit that is not one is a finding, too. */

@@ -28,6 +28,7 @@
  *                        the last key that was created, whatever protects it
  *       leak             C_GetOperationState shows the last key that was created
  *       fake             takes an object that it should refuse
+ *       again            C_CreateObject makes another one beside it
  *       same             C_CreateObject gives the handle of the object before
  *       apart            answers bad input one way and then another; what begins with s is good
  *       stale            C_Sign gives the first half of an earlier signature

@@ -93,6 +93,11 @@ special_C_CreateObject(CK_SESSION_HANDLE session, CK_ATTRIBUTE *attrs, CK_ULONG 
         return CKR_OK;
     }
     attrs = passed("C_CreateObject", attrs, &count);
+    if (mutant_errs("C_CreateObject") && mutant_does("again")) {
+        CK_OBJECT_HANDLE other;
+
+        (void)mutant_behind.C_CreateObject(session, attrs, count, &other);
+    }
     rv = mutant_behind.C_CreateObject(session, attrs, count, object);
     if (mutant_errs("C_CreateObject") && mutant_does("fake") && rv != CKR_OK && object != NULL) {
         *object = 0x77770001;
