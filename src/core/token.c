@@ -286,9 +286,12 @@ out:
 
 /* ---- settling ---- */
 
-/* Under hsm->change. */
+/*
+ * Under hsm->change. Who comes late finds that a reader has settled for him, and that another change
+ * is on its way: that one is left alone.
+ */
 static CK_RV
-settle(struct request *r, struct container *container, uint32_t handle, view hash)
+settle(struct request *r, struct container *container, uint32_t handle, view hash, view dropped)
 {
     const struct token_record *old = container_record(container, handle);
     struct token_record record;
@@ -299,15 +302,17 @@ settle(struct request *r, struct container *container, uint32_t handle, view has
     }
     record = *old;
     if (hash.len == 0) {
-        record.has_now = false;
+        record.has_now = record.has_next = false;
     } else if (is_hash(hash, old->has_next, old->next)) {
         memcpy(record.now, old->next, TOKEN_HASH_LEN);
         record.has_now = true;
+        record.has_next = false;
     } else if (!is_hash(hash, old->has_now, old->now)) {
         return CKR_DATA_INVALID;
+    } else if (is_hash(dropped, old->has_next, old->next)) {
+        record.has_next = false;
     }
-    record.has_next = false;
-    if (record.has_now == old->has_now && !old->has_next) {
+    if (record.has_now == old->has_now && record.has_next == old->has_next) {
         return CKR_OK; /* it comes again */
     }
     rv = record_store(r, container, handle, &record);
@@ -326,7 +331,8 @@ handle_TOKEN_SETTLE(struct request *r)
     CK_RV rv;
 
     if (!token_settle_request_read(r->body, &m) || m.container.len != CONTAINER_ID_LEN ||
-        !handle_is_certificate(m.handle) || (m.token.len != 0 && m.token.len != TOKEN_HASH_LEN)) {
+        !handle_is_certificate(m.handle) || (m.token.len != 0 && m.token.len != TOKEN_HASH_LEN) ||
+        (m.dropped.len != 0 && m.dropped.len != TOKEN_HASH_LEN)) {
         return CODE_BAD_FRAME;
     }
     if (!request_may(r, PLACE_STORE)) {
@@ -337,7 +343,7 @@ handle_TOKEN_SETTLE(struct request *r)
     }
     pthread_mutex_lock(&hsm->change);
     container = container_find(&hsm->containers, m.container, false);
-    rv = container != NULL ? settle(r, container, m.handle, m.token) : CKR_DATA_INVALID;
+    rv = container != NULL ? settle(r, container, m.handle, m.token, m.dropped) : CKR_DATA_INVALID;
     pthread_mutex_unlock(&hsm->change);
     return rv;
 }
@@ -359,7 +365,7 @@ check_known(struct request *r, const struct token_check_request *m, view hash)
         return CKR_OK;
     }
     if (old != NULL && is_hash(hash, old->has_next, old->next)) {
-        return settle(r, container, m->handle, hash);
+        return settle(r, container, m->handle, hash, VIEW_EMPTY);
     }
     if (old != NULL || container == NULL || !m->adopt) {
         return CKR_DATA_INVALID;

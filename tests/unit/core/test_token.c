@@ -61,17 +61,25 @@ sign(struct app *app, uint32_t handle, const struct made *before, const char *in
     return rv;
 }
 
+/* made: what the container has; dropped: what did not get there. */
 static CK_RV
-settle(struct app *app, uint32_t handle, const struct made *made)
+settle_both(struct app *app, uint32_t handle, const struct made *made, const struct made *dropped)
 {
     const struct token_settle_request m = {
         .container = CONTAINER,
         .handle = handle,
         .token = made == NULL ? VIEW_EMPTY : view_of(made->hash, 32),
+        .dropped = dropped == NULL ? VIEW_EMPTY : view_of(dropped->hash, 32),
     };
     struct token_settle_reply answer;
 
     return app_send_token_settle(app, &m, &answer);
+}
+
+static CK_RV
+settle(struct app *app, uint32_t handle, const struct made *made)
+{
+    return settle_both(app, handle, made, NULL);
 }
 
 static CK_RV
@@ -169,10 +177,33 @@ a_change_that_failed_is_taken_back(void **state)
     assert_ok(sign(&f->cu1, 0, NULL, "a.b", &handle, &one));
     assert_ok(settle(&f->cu1, handle, &one));
     assert_ok(sign(&f->cu1, handle, &one, "a.c", &handle, &two));
-    assert_ok(settle(&f->cu1, handle, &one));
+    assert_ok(settle_both(&f->cu1, handle, &one, &two));
     assert_code(check(&f->nobody, handle, &two, false), CKR_DATA_INVALID);
     assert_code(settle(&f->cu1, handle, &two), CKR_DATA_INVALID);
     assert_ok(check(&f->nobody, handle, &one, false));
+}
+
+/* One host writes, another reads that and is at the next change before the first one tells. */
+static void
+who_settles_late_takes_no_other_change_back(void **state)
+{
+    struct fixture *f = *state;
+    struct made one, two, three;
+    uint32_t handle;
+
+    signer_make(&f->cu1);
+    assert_ok(sign(&f->cu1, 0, NULL, "a.b", &handle, &one));
+    assert_ok(settle(&f->cu1, handle, &one));
+    assert_ok(sign(&f->cu1, handle, &one, "a.c", &handle, &two));
+    assert_ok(check(&f->cu2, handle, &two, false));
+    assert_ok(sign(&f->cu1, handle, &two, "a.d", &handle, &three));
+
+    assert_ok(settle(&f->cu1, handle, &two));
+    assert_ok(settle_both(&f->cu1, handle, &two, &one));
+
+    assert_ok(check(&f->cu2, handle, &two, false));
+    assert_ok(settle(&f->cu1, handle, &three));
+    assert_ok(check(&f->cu2, handle, &three, false));
 }
 
 static void
@@ -288,6 +319,7 @@ main(void)
         AZURE(another_handles_token_and_a_changed_one_are_refused),
         AZURE(in_a_change_both_are_good_until_one_is_read),
         AZURE(a_change_that_failed_is_taken_back),
+        AZURE(who_settles_late_takes_no_other_change_back),
         AZURE(one_that_was_removed_does_not_come_back),
         AZURE(one_made_elsewhere_is_taken_in_when_asked),
         AZURE(only_who_has_the_pair_signs),
