@@ -24,12 +24,12 @@
 #define URL_MAX AZURE_URL_MAX
 #define QUERY_MAX 3072u
 #define PAGES_MAX 8192u
-/* Names in one page of a listing: more while pages come quickly, fewer where one does not come in time. */
+/* Names in one page of a listing: more while pages come quickly, fewer after one that
+ * did not come in time. */
 #define PAGE_FIRST 1000u
 #define PAGE_LEAST 50u
 #define PAGE_MOST 5000u
 #define PAGE_QUICK_MS 500u
-#define PAGE_TRY_MS 6000u /* what one more try wants of the time that is left */
 
 struct azure {
     struct blob_container container;
@@ -415,26 +415,21 @@ list_page(struct azure *azure, char marker[LISTING_MARKER_MAX], blob_visit *visi
     unsigned page = atomic_load(&azure->page);
     enum blob_result result = BLOB_OK;
     struct http_reply reply = { 0 };
+    const uint64_t began = now_ms();
     struct writer xml;
-    uint64_t began;
 
     writer_init(&xml, LISTING_MAX);
-    do {
-        began = now_ms();
-        writer_reset(&xml);
-        if (!page_ask(azure, page, marker, &xml, &reply)) {
-            writer_clear(&xml);
-            return BLOB_FAILED;
-        }
-        if (reply.status == 200 && now_ms() - began < PAGE_QUICK_MS && page < PAGE_MOST) {
-            page = page * 2 < PAGE_MOST ? page * 2 : PAGE_MOST;
-        } else if (reply.late && page > PAGE_LEAST) {
-            page = page / 4 > PAGE_LEAST ? page / 4 : PAGE_LEAST;
-        } else {
-            break;
-        }
-        atomic_store(&azure->page, page);
-    } while (reply.late && blob_end() - now_ms() > PAGE_TRY_MS && blob_end() > now_ms());
+    if (!page_ask(azure, page, marker, &xml, &reply)) {
+        writer_clear(&xml);
+        return BLOB_FAILED;
+    }
+    /* The next listing has fewer: this one has waited long enough, perhaps for one who does not listen. */
+    if (reply.late) {
+        page = page / 4 > PAGE_LEAST ? page / 4 : PAGE_LEAST;
+    } else if (reply.status == 200 && now_ms() - began < PAGE_QUICK_MS) {
+        page = page * 2 < PAGE_MOST ? page * 2 : PAGE_MOST;
+    }
+    atomic_store(&azure->page, page);
     if (reply.status != 200) {
         result = say(azure, "list", "the container", &reply, BLOB_FAILED);
     } else if (!listing_read(writer_view(&xml), visit, arg, marker)) {
