@@ -15,6 +15,7 @@
 
 #define ID_LEN 16u
 #define OPEN_MS 10000u
+#define LOAD_MS 10000u /* for a page of all: one that is slow is better than none */
 #define PAGE 1000u
 #define STRETCH_FREE 3u /* 4,096 numbers */
 #define COUNTER_TRIES 64
@@ -210,7 +211,7 @@ folder_visit(struct etcd *etcd, const char *folder, bool keys_only, store_visit 
         last = view_equal(etcd_name_view(&stretch.bound), etcd_name_view(&end));
         range.key = etcd_name_view(&stretch.next);
         range.end = etcd_name_view(&stretch.bound);
-        result = range_ask(etcd, grpc, &range, ETCD_GIVE_UP_MS, &records);
+        result = range_ask(etcd, grpc, &range, LOAD_MS, &records);
         if (result == GRPC_LOST && range.limit > 1) {
             range.limit = (range.limit + 3) / 4;    /* too long an answer looks like none */
             continue;
