@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define CALM_MS 600u /* two looks and a half */
+#define CALM_MS 1100u /* four looks, for one may fall on a moment when node and daemon both run */
 
 /* That this process may run on. */
 static unsigned
