@@ -17,6 +17,7 @@
 #define LIMIT_STORE_MS 16000
 #define LIMIT_SLOW_MS 65000
 #define LIMIT_RENEW_MS 1000
+#define LIMIT_LOCAL_MS 12000 /* more, for session objects that have to live again first */
 #define LIMIT_REACH_MS 4500
 #define TICKET_AGAIN_MS 1000 /* between attempts to renew */
 #define TRIES_MAX 4u
@@ -185,11 +186,13 @@ call_exchange(struct call *call, const struct operation_row *row, const struct f
     struct connection *connection = call->connection;
     const bool renews = row->operation == OPERATION_RENEW;
     const bool again = row->repeat != REPEAT_bound && !renews;
+    const bool local = (request->flags & FRAME_LOCAL) != 0;
     const int64_t start = connection_clock();
     const int64_t deadline = start + (renews                               ? LIMIT_RENEW_MS
                                       : is_slow(client, row)               ? LIMIT_SLOW_MS
                                       : row->work == OPERATION_WORK_store ? LIMIT_STORE_MS
-                                                                           : CONNECTION_LIMIT_MS);
+                                                                           : CONNECTION_LIMIT_MS) +
+                             (local ? LIMIT_LOCAL_MS : 0);
 
     if (!again && connection->fd >= 0 && connection_is_stale(connection)) {
         client_drop_idle(client);
@@ -201,7 +204,7 @@ call_exchange(struct call *call, const struct operation_row *row, const struct f
                      : client_reach_again(client, connection, start + LIMIT_REACH_MS))) {
             return false;
         }
-        connection_watch(connection, row->work == OPERATION_WORK_slow ||
+        connection_watch(connection, local || row->work == OPERATION_WORK_slow ||
                                              row->work == OPERATION_WORK_store
                                          ? atomic_load(&client->pages.current)
                                          : NULL);

@@ -48,7 +48,9 @@ context_unref(struct context *context)
         running_free(running);
     }
     table_clear(&context->objects);
-    pthread_mutex_destroy(&context->change);
+    for (size_t i = 0; i < CONTEXT_CHANGES; i++) {
+        pthread_mutex_destroy(&context->changes[i]);
+    }
     pthread_mutex_destroy(&context->lock);
     free(context);
 }
@@ -295,6 +297,17 @@ context_find(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN])
     return context;
 }
 
+static bool
+context_locks_init(struct context *context)
+{
+    bool made = pthread_mutex_init(&context->lock, NULL) == 0;
+
+    for (size_t i = 0; i < CONTEXT_CHANGES; i++) {
+        made = pthread_mutex_init(&context->changes[i], NULL) == 0 && made;
+    }
+    return made;
+}
+
 static struct context *
 context_new(const uint8_t id[FRAME_CONTEXT_LEN])
 {
@@ -304,9 +317,7 @@ context_new(const uint8_t id[FRAME_CONTEXT_LEN])
     if (context == NULL) {
         return NULL;
     }
-    if (!algo_sha256(view_of(id, FRAME_CONTEXT_LEN), digest) ||
-        pthread_mutex_init(&context->lock, NULL) != 0 ||
-        pthread_mutex_init(&context->change, NULL) != 0) {
+    if (!algo_sha256(view_of(id, FRAME_CONTEXT_LEN), digest) || !context_locks_init(context)) {
         free(context);
         return NULL;
     }

@@ -15,6 +15,7 @@
 
 #define CONTEXT_OBJECTS_MAX 16384u /* session objects of one context */
 #define CONTEXT_RUNNING_MAX 1024u
+#define CONTEXT_CHANGES 8u /* locks: changes of different objects rarely wait for each other */
 #define CONTEXTS_MAX 100000u      /* of a node */
 #define RUNNING_PIECES_MAX 16384u /* at 64 KiB each a ciphertext of 1 GiB */
 
@@ -50,7 +51,9 @@ struct context {
     _Atomic bool copies; /* its daemon keeps copies of session objects (copies.h) */
     _Atomic bool ready; /* attached whole, its ticket's login taken up: may be found */
 
-    pthread_mutex_t change; /* one change or removal of a session object at a time */
+    /* One change or removal of a session object at a time; see context_change(). They may be held
+     * while the store is waited for, where copies are kept: then no loop takes them. */
+    pthread_mutex_t changes[CONTEXT_CHANGES];
     pthread_mutex_t lock;   /* guards what follows */
     enum role role;
     uint32_t user;
@@ -59,6 +62,13 @@ struct context {
     struct running *running;
     size_t running_count;
 };
+
+/* The lock for changes of that session object. */
+static inline pthread_mutex_t *
+context_change(struct context *context, uint32_t handle)
+{
+    return &context->changes[handle % CONTEXT_CHANGES];
+}
 
 struct context *context_ref(struct context *context);
 void context_unref(struct context *context);

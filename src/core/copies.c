@@ -24,7 +24,7 @@ object_copied(struct request *r, uint32_t handle, uint64_t *ret_login)
     struct context *context = r->context;
     struct object *object;
 
-    pthread_mutex_lock(&context->change);
+    pthread_mutex_lock(context_change(context, handle));
     pthread_mutex_lock(&context->lock);
     object = table_find(&context->objects, handle);
     if (object != NULL && (context->login == 0 || object->attributes_len + object->sealed_len +
@@ -37,7 +37,7 @@ object_copied(struct request *r, uint32_t handle, uint64_t *ret_login)
         *ret_login = context->login;
     }
     pthread_mutex_unlock(&context->lock);
-    pthread_mutex_unlock(&context->change);
+    pthread_mutex_unlock(context_change(context, handle));
     return object;
 }
 
@@ -301,7 +301,7 @@ ending_add(struct request *r, struct ending *ending, const struct object *object
     return rv;
 }
 
-/* The next ones above *after that may have copies. Under the context's lock for changes. */
+/* The next ones above *after that may have copies. */
 static CK_RV
 ending_gather(struct request *r, uint32_t session, struct ending *ending, uint32_t *after)
 {
@@ -321,71 +321,74 @@ ending_gather(struct request *r, uint32_t session, struct ending *ending, uint32
     return rv;
 }
 
-static bool
-session_has_copies(struct context *context, uint32_t session)
+static CK_RV
+ending_store(struct request *r, struct ending *ending)
 {
-    const struct object *object = NULL;
+    const struct store_txn txn = { .changes = ending->changes, .change_count = ending->count };
+    uint64_t revision = 0;
+    CK_RV rv = ending->count == 0 ? CKR_OK : hsm_commit(r->hsm, &txn, &revision);
 
-    pthread_mutex_lock(&context->lock);
-    if (atomic_load(&context->copies)) {
-        object = table_next(&context->objects, 0);
+    for (size_t i = 0; rv == CKR_OK && i < ending->count; i++) {
+        tombs_take(&r->hsm->tombs, ending->entries[i], revision);
+        ending->entries[i] = NULL;
     }
-    while (object != NULL &&
-           !(atomic_load(&object->copied) && (session == 0 || object->session == session))) {
-        object = table_next(&context->objects, object->handle);
+    return rv;
+}
+
+static void
+ending_clear(struct ending *ending)
+{
+    for (size_t i = 0; i < ending->count; i++) {
+        writer_clear(&ending->records[i]);
+        tomb_entry_free(ending->entries[i]);
     }
-    pthread_mutex_unlock(&context->lock);
-    return object != NULL;
+    ending->count = 0;
+}
+
+/* Under all locks for changes. */
+static CK_RV
+session_end(struct request *r, uint32_t session)
+{
+    struct ending *ending = calloc(1, sizeof *ending);
+    uint32_t after = 0;
+    bool more = true;
+    CK_RV rv = ending == NULL ? CKR_DEVICE_MEMORY : CKR_OK;
+
+    while (rv == CKR_OK && more) {
+        rv = ending_gather(r, session, ending, &after);
+        more = ending->count == STORE_TXN_MAX;
+        if (rv == CKR_OK) {
+            rv = ending_store(r, ending);
+        }
+        ending_clear(ending);
+    }
+    free(ending);
+    return rv;
 }
 
 CK_RV
 copies_close_session(struct request *r, uint32_t session)
 {
-    struct ending *ending = NULL;
-    uint32_t after = 0;
-    size_t count;
-    CK_RV rv = CKR_OK;
+    struct context *context = r->context;
+    CK_RV rv;
 
-    if (session_has_copies(r->context, session)) {
-        if (!request_may(r, PLACE_STORE)) {
-            return CODE_LATER;
-        }
-        ending = calloc(1, sizeof *ending);
-        if (ending == NULL) {
-            return CKR_DEVICE_MEMORY;
-        }
+    if (!atomic_load(&context->copies)) {
+        context_close_session(context, session);
+        return CKR_OK;
     }
-    pthread_mutex_lock(&r->context->change);
-    do {
-        uint64_t revision = 0;
-
-        count = 0;
-        if (ending == NULL) {
-            break;
-        }
-        ending->count = 0;
-        rv = ending_gather(r, session, ending, &after);
-        if (rv == CKR_OK && ending->count > 0) {
-            const struct store_txn txn = { .changes = ending->changes,
-                                           .change_count = ending->count };
-
-            rv = hsm_commit(r->hsm, &txn, &revision);
-        }
-        count = ending->count;
-        for (size_t i = 0; i < count; i++) {
-            writer_clear(&ending->records[i]);
-            if (rv == CKR_OK) {
-                tombs_take(&r->hsm->tombs, ending->entries[i], revision);
-            } else {
-                tomb_entry_free(ending->entries[i]);
-            }
-        }
-    } while (rv == CKR_OK && count == STORE_TXN_MAX);
+    if (!request_may(r, PLACE_STORE)) {
+        return CODE_LATER;
+    }
+    for (size_t i = 0; i < CONTEXT_CHANGES; i++) {
+        pthread_mutex_lock(&context->changes[i]);
+    }
+    rv = session_end(r, session);
     if (rv == CKR_OK) {
-        context_close_session(r->context, session);
+        context_close_session(context, session);
     }
-    pthread_mutex_unlock(&r->context->change);
-    free(ending);
+    for (size_t i = CONTEXT_CHANGES; i > 0; i--) {
+        pthread_mutex_unlock(&context->changes[i - 1]);
+    }
     return rv;
 }
 

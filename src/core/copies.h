@@ -16,7 +16,7 @@ void copies_insert(struct writer *reply, size_t start, const struct writer *told
 
 /*
  * Stores that no copy of a lower version than this lives again (TOMB_VERSION_ALL: none), with the
- * request's reply. Under the context's lock for changes, before the object goes or is replaced;
+ * request's reply. Under the lock for changes of it, before the object goes or is replaced;
  * only where object->copied says that there may be one. CODE_LATER.
  */
 MUST_USE CK_RV copies_end(struct request *request, const struct object *object, uint64_t version);

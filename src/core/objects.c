@@ -119,12 +119,19 @@ object_may_change(const struct request *r, const struct object *object)
 
 /*
  * Whoever changes an object reads it, builds the next and puts that in its place, all under
- * this lock. Session objects have their context's: the store's may be held while it waits.
+ * this lock. Session objects have their context's. It may be held while the store is waited for.
  */
 static pthread_mutex_t *
 change_lock(struct request *r, uint32_t handle)
 {
-    return handle_is_session(handle) ? &r->context->change : &r->hsm->change;
+    return handle_is_session(handle) ? context_change(r->context, handle) : &r->hsm->change;
+}
+
+/* Has the store a part in a change of it? */
+static bool
+change_waits(struct request *r, uint32_t handle)
+{
+    return !handle_is_session(handle) || atomic_load(&r->context->copies);
 }
 
 /* ---- change ---- */
@@ -295,7 +302,7 @@ handle_OBJECT_SET(struct request *r)
         return CODE_BAD_FRAME;
     }
     note_key(r, m.object, AUDIT_NO_MECHANISM);
-    if (!handle_is_session(m.object) && !request_may(r, PLACE_STORE)) {
+    if (change_waits(r, m.object) && !request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
     pthread_mutex_lock(change_lock(r, m.object));
@@ -327,7 +334,7 @@ handle_OBJECT_DESTROY(struct request *r)
         return CODE_BAD_FRAME;
     }
     note_key(r, m.object, AUDIT_NO_MECHANISM);
-    if (!handle_is_session(m.object) && !request_may(r, PLACE_STORE)) {
+    if (change_waits(r, m.object) && !request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
     pthread_mutex_lock(change_lock(r, m.object));

@@ -48,7 +48,7 @@ node_attach(struct node_link *link, struct context *context)
                            .revision = context->revision };
     size_t start;
 
-    if (at->stale) {
+    if (at->stale && !copies_may_return(context, link->node)) {
         (void)detach_write(link, context);
         at->stale = false;
     }
@@ -172,6 +172,7 @@ attachments_move(struct context *context)
     at = &context->attachments[context->home - 1];
     *at = (struct attachment){ .state = ATTACHMENT_NONE,
                                .stale = at->stale || at->state != ATTACHMENT_NONE };
+    copies_doubt(context, context->home);
     context->home = 0;
 }
 

@@ -151,6 +151,7 @@ context_free(struct daemon *daemon, struct context *context)
         context->next->previous = context->previous;
     }
     secret_free(context->ticket);
+    copies_clear(context);
     storage_detach(daemon, context);
     wipe(context, sizeof *context);
     free(context);

@@ -40,6 +40,8 @@
 #define NODE_OUTPUT_HIGH (8u * 1024u * 1024u) /* so much waits for a node that does not read it */
 #define PEER_OUTPUT_HIGH (128u * 1024u) /* beyond it, who does not read is not read */
 #define HELLO_BODY_MAX 8192u
+#define COPIES_MAX 1024u     /* of session objects of a context */
+#define COPIES_MS 12000u     /* so long requests wait for session objects to live again: more than a lease */
 
 /* ---- uids of this host ---- */
 
@@ -50,6 +52,7 @@ struct owner {
     size_t contexts;
     size_t peers;
     size_t bytes;
+    size_t copies_bytes; /* of sealed copies */
 };
 
 /* ---- contexts ---- */
@@ -65,6 +68,23 @@ struct attachment {
     bool stale;             /* the node may have what is over: DETACH first */
     uint32_t number;        /* of the ATTACH that was asked last */
     uint32_t left;          /* of the DETACH that a logout waits for */
+};
+
+struct kept_copy;
+
+/* Sealed copies of session objects (copies.c). */
+struct copies {
+    struct kept_copy *list; /* by rising handle */
+    size_t count;
+    size_t size;
+    size_t bytes;
+    struct node_link *asked; /* where COPIES is on its way */
+    uint32_t cursor;  /* the last handle that was handed in, or came */
+    unsigned told;    /* node that knows that they are kept, + 1 */
+    bool doubt;       /* the home may not have what they are of */
+    unsigned left;    /* node that had it, + 1, when the context was moved away from it */
+    uint64_t since;   /* of the doubt */
+    uint64_t again_at;
 };
 
 /* One application process. Its key is what the process drew and shows on each connection;
@@ -86,6 +106,7 @@ struct context {
     struct attachment attachments[SETTINGS_SERVERS_MAX];
     unsigned home;         /* node that has its session objects and operations, + 1; 0: none */
     unsigned near;         /* node that was asked last, + 1 */
+    struct copies copies;  /* of session objects */
     bool local;            /* it has session objects, or the like, at its home */
     struct peer *paused;   /* connections that are not read at the moment */
     size_t peers;
@@ -151,6 +172,7 @@ struct pending {
     bool held;         /* until it is its context's turn */
     bool blocked;      /* until its node reads what it was sent before */
     bool on_way;       /* sent, and counted as such */
+    bool patient;      /* it has more time, as session objects have to live again first */
     bool hurried;      /* asked of a second node, as the first took long */
     unsigned given_up; /* answers of nodes that could not reach the store */
     unsigned attaches; /* UNKNOWN_CONTEXT so far */
@@ -362,6 +384,24 @@ void attachments_move(struct context *context);
 bool attachment_is_worse(const struct daemon *daemon, const struct context *context,
                          const struct node *node);
 
+/* copies.c: session objects outlive their node */
+/* Before what needs the home goes to it. local: it is about session objects. False: they have to
+ * live again there first; route_context() tells. */
+bool copies_ready(struct daemon *daemon, struct context *context, struct node_link *link,
+                  bool local);
+void copies_answer(struct daemon *daemon, struct node_link *link, const struct frame *frame,
+                   view body);
+/* The login's ticket was renewed: copies are good as long. */
+void copies_renew(struct daemon *daemon, struct context *context);
+/* The home may not have what they are of. left: the node that has, + 1; 0: not known. */
+void copies_doubt(struct context *context, unsigned left);
+void copies_link_down(struct daemon *daemon, const struct node_link *link);
+/* Is it the one that has the session objects, which no other one has taken over? */
+bool copies_may_return(const struct context *context, const struct node *node);
+void copies_close_session(struct context *context, uint32_t session);
+/* None is good any more. */
+void copies_clear(struct context *context);
+
 /* page.c: the change page (wire/page.h), and what feeds it */
 /* Without one, libraries ask more often; a line in the log tells. */
 void page_open(struct daemon *daemon);
@@ -428,6 +468,8 @@ MUST_USE bool route_own(struct daemon *daemon, struct context *context, const st
 void route_reply(struct daemon *daemon, struct node_link *link, const struct frame *frame,
                  view body);
 void route_node_up(struct daemon *daemon);
+/* What waits for the context's session objects goes. */
+void route_context(struct daemon *daemon, const struct context *context);
 void route_node_down(struct daemon *daemon, struct node_link *link);
 /* A node has forgotten a context, or all of them where that is NULL, or cannot say so. */
 void route_left(struct daemon *daemon, const struct context *context, const struct node *node);

@@ -63,14 +63,17 @@ gauges_page(void *arg, struct writer *w)
     const struct daemon *daemon = arg;
     size_t contexts = 0;
     size_t peers = 0;
+    size_t copies = 0;
 
     for (const struct context *c = daemon->contexts; c != NULL; c = c->next) {
         contexts++;
         peers += c->peers;
+        copies += c->copies.count;
     }
     metric_single(w, METRIC_up, 1);
     meter_write(daemon->meter, w);
     metric_single(w, METRIC_contexts, contexts);
+    metric_single(w, METRIC_copies, copies);
     metric_head(w, METRIC_connections);
     metric_value(w, METRIC_connections, "", "port=\"local\"", peers);
     metric_head(w, METRIC_queue);

@@ -184,7 +184,13 @@ node_place_clear(struct daemon *daemon, struct node *node)
     }
     for (struct context *context = daemon->contexts; context != NULL; context = context->next) {
         context->attachments[place] = (struct attachment){ .state = ATTACHMENT_NONE };
-        context->home = context->home == place + 1 ? 0 : context->home;
+        if (context->home == place + 1) {
+            copies_doubt(context, 0);
+            context->home = 0;
+        }
+        if (context->copies.left == place + 1) {
+            context->copies.left = 0;
+        }
         context->near = context->near == place + 1 ? 0 : context->near;
     }
     resolver_free(node->resolver);

@@ -299,6 +299,15 @@ pending_go(struct daemon *daemon, struct pending *pending, view body)
         pending_block(pending);
         return false;
     }
+    if (pending_tie(pending) == TIE_HOME &&
+        !copies_ready(daemon, context, link,
+                      (frame.flags & FRAME_LOCAL) != 0 ||
+                          pending->row->operation == OPERATION_SESSION_CLOSE)) {
+        pending->deadline += pending->patient ? 0 : COPIES_MS;
+        pending->patient = true;
+        pending->waiting_since = 0;
+        return false;
+    }
     if (attachment_is_wanted(link, context)) {
         node_attach(link, context);
     }

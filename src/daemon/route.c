@@ -115,8 +115,8 @@ is_logout(const struct pending *pending, const struct frame *frame)
 
 /* A login's ticket is kept, so that the login outlives the node and is known to the others. */
 static void
-ticket_watch(struct context *context, const struct node *node, const struct pending *pending,
-             const struct frame *frame, view body)
+ticket_watch(struct daemon *daemon, struct context *context, const struct node *node,
+             const struct pending *pending, const struct frame *frame, view body)
 {
     struct login_reply login;
     struct renew_reply renewed;
@@ -124,7 +124,11 @@ ticket_watch(struct context *context, const struct node *node, const struct pend
     if (is_logout(pending, frame)) {
         secret_free(context->ticket);
         context->ticket = NULL;
+        copies_clear(context);
         attachments_login(context, node, false);
+    }
+    if (pending->row->operation == OPERATION_SESSION_CLOSE) {
+        copies_close_session(context, pending->frame.session);
     }
     if (frame->code != CKR_OK) {
         return;
@@ -138,6 +142,7 @@ ticket_watch(struct context *context, const struct node *node, const struct pend
                renew_reply_read(body, &renewed)) {
         secret_free(context->ticket);
         context->ticket = secret_dup(renewed.ticket);
+        copies_renew(daemon, context);
     }
 }
 
@@ -149,6 +154,8 @@ own_reply(struct daemon *daemon, struct node_link *link, const struct frame *fra
         feed_answer(daemon, link, frame, body);
     } else if (frame->operation == OPERATION_NODES) {
         roster_answer(daemon, link, frame, body);
+    } else if (frame->operation == OPERATION_COPIES) {
+        copies_answer(daemon, link, frame, body);
     } else if (frame->operation == OPERATION_ATTACH || frame->operation == OPERATION_DETACH) {
         if (frame->operation == OPERATION_ATTACH && frame->code != CKR_OK) {
             log_wrn("%s does not take a context in: %s", link->node->settings.name,
@@ -168,6 +175,9 @@ context_unknown(struct daemon *daemon, struct node_link *link, struct pending *p
     pending_unsent(daemon, pending);
     if (at->state == ATTACHMENT_DONE) {
         at->state = ATTACHMENT_NONE;
+    }
+    if (pending->context->home == link->node->index + 1) {
+        copies_doubt(pending->context, 0);
     }
     if (pending_tie(pending) == TIE_STEP || !is_awaited(pending) ||
         ++pending->attaches > ATTACHES_MAX) {
@@ -312,7 +322,7 @@ route_reply(struct daemon *daemon, struct node_link *link, const struct frame *f
     if (frame->revision > pending->context->revision) {
         pending->context->revision = frame->revision;
     }
-    ticket_watch(pending->context, link->node, pending, frame, body);
+    ticket_watch(daemon, pending->context, link->node, pending, frame, body);
     if (pending_leaves(daemon, pending, frame)) {
         pendings_release(daemon);
         return;
@@ -356,6 +366,23 @@ route_node_up(struct daemon *daemon)
     pendings_release(daemon);
 }
 
+void
+route_context(struct daemon *daemon, const struct context *context)
+{
+    struct pending *pending = daemon->pending_first;
+
+    while (pending != NULL) {
+        struct pending *next = pending->next;
+
+        if (pending->context == context && pending->sent_on == NULL && !pending->held &&
+            pending->leaving == 0) {
+            pending_send(daemon, pending);
+        }
+        pending = next;
+    }
+    pendings_release(daemon);
+}
+
 /* Requests of a link that has gone: again elsewhere, or failed. The node may live on, and
  * then it still knows the contexts; where it does not, it says so. */
 void
@@ -364,6 +391,7 @@ route_node_down(struct daemon *daemon, struct node_link *link)
     struct pending *pending;
 
     attachments_link_down(daemon, link);
+    copies_link_down(daemon, link);
     route_left(daemon, NULL, link->node);
     pending = daemon->pending_first;
     if (!nodes_are_there(daemon) && daemon->unreachable_since == 0) {

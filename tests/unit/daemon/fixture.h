@@ -61,6 +61,11 @@ struct fake_node {
     struct link *seen_on[SEEN_MAX];
     size_t seen_count;
     char ticket[64]; /* of the last ATTACH */
+    uint32_t gives;  /* handle of a session object, a copy of which comes before each GENERATE_KEY */
+    uint32_t copies_code; /* of COPIES: */
+    size_t copies_asked;
+    size_t copies_handed; /* in, all in all */
+    uint32_t copies_last;
     unsigned port;
     uint64_t boot;     /* CHANGES: */
     uint64_t sequence;
@@ -141,6 +146,56 @@ node_list(struct fake_node *node, struct link *link, const struct frame *frame)
 }
 
 static inline void
+node_copies_write(struct fake_node *node, struct link *link, const struct frame *frame, bool asked,
+                  uint32_t handle)
+{
+    const struct copy_info copy = { handle, 1, 1, VIEW_TEXT("sealed") };
+    struct copies_reply reply = { .asked = asked };
+    struct frame told = *frame;
+    struct writer copies, out;
+
+    writer_init(&copies, 256);
+    writer_init(&out, 512);
+    if (handle != 0) {
+        copy_info_write(&copies, &copy);
+    }
+    reply.copies.bytes = writer_view(&copies);
+    copies_reply_write(&out, &reply);
+    told.operation = OPERATION_COPIES;
+    told.request = 0;
+    frame_reply(link_output(link), &told, asked ? node->copies_code : CKR_OK, 0,
+                asked && node->copies_code != CKR_OK ? VIEW_EMPTY : writer_view(&out));
+    link_flush(link);
+    writer_clear(&copies);
+    writer_clear(&out);
+}
+
+/* Answers COPIES. */
+static inline void
+node_copies(struct fake_node *node, struct link *link, const struct frame *frame, view body)
+{
+    struct copies_request m;
+    struct copy_info copy;
+
+    assert_true(copies_request_read(body, &m));
+    if (node->forgetful && !node->known) {
+        frame_reply(link_output(link), frame, CODE_UNKNOWN_CONTEXT, 0, VIEW_EMPTY);
+        link_flush(link);
+        return;
+    }
+
+    struct reader r = reader_of(m.copies.bytes);
+
+    node->copies_asked++;
+    while (copy_array_next(&r, &copy)) {
+        assert_true(view_equal(copy.sealed, VIEW_TEXT("sealed")));
+        node->copies_handed++;
+        node->copies_last = copy.handle;
+    }
+    node_copies_write(node, link, frame, true, 0);
+}
+
+static inline void
 node_attached(struct fake_node *node, struct link *link, const struct frame *frame, bool in)
 {
     const struct attach_reply reply = {
@@ -178,6 +233,13 @@ node_frame(void *arg, struct link *link, const struct frame *frame, view body)
     if (frame->operation == OPERATION_NODES) {
         node_list(node, link, frame);
         return;
+    }
+    if (frame->operation == OPERATION_COPIES) {
+        node_copies(node, link, frame, body);
+        return;
+    }
+    if (frame->operation == OPERATION_GENERATE_KEY && node->gives != 0) {
+        node_copies_write(node, link, frame, false, node->gives);
     }
     if (node->seen_count < SEEN_MAX) {
         node->seen_on[node->seen_count] = link;

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Copies of session objects at the daemon: kept, and handed to the next home before anything that
+ * is about them goes there.
+ */
+#include "unit/daemon/fixture.h"
+
+#define OBJECT 0x80000001u
+
+static struct app *
+app_begin_in(struct fixture *f, size_t number, const char *key)
+{
+    struct app *app = app_connect(f, number);
+
+    app_say_hello(app, key, "ticket");
+    assert_true(answered(f, app, 1));
+    return app;
+}
+
+static struct fake_node *
+home_of(struct fixture *f)
+{
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        if (node_seen_of(&f->nodes[i], OPERATION_GENERATE_KEY) > 0) {
+            return &f->nodes[i];
+        }
+    }
+    fail_msg("no node was asked");
+    return NULL;
+}
+
+static struct fake_node *
+node_that_signed(struct fixture *f)
+{
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        if (node_seen_of(&f->nodes[i], OPERATION_SIGN) > 0) {
+            return &f->nodes[i];
+        }
+    }
+    return NULL;
+}
+
+/* An application with a session object at its home, of which the daemon has a copy. */
+static struct fake_node *
+begin(struct fixture *f, struct app **ret_app)
+{
+    struct app *app = app_begin_in(f, 0, KEY);
+
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        f->nodes[i].gives = OBJECT;
+    }
+    app_send_with(app, OPERATION_GENERATE_KEY, 1, FRAME_LOCAL, VIEW_TEXT("key"));
+    assert_true(answered(f, app, 2));
+    assert_int_equal(app->last.code, CKR_OK);
+    assert_string_equal(app->body, "key");
+    *ret_app = app;
+    return home_of(f);
+}
+
+static size_t handed;
+
+static bool
+was_handed(void *arg)
+{
+    struct fixture *f = arg;
+    size_t count = 0;
+
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        count += f->nodes[i].copies_asked;
+    }
+    return count >= handed;
+}
+
+static bool
+asked_in_all(struct fixture *f, size_t count)
+{
+    handed = count;
+    return loop_until(f->daemon.loop, was_handed, f, LIMIT_MS);
+}
+
+static bool
+never(void *arg)
+{
+    UNUSED(arg);
+    return false;
+}
+
+static void
+the_home_is_told_once(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app;
+    struct fake_node *home = begin(f, &app);
+
+    for (uint64_t i = 2; i < 6; i++) {
+        app_send_with(app, OPERATION_SIGN, i, FRAME_LOCAL, VIEW_TEXT("sign"));
+        assert_true(answered(f, app, (size_t)i + 1));
+    }
+    assert_int_equal(home->copies_asked, 1);
+    assert_int_equal(home->copies_handed, 0);
+}
+
+static void
+who_has_no_login_is_not_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    app_send_with(app, OPERATION_GENERATE_KEY, 1, FRAME_LOCAL, VIEW_TEXT("key"));
+    assert_true(answered(f, app, 2));
+    assert_int_equal(home_of(f)->copies_asked, 0);
+}
+
+static void
+the_next_home_gets_them_first(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app;
+    struct fake_node *home = begin(f, &app);
+    struct fake_node *next;
+
+    node_kill(home);
+    app_send_with(app, OPERATION_SIGN, 2, FRAME_LOCAL, VIEW_TEXT("sign"));
+    assert_true(answered(f, app, 3));
+    assert_int_equal(app->last.code, CKR_OK);
+    next = node_that_signed(f);
+    assert_ptr_not_equal(next, home);
+    assert_int_equal(next->copies_handed, 1);
+    assert_int_equal(next->copies_last, OBJECT);
+    assert_int_equal(node_seen_of(next, OPERATION_ATTACH), 1);
+}
+
+static void
+what_is_about_them_waits_for_the_lease(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app;
+    struct fake_node *home = begin(f, &app);
+
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        f->nodes[i].copies_code = CODE_LAGGING;
+    }
+    node_kill(home);
+    app_send_with(app, OPERATION_SIGN, 2, FRAME_LOCAL, VIEW_TEXT("sign"));
+    assert_true(asked_in_all(f, home->copies_asked + 3)); /* again and again */
+    assert_null(node_that_signed(f));
+    /* Others do not wait. */
+    app_connect(f, 1);
+    app_say_hello(&f->apps[1], KEY, "ticket");
+    assert_true(answered(f, &f->apps[1], 1));
+    app_send(&f->apps[1], OPERATION_VERIFY, 3, VIEW_TEXT("verify"));
+    assert_true(answered(f, &f->apps[1], 2));
+    assert_int_equal(f->apps[1].last.code, CKR_OK);
+    /* So long a request would not wait for anything else. */
+    clock_ahead = REQUEST_MS + 1000;
+    UNUSED(loop_until(f->daemon.loop, never, NULL, 100));
+    assert_int_equal(app->answers, 2);
+
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        f->nodes[i].copies_code = CKR_OK;
+    }
+    assert_true(answered(f, app, 3));
+    assert_int_equal(app->last.code, CKR_OK);
+    assert_string_equal(app->body, "sign");
+}
+
+/* It was not dead: what it has is better than any copy. */
+static void
+the_home_may_come_back(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app;
+    struct fake_node *home = begin(f, &app);
+
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        f->nodes[i].copies_code = &f->nodes[i] == home ? CKR_OK : CODE_LAGGING;
+    }
+    node_kill(home);
+    app_send_with(app, OPERATION_SIGN, 2, FRAME_LOCAL, VIEW_TEXT("sign"));
+    assert_true(asked_in_all(f, home->copies_asked + 2));
+    node_begin(home);
+    assert_true(answered(f, app, 3));
+    assert_int_equal(app->last.code, CKR_OK);
+    assert_ptr_equal(node_that_signed(f), home);
+    assert_int_equal(node_seen_of(home, OPERATION_DETACH), 0);
+}
+
+static void
+a_node_that_was_started_anew_gets_them(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_node *node = &f->node;
+    struct app *app;
+
+    node->forgetful = true;
+    assert_ptr_equal(begin(f, &app), node);
+    node_kill(node);
+    app_send_with(app, OPERATION_SIGN, 2, FRAME_LOCAL, VIEW_TEXT("sign"));
+    UNUSED(loop_until(f->daemon.loop, never, NULL, 50));
+    node_begin(node);
+    assert_true(answered(f, app, 3));
+    assert_int_equal(app->last.code, CKR_OK);
+    assert_int_equal(node->copies_handed, 1);
+}
+
+/* It forgot the context while the connections stood. */
+static void
+a_node_that_has_forgotten_gets_them(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_node *node = &f->node;
+    struct app *app;
+
+    node->forgetful = true;
+    UNUSED(begin(f, &app));
+    node->known = false;
+    app_send_with(app, OPERATION_SIGN, 2, FRAME_LOCAL, VIEW_TEXT("sign"));
+    assert_true(answered(f, app, 3));
+    assert_int_equal(app->last.code, CKR_OK);
+    assert_int_equal(node->copies_handed, 1);
+}
+
+static void
+a_session_takes_them_along(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app;
+    struct fake_node *home = begin(f, &app);
+    struct frame close = { .operation = OPERATION_SESSION_CLOSE, .request = 2, .session = 1 };
+    size_t start = frame_begin(link_output(app->link));
+
+    assert_true(frame_end(link_output(app->link), start, &close));
+    link_flush(app->link);
+    assert_true(answered(f, app, 3));
+    node_kill(home);
+    app_send_with(app, OPERATION_SIGN, 3, FRAME_LOCAL, VIEW_TEXT("sign"));
+    assert_true(answered(f, app, 4));
+    assert_int_equal(node_that_signed(f)->copies_handed, 0);
+}
+
+static void
+a_logout_takes_them_along(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app;
+    struct fake_node *home = begin(f, &app);
+
+    app_send(app, OPERATION_LOGOUT, 2, VIEW_EMPTY);
+    assert_true(answered(f, app, 3));
+    node_kill(home);
+    app_send_with(app, OPERATION_SIGN, 3, FRAME_LOCAL, VIEW_TEXT("sign"));
+    assert_true(answered(f, app, 4));
+    assert_int_equal(node_that_signed(f)->copies_handed, 0);
+}
+
+static void
+they_are_given_up_in_the_end(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app;
+    struct fake_node *home = begin(f, &app);
+
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        f->nodes[i].copies_code = CODE_LAGGING;
+    }
+    node_kill(home);
+    app_send_with(app, OPERATION_SIGN, 2, FRAME_LOCAL, VIEW_TEXT("sign"));
+    assert_true(asked_in_all(f, home->copies_asked + 1));
+    clock_ahead = COPIES_MS + 100;
+    assert_true(answered(f, app, 3));
+    assert_int_equal(app->last.code, CKR_OK); /* it is asked, and will say that there is none */
+    assert_int_equal(f->daemon.contexts->copies.count, 0);
+}
+
+static void
+a_context_has_so_many(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app;
+    struct fake_node *home = begin(f, &app);
+
+    for (uint32_t i = 2; i <= COPIES_MAX + 5; i++) {
+        home->gives = OBJECT + i;
+        app_send_with(app, OPERATION_GENERATE_KEY, i, FRAME_LOCAL, VIEW_TEXT("key"));
+        assert_true(answered(f, app, i + 1));
+    }
+    assert_int_equal(f->daemon.contexts->copies.count, COPIES_MAX);
+    node_kill(home);
+    app_send_with(app, OPERATION_SIGN, 5000, FRAME_LOCAL, VIEW_TEXT("sign"));
+    assert_true(answered(f, app, COPIES_MAX + 7));
+    assert_int_equal(node_that_signed(f)->copies_handed, COPIES_MAX);
+}
+
+#define ONE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define THREE(test) cmocka_unit_test_setup_teardown(test, setup_three, teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        THREE(the_home_is_told_once),
+        THREE(who_has_no_login_is_not_asked_for),
+        THREE(the_next_home_gets_them_first),
+        THREE(what_is_about_them_waits_for_the_lease),
+        THREE(the_home_may_come_back),
+        ONE(a_node_that_was_started_anew_gets_them),
+        ONE(a_node_that_has_forgotten_gets_them),
+        THREE(a_session_takes_them_along),
+        THREE(a_logout_takes_them_along),
+        THREE(they_are_given_up_in_the_end),
+        THREE(a_context_has_so_many),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
