@@ -186,7 +186,8 @@ call_exchange(struct call *call, const struct operation_row *row, const struct f
     struct connection *connection = call->connection;
     const bool renews = row->operation == OPERATION_RENEW;
     const bool again = row->repeat != REPEAT_bound && !renews;
-    const bool local = (request->flags & FRAME_LOCAL) != 0;
+    const bool local = (request->flags & FRAME_LOCAL) != 0 ||
+                       (row->operation == OPERATION_SESSION_CLOSE && atomic_load(&client->local));
     const int64_t start = connection_clock();
     const int64_t deadline = start + (renews                               ? LIMIT_RENEW_MS
                                       : is_slow(client, row)               ? LIMIT_SLOW_MS
