@@ -40,9 +40,22 @@ static const struct program {
       "configuration again.",
       NULL },
     { "azcloudhsm_dev", 1, "a throwaway HSM for a laptop or CI",
-      "azcloudhsm_dev up | down | status | env | run [--dir DIR] [--policy POLICY] [-- COMMAND]",
+      "azcloudhsm_dev up | down | status | env | run [--dir DIR] [--policy POLICY] [--nodes COUNT] "
+      "[--certstore KIND] [-- COMMAND]",
       "Starts server and daemon with users and certificates of their own, and runs a command with "
       "them. Its passwords are known to all: it is for trying and testing.",
+      NULL },
+    { "azcloudhsm_etcd", 8, "the etcd of a cluster of nodes",
+      "azcloudhsm_etcd make | protect | identity | status | snapshot | ... DIR ...",
+      "Makes certificates and configuration of etcd's members, lets the nodes in, and keeps it "
+      "well. Without arguments it lists all ways to call it; docs/cluster.md tells when to call "
+      "what.",
+      NULL },
+    { "pkpspeed", 1, "how fast the HSM is through the daemon of this host",
+      "pkpspeed -s USER -p PASSWORD | -hpswd [-c CIPHER] [-t THREADS] [-d BYTES] [-m BITS] [-n SECONDS] "
+      "[-j]",
+      "Asks what to measure; with -c it asks nothing, and with -j it prints JSON. -p -hpswd=fd:N and "
+      "-p -hpswd=env:NAME say where the password comes from; -hpswd alone asks for it.",
       NULL },
 };
 
