@@ -203,11 +203,11 @@ nodes_count(struct dev *dev)
     dev->node_count = asked == 0 ? 1 : asked;
     if (dev_exists(dev, "made")) {
         dev->node_count = 1;
-        if (dev_read(dev, "nodes", text, sizeof text)) {
+        if (dev_read(dev, "node_count", text, sizeof text)) {
             dev->node_count = (unsigned)strtoul(text, NULL, 10);
         }
         if (dev->node_count < 1 || dev->node_count > DEV_NODES_MAX) {
-            fprintf(stderr, "%s/nodes holds no number of nodes\n", dev->dir);
+            fprintf(stderr, "%s/node_count holds no number of nodes\n", dev->dir);
             dev->node_count = 1;
             return false;
         }
@@ -291,7 +291,7 @@ make_all(struct dev *dev)
 
     const bool several = dev->node_count > 1;
 
-    if (!dev_write(dev, "nodes", "%u\n", dev->node_count) || !dev_etcd_make(dev) ||
+    if (!dev_write(dev, "node_count", "%u\n", dev->node_count) || !dev_etcd_make(dev) ||
         (several && !dev_certificates(dev)) || !dev_etcd_protect(dev) ||
         !dev_write_server(dev, 0)) {
         return false;
