@@ -52,10 +52,10 @@ static const struct program {
       "what.",
       NULL },
     { "pkpspeed", 1, "how fast the HSM is through the daemon of this host",
-      "pkpspeed -s USER -p PASSWORD | -hpswd [-c CIPHER] [-t THREADS] [-d BYTES] [-m BITS] [-n SECONDS] "
-      "[-j]",
-      "Asks what to measure; with -c it asks nothing, and with -j it prints JSON. -p -hpswd=fd:N and "
-      "-p -hpswd=env:NAME say where the password comes from; -hpswd alone asks for it.",
+      "pkpspeed -s USER -p PASSWORD | -hpswd [-c CIPHER] [-t THREADS] [-d BYTES] [-m BITS] "
+      "[-n SECONDS] [-j]",
+      "Asks what to measure; with -c it asks nothing, and with -j it prints JSON. -p -hpswd=fd:N "
+      "and -p -hpswd=env:NAME say where the password comes from; -hpswd alone asks for it.",
       NULL },
 };
 
