@@ -97,6 +97,8 @@ after_that_it_does_not(void **state)
 
     renew(&n->one, NEXT, "one");
     renew(&n->two, NEXT, "two");
+    hsm_close(n->one.hsm); /* who watches a store watches it once */
+    n->one.hsm = NULL;
     n->one.outside.ports.release = FRAME_VERSION;
     assert_code(hsm_fixture_try_open(&n->one), CKR_GENERAL_ERROR);
     n->one.outside.ports.release = NEXT + 1;
