@@ -56,29 +56,36 @@ spread_can(const struct request *request)
     return nodes_suffice(heard, "can have what is made", wanted);
 }
 
-/* Each comes as far, is not heard of any more, or is given up. */
+/* By the host's clock, in ms. */
+static uint64_t
+host_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Each comes as far, is not heard of any more, or is given up. Whatever is told ends a step. */
 static bool
 nodes_await(struct hsm *hsm, unsigned wanted)
 {
     struct follow *follow = &hsm->follow;
-    const struct timespec step = { 0, STEP_MS * 1000000 };
-    uint64_t revision = 0;
+    uint64_t revision = 0, now, end;
     size_t having = 0, heard = 0;
 
     if (!atomic_load(&follow->on) || !follow_ask(hsm, &revision)) {
         return false;
     }
-    for (unsigned ms = 0; ms < SPREAD_MS; ms += STEP_MS) {
-        struct timespec limit;
+    end = host_now() + SPREAD_MS;
+    for (now = host_now(); now < end; now = host_now()) {
+        const uint64_t until = now + STEP_MS;
+        const struct timespec limit = { (time_t)(until / 1000), (long)(until % 1000) * 1000000 };
 
         nodes_count(hsm, revision, &having, &heard);
         if (having >= wanted || heard < wanted) {
             break;
         }
-        clock_gettime(CLOCK_MONOTONIC, &limit);
-        limit.tv_nsec += step.tv_nsec;
-        limit.tv_sec += limit.tv_nsec / 1000000000;
-        limit.tv_nsec %= 1000000000;
         pthread_mutex_lock(&follow->lock);
         (void)pthread_cond_clockwait(&follow->moved, &follow->lock, CLOCK_MONOTONIC, &limit);
         pthread_mutex_unlock(&follow->lock);

@@ -149,6 +149,28 @@ it_is_acknowledged_when_as_many_have_it(void **state)
     assert_int_equal(on(&n->two), 2);
 }
 
+/* What others write meanwhile does not make the time run faster. */
+static void
+a_busy_store_leaves_it_the_same_time(void **state)
+{
+    struct nodes *n = *state;
+    struct creation c = { .app = &n->app };
+
+    n->app.nodes = 3;
+    memory_store_hold(n->two.outside.inner, true);
+    creation_begin(&c);
+    pause_ms(100);
+    for (int i = 0; i < 1000; i++) {
+        assert_true(follow_catch_up(n->three.hsm));
+    }
+    assert_true(follow_catch_up(n->one.hsm));
+    assert_false(creation_ends(&c, 300));
+    memory_store_hold(n->two.outside.inner, false);
+    assert_true(creation_ends(&c, IN_TIME));
+    assert_ok(c.rv);
+    assert_int_equal(on(&n->two), 1);
+}
+
 static void
 where_fewer_are_heard_of_nothing_is_made(void **state)
 {
@@ -284,6 +306,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         NODES(it_is_acknowledged_when_as_many_have_it),
+        NODES(a_busy_store_leaves_it_the_same_time),
         NODES(where_fewer_are_heard_of_nothing_is_made),
         NODES(what_too_few_have_is_taken_back),
         NODES(what_was_taken_back_stays_so),
