@@ -282,7 +282,7 @@ entry_try(struct hsm *hsm, const struct hsm_place_of_node *place)
                              .release = release_own(hsm) };
     const struct member *member;
     uint32_t last = 0;
-    bool done = false;
+    bool done, removed;
     CK_RV rv;
 
     snprintf(wanted.serial, sizeof wanted.serial, "%s", hsm->node);
@@ -298,8 +298,13 @@ entry_try(struct hsm *hsm, const struct hsm_place_of_node *place)
     wanted.revision = member == NULL ? 0 : member->revision;
     wanted.fenced = member == NULL ? 0 : member->fenced;
     done = member != NULL && is_so(member, &wanted);
+    removed = member != NULL && member->state == MEMBER_REMOVED; /* heard of just now */
     pthread_rwlock_unlock(&hsm->lock);
+    if (removed) {
+        return CODE_NODE_UNKNOWN;
+    }
     if (done) {
+        fence_begin(hsm); /* it may be what an earlier try wrote, whose end was not known */
         return CKR_OK;
     }
     if (wanted.number > MEMBERS_MAX) {

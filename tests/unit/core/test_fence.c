@@ -192,6 +192,42 @@ who_moves_goes_on_writing(void **state)
     assert_ok(made(&n->other));
 }
 
+static void (*whole_submit)(struct store *store, const struct store_txn *txn, store_done *done,
+                            void *arg);
+
+static void
+unheard(void *arg, enum store_result result, uint64_t revision)
+{
+    UNUSED(arg);
+    UNUSED(revision);
+    assert_int_equal(result, STORE_OK);
+}
+
+/* The next one happens when nobody waits for it any more. */
+static void
+slow_submit(struct store *store, const struct store_txn *txn, store_done *done, void *arg)
+{
+    store->submit = whole_submit;
+    whole_submit(store, txn, unheard, NULL);
+    done(arg, STORE_UNKNOWN, 0);
+}
+
+static void
+who_enters_by_a_slow_store_goes_on_writing(void **state)
+{
+    struct nodes *n = *state;
+    struct store *store = &n->two.outside.store.store;
+
+    whole_submit = store->submit;
+    store->submit = slow_submit;
+    enter(&n->two, "elsewhere");
+    assert_true(store->submit == whole_submit);
+    assert_ok(made(&n->other));
+    assert_true(follow_catch_up(n->two.hsm));
+    assert_ok(made(&n->other));
+    assert_int_equal(atomic_load(&n->renewed), 0);
+}
+
 /* What it did before it stood still, another one has done meanwhile: the reply is there as long as it
  * could be done again. */
 static void
@@ -318,6 +354,7 @@ main(void)
         NODES(who_was_removed_writes_nothing_more),
         NODES(who_does_not_hear_fences_nobody),
         NODES(who_moves_goes_on_writing),
+        NODES(who_enters_by_a_slow_store_goes_on_writing),
         NODES(replies_stay_while_somebody_is_silent),
         NODES(what_was_made_while_it_stood_still_is_not_there),
         NODES(what_an_operation_gives_after_that_is_not_told),
