@@ -123,13 +123,15 @@ fence_hears_all(struct hsm *hsm)
 {
     struct follow *follow = &hsm->follow;
     uint64_t now;
-    bool all = true;
+    bool all;
 
     if (!atomic_load(&follow->on)) {
         return true;
     }
     pthread_mutex_lock(&follow->lock);
     now = hsm->ports.clock->monotonic(hsm->ports.clock);
+    /* A beat that was found at the start, or came late behind a gap, may be from any time before. */
+    all = hsm->fence.hearing != 0 && now - hsm->fence.hearing >= LEASE_MS;
     for (size_t i = 0; i < follow->member_count && all; i++) {
         all = now - follow->members[i].heard < LEASE_MS;
     }

@@ -43,7 +43,8 @@ bool fence_check(struct hsm *hsm);
 void fence_heard(struct hsm *hsm, uint64_t ms);
 /* Every second: fences who has been silent for so long, when this node hears. May wait for the store. */
 void fence_others(struct hsm *hsm);
-/* Has everybody who may write been heard just now? */
+/* Has everybody who may write been heard just now? Not before this node has heard for LEASE_MS without
+ * a gap. */
 bool fence_hears_all(struct hsm *hsm);
 
 #endif

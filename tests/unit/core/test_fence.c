@@ -262,6 +262,38 @@ replies_stay_while_somebody_is_silent(void **state)
     stand_still(n, false);
 }
 
+/* The silent one's last beat is found at the start; that is not hearing it. */
+static void
+who_has_just_begun_takes_no_reply_away(void **state)
+{
+    struct nodes *n = *state;
+    struct reply_key key = { .request = n->app.request + 1 };
+    struct reply_name name;
+    struct writer value;
+
+    memcpy(key.context, n->app.context, FRAME_CONTEXT_LEN);
+    name = reply_name(&key);
+    writer_init(&value, STORE_VALUE_MAX);
+    assert_ok(made(&n->app));
+    hsm_beat(n->two.hsm);
+    stand_still(n, true);
+    pass(n, 56);
+    hsm_fixture_reopen(&n->one);
+    assert_ok(app_attach(&n->app));
+    outside_move_clock(&n->one.outside, 1000);
+    pass(n, 4);
+    n->app.back = 1; /* all before is settled */
+    for (int i = 0; i < 2; i++) {
+        assert_ok(made(&n->app));
+        assert_true(outside_record(&n->one.outside, name.text, &value));
+    }
+    pass(n, 68);
+    assert_ok(made(&n->app));
+    assert_false(outside_record(&n->one.outside, name.text, &value));
+    writer_clear(&value);
+    stand_still(n, false);
+}
+
 /* ---- who stood still while it worked ---- */
 
 static size_t
@@ -356,6 +388,7 @@ main(void)
         NODES(who_moves_goes_on_writing),
         NODES(who_enters_by_a_slow_store_goes_on_writing),
         NODES(replies_stay_while_somebody_is_silent),
+        NODES(who_has_just_begun_takes_no_reply_away),
         NODES(what_was_made_while_it_stood_still_is_not_there),
         NODES(what_an_operation_gives_after_that_is_not_told),
         NODES(who_asks_for_what_never_was_holds_nobody_up),
