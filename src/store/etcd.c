@@ -511,7 +511,7 @@ id_find(struct etcd *etcd, struct entropy *entropy)
 
 #define RESTORE_NAME "restore"
 
-/* Puts, or removes, some names without a look. */
+/* What may be done twice. */
 static bool
 anew_run(struct etcd *etcd, const struct etcd_txn *txn, struct etcd_answer *ret_answer)
 {
@@ -566,12 +566,33 @@ etcd_store_restored(struct store *store)
 
     etcd_name_make(&etcd->place, RESTORE_NAME, VIEW_EMPTY, &mark);
     pthread_mutex_lock(&etcd->read_lock);
-    done = txn != NULL && etcd_txn_delete(txn, etcd_name_view(&mark)) &&
-           anew_run(etcd, txn, &answer);
+    done = txn != NULL && etcd_txn_compare(txn, etcd_name_view(&mark), etcd->place.base) &&
+           etcd_txn_delete(txn, etcd_name_view(&mark));
+    if (done) {
+        etcd_txn_probe(txn, etcd_name_view(&mark));
+        done = anew_run(etcd, txn, &answer);
+    }
     pthread_mutex_unlock(&etcd->read_lock);
+    if (done && !answer.held && answer.probed.revision != 0) {
+        log_err("store: another restore into %s has begun", etcd->place.prefix);
+        done = false;
+    }
     etcd_answer_clear(&answer);
     etcd_txn_free(txn);
     return done;
+}
+
+/* What an earlier try still has under way must not come late, among what this one writes: each begins
+ * with a mark of its own, and writes while that is there. */
+static void
+anew_fence(struct etcd *etcd)
+{
+    struct etcd_writer *writer = &etcd->writer;
+
+    pthread_mutex_lock(&writer->journal_lock);
+    etcd_name_make(&etcd->place, RESTORE_NAME, VIEW_EMPTY, &writer->fence.name);
+    writer->fence.revision = etcd->place.base;
+    pthread_mutex_unlock(&writer->journal_lock);
 }
 
 /* Has somebody begun a restore that has not ended? */
@@ -634,14 +655,20 @@ settings_take(struct etcd *etcd, const struct etcd_settings *settings)
 static bool
 etcd_begin(struct etcd *etcd, const struct etcd_settings *settings, struct entropy *entropy)
 {
+    const bool anew = settings->restores != NULL;
     struct grpc *writes;
+    bool begun = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK &&
+                 settings_take(etcd, settings) &&
+                 (etcd->reads = connection_new(etcd, &etcd->place.stop)) != NULL &&
+                 (anew ? anew_begin(etcd, settings->restores)
+                       : id_find(etcd, entropy) && anew_is_over(etcd)) &&
+                 (writes = connection_new(etcd, &etcd->place.stop)) != NULL &&
+                 etcd_writer_start(&etcd->writer, &etcd->place, writes, entropy);
 
-    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK && settings_take(etcd, settings) &&
-           (etcd->reads = connection_new(etcd, &etcd->place.stop)) != NULL &&
-           (settings->restores != NULL ? anew_begin(etcd, settings->restores)
-                                       : id_find(etcd, entropy) && anew_is_over(etcd)) &&
-           (writes = connection_new(etcd, &etcd->place.stop)) != NULL &&
-           etcd_writer_start(&etcd->writer, &etcd->place, writes, entropy);
+    if (begun && anew) {
+        anew_fence(etcd);
+    }
+    return begun;
 }
 
 struct store *

@@ -32,7 +32,8 @@ struct etcd_settings {
  * have; a record that was exchanged does not open.
  */
 struct store *etcd_store_open(const struct etcd_settings *settings, struct entropy *entropy);
-/* What was to be put into it is there. False, with a line in the log: it is not known to be done. */
+/* What was to be put into it is there. False, with a line in the log: it is not known to be done, or
+ * somebody has begun another restore, from when on what is written here is refused (STORE_CONFLICT). */
 MUST_USE bool etcd_store_restored(struct store *store);
 
 #endif

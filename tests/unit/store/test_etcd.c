@@ -473,6 +473,46 @@ records_of_another_store_take_the_place_of_what_is_there(void **state)
     from->close(from);
 }
 
+/* Of two that restore the second one goes on, and what the first one had under way is not taken. */
+static void
+a_restore_that_began_anew_takes_nothing_of_the_one_before(void **state)
+{
+    const uint8_t id[16] = "sixteen bytes..";
+    struct etcd_settings settings = { .endpoints = member.endpoint, .ca = member.ca,
+                                      .certificate = member.certificate, .key = member.key,
+                                      .prefix = "/twice/", .open_ms = 3000, .restores = id };
+    const struct store_change removal = { VIEW_TEXT("o/00000001"), VIEW_EMPTY, true };
+    const struct store_txn late = { .changes = &removal, .change_count = 1 };
+    struct store *first = etcd_store_open(&settings, &counting), *second, *store;
+    struct writer value;
+    uint64_t revision;
+
+    UNUSED(state);
+    assert_non_null(first);
+    (void)put(first, "o/00000001", "first");
+    second = etcd_store_open(&settings, &counting);
+    assert_non_null(second);
+    (void)put(second, "o/00000001", "second");
+    assert_true(store_commit(first, &late, &revision) != STORE_OK);
+    assert_false(etcd_store_restored(first));
+    first->close(first);
+    settings.restores = NULL;
+    assert_null(etcd_store_open(&settings, &counting));
+    (void)put(second, "o/00000002", "second");
+    assert_true(etcd_store_restored(second));
+    assert_true(etcd_store_restored(second)); /* as when the first answer is lost */
+    second->close(second);
+
+    store = etcd_store_open(&settings, &counting);
+    assert_non_null(store);
+    writer_init(&value, 64);
+    assert_true(store->get(store, VIEW_TEXT("o/00000001"), &revision, &value));
+    assert_int_equal(value.len, strlen("second"));
+    assert_memory_equal(value.data, "second", value.len);
+    writer_clear(&value);
+    store->close(store);
+}
+
 int
 main(void)
 {
@@ -486,6 +526,7 @@ main(void)
         cmocka_unit_test(a_load_of_many_pages_has_each_record_once),
         cmocka_unit_test(what_is_no_store_is_refused),
         cmocka_unit_test(records_of_another_store_take_the_place_of_what_is_there),
+        cmocka_unit_test(a_restore_that_began_anew_takes_nothing_of_the_one_before),
         cmocka_unit_test(an_etcd_that_was_set_back_is_refused_until_the_next_start),
     };
     int failed;
