@@ -418,7 +418,8 @@ trail_aside(const struct folder *folder)
     return rename(from, to) == 0 || errno == ENOENT || path_failed(to);
 }
 
-/* Into etcd, where all of it is done again if a start was cut short. */
+/* Into etcd, where all of it is done again if a start was cut short; not any more when it is done, for
+ * then others may have written there. */
 static bool
 ready_upload(const struct folder *folder, const struct settings_store *settings)
 {
@@ -436,7 +437,14 @@ ready_upload(const struct folder *folder, const struct settings_store *settings)
     }
     uploaded = partition_restore(settings, store);
     store->close(store);
-    return uploaded;
+    if (!uploaded) {
+        return false;
+    }
+    if (unlink(path) != 0) {
+        return path_failed(path);
+    }
+    folder_path(folder, READY_NAME, path);
+    return path_sync(path);
 }
 
 static bool
