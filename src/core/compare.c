@@ -108,6 +108,8 @@ revision_of(struct hsm *hsm, char prefix, uint32_t number, bool *ret_kept)
         user = user_by_id(&hsm->users, number);
         *ret_kept = prefix == 'u' || user != NULL;
         revision = user == NULL ? 0 : prefix == 'u' ? user->revision : user->failures_revision;
+    } else if (prefix == 'c') {
+        revision = owner_revision(&hsm->owner);
     } else if (prefix == 'g') {
         revision = hsm->directory;
     } else if (prefix == 'h') {

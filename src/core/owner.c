@@ -193,6 +193,12 @@ owner_load_cert(struct owner *owner, const struct sealer *sealer, uint32_t type,
                               : CKR_GENERAL_ERROR;
 }
 
+uint64_t
+owner_revision(const struct owner *owner)
+{
+    return owner->certs[OWNER].pem == NULL ? 0 : owner->certs[OWNER].revision;
+}
+
 bool
 owner_loaded(struct owner *owner)
 {

@@ -58,6 +58,8 @@ MUST_USE CK_RV owner_load(struct owner *owner, const struct sealer *sealer, cons
                           view name, view record, uint64_t revision);
 MUST_USE CK_RV owner_load_cert(struct owner *owner, const struct sealer *sealer, uint32_t type,
                                view record, uint64_t revision);
+/* Of the certificate that nodes share; 0: there is none. Under the HSM's lock. */
+uint64_t owner_revision(const struct owner *owner);
 /* When all is loaded. False: the node's certificate without its key or without its owner's. */
 MUST_USE bool owner_loaded(struct owner *owner);
 

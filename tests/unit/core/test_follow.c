@@ -526,6 +526,7 @@ all_kinds_of_records_are_compared(void **state)
     const struct token_name names[] = { token_name((const uint8_t *)"0123456789abcdef", 0xfff00001),
                                         token_name((const uint8_t *)"0123456789abcdef", 0xfff00002) };
     const struct record_name rest = record_name('d', 0xfff00003);
+    const struct record_name owner = record_name('c', CERT_OWNER);
     struct reply_key reply = { .request = n->cu1.request + 1, .operation = OPERATION_OBJECT_CREATE };
     struct writer value;
     const struct container *container;
@@ -543,6 +544,10 @@ all_kinds_of_records_are_compared(void **state)
     writer_reset(&value);
     assert_ok(rest_record(&two->sealer, 0xfff00003, 1000, &value));
     outside_put(&n->one.outside, rest.text, writer_view(&value));
+    writer_reset(&value);
+    assert_ok(record_seal(&two->sealer, record_name_view(&owner), 0, 1, VIEW_TEXT("an owner"),
+                          &value));
+    outside_put(&n->one.outside, owner.text, writer_view(&value));
     (void)create(&n->cu1, CREATED);
     usleep(20000);
     memory_store_drop(store, false);
@@ -556,6 +561,7 @@ all_kinds_of_records_are_compared(void **state)
     assert_null(container_record(container, 0xfff00001));
     assert_non_null(container_record(container, 0xfff00002));
     assert_true(numbers_knows(&two->certificates, 0xfff00003));
+    assert_true(owner_revision(&two->owner) != 0);
     assert_true(replies_find(&two->replies, &reply, &value));
     writer_clear(&value);
 }
