@@ -241,7 +241,6 @@ copies_doubt(struct context *context, unsigned left)
     copies->asked = NULL;
     copies->again_at = 0;
     if (copies->count > 0) {
-        copies->since = copies->doubt ? copies->since : daemon_now();
         copies->left = copies->doubt && copies->left != 0 ? copies->left : left;
         copies->doubt = true;
     }
@@ -280,12 +279,14 @@ copies_return(struct daemon *daemon, struct context *context)
 }
 
 bool
-copies_ready(struct daemon *daemon, struct context *context, struct node_link *link, bool local)
+copies_ready(struct daemon *daemon, struct context *context, struct node_link *link, bool local,
+             uint64_t since)
 {
     struct copies *copies = &context->copies;
     const uint64_t now = daemon_now();
 
-    if (copies->doubt && now - copies->since > COPIES_MS) {
+    /* By how long it is waited for: an application may be idle for hours when its home goes. */
+    if (copies->doubt && since != 0 && now - since > COPIES_MS) {
         log_wrn("pid %u: %zu session objects are lost: the node that has them is neither there "
                 "nor over",
                 context->pid, copies->count);

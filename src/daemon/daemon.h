@@ -83,7 +83,6 @@ struct copies {
     unsigned told;    /* node that knows that they are kept, + 1 */
     bool doubt;       /* the home may not have what they are of */
     unsigned left;    /* node that had it, + 1, when the context was moved away from it */
-    uint64_t since;   /* of the doubt */
     uint64_t again_at;
 };
 
@@ -164,6 +163,7 @@ struct pending {
     uint64_t deadline;
     uint64_t began; /* for the meter */
     uint64_t waiting_since;
+    uint64_t reviving_since; /* session objects have to live again before it is sent; 0: they have */
     uint64_t sent_at;
     uint64_t revision; /* of the store, as the reply had it */
     uint32_t avoid;    /* bits of the nodes that could not */
@@ -386,9 +386,10 @@ bool attachment_is_worse(const struct daemon *daemon, const struct context *cont
 
 /* copies.c: session objects outlive their node */
 /* Before what needs the home goes to it. local: it is about session objects. False: they have to
- * live again there first; route_context() tells. */
+ * live again there first; route_context() tells. since: so long it has waited for that already, 0: it
+ * has not; after COPIES_MS they are given up. */
 bool copies_ready(struct daemon *daemon, struct context *context, struct node_link *link,
-                  bool local);
+                  bool local, uint64_t since);
 void copies_answer(struct daemon *daemon, struct node_link *link, const struct frame *frame,
                    view body);
 /* The login's ticket was renewed: copies are good as long. */

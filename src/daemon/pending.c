@@ -302,9 +302,12 @@ pending_go(struct daemon *daemon, struct pending *pending, view body)
     if (pending_tie(pending) == TIE_HOME &&
         !copies_ready(daemon, context, link,
                       (frame.flags & FRAME_LOCAL) != 0 ||
-                          pending->row->operation == OPERATION_SESSION_CLOSE)) {
+                          pending->row->operation == OPERATION_SESSION_CLOSE,
+                      pending->reviving_since)) {
         pending->deadline += pending->patient ? 0 : COPIES_MS;
         pending->patient = true;
+        pending->reviving_since =
+            pending->reviving_since == 0 ? daemon_now() : pending->reviving_since;
         pending->waiting_since = 0;
         return false;
     }
@@ -325,6 +328,7 @@ pending_go(struct daemon *daemon, struct pending *pending, view body)
     }
     pending->sent_at = daemon_now();
     pending->waiting_since = 0;
+    pending->reviving_since = 0;
     turn_sent(daemon, pending);
     link->load++;
     link_flush(link->link);

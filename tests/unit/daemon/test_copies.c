@@ -164,6 +164,35 @@ what_is_about_them_waits_for_the_lease(void **state)
     assert_string_equal(app->body, "sign");
 }
 
+static bool
+is_in_doubt(void *arg)
+{
+    struct fixture *f = arg;
+
+    return f->daemon.contexts->copies.doubt;
+}
+
+/* Nobody asked for them for longer than anybody would wait. */
+static void
+they_are_not_given_up_while_nobody_waits(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app;
+    struct fake_node *home = begin(f, &app);
+    struct fake_node *next;
+
+    node_kill(home);
+    assert_true(loop_until(f->daemon.loop, is_in_doubt, f, LIMIT_MS));
+    clock_ahead += COPIES_MS + 1000;
+
+    app_send_with(app, OPERATION_SIGN, 2, FRAME_LOCAL, VIEW_TEXT("sign"));
+    assert_true(answered(f, app, 3));
+    next = node_that_signed(f);
+    assert_ptr_not_equal(next, home);
+    assert_int_equal(next->copies_handed, 1);
+    assert_int_equal(f->daemon.contexts->copies.count, 1);
+}
+
 /* It was not dead: what it has is better than any copy. */
 static void
 the_home_may_come_back(void **state)
@@ -310,6 +339,7 @@ main(void)
         THREE(who_has_no_login_is_not_asked_for),
         THREE(the_next_home_gets_them_first),
         THREE(what_is_about_them_waits_for_the_lease),
+        THREE(they_are_not_given_up_while_nobody_waits),
         THREE(the_home_may_come_back),
         ONE(a_node_that_was_started_anew_gets_them),
         ONE(a_node_that_has_forgotten_gets_them),
