@@ -59,6 +59,8 @@ struct context {
     uint32_t user;
     uint64_t login;           /* number of the login, 0 when there is none */
     struct table objects;     /* session objects */
+    bool closing;             /* copies_close_session() is at it; */
+    uint32_t closing_session; /* 0: of all */
     struct running *running;
     size_t running_count;
 };

@@ -17,18 +17,36 @@
 
 /* ---- handing over ---- */
 
-/* With a reference, if there may be a copy of it: who destroys or changes it knows from then on. */
-static struct object *
-object_copied(struct request *r, uint32_t handle, uint64_t *ret_login)
+bool
+copies_are_of(const struct context *context, const struct object *object)
 {
-    struct context *context = r->context;
+    return atomic_load(&context->copies) && context->login != 0 &&
+           handle_is_session(object->handle) &&
+           object->attributes_len + object->sealed_len + COPY_HEAD_MAX <= COPY_MAX;
+}
+
+/* Is it about to go with its session? Under the context's lock. */
+static bool
+object_goes(const struct context *context, const struct object *object)
+{
+    return context->closing &&
+           (context->closing_session == 0 || context->closing_session == object->session);
+}
+
+/* With a reference. NULL: there is no copy of it; or it is not marked, and marks is false. */
+static struct object *
+object_look(struct context *context, uint32_t handle, bool marks, uint64_t *ret_login,
+            bool *ret_unmarked)
+{
     struct object *object;
 
-    pthread_mutex_lock(context_change(context, handle));
     pthread_mutex_lock(&context->lock);
     object = table_find(&context->objects, handle);
-    if (object != NULL && (context->login == 0 || object->attributes_len + object->sealed_len +
-                                                          COPY_HEAD_MAX > COPY_MAX)) {
+    if (object != NULL && (!copies_are_of(context, object) || object_goes(context, object))) {
+        object = NULL;
+    }
+    *ret_unmarked = object != NULL && !marks && !atomic_load(&object->copied);
+    if (*ret_unmarked) {
         object = NULL;
     }
     if (object != NULL) {
@@ -37,7 +55,34 @@ object_copied(struct request *r, uint32_t handle, uint64_t *ret_login)
         *ret_login = context->login;
     }
     pthread_mutex_unlock(&context->lock);
-    pthread_mutex_unlock(context_change(context, handle));
+    return object;
+}
+
+/* Who has it may wait for the store, which no loop does. */
+static bool
+change_begin(struct request *r, uint32_t handle)
+{
+    pthread_mutex_t *lock = context_change(r->context, handle);
+
+    return r->place == PLACE_LOOP ? pthread_mutex_trylock(lock) == 0
+                                  : pthread_mutex_lock(lock) == 0;
+}
+
+/*
+ * With a reference, if there may be a copy of it: who destroys or changes it knows from then on.
+ * What is made while copies are kept is marked before anybody sees it (make.c). For what was there
+ * before, nobody may be about to destroy or change it; a loop that would have to wait gives none.
+ */
+static struct object *
+object_copied(struct request *r, uint32_t handle, uint64_t *ret_login)
+{
+    bool unmarked;
+    struct object *object = object_look(r->context, handle, false, ret_login, &unmarked);
+
+    if (unmarked && change_begin(r, handle)) {
+        object = object_look(r->context, handle, true, ret_login, &unmarked);
+        pthread_mutex_unlock(context_change(r->context, handle));
+    }
     return object;
 }
 
@@ -366,6 +411,16 @@ session_end(struct request *r, uint32_t session)
     return rv;
 }
 
+/* Under all locks for changes. What is made in it from here on has no copy. */
+static void
+closing_set(struct context *context, bool closing, uint32_t session)
+{
+    pthread_mutex_lock(&context->lock);
+    context->closing = closing;
+    context->closing_session = session;
+    pthread_mutex_unlock(&context->lock);
+}
+
 CK_RV
 copies_close_session(struct request *r, uint32_t session)
 {
@@ -382,10 +437,12 @@ copies_close_session(struct request *r, uint32_t session)
     for (size_t i = 0; i < CONTEXT_CHANGES; i++) {
         pthread_mutex_lock(&context->changes[i]);
     }
+    closing_set(context, true, session);
     rv = session_end(r, session);
     if (rv == CKR_OK) {
         context_close_session(context, session);
     }
+    closing_set(context, false, 0);
     for (size_t i = CONTEXT_CHANGES; i > 0; i--) {
         pthread_mutex_unlock(&context->changes[i - 1]);
     }

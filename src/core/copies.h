@@ -14,6 +14,9 @@ void copies_tell(struct request *request, struct writer *out);
 /* Puts that frame before the reply that begins at start. */
 void copies_insert(struct writer *reply, size_t start, const struct writer *told);
 
+/* Are copies given of such an object? Under the context's lock. */
+bool copies_are_of(const struct context *context, const struct object *object);
+
 /*
  * Stores that no copy of a lower version than this lives again (TOMB_VERSION_ALL: none), with the
  * request's reply. Under the lock for changes of it, before the object goes or is replaced;

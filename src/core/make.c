@@ -5,6 +5,7 @@
  */
 #include "core/make.h"
 
+#include "core/copies.h"
 #include "core/load.h"
 #include "core/spread.h"
 
@@ -295,6 +296,8 @@ enter_session_objects(struct request *request, struct make *const makes[], size_
         if (object_is_token(object)) {
             continue;
         }
+        /* Before anybody can see it: who gives the copy needs no lock for changes then. */
+        atomic_store(&object->copied, copies_are_of(context, object));
         if (object_is_private(object) && context->role != ROLE_CU) {
             rv = CKR_USER_NOT_LOGGED_IN; /* logged out while the key was made */
         } else if (table_find(&context->objects, object->handle) != NULL) {

@@ -338,6 +338,55 @@ a_repeat_brings_the_copy_again(void **state)
     free(keeper);
 }
 
+/* Who changes another object may wait for the store for seconds; no loop stands still so long. */
+static void
+a_copy_does_not_wait_for_who_changes_another_object(void **state)
+{
+    struct fixture *f = *state;
+    struct keeper *keeper = calloc(1, sizeof *keeper);
+    struct context *context = context_find(&f->hsm.hsm->contexts, f->cu1.context);
+    uint32_t key;
+
+    keep(&f->cu1, keeper);
+    for (size_t i = 0; i < CONTEXT_CHANGES; i++) {
+        pthread_mutex_lock(&context->changes[i]);
+    }
+    key = generate(&f->cu1, CKM_AES_KEY_GEN, LIST(AES_GENERATE));
+    for (size_t i = 0; i < CONTEXT_CHANGES; i++) {
+        pthread_mutex_unlock(&context->changes[i]);
+    }
+    context_unref(context);
+    assert_int_equal(f->cu1.place_count, 0); /* made on the loop */
+    assert_true(kept_told(keeper, &f->cu1));
+    assert_int_equal(keeper->count, 1);
+
+    assert_ok(app_destroy(&f->cu1, key));
+    assert_int_equal(outside_count(&f->hsm.outside, "d/"), 1);
+    free(keeper);
+}
+
+/* It goes with its session, and its end was not stored. */
+static void
+what_is_made_while_its_session_closes_has_no_copy(void **state)
+{
+    struct fixture *f = *state;
+    struct keeper *keeper = calloc(1, sizeof *keeper);
+    struct context *context = context_find(&f->hsm.hsm->contexts, f->cu1.context);
+
+    keep(&f->cu1, keeper);
+    context->closing = true;
+    context->closing_session = f->cu1.session;
+    (void)create(&f->cu1, SESSION_KEY);
+    (void)kept_told(keeper, &f->cu1);
+    assert_int_equal(keeper->count, 0);
+    context->closing_session = f->cu1.session + 1;
+    (void)create(&f->cu1, SESSION_KEY);
+    assert_true(kept_told(keeper, &f->cu1));
+    assert_int_equal(keeper->count, 1);
+    context_unref(context);
+    free(keeper);
+}
+
 /* A daemon that was started anew has nothing, and gets all; in pieces where it is much. */
 static void
 all_copies_are_handed_over_when_asked_for(void **state)
@@ -861,6 +910,8 @@ main(void)
         AZURE(who_keeps_nothing_gets_nothing),
         AZURE(token_objects_have_no_copies),
         AZURE(a_repeat_brings_the_copy_again),
+        AZURE(a_copy_does_not_wait_for_who_changes_another_object),
+        AZURE(what_is_made_while_its_session_closes_has_no_copy),
         AZURE(all_copies_are_handed_over_when_asked_for),
         AZURE(an_altered_copy_does_not_open),
         AZURE(a_copy_of_another_login_does_not_open),
