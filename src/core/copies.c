@@ -474,7 +474,8 @@ is_there(const struct context *context, const struct copy *copy,
 }
 
 static CK_RV
-object_revive(struct request *r, const struct copy *copy)
+object_revive(struct request *r, const struct copy *copy,
+              const uint8_t identity[COPY_IDENTITY_LEN])
 {
     struct context *context = r->context;
     const struct object_parts parts = {
@@ -487,6 +488,7 @@ object_revive(struct request *r, const struct copy *copy)
         .secrets = copy->secrets,
     };
     struct object *object = NULL;
+    uint64_t revision;
     CK_RV rv = object_new(&r->hsm->boot_sealer, &parts, &object);
 
     if (rv != CKR_OK) {
@@ -494,7 +496,9 @@ object_revive(struct request *r, const struct copy *copy)
     }
     atomic_store(&object->copied, true);
     pthread_mutex_lock(&context->lock);
+    /* Here: who hears of an end remembers it first, and then looks for the object. */
     if (!object_kind_fits(object) || object_is_token(object) || context->login != copy->login ||
+        copy->version < tombs_version(&r->hsm->tombs, identity, &revision) ||
         table_find(&context->objects, copy->handle) != NULL ||
         table_count(&context->objects) >= CONTEXT_OBJECTS_MAX ||
         !table_put(&context->objects, object)) {
@@ -505,9 +509,18 @@ object_revive(struct request *r, const struct copy *copy)
     return rv;
 }
 
+/* What was taken away, and how long ago the other nodes were heard: all that is stored by now. Once
+ * for a request. */
+static bool
+caught_up(struct hsm *hsm, bool *caught)
+{
+    *caught = *caught || !atomic_load(&hsm->follow.on) || follow_catch_up(hsm);
+    return *caught;
+}
+
 /* CKR_OK: it lives. CODE_LAGGING: it may, later. */
 static CK_RV
-copy_revive(struct request *r, const struct copy *copy)
+copy_revive(struct request *r, const struct copy *copy, bool *caught)
 {
     struct hsm *hsm = r->hsm;
     uint8_t identity[COPY_IDENTITY_LEN];
@@ -524,12 +537,15 @@ copy_revive(struct request *r, const struct copy *copy)
     there = is_there(r->context, copy, identity);
     pthread_mutex_unlock(&r->context->lock);
     if (there) {
-        return CKR_OK;
+        return CKR_OK; /* also where the store is away: a connection was lost, and no more */
+    }
+    if (!caught_up(hsm, caught)) {
+        return CODE_LAGGING;
     }
     if (!issuer_is_over(hsm, copy)) {
         return strcmp(copy->node, hsm->node) == 0 ? CKR_OBJECT_HANDLE_INVALID : CODE_LAGGING;
     }
-    return object_revive(r, copy);
+    return object_revive(r, copy, identity);
 }
 
 static CK_RV
@@ -540,12 +556,9 @@ copies_revive(struct request *r, struct copy_array copies, struct writer *gone)
     struct copy_info info;
     unsigned revived = 0;
     unsigned refused = 0;
+    bool caught = false;
     CK_RV rv = CKR_OK;
 
-    /* What was taken away, and how long ago the other nodes were heard: all that is stored by now. */
-    if (atomic_load(&hsm->follow.on) && !follow_catch_up(hsm)) {
-        return CODE_LAGGING;
-    }
     while (rv != CODE_LAGGING && copy_array_next(&reader, &info)) {
         struct writer plain;
         struct copy copy;
@@ -553,7 +566,7 @@ copies_revive(struct request *r, struct copy_array copies, struct writer *gone)
         writer_init(&plain, COPY_MAX);
         rv = copy_open(&hsm->sealer, r->context->id, info.sealed, &plain, &copy) &&
                      copy.handle == info.handle
-                 ? copy_revive(r, &copy)
+                 ? copy_revive(r, &copy, &caught)
                  : CKR_OBJECT_HANDLE_INVALID;
         writer_clear(&plain);
         if (rv == CKR_OK) {

@@ -877,6 +877,21 @@ a_node_that_does_not_hear_the_store_opens_none(void **state)
     assert_int_equal(refused(&n->cu1, &n->keeper), 0);
 }
 
+/* A connection was lost, and no more: what is there needs no store. */
+static void
+what_is_there_is_there_without_the_store(void **state)
+{
+    struct nodes *n = *state;
+    size_t gone = 1;
+
+    assert_true(follow_catch_up(n->one.hsm));
+    memory_store_cut(n->one.outside.inner, true);
+    assert_ok(revive(&n->cu1, &n->keeper, &gone));
+    memory_store_cut(n->one.outside.inner, false);
+    assert_int_equal(gone, 0);
+    assert_true(works(&n->cu1, n->key));
+}
+
 static void
 ends_that_were_not_told_are_found_by_comparing(void **state)
 {
@@ -935,6 +950,7 @@ main(void)
         NODES(a_destruction_reaches_who_still_has_it),
         NODES(a_change_reaches_who_still_has_it),
         NODES(a_node_that_does_not_hear_the_store_opens_none),
+        NODES(what_is_there_is_there_without_the_store),
         NODES(ends_that_were_not_told_are_found_by_comparing),
     };
 
