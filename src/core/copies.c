@@ -439,7 +439,8 @@ copies_close_session(struct request *r, uint32_t session)
     }
     closing_set(context, true, session);
     rv = session_end(r, session);
-    if (rv == CKR_OK) {
+    /* Whatever the store says: nobody will ask once more. What has begun anew is asked again. */
+    if (rv != CODE_CONFLICT) {
         context_close_session(context, session);
     }
     closing_set(context, false, 0);

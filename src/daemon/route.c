@@ -127,11 +127,11 @@ ticket_watch(struct daemon *daemon, struct context *context, const struct node *
         copies_clear(context);
         attachments_login(context, node, false);
     }
+    if (pending->row->operation == OPERATION_SESSION_CLOSE) {
+        copies_close_session(context, pending->frame.session); /* also where it could not be stored */
+    }
     if (frame->code != CKR_OK) {
         return;
-    }
-    if (pending->row->operation == OPERATION_SESSION_CLOSE) {
-        copies_close_session(context, pending->frame.session);
     }
     if (pending->row->operation == OPERATION_LOGIN && login_reply_read(body, &login)) {
         secret_free(context->ticket);

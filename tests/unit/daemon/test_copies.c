@@ -258,21 +258,42 @@ a_node_that_has_forgotten_gets_them(void **state)
 }
 
 static void
-a_session_takes_them_along(void **state)
+close_session(struct fixture *f, struct app *app)
 {
-    struct fixture *f = *state;
-    struct app *app;
-    struct fake_node *home = begin(f, &app);
     struct frame close = { .operation = OPERATION_SESSION_CLOSE, .request = 2, .session = 1 };
     size_t start = frame_begin(link_output(app->link));
 
     assert_true(frame_end(link_output(app->link), start, &close));
     link_flush(app->link);
     assert_true(answered(f, app, 3));
+}
+
+static void
+a_session_takes_them_along(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app;
+    struct fake_node *home = begin(f, &app);
+
+    close_session(f, app);
     node_kill(home);
     app_send_with(app, OPERATION_SIGN, 3, FRAME_LOCAL, VIEW_TEXT("sign"));
     assert_true(answered(f, app, 4));
     assert_int_equal(node_that_signed(f)->copies_handed, 0);
+}
+
+/* Its node could not store that: the session is over all the same. */
+static void
+a_session_takes_them_along_without_the_store(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app;
+    struct fake_node *home = begin(f, &app);
+
+    home->manner = BROKEN;
+    close_session(f, app);
+    assert_int_equal(app->last.code, CKR_DEVICE_ERROR);
+    assert_int_equal(f->daemon.contexts->copies.count, 0);
 }
 
 static void
@@ -344,6 +365,7 @@ main(void)
         ONE(a_node_that_was_started_anew_gets_them),
         ONE(a_node_that_has_forgotten_gets_them),
         THREE(a_session_takes_them_along),
+        THREE(a_session_takes_them_along_without_the_store),
         THREE(a_logout_takes_them_along),
         THREE(they_are_given_up_in_the_end),
         THREE(a_context_has_so_many),
