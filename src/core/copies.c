@@ -581,6 +581,7 @@ copies_revive(struct request *r, struct copy_array copies, struct writer *gone)
         r->note.nothing = true; /* it comes again */
         return rv;
     }
+    r->note.nothing = r->who.login == 0; /* none is good then, and anybody can bring what is none */
     atomic_fetch_add_explicit(&hsm->copies_revived, revived, memory_order_relaxed);
     atomic_fetch_add_explicit(&hsm->copies_refused, refused, memory_order_relaxed);
     note_detail(r, "revived=%u refused=%u", revived, refused);

@@ -495,6 +495,7 @@ a_copy_without_a_login_does_not_open(void **state)
     c.f->cu1.ticket_len = 0;
     restart(c.f, &c.f->cu1);
     assert_int_equal(refused(&c.f->cu1, c.keeper), 1);
+    assert_false(outside_audit_has(&c.f->hsm.outside, "revived=0 refused=1"));
     free(c.keeper);
 }
 
