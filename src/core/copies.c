@@ -452,14 +452,14 @@ copies_close_session(struct request *r, uint32_t session)
 
 /* ---- what lives again ---- */
 
-/* Does the node that gave it use it no more? */
+/* Does the node that gave it use it no more? caught_at: of caught_up(). */
 static bool
-issuer_is_over(struct hsm *hsm, const struct copy *copy)
+issuer_is_over(struct hsm *hsm, const struct copy *copy, uint64_t caught_at)
 {
     if (strcmp(copy->node, hsm->node) == 0) {
         return copy->boot != hsm->changes.boot;
     }
-    return follow_is_over(hsm, view_str(copy->node), copy->boot);
+    return follow_is_over(hsm, view_str(copy->node), copy->boot, caught_at);
 }
 
 /* Is what is there under that handle the object of the copy? Under the context's lock. */
@@ -510,18 +510,26 @@ object_revive(struct request *r, const struct copy *copy,
     return rv;
 }
 
-/* What was taken away, and how long ago the other nodes were heard: all that is stored by now. Once
- * for a request. */
+/* Does this node know all that was stored until then? */
+struct caught {
+    bool up;
+    uint64_t at; /* clock.monotonic */
+};
+
+/* What was taken away, and how long ago the other nodes were heard. Once for a request. */
 static bool
-caught_up(struct hsm *hsm, bool *caught)
+caught_up(struct hsm *hsm, struct caught *caught)
 {
-    *caught = *caught || !atomic_load(&hsm->follow.on) || follow_catch_up(hsm);
-    return *caught;
+    if (!caught->up) {
+        caught->at = hsm->ports.clock->monotonic(hsm->ports.clock);
+        caught->up = !atomic_load(&hsm->follow.on) || follow_catch_up(hsm);
+    }
+    return caught->up;
 }
 
 /* CKR_OK: it lives. CODE_LAGGING: it may, later. */
 static CK_RV
-copy_revive(struct request *r, const struct copy *copy, bool *caught)
+copy_revive(struct request *r, const struct copy *copy, struct caught *caught)
 {
     struct hsm *hsm = r->hsm;
     uint8_t identity[COPY_IDENTITY_LEN];
@@ -543,7 +551,7 @@ copy_revive(struct request *r, const struct copy *copy, bool *caught)
     if (!caught_up(hsm, caught)) {
         return CODE_LAGGING;
     }
-    if (!issuer_is_over(hsm, copy)) {
+    if (!issuer_is_over(hsm, copy, caught->at)) {
         return strcmp(copy->node, hsm->node) == 0 ? CKR_OBJECT_HANDLE_INVALID : CODE_LAGGING;
     }
     return object_revive(r, copy, identity);
@@ -557,7 +565,7 @@ copies_revive(struct request *r, struct copy_array copies, struct writer *gone)
     struct copy_info info;
     unsigned revived = 0;
     unsigned refused = 0;
-    bool caught = false;
+    struct caught caught = { .up = false };
     CK_RV rv = CKR_OK;
 
     while (rv != CODE_LAGGING && copy_array_next(&reader, &info)) {

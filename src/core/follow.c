@@ -509,7 +509,7 @@ follow_is_fresh(struct hsm *hsm)
 }
 
 bool
-follow_is_over(struct hsm *hsm, view node, uint64_t boot)
+follow_is_over(struct hsm *hsm, view node, uint64_t boot, uint64_t at)
 {
     struct follow *follow = &hsm->follow;
     bool over = true;
@@ -519,7 +519,8 @@ follow_is_over(struct hsm *hsm, view node, uint64_t boot)
         const struct follow_member *member = &follow->members[i];
 
         if (view_equal(view_str(member->node), node)) {
-            over = member->boot != boot || now_of(hsm) - member->heard >= LEASE_MS;
+            over = member->boot != boot ||
+                   (at > member->heard && at - member->heard >= LEASE_MS);
         }
     }
     pthread_mutex_unlock(&follow->lock);

@@ -86,9 +86,9 @@ void follow_barrier_all(struct hsm *hsm);
 MUST_USE bool follow_ask(struct hsm *hsm, uint64_t *ret_revision);
 /* May keys be used, as far as this node has heard? */
 bool follow_is_fresh(struct hsm *hsm);
-/* Is that boot of another node over: ended, begun anew, or not heard for LEASE_MS? By what this node
- * has heard; follow_catch_up() comes before. */
-bool follow_is_over(struct hsm *hsm, view node, uint64_t boot);
+/* Was that boot of another node over: ended, begun anew, or not heard for LEASE_MS? By what this node
+ * has heard. at: clock.monotonic before follow_catch_up(), for this node may have been stopped since. */
+bool follow_is_over(struct hsm *hsm, view node, uint64_t boot, uint64_t at);
 /* Sends a beat, and does not wait. */
 void follow_beat(struct hsm *hsm);
 

@@ -775,6 +775,19 @@ a_copy_opens_when_the_issuers_lease_is_over(void **state)
     assert_true(works(&n->cu1, n->key));
 }
 
+/* The issuer was heard when this one was stopped: what it has not heard since says nothing. */
+static void
+a_node_that_was_stopped_takes_nobody_for_over(void **state)
+{
+    struct nodes *n = *state;
+    size_t gone;
+
+    move(&n->cu1, &n->two);
+    outside_jump(&n->two.outside, 0, LEASE_MS); /* while it asks the store */
+    assert_code(revive(&n->cu1, &n->keeper, &gone), CODE_LAGGING);
+    assert_false(works(&n->cu1, n->key));
+}
+
 static void
 it_opens_at_once_when_the_issuer_has_begun_anew(void **state)
 {
@@ -945,6 +958,7 @@ main(void)
         AZURE(what_cannot_be_recorded_is_not_done),
         AZURE(records_go_when_their_time_is_over),
         NODES(a_copy_opens_when_the_issuers_lease_is_over),
+        NODES(a_node_that_was_stopped_takes_nobody_for_over),
         NODES(it_opens_at_once_when_the_issuer_has_begun_anew),
         NODES(it_goes_on_from_node_to_node),
         NODES(a_destruction_is_known_on_the_other_node),
