@@ -36,6 +36,7 @@
 #define PENDING_ROOM 2048u   /* so long a body needs no memory of its own */
 #define SPARES_MAX 128u
 #define GIVEN_UP_MAX 3u      /* so many nodes may fail to reach the store for one request */
+#define GAVE_UP_MS 3000u     /* who could not reach the store has tried for longer than that */
 #define ATTACHES_MAX 8u      /* so often a node may ask for ATTACH before one request */
 #define NODE_OUTPUT_HIGH (8u * 1024u * 1024u) /* so much waits for a node that does not read it */
 #define PEER_OUTPUT_HIGH (128u * 1024u) /* beyond it, who does not read is not read */

@@ -201,13 +201,15 @@ pending_elsewhere(struct daemon *daemon, struct pending *pending)
 }
 
 /* A node that gave up on the store may be the only one that is cut off from it; the number keeps what
- * it may have done from being done twice. */
+ * it may have done from being done twice. Where there is no other, it is asked again while there is
+ * time: the store may be back. */
 static bool
 is_given_up(const struct daemon *daemon, const struct pending *pending, uint32_t code)
 {
     return code == CKR_DEVICE_ERROR && pending->row->repeat == REPEAT_once &&
            pending_tie(pending) == TIE_NONE && pending->given_up < GIVEN_UP_MAX &&
-           node_has_other(daemon, pending->sent_on->node);
+           (node_has_other(daemon, pending->sent_on->node) ||
+            daemon_now() - pending->sent_at > GAVE_UP_MS);
 }
 
 /* A node of an earlier release did nothing with what it does not know. */

@@ -423,6 +423,34 @@ once_requests_outlive_the_node_under_their_number(void **state)
     what_is_harmless_twice_is_sent_again(*state, OPERATION_OBJECT_CREATE);
 }
 
+/* A node that could not reach its store for seconds may reach it now, and there is no other. */
+static void
+what_the_only_node_gave_up_after_seconds_is_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    f->node.manner = SILENT;
+    app_send(app, OPERATION_OBJECT_CREATE, 2, VIEW_TEXT("again"));
+    assert_true(node_saw(f, 2)); /* with ATTACH */
+    clock_ahead += GAVE_UP_MS + 1;
+    f->node.manner = ANSWER;
+    frame_reply(link_output(f->node.seen_on[1]), &f->node.seen[1], (uint32_t)CKR_DEVICE_ERROR, 0,
+                VIEW_EMPTY);
+    link_flush(f->node.seen_on[1]);
+    assert_true(answered(f, app, 2));
+    assert_int_equal(app->last.code, CKR_OK);
+    assert_string_equal(app->body, "again");
+    assert_int_equal(seen_of(f, OPERATION_OBJECT_CREATE), 2);
+
+    /* A failure at once has another reason. */
+    f->node.manner = BROKEN;
+    app_send(app, OPERATION_OBJECT_CREATE, 3, VIEW_EMPTY);
+    assert_true(answered(f, app, 3));
+    assert_int_equal(app->last.code, CKR_DEVICE_ERROR);
+    assert_int_equal(seen_of(f, OPERATION_OBJECT_CREATE), 3);
+}
+
 static void
 bound_steps_fail_with_the_node(void **state)
 {
@@ -958,6 +986,7 @@ main(void)
         TEST(connections_that_vanish_under_way_leave_nothing),
         TEST(repeat_requests_outlive_the_node),
         TEST(once_requests_outlive_the_node_under_their_number),
+        TEST(what_the_only_node_gave_up_after_seconds_is_asked_again),
         TEST(bound_steps_fail_with_the_node),
         TEST(steps_under_way_together_go_the_same_way),
         TEST(few_requests_leave_together),
