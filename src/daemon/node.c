@@ -94,7 +94,9 @@ node_link_drop(struct node_link *link, const char *reason)
     link_free(link->link);
     link->link = NULL;
     link->up = false;
-    node->release = 0; /* it may come back as another */
+    if (!node_is_reached(node)) {
+        node->release = 0; /* it may come back as another */
+    }
     feed_link_down(node->daemon, link);
     route_node_down(node->daemon, link);
     node_link_retry(link);

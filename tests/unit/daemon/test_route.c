@@ -559,6 +559,39 @@ without_a_node_a_request_fails_in_time(void **state)
     assert_int_equal(app->last.code, CKR_DEVICE_ERROR);
 }
 
+static bool
+a_link_is_down(void *arg)
+{
+    return !links_up(arg);
+}
+
+static bool
+both_links_are_down(void *arg)
+{
+    return !node_is_reached(&((struct fixture *)arg)->daemon.nodes[0]);
+}
+
+/* Contexts that it knows are not attached again, so nothing would tell the release anew. */
+static void
+a_node_is_of_its_release_as_long_as_a_link_is_there(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    app_send(app, OPERATION_RANDOM, 2, VIEW_EMPTY);
+    assert_true(answered(f, app, 2));
+    assert_int_equal(f->daemon.nodes[0].release, FRAME_VERSION);
+
+    node_end(&f->node, f->node.links[0] != NULL ? f->node.links[0] : f->node.links[1]);
+    assert_true(loop_until(f->daemon.loop, a_link_is_down, f, LIMIT_MS));
+    assert_int_equal(f->daemon.nodes[0].release, FRAME_VERSION);
+
+    node_kill(&f->node);
+    assert_true(loop_until(f->daemon.loop, both_links_are_down, f, LIMIT_MS));
+    assert_int_equal(f->daemon.nodes[0].release, 0);
+    node_begin(&f->node);
+}
+
 static void
 a_node_is_looked_for_soon_while_requests_wait(void **state)
 {
@@ -992,6 +1025,7 @@ main(void)
         TEST(few_requests_leave_together),
         TEST(bound_steps_fail_where_the_context_was_forgotten),
         TEST(without_a_node_a_request_fails_in_time),
+        TEST(a_node_is_of_its_release_as_long_as_a_link_is_there),
         TEST(a_node_is_looked_for_soon_while_requests_wait),
         TEST(a_silent_node_has_its_deadline),
         TEST(a_node_that_never_knows_a_context_is_not_asked_for_ever),
