@@ -76,6 +76,7 @@ pending_block(struct pending *pending)
         pending->blocked = true;
         pending->context->blocked++;
     }
+    pending->waiting_since = 0; /* the node is there */
     if (pending->peer != NULL) {
         peer_pause(pending->peer);
     }

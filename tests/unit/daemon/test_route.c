@@ -947,16 +947,8 @@ is_flooded(void *arg)
 }
 
 static void
-a_node_that_does_not_read_is_sent_no_more_for_now(void **state)
+flooders_begin(struct fixture *f)
 {
-    struct fixture *f = *state;
-    static uint8_t body[FLOOD_LEN];
-    const struct link *links[NODE_LINKS];
-    size_t seen;
-
-    for (size_t k = 0; k < NODE_LINKS; k++) {
-        links[k] = f->daemon.nodes[0].links[k].link;
-    }
     for (size_t i = 0; i < FLOODERS; i++) {
         char key[FRAME_CONTEXT_LEN + 1];
 
@@ -965,22 +957,33 @@ a_node_that_does_not_read_is_sent_no_more_for_now(void **state)
     }
     timer_free(f->ping); /* it answers none */
     f->ping = NULL;
-    for (size_t i = 0; i < ARRAY_COUNT(f->node.links); i++) {
-        if (f->node.links[i] != NULL) {
-            link_pause(f->node.links[i]);
-        }
-    }
-    seen = f->node.seen_count;
+}
+
+static void
+flooders_flood(struct fixture *f)
+{
+    static uint8_t body[FLOOD_LEN];
+
     for (size_t i = 0; i < FLOODERS; i++) {
         for (size_t k = 0; k < FLOOD_EACH; k++) {
             app_send(&f->apps[i], OPERATION_GENERATE_KEY, 2 + k, view_of(body, sizeof body));
         }
     }
-    assert_true(loop_until(f->daemon.loop, is_flooded, &f->daemon, 60000));
-    for (size_t k = 0; k < NODE_LINKS; k++) {
-        assert_ptr_equal(f->daemon.nodes[0].links[k].link, links[k]);
-        assert_in_range(link_backlog(links[k]), 1, NODE_OUTPUT_HIGH + FRAME_MAX);
+}
+
+static void
+node_pauses(struct fixture *f)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(f->node.links); i++) {
+        if (f->node.links[i] != NULL) {
+            link_pause(f->node.links[i]);
+        }
     }
+}
+
+static void
+node_goes_on(struct fixture *f)
+{
     for (size_t i = 0; i < ARRAY_COUNT(f->node.links); i++) {
         if (f->node.links[i] != NULL) {
             link_resume(f->node.links[i]);
@@ -991,6 +994,85 @@ a_node_that_does_not_read_is_sent_no_more_for_now(void **state)
         assert_true(loop_until(f->daemon.loop, has_wanted, &f->apps[i], 60000));
         assert_int_equal(f->apps[i].last.code, CKR_OK);
     }
+}
+
+/* However slow this machine is, nothing has waited for long. */
+static void
+wait_anew(struct daemon *daemon)
+{
+    if (daemon->unreachable_since != 0) {
+        daemon->unreachable_since = daemon_now();
+    }
+    for (struct pending *pending = daemon->pending_first; pending != NULL;
+         pending = pending->next) {
+        if (pending->waiting_since != 0) {
+            pending->waiting_since = daemon_now();
+        }
+    }
+}
+
+static bool
+all_wait(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    wait_anew(daemon);
+    return daemon->pending_count == FLOODERS * FLOOD_EACH;
+}
+
+/* It reads nothing from the beginning. */
+static bool
+is_flooded_again(void *arg)
+{
+    struct fixture *f = arg;
+
+    wait_anew(&f->daemon);
+    node_pauses(f);
+    return links_up(f) && is_flooded(&f->daemon);
+}
+
+static void
+who_waits_for_room_does_not_wait_for_a_node(void **state)
+{
+    struct fixture *f = *state;
+
+    flooders_begin(f);
+    node_kill(&f->node);
+    assert_true(loop_until(f->daemon.loop, both_links_are_down, f, LIMIT_MS));
+    flooders_flood(f);
+    assert_true(loop_until(f->daemon.loop, all_wait, &f->daemon, 60000));
+    node_begin(&f->node);
+    assert_true(loop_until(f->daemon.loop, is_flooded_again, f, 60000));
+
+    clock_ahead += UNREACHABLE_MS + 1;
+    loop_for(f->daemon.loop, 100);
+
+    for (size_t i = 0; i < FLOODERS; i++) {
+        assert_int_equal(f->apps[i].answers, 1);
+    }
+    node_goes_on(f);
+}
+
+static void
+a_node_that_does_not_read_is_sent_no_more_for_now(void **state)
+{
+    struct fixture *f = *state;
+    const struct link *links[NODE_LINKS];
+    size_t seen;
+
+    for (size_t k = 0; k < NODE_LINKS; k++) {
+        links[k] = f->daemon.nodes[0].links[k].link;
+    }
+    flooders_begin(f);
+    node_pauses(f);
+    seen = f->node.seen_count;
+    flooders_flood(f);
+    assert_true(loop_until(f->daemon.loop, is_flooded, &f->daemon, 60000));
+    for (size_t k = 0; k < NODE_LINKS; k++) {
+        assert_ptr_equal(f->daemon.nodes[0].links[k].link, links[k]);
+        assert_in_range(link_backlog(links[k]), 1, NODE_OUTPUT_HIGH + FRAME_MAX);
+    }
+    node_goes_on(f);
     /* Each once, and attached once. */
     assert_int_equal(f->node.seen_count - seen, FLOODERS * (FLOOD_EACH + 1));
     assert_int_equal(f->daemon.pending_count, 0);
@@ -1037,6 +1119,7 @@ main(void)
         TEST(who_waits_for_his_turn_may_vanish),
         TEST(an_answer_to_an_earlier_question_counts_for_nothing),
         TEST(a_node_that_does_not_read_is_sent_no_more_for_now),
+        TEST(who_waits_for_room_does_not_wait_for_a_node),
         TEST(a_stopping_daemon_leaves_the_question_to_its_successor),
     };
 
