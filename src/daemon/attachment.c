@@ -86,6 +86,7 @@ attachment_answer(struct daemon *daemon, struct node_link *link, const struct fr
     struct context *context = context_by_id(daemon, frame->context);
     struct attach_reply attached;
     struct attachment *at;
+    bool was_known;
 
     if (context == NULL) {
         return;
@@ -106,10 +107,14 @@ attachment_answer(struct daemon *daemon, struct node_link *link, const struct fr
         return;
     }
     at->state = ATTACHMENT_DONE;
+    was_known = link->node->release != 0;
     link->node->release = attached.version;
     if (attached.role != 0) {
         context->role = (uint8_t)attached.role;
         at->in = true;
+    }
+    if (!was_known) {
+        route_context(daemon, context); /* what waits for that */
     }
 }
 

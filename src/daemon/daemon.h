@@ -470,7 +470,7 @@ MUST_USE bool route_own(struct daemon *daemon, struct context *context, const st
 void route_reply(struct daemon *daemon, struct node_link *link, const struct frame *frame,
                  view body);
 void route_node_up(struct daemon *daemon);
-/* What waits for the context's session objects goes. */
+/* What waits for the context's session objects, or for its node's release, goes. */
 void route_context(struct daemon *daemon, const struct context *context);
 void route_node_down(struct daemon *daemon, struct node_link *link);
 /* A node has forgotten a context, or all of them where that is NULL, or cannot say so. */

@@ -272,6 +272,33 @@ pending_way(struct daemon *daemon, const struct pending *pending)
     return link;
 }
 
+/* So many nodes are to have what it makes. One of the release before ends the connection for a flag
+ * that it does not know, so a node is told when its answer to ATTACH has said what it is of. False:
+ * that is awaited. */
+static bool
+pending_tell_nodes(struct daemon *daemon, struct pending *pending, struct node_link *link,
+                   struct frame *frame)
+{
+    unsigned nodes = 1;
+
+    if (pending->row->repeat == REPEAT_once) {
+        nodes = (unsigned)size_max(frame_nodes(frame), daemon->settings.minimum_nodes);
+    }
+    frame->flags = (uint16_t)(frame->flags & ~(unsigned)FRAME_NODES);
+    if (nodes > 1 && link->node->release == 0) {
+        if (pending->context->attachments[link->node->index].state != ATTACHMENT_ASKED) {
+            pending->attaches++;
+            node_attach(link, pending->context);
+            link_flush(link->link);
+        }
+        return false;
+    }
+    if (link->node->release >= FRAME_NODES_SINCE) {
+        frame_nodes_raise(frame, nodes);
+    }
+    return true;
+}
+
 /* Sends it, or leaves it waiting when no node is there: false. A step whose node is away while
  * others are there is over, and the pending with it. */
 static bool
@@ -312,13 +339,18 @@ pending_go(struct daemon *daemon, struct pending *pending, view body)
         pending->waiting_since = 0;
         return false;
     }
+    if (!pending_tell_nodes(daemon, pending, link, &frame)) {
+        pending->waiting_since = 0;
+        if (pending->attaches > ATTACHES_MAX) {
+            pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
+            return true;
+        }
+        return false;
+    }
     if (attachment_is_wanted(link, context)) {
         node_attach(link, context);
     }
     frame.revision = feed_revision(daemon, &frame);
-    if (pending->row->repeat == REPEAT_once) {
-        frame_nodes_raise(&frame, daemon->settings.minimum_nodes);
-    }
     out = link_output(link->link);
     frame_encode(&frame, header);
     write_raw(out, view_of(header, sizeof header));

@@ -38,6 +38,7 @@ enum frame_flag {
 };
 
 #define FRAME_NODES_MAX 31u
+#define FRAME_NODES_SINCE 2u /* the release that knows FRAME_NODES */
 
 struct frame {
     uint32_t body_len;

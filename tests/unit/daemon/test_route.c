@@ -51,6 +51,51 @@ requests_ask_for_as_many_nodes_as_are_configured(void **state)
     assert_int_equal(frame_nodes(&f->node.seen[2]), 2);
 }
 
+/* A flag is sent to those that know it; which those are, ATTACH tells. */
+static void
+nodes_are_told_how_many_when_they_know_what_that_is(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    f->daemon.settings.minimum_nodes = 2;
+    app_send(app, OPERATION_OBJECT_CREATE, 2, VIEW_EMPTY);
+    assert_true(answered(f, app, 2));
+    assert_int_equal(f->node.seen_count, 2);
+    assert_int_equal(f->node.seen[0].operation, OPERATION_ATTACH);
+    assert_int_equal(frame_nodes(&f->node.seen[1]), 2);
+
+    /* It has come back as an earlier one, which knows the context, and not the flag. */
+    f->daemon.nodes[0].release = 0;
+    f->node.manner = EARLIER;
+    app_send(app, OPERATION_OBJECT_CREATE, 3, VIEW_EMPTY);
+    assert_true(answered(f, app, 3));
+    assert_int_equal(f->node.seen_count, 4);
+    assert_int_equal(f->node.seen[2].operation, OPERATION_ATTACH);
+    assert_int_equal(f->node.seen[3].flags, 0);
+
+    /* An application that asks for it by itself, in whatever it likes, ends no connection. */
+    app_send_with(app, OPERATION_SIGN, 4, 3 << 8, VIEW_EMPTY);
+    assert_true(answered(f, app, 4));
+    assert_int_equal(f->node.seen[4].flags, 0);
+}
+
+/* A node that takes nobody in never says what it is of. */
+static void
+who_is_not_taken_in_does_not_wait_for_a_release(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    f->daemon.settings.minimum_nodes = 2;
+    f->node.refuses = true;
+    app_send(app, OPERATION_OBJECT_CREATE, 2, VIEW_EMPTY);
+    assert_true(answered(f, app, 2));
+    assert_int_equal(app->last.code, CKR_DEVICE_ERROR);
+    assert_in_range(f->node.seen_count, ATTACHES_MAX, ATTACHES_MAX + 1);
+    assert_int_equal(seen_of(f, OPERATION_OBJECT_CREATE), 0);
+}
+
 static void
 many_requests_of_many_contexts_find_their_way(void **state)
 {
@@ -1084,6 +1129,8 @@ main(void)
     static const struct CMUnitTest tests[] = {
         TEST(a_request_is_attached_and_answered),
         TEST(requests_ask_for_as_many_nodes_as_are_configured),
+        TEST(nodes_are_told_how_many_when_they_know_what_that_is),
+        TEST(who_is_not_taken_in_does_not_wait_for_a_release),
         TEST(many_requests_of_many_contexts_find_their_way),
         TEST(what_is_no_applications_business_is_refused),
         TEST(a_node_feeds_the_page),
