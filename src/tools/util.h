@@ -47,12 +47,13 @@ MUST_USE CK_RV util_get(struct util *util, uint32_t handle, const CK_ATTRIBUTE_T
                         size_t count, struct writer *ret_list);
 MUST_USE CK_RV util_set(struct util *util, uint32_t handle, view changes);
 MUST_USE CK_RV util_destroy(struct util *util, uint32_t handle);
-MUST_USE CK_RV util_create(struct util *util, uint32_t wanted, view template,
+/* flags of those that make something: util_flags(), or FRAME_READ_WRITE. */
+MUST_USE CK_RV util_create(struct util *util, uint16_t flags, uint32_t wanted, view template,
                            uint32_t *ret_handle);
 /* iv may be NULL where the mechanism makes none. */
 MUST_USE CK_RV util_wrap(struct util *util, const struct mechanism *mechanism, uint32_t wrapping,
                          uint32_t key, struct writer *iv, struct writer *ret_blob);
-MUST_USE CK_RV util_unwrap(struct util *util, const struct mechanism *mechanism,
+MUST_USE CK_RV util_unwrap(struct util *util, uint16_t flags, const struct mechanism *mechanism,
                            uint32_t unwrapping, view blob, uint32_t wanted, view template,
                            uint32_t *ret_handle);
 MUST_USE CK_RV util_encrypt(struct util *util, const struct mechanism *mechanism, uint32_t key,
@@ -61,8 +62,8 @@ MUST_USE CK_RV util_decrypt(struct util *util, const struct mechanism *mechanism
                             view data, struct writer *ret_data);
 MUST_USE CK_RV util_mask(struct util *util, uint32_t key, struct writer *ret_blob);
 /* token: as a token key, whatever was masked. */
-MUST_USE CK_RV util_unmask(struct util *util, view blob, uint32_t wanted, bool token,
-                           uint32_t *ret_handle);
+MUST_USE CK_RV util_unmask(struct util *util, uint16_t flags, view blob, uint32_t wanted,
+                           bool token, uint32_t *ret_handle);
 /* Of data of whatever length. */
 MUST_USE CK_RV util_sign(struct util *util, const struct mechanism *mechanism, uint32_t key,
                          view data, struct writer *ret_signature);
@@ -78,6 +79,8 @@ void util_common_write(struct writer *w, const struct values *values,
 void util_secret_write(struct writer *w, const struct util *util, const struct values *values);
 /* Session objects are numbered by who makes them, token objects (0) by the HSM. */
 uint32_t util_handle_next(struct util *util, const struct values *values);
+/* Of a request that makes what the command is to make: -min_srv is in them. */
+uint16_t util_flags(const struct values *values);
 /* False, with a line on stderr, when a key has the id already or the HSM cannot be asked. */
 bool util_id_is_free(struct util *util, const struct values *values);
 /* What may be done with a key of that class and type, by default. */

@@ -243,7 +243,8 @@ token_set(struct util *util, uint32_t handle, view changes, uint32_t *ret_handle
     }
     if (rv == CKR_OK && wanted && !is &&
         (rv = util_mask(util, handle, &blob)) == CKR_OK &&
-        (rv = util_unmask(util, writer_view(&blob), 0, true, ret_handle)) == CKR_OK) {
+        (rv = util_unmask(util, FRAME_READ_WRITE, writer_view(&blob), 0, true, ret_handle)) ==
+            CKR_OK) {
         rv = util_destroy(util, handle);
     }
     writer_clear(&list);

@@ -6,9 +6,15 @@
 
 /* Sends what was written to the call's body; begin gave rv. */
 static CK_RV
+send_with(struct call *call, CK_RV rv, enum operation operation, uint16_t flags)
+{
+    return rv != CKR_OK ? rv : call_send(call, operation, UTIL_SESSION, flags);
+}
+
+static CK_RV
 send(struct call *call, CK_RV rv, enum operation operation)
 {
-    return rv != CKR_OK ? rv : call_send(call, operation, UTIL_SESSION, FRAME_READ_WRITE);
+    return send_with(call, rv, operation, FRAME_READ_WRITE);
 }
 
 /* A reply that does not read comes from no HSM of ours. */
@@ -98,7 +104,8 @@ util_destroy(struct util *util, uint32_t handle)
 }
 
 CK_RV
-util_create(struct util *util, uint32_t wanted, view template, uint32_t *ret_handle)
+util_create(struct util *util, uint16_t flags, uint32_t wanted, view template,
+            uint32_t *ret_handle)
 {
     const struct object_create_request request = { .handle = wanted, .template = template };
     struct object_create_reply reply = { { VIEW_EMPTY } };
@@ -108,7 +115,7 @@ util_create(struct util *util, uint32_t wanted, view template, uint32_t *ret_han
     if (rv == CKR_OK) {
         object_create_request_write(call.body, &request);
     }
-    rv = send(&call, rv, OPERATION_OBJECT_CREATE);
+    rv = send_with(&call, rv, OPERATION_OBJECT_CREATE, flags);
     rv = read_as(rv, rv == CKR_OK && object_create_reply_read(call.reply, &reply));
     rv = keep_made(rv, reply.made, ret_handle);
     call_end(&call);
@@ -138,8 +145,8 @@ util_wrap(struct util *util, const struct mechanism *mechanism, uint32_t wrappin
 }
 
 CK_RV
-util_unwrap(struct util *util, const struct mechanism *mechanism, uint32_t unwrapping, view blob,
-            uint32_t wanted, view template, uint32_t *ret_handle)
+util_unwrap(struct util *util, uint16_t flags, const struct mechanism *mechanism,
+            uint32_t unwrapping, view blob, uint32_t wanted, view template, uint32_t *ret_handle)
 {
     const struct unwrap_request request = { *mechanism, unwrapping, blob, wanted, template };
     struct unwrap_reply reply = { { VIEW_EMPTY } };
@@ -149,7 +156,7 @@ util_unwrap(struct util *util, const struct mechanism *mechanism, uint32_t unwra
     if (rv == CKR_OK) {
         unwrap_request_write(call.body, &request);
     }
-    rv = send(&call, rv, OPERATION_UNWRAP);
+    rv = send_with(&call, rv, OPERATION_UNWRAP, flags);
     rv = read_as(rv, rv == CKR_OK && unwrap_reply_read(call.reply, &reply));
     rv = keep_made(rv, reply.made, ret_handle);
     call_end(&call);
@@ -213,7 +220,8 @@ util_mask(struct util *util, uint32_t key, struct writer *ret_blob)
 }
 
 CK_RV
-util_unmask(struct util *util, view blob, uint32_t wanted, bool token, uint32_t *ret_handle)
+util_unmask(struct util *util, uint16_t flags, view blob, uint32_t wanted, bool token,
+            uint32_t *ret_handle)
 {
     const struct object_unmask_request request = { blob, wanted, token };
     struct object_unmask_reply reply = { { VIEW_EMPTY } };
@@ -223,7 +231,7 @@ util_unmask(struct util *util, view blob, uint32_t wanted, bool token, uint32_t 
     if (rv == CKR_OK) {
         object_unmask_request_write(call.body, &request);
     }
-    rv = send(&call, rv, OPERATION_OBJECT_UNMASK);
+    rv = send_with(&call, rv, OPERATION_OBJECT_UNMASK, flags);
     rv = read_as(rv, rv == CKR_OK && object_unmask_reply_read(call.reply, &reply));
     rv = keep_made(rv, reply.made, ret_handle);
     call_end(&call);

@@ -21,8 +21,8 @@ leave(void *tool, const struct values *values)
 #define SESSION_OPTIONS                                                                           \
         { "-id",               "ID",     ARGUMENT_TEXT,   NEED_NOT,    0, 0,   "id of the key; no other key may have it" }, \
         { "-sess",             NULL,     ARGUMENT_FLAG,   NEED_NOT,    0, 0,   "a session key: it ends with this tool" }, \
-        { "-min_srv",          "COUNT",  ARGUMENT_NUMBER, NEED_NOT,    1, 1,   "nodes that must have the key (1: they share their keys)" }, \
-        { "-timeout",          "SECONDS", ARGUMENT_NUMBER, NEED_NOT,   0, U32, "taken and not needed: see -min_srv" }, \
+        { "-min_srv",          "COUNT",  ARGUMENT_NUMBER, NEED_NOT,    1, FRAME_NODES_MAX, "nodes that must have the key, or it is not made: 1 unless told" }, \
+        { "-timeout",          "SECONDS", ARGUMENT_NUMBER, NEED_NOT,   0, U32, "taken and not needed: -min_srv is waited for 8 seconds at most" }, \
         { "-attest",           NULL,     ARGUMENT_FLAG,   NEED_NOT,    0, 0,   "tells that the node was checked" }
 #define SECRET_OPTIONS                                                                            \
         SESSION_OPTIONS,                                                                          \
@@ -158,8 +158,8 @@ static const struct command rows[] = {
         OUT_OPTION } },
     { "insertMaskedObject", util_insert_masked, 0, "makes a key of what extractMaskedObject wrote", {
         IN_OPTION("the masked key"),
-        { "-min_srv",    "COUNT", ARGUMENT_NUMBER, NEED_NOT,    1, 1,   "nodes that must have the key (1: they share their keys)" },
-        { "-timeout",    "SECONDS", ARGUMENT_NUMBER, NEED_NOT,  0, U32, "taken and not needed: see -min_srv" } } },
+        { "-min_srv",    "COUNT", ARGUMENT_NUMBER, NEED_NOT,    1, FRAME_NODES_MAX, "nodes that must have the key, or it is not made: 1 unless told" },
+        { "-timeout",    "SECONDS", ARGUMENT_NUMBER, NEED_NOT,  0, U32, "taken and not needed: -min_srv is waited for 8 seconds at most" } } },
     { "getCaviumPrivKey", util_fake_key, 0, "writes a PEM file that names a private key", {
         KEY_OPTION, OUT_OPTION } },
     { "IsValidKeyHandlefile", util_check_fake, 0, "tells what a PEM file holds: a key, or a key's handle", {

@@ -92,6 +92,15 @@ util_handle_next(struct util *util, const struct values *values)
     return values_given(values, "-sess") ? SESSION_HANDLE_FIRST + util->session_objects++ : 0;
 }
 
+uint16_t
+util_flags(const struct values *values)
+{
+    struct frame frame = { .flags = FRAME_READ_WRITE };
+
+    frame_nodes_raise(&frame, values_number(values, "-min_srv", 1));
+    return frame.flags;
+}
+
 bool
 util_id_is_free(struct util *util, const struct values *values)
 {
@@ -238,7 +247,7 @@ key_generate(struct util *util, const struct values *values, CK_MECHANISM_TYPE t
     }
     if ((rv = call_begin(util->client, &call)) == CKR_OK) {
         generate_key_request_write(call.body, &request);
-        rv = call_send(&call, OPERATION_GENERATE_KEY, UTIL_SESSION, FRAME_READ_WRITE);
+        rv = call_send(&call, OPERATION_GENERATE_KEY, UTIL_SESSION, util_flags(values));
     }
     if (rv == CKR_OK &&
         (!generate_key_reply_read(call.reply, &reply) || info_array_count(reply.made) != 1)) {
@@ -273,7 +282,7 @@ pair_generate(struct util *util, const struct values *values, CK_MECHANISM_TYPE 
     }
     if ((rv = call_begin(util->client, &call)) == CKR_OK) {
         generate_pair_request_write(call.body, &request);
-        rv = call_send(&call, OPERATION_GENERATE_PAIR, UTIL_SESSION, FRAME_READ_WRITE);
+        rv = call_send(&call, OPERATION_GENERATE_PAIR, UTIL_SESSION, util_flags(values));
     }
     if (rv == CKR_OK &&
         (!generate_pair_reply_read(call.reply, &reply) || info_array_count(reply.made) != 2)) {

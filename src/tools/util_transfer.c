@@ -30,8 +30,9 @@ material_import(struct util *util, const struct values *values, view plain, view
     status = util_returned("Cfm3WrapHostKey", rv);
     if (rv == CKR_OK) {
         util_returned("Cfm3CreateUnwrapTemplate", CKR_OK);
-        rv = util_unwrap(util, &util_kek_mechanism, values_number(values, "-w", 0),
-                         writer_view(&blob), util_handle_next(util, values), template, &handle);
+        rv = util_unwrap(util, util_flags(values), &util_kek_mechanism,
+                         values_number(values, "-w", 0), writer_view(&blob),
+                         util_handle_next(util, values), template, &handle);
         rv = util_share(util, values, rv, handle);
         status = util_returned("Cfm3UnWrapKey", rv);
     }
@@ -162,7 +163,7 @@ util_insert_masked(void *tool, const struct values *values)
     if (file == NULL) {
         return STATUS_MISUSED;
     }
-    rv = util_unmask(util, secret_view(file), 0, true, &handle);
+    rv = util_unmask(util, util_flags(values), secret_view(file), 0, true, &handle);
     secret_free(file);
 
     enum status status = util_returned("Cfm3InsertMaskedObject", rv);
@@ -322,7 +323,8 @@ util_import_public(void *tool, const struct values *values)
         goto out;
     }
     rv = !writer_ok(&template) ? CKR_HOST_MEMORY
-                               : util_create(util, util_handle_next(util, values),
+                               : util_create(util, util_flags(values),
+                                             util_handle_next(util, values),
                                              writer_view(&template), &handle);
     status = util_returned("Cfm3CreatePublicKey", rv);
     if (rv == CKR_OK) {

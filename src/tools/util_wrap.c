@@ -375,8 +375,9 @@ util_unwrap_key(void *tool, const struct values *values)
     }
     template_write(&template, util, values, envelope.attributes);
     rv = !writer_ok(&template) ? CKR_HOST_MEMORY
-                               : util_unwrap(util, &way.mechanism, values_number(values, "-w", 0),
-                                             envelope.blob, util_handle_next(util, values),
+                               : util_unwrap(util, util_flags(values), &way.mechanism,
+                                             values_number(values, "-w", 0), envelope.blob,
+                                             util_handle_next(util, values),
                                              writer_view(&template), &handle);
     rv = util_share(util, values, rv, handle);
     util_returned("Cfm3CreateUnwrapTemplate2", CKR_OK);
