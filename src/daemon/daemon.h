@@ -454,6 +454,8 @@ struct pending *pending_find(struct daemon *daemon, const struct node_link *link
 void pending_free(struct daemon *daemon, struct pending *pending);
 /* Ends a request with a code and no body. */
 void pending_fail(struct daemon *daemon, struct pending *pending, uint32_t code);
+/* The context's paused connections are read again when it has room, and the nodes have. */
+void context_resume(struct context *context);
 /* Some are on their way no more: it is others' turn. */
 void pendings_release(struct daemon *daemon);
 /* Ends them all. */

@@ -91,8 +91,7 @@ pending_unblock(struct pending *pending)
     }
 }
 
-/* Its paused connections are read again when it has room. */
-static void
+void
 context_resume(struct context *context)
 {
     if (context->paused != NULL && context->blocked == 0 &&

@@ -135,9 +135,7 @@ job_done(void *arg)
         peer_answer(peer, &job->frame, (uint32_t)job->rv, job->frame.revision,
                     job->rv == CKR_OK ? writer_view(&job->reply) : VIEW_EMPTY);
     }
-    if (context->paused != NULL && context->requests < CONTEXT_REQUESTS_MAX / 2) {
-        peers_resume(context);
-    }
+    context_resume(context);
     job_free(job);
 }
 
