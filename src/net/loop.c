@@ -64,6 +64,7 @@ loop_wake(evutil_socket_t fd, short what, void *arg)
     loop->first = NULL;
     loop->last = &loop->first;
     stop = loop->stop;
+    loop->stop = false;
     pthread_mutex_unlock(&loop->lock);
     while (posts != NULL) {
         const struct post post = *posts;

@@ -18,7 +18,7 @@ struct event_base *loop_base(struct loop *loop);
 /* The clock's second as of this round's beginning. On the loop's thread. */
 uint64_t loop_second(const struct loop *loop);
 
-/* Runs until loop_stop(). */
+/* Runs until loop_stop(), which may have been called before. Each of those ends one run. */
 void loop_run(struct loop *loop);
 /* From any thread. What was posted before is still run. */
 void loop_stop(struct loop *loop);

@@ -71,6 +71,34 @@ no_post_is_lost(void **state)
 }
 
 static void
+post_more(void *arg)
+{
+    struct bench *b = arg;
+
+    if (atomic_fetch_add(&b->done, 1) + 1 == 3) {
+        loop_stop(b->loop);
+    } else {
+        assert_true(loop_post(b->loop, post_more, b));
+    }
+}
+
+/* As a daemon's does whose threads wait at its end for what they ask of it. */
+static void
+a_loop_that_was_stopped_runs_again(void **state)
+{
+    struct bench b = { .loop = loop_new() };
+
+    UNUSED(state);
+    assert_non_null(b.loop);
+    loop_stop(b.loop);
+    loop_run(b.loop);
+    assert_true(loop_post(b.loop, post_more, &b));
+    loop_run(b.loop);
+    assert_int_equal(b.done, 3);
+    loop_free(b.loop);
+}
+
+static void
 tick(void *arg)
 {
     struct bench *b = arg;
@@ -105,6 +133,7 @@ main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_post_is_lost),
+        cmocka_unit_test(a_loop_that_was_stopped_runs_again),
         cmocka_unit_test(who_lingers_in_vain_sleeps),
     };
 
