@@ -467,7 +467,9 @@ memory_unwatch(struct store *store)
 void
 memory_store_drop(struct store *store, bool drop)
 {
-    atomic_store(&handle_of(store)->watch.drop, drop);
+    pthread_mutex_lock(&memory_of(store)->lock);
+    memory_watch_drop(&handle_of(store)->watch, drop);
+    pthread_mutex_unlock(&memory_of(store)->lock);
 }
 
 void

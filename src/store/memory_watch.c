@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,15 +93,28 @@ tell_next(struct memory_watch *watch)
     const struct store_event *event = watch->log->events[watch->next++];
     bool last = watch->next == watch->log->count ||
                 watch->log->events[watch->next]->revision != event->revision;
+    bool drop = watch->drop;
 
     pthread_mutex_unlock(watch->lock);
-    if (!atomic_load(&watch->drop)) {
+    if (!drop) {
         watch->watcher.change(watch->watcher.arg, event);
         if (last) {
             watch->watcher.reached(watch->watcher.arg, event->revision);
         }
     }
     pthread_mutex_lock(watch->lock);
+}
+
+/* What was written before it ends is dropped as well, however far behind the thread is. */
+void
+memory_watch_drop(struct memory_watch *watch, bool drop)
+{
+    while (!drop && watch->running && !watch->hold && watch->next < watch->log->count) {
+        pthread_mutex_unlock(watch->lock);
+        sched_yield();
+        pthread_mutex_lock(watch->lock);
+    }
+    watch->drop = drop;
 }
 
 static void *

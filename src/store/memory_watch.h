@@ -9,7 +9,6 @@
 #include "core/ports.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 /* Under the lock of the store that it is of. */
 struct memory_log {
@@ -32,8 +31,8 @@ struct memory_watch {
     struct memory_log *log;
     pthread_mutex_t *lock;
     const uint64_t *revision;
-    atomic_bool drop;
     bool stop; /* under lock, as all below */
+    bool drop;
     bool hold;
     bool lost;
     size_t next;
@@ -43,5 +42,8 @@ MUST_USE bool memory_watch_start(struct memory_watch *watch, struct memory_log *
                                  pthread_mutex_t *lock, const uint64_t *revision, uint64_t after,
                                  const struct store_watcher *watcher);
 void memory_watch_end(struct memory_watch *watch);
+/* Under the lock, which may be let go meanwhile: from now on changes are told to nobody, or they
+ * are again. */
+void memory_watch_drop(struct memory_watch *watch, bool drop);
 
 #endif

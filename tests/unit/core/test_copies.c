@@ -915,7 +915,6 @@ ends_that_were_not_told_are_found_by_comparing(void **state)
     assert_true(follow_catch_up(n->two.hsm));
     memory_store_drop(n->two.outside.inner, true);
     assert_ok(app_destroy(&n->cu1, n->key));
-    usleep(20000);
     memory_store_drop(n->two.outside.inner, false);
     hsm_compare(n->two.hsm);
     hsm_fixture_reopen(&n->one);

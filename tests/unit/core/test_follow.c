@@ -502,7 +502,6 @@ changes_that_were_not_told_are_found_by_comparing(void **state)
     outside_move_clock(&n->one.outside, LEASE_MS);  /* nobody waits for the other */
     assert_ok(app_destroy(&n->cu1, gone));
     assert_ok(app_delete_user(&n->officer, ROLE_CU, USER2_NAME));
-    usleep(20000);
     memory_store_drop(store, false);
     assert_true(follow_catch_up(n->two.hsm));       /* it believes to know all */
     assert_view_equal(get(&n->other, changed, CKA_LABEL), VIEW_TEXT("made"));
@@ -549,7 +548,6 @@ all_kinds_of_records_are_compared(void **state)
                           &value));
     outside_put(&n->one.outside, owner.text, writer_view(&value));
     (void)create(&n->cu1, CREATED);
-    usleep(20000);
     memory_store_drop(store, false);
     assert_true(follow_catch_up(two));
     writer_reset(&value);
