@@ -19,18 +19,6 @@ needs_etcd() {
     ! etcd_is_old || { echo "skipped: etcd is older than 3.4"; exit 0; }
 }
 
-# free_ports COUNT: ports that were free a moment ago.
-free_ports() {
-    python3 - "$1" <<'END'
-import socket, sys
-
-held = [socket.socket() for _ in range(int(sys.argv[1]))]
-for one in held:
-    one.bind(("127.0.0.1", 0))
-print(*[one.getsockname()[1] for one in held])
-END
-}
-
 # ---- hosts ----
 
 HOSTS=${CLUSTER_HOSTS-} # network or empty: loopback

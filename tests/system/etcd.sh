@@ -8,10 +8,6 @@ ETCD=$PWD/etcd
 ETCD_ENDPOINTS='' # with spaces between them
 etcd_pids=()
 
-etcd_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
 # etcd_certificate NAME: $ETCD/NAME.crt and .key.
 etcd_certificate() {
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" \
@@ -39,16 +35,17 @@ etcd_ctl() {
 
 # etcd_up COUNT: so many members, which have a leader when this returns.
 etcd_up() {
-    local i peers='' client=() peer=()
+    local i peers='' client=() peer=() ports
     mkdir -p "$ETCD"
     printf 'subjectAltName=IP:127.0.0.1\n' >"$ETCD/names"
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=etcd-ca \
         -keyout "$ETCD/ca.key" -out "$ETCD/ca.crt" -days 30 2>/dev/null
     etcd_certificate server
     etcd_certificate root
+    read -ra ports <<<"$(free_ports $((2 * $1)))"
     for ((i = 0; i < $1; i++)); do
-        client[i]=https://127.0.0.1:$(etcd_port)
-        peer[i]=http://127.0.0.1:$(etcd_port)
+        client[i]=https://127.0.0.1:${ports[2 * i]}
+        peer[i]=http://127.0.0.1:${ports[2 * i + 1]}
         peers+=${peers:+,}m$i=${peer[i]}
     done
     for ((i = 0; i < $1; i++)); do

@@ -147,6 +147,31 @@ usual() {
     awk -v ms="$1" -v cores="$(nproc)" '{ printf "%d\n", ms * (1 + $1 / cores) }' /proc/loadavg
 }
 
+# free_ports COUNT: of loopback, which were free a moment ago. They lie below those that the kernel gives to who
+# connects: what runs beside us takes none of them before it is used, nor while who has it is started again.
+free_ports() {
+    python3 - "$1" <<'END'
+import random, socket, sys
+
+end = 32768
+try:
+    end = int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0])
+except (OSError, ValueError, IndexError):
+    pass
+held = []
+for _ in range(1000):
+    if len(held) == int(sys.argv[1]):
+        break
+    one = socket.socket()
+    try:
+        one.bind(("127.0.0.1", random.randrange(10000, end) if end > 12000 else 0))
+        held.append(one)
+    except OSError:
+        one.close()
+print(*[one.getsockname()[1] for one in held])
+END
+}
+
 # killed SIGNAL PID...: quietly, if they are still there.
 killed() {
     kill "-$1" "${@:2}" 2>/dev/null
