@@ -172,9 +172,23 @@ print(*[one.getsockname()[1] for one in held])
 END
 }
 
-# killed SIGNAL PID...: quietly, if they are still there.
+# under PID...: they, and all that they started: of `limit COMMAND &` the PID is a shell, under which is timeout,
+# and under that the command.
+under() {
+    local pid children
+    for pid in "$@"; do
+        echo "$pid"
+        children=''
+        { read -r children <"/proc/$pid/task/$pid/children"; } 2>/dev/null
+        # shellcheck disable=SC2086 # they are words
+        [ -z "$children" ] || under $children
+    done
+}
+
+# killed SIGNAL PID...: quietly, with what they started, if they are still there.
 killed() {
-    kill "-$1" "${@:2}" 2>/dev/null
+    # shellcheck disable=SC2046
+    kill "-$1" $(under "${@:2}") 2>/dev/null
     wait "${@:2}" 2>/dev/null || true
 }
 
