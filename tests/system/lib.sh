@@ -127,9 +127,10 @@ slack() {
 }
 
 # limit SECONDS COMMAND...: with an end, also for what does not listen; three times as late, as a slow or
-# busy machine is no reason to fail.
+# busy machine is no reason to fail. In the group of the test, so that it ends when that is told to: bash does not
+# come to at_exit before what it waits for has ended.
 limit() {
-    timeout --kill-after=5 $((3 * $1)) "${@:2}"
+    timeout --foreground --kill-after=5 $((3 * $1)) "${@:2}"
 }
 
 # waited SECONDS COMMAND...: until it succeeds.
@@ -235,6 +236,7 @@ at_exit() {
 tap_end() {
     local status=$? command
     trap - EXIT
+    trap : INT TERM # once is enough, and they come twice
     for command in "${tap_cleanup[@]}"; do
         eval "$command"
     done
