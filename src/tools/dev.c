@@ -271,6 +271,22 @@ join_all(struct dev *dev)
     return servers_up(dev, 1);
 }
 
+/* They stay, so that the daemon finds a restarted server. */
+static bool
+ports_draw(struct dev *dev)
+{
+    unsigned ports[DEV_PORTS_MAX];
+
+    if (!dev_ports_choose(ports, 2 * dev->node_count)) {
+        return false;
+    }
+    for (unsigned i = 0; i < dev->node_count; i++) {
+        dev->nodes[i].client_port = ports[2 * i];
+        dev->nodes[i].manage_port = ports[2 * i + 1];
+    }
+    return true;
+}
+
 /* Everything from nothing. Keys are made while the partition is initialised, or etcd begins. */
 static bool
 make_all(struct dev *dev)
@@ -293,7 +309,7 @@ make_all(struct dev *dev)
 
     if (!dev_write(dev, "node_count", "%u\n", dev->node_count) || !dev_etcd_make(dev) ||
         (several && !dev_certificates(dev)) || !dev_etcd_protect(dev) ||
-        !dev_write_server(dev, 0)) {
+        !ports_draw(dev) || !dev_write_server(dev, 0)) {
         return false;
     }
 

@@ -122,7 +122,12 @@ int dev_command(const struct dev *dev, char **command);
 void dev_hold_signals(void);
 bool dev_interrupted(void);
 
-/* dev_etcd.c: the store of several nodes; of one node all of it does nothing. */
+/* dev_etcd.c: as many ports of loopback as nobody has; all are held until all are found. Who
+ * connects is given other ones, so none of these is taken while what listens there is down. */
+#define DEV_PORTS_MAX (2u * DEV_NODES_MAX)
+MUST_USE bool dev_ports_choose(unsigned *ports, size_t count);
+
+/* The store of several nodes; of one node all of it does nothing. */
 /* What it takes is on this machine; false with a line on stderr. */
 MUST_USE bool dev_etcd_found(const struct dev *dev);
 /* Makes members, and starts them. */

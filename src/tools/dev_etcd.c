@@ -22,6 +22,11 @@
 #define LOG_FILE "etcd.log"
 #define KNOWN_FILE "etcd/cluster"
 
+/* Below those ports that the kernel gives to who connects. */
+#define PORT_FIRST 10000u
+#define PORT_COUNT 22000u
+#define DRAWS_MAX 100
+
 static bool
 wanted(const struct dev *dev)
 {
@@ -44,24 +49,37 @@ member_config(const struct dev *dev, unsigned member, char *path)
     return dev_path(dev, name, path);
 }
 
-/* As many ports as nobody listens on; all are held until all are found. */
 static bool
-ports_choose(unsigned *ports, size_t count)
+port_draw(int fd, unsigned *ret_port)
 {
     struct sockaddr_in address = { .sin_family = AF_INET };
-    int fds[2 * MEMBERS];
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (int i = 0; i < DRAWS_MAX; i++) {
+        uint16_t drawn;
+
+        if (getrandom(&drawn, sizeof drawn, 0) != (ssize_t)sizeof drawn) {
+            return false;
+        }
+        address.sin_port = htons((uint16_t)(PORT_FIRST + drawn % PORT_COUNT));
+        if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0) {
+            *ret_port = ntohs(address.sin_port);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+dev_ports_choose(unsigned *ports, size_t count)
+{
+    int fds[DEV_PORTS_MAX];
     size_t made = 0;
-    bool ok = true;
+    bool ok = count <= DEV_PORTS_MAX;
 
     for (; made < count && ok; made++) {
-        socklen_t len = sizeof address;
-
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        address.sin_port = 0;
         fds[made] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        ok = fds[made] >= 0 && bind(fds[made], (struct sockaddr *)&address, len) == 0 &&
-             getsockname(fds[made], (struct sockaddr *)&address, &len) == 0;
-        ports[made] = ntohs(address.sin_port);
+        ok = fds[made] >= 0 && port_draw(fds[made], &ports[made]);
     }
     if (!ok) {
         perror("a free port");
@@ -103,7 +121,7 @@ dev_etcd_make(const struct dev *dev)
         return true;
     }
     if (!dev_program_path("azcloudhsm_etcd", program) || !dev_path(dev, "etcd", folder) ||
-        !ports_choose(ports, ARRAY_COUNT(ports))) {
+        !dev_ports_choose(ports, ARRAY_COUNT(ports))) {
         return false;
     }
     for (unsigned i = 0; i < MEMBERS; i++) {

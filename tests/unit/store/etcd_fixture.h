@@ -10,10 +10,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,21 +33,25 @@ etcd_installed(void)
     return system("etcd --version >/dev/null 2>&1") == 0;
 }
 
-/* A port that was free a moment ago. */
+/* A port that was free a moment ago, below those that the kernel gives to who connects: another
+ * test does not take it before it is used, nor while its member is stopped. */
 static inline unsigned
 etcd_port(void)
 {
     struct sockaddr_in address = { .sin_family = AF_INET };
-    socklen_t len = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
+    bool bound = false;
 
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
-        return 0;
+    for (int i = 0; i < 100 && !bound; i++) {
+        uint16_t drawn = 0;
+
+        (void)!getrandom(&drawn, sizeof drawn, 0);
+        address.sin_port = htons((uint16_t)(10000 + drawn % 22000));
+        bound = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
     }
     close(fd);
-    return ntohs(address.sin_port);
+    return bound ? ntohs(address.sin_port) : 0;
 }
 
 static inline void
