@@ -115,6 +115,7 @@ is_revocation(enum operation operation)
     case OPERATION_OBJECT_DESTROY:
     case OPERATION_USER_DELETE:
     case OPERATION_USER_PASSWORD:
+    case OPERATION_USER_PASSWORD_SIGNED:
     case OPERATION_PIN_SET:
     case OPERATION_PIN_INIT:
     case OPERATION_QUORUM_SET:

@@ -77,6 +77,26 @@ context_login(struct context *context, enum role role, uint32_t user, uint64_t l
     pthread_mutex_unlock(&context->lock);
 }
 
+void
+context_put_challenge(struct context *context, const struct context_challenge *challenge)
+{
+    pthread_mutex_lock(&context->lock);
+    context->challenge = *challenge;
+    pthread_mutex_unlock(&context->lock);
+}
+
+struct context_challenge
+context_take_challenge(struct context *context)
+{
+    struct context_challenge challenge;
+
+    pthread_mutex_lock(&context->lock);
+    challenge = context->challenge;
+    context->challenge = (struct context_challenge){ .purpose = 0 };
+    pthread_mutex_unlock(&context->lock);
+    return challenge;
+}
+
 /* Under the context's lock. Which objects go: those of a session, or all private ones. */
 static void
 objects_drop(struct context *context, bool private_only, uint32_t session)

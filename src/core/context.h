@@ -39,6 +39,15 @@ struct running {
 
 void running_free(struct running *running);
 
+/* What was drawn for a second factor to sign (factor.h). */
+struct context_challenge {
+    uint32_t purpose; /* 0: nothing */
+    uint32_t role;
+    char name[32];
+    uint64_t until;
+    uint8_t nonce[32];
+};
+
 struct context {
     _Atomic uint32_t refs;
     struct context *next; /* chain of the contexts table, under its lock */
@@ -63,6 +72,7 @@ struct context {
     uint32_t closing_session; /* 0: of all */
     struct running *running;
     size_t running_count;
+    struct context_challenge challenge;
 };
 
 /* The lock for changes of that session object. */
@@ -86,6 +96,10 @@ struct identity context_identity(struct context *context);
 void context_login(struct context *context, enum role role, uint32_t user, uint64_t login);
 /* Drops the login, private session objects, and operations on keys. */
 void context_logout(struct context *context);
+/* In place of one that was there. */
+void context_put_challenge(struct context *context, const struct context_challenge *challenge);
+/* Takes it out: it is good once. */
+struct context_challenge context_take_challenge(struct context *context);
 /* Ends a session (0: all of them): its objects and operations go. */
 void context_close_session(struct context *context, uint32_t session);
 

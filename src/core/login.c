@@ -2,8 +2,10 @@
  *
  * Login and logout. The order matters: a keyed hash of this boot first (writes nothing, costs
  * nothing); else the failure is counted durably, then scrypt runs, then the count goes back.
- * An unknown name takes the same way on a dummy, so that time tells nothing.
+ * An unknown name takes the same way on a dummy, so that time tells nothing. A second factor that
+ * does not fit (factor.h) takes the slow way, too, and ends there like a wrong password.
  */
+#include "core/factor.h"
 #include "core/load.h"
 
 #include <string.h>
@@ -176,9 +178,10 @@ refusal_keep(struct request *r, CK_RV refused)
     }
 }
 
-/* The slow way. CKR_OK, CKR_PIN_INCORRECT, CKR_PIN_LOCKED, or what the store says. */
+/* The slow way; fits: nothing but the password is missing. CKR_OK, CKR_PIN_INCORRECT,
+ * CKR_PIN_LOCKED, or what the store says. */
 static CK_RV
-password_check(struct request *r, uint32_t role, view name, view password,
+password_check(struct request *r, uint32_t role, view name, view password, bool fits,
                struct user *ret_user)
 {
     struct hsm *hsm = r->hsm;
@@ -202,7 +205,8 @@ password_check(struct request *r, uint32_t role, view name, view password,
     }
     /* The same work for all of them: one write, one scrypt. */
     rv = failures_set(r, &user, user.failures + 1);
-    if (rv == CKR_OK && (!user_check_password(&user, password) || user.id == gate->user)) {
+    if (rv == CKR_OK &&
+        (!user_check_password(&user, password) || user.id == gate->user || !fits)) {
         rv = refused;
         refusal_keep(r, rv);
     }
@@ -215,17 +219,24 @@ password_check(struct request *r, uint32_t role, view name, view password,
     return rv;
 }
 
-CK_RV
-login_try(struct request *r, uint32_t role, view name, view password, struct user *ret_user)
+static CK_RV
+login_try_if(struct request *r, uint32_t role, view name, view password, bool fits,
+             struct user *ret_user)
 {
     user_look(r->hsm, role, name, ret_user);
     /* After a failure the slow way: it is the one that sets the count back. */
-    if (ret_user->failures == 0 && ret_user->id != NO_USER &&
+    if (fits && ret_user->failures == 0 && ret_user->id != NO_USER &&
         quick_matches(r->hsm, ret_user, password)) {
         return CKR_OK;
     }
-    return request_may(r, PLACE_SLOW) ? password_check(r, role, name, password, ret_user)
+    return request_may(r, PLACE_SLOW) ? password_check(r, role, name, password, fits, ret_user)
                                       : CODE_LATER;
+}
+
+CK_RV
+login_try(struct request *r, uint32_t role, view name, view password, struct user *ret_user)
+{
+    return login_try_if(r, role, name, password, true, ret_user);
 }
 
 CK_RV
@@ -244,11 +255,10 @@ login_own_name(struct request *r, char ret_name[USER_NAME_MAX + 1])
 
 /* A name that no user can have is anyone's text and does not speak in the audit. */
 static void
-login_note(struct request *r, const struct login_request *m, const struct user *user)
+login_note(struct request *r, uint32_t role, view name, const struct user *user)
 {
-    view name = user_name_valid(m->name) ? m->name : VIEW_TEXT("?");
-
-    r->who.role = (enum role)m->role;
+    name = user_name_valid(name) ? name : VIEW_TEXT("?");
+    r->who.role = (enum role)role;
     r->who.user = user->id;
     note_detail(r, "name=%.*s", (int)name.len, (const char *)name.data);
 }
@@ -327,6 +337,17 @@ hsm_lack_user(struct hsm *hsm, view name)
     }
 }
 
+/* May somebody log in here, whoever he is? */
+static CK_RV
+login_may(const struct request *r, uint32_t role)
+{
+    if (r->who.role != ROLE_NONE) {
+        return r->who.role == (enum role)role ? CKR_USER_ALREADY_LOGGED_IN
+                                              : CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
+    }
+    return CKR_OK;
+}
+
 CK_RV
 handle_LOGIN(struct request *r)
 {
@@ -341,15 +362,61 @@ handle_LOGIN(struct request *r)
     if (atomic_load(&hsm->owner.missing) && m.role != ROLE_PRECO) {
         return CODE_UNOWNED;
     }
-    if (r->who.role != ROLE_NONE) {
-        return r->who.role == (enum role)m.role ? CKR_USER_ALREADY_LOGGED_IN
-                                                : CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
+    if ((rv = login_may(r, m.role)) != CKR_OK) {
+        return rv;
     }
     user_look(hsm, m.role, m.name, &user);
-    login_note(r, &m, &user);
-    rv = login_try(r, m.role, m.name, m.password, &user);
+    login_note(r, m.role, m.name, &user);
+    /* Who has a second factor is in the list of users, which anybody sees; whether the password is
+     * right is not looked at, and nothing is counted. */
+    rv = user.factor.len > 0 ? CODE_SECOND_FACTOR
+                             : login_try(r, m.role, m.name, m.password, &user);
+    if (rv == CKR_OK && user.factor.len > 0) {
+        rv = CODE_SECOND_FACTOR; /* he got it in the meantime */
+    }
     if (rv != CODE_LATER && m.name.len > 0 && view_equal(m.name, view_str(hsm->lacking))) {
         rv = CODE_USER_UNKNOWN;
+    }
+    if (rv == CKR_OK) {
+        rv = login_done(r, &user);
+    }
+    wipe(&user, sizeof user);
+    return rv;
+}
+
+CK_RV
+handle_LOGIN_SIGNED(struct request *r)
+{
+    struct hsm *hsm = r->hsm;
+    struct login_signed_request m;
+    struct context_challenge challenge;
+    struct user user = { 0 };
+    uint64_t version;
+    bool fits;
+    CK_RV rv;
+
+    if (!login_signed_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    if ((rv = login_may(r, m.role)) != CKR_OK) {
+        return rv;
+    }
+    user_look(hsm, m.role, m.name, &user);
+    login_note(r, m.role, m.name, &user);
+    if (!request_may(r, PLACE_SLOW)) {
+        wipe(&user, sizeof user);
+        return CODE_LATER;
+    }
+    version = user.version;
+    challenge = context_take_challenge(r->context);
+    fits = factor_check(r, &challenge, CHALLENGE_LOGIN, m.role, m.name, &user.factor,
+                        m.signature) == CKR_OK;
+    rv = login_try_if(r, m.role, m.name, m.password, fits, &user);
+    if (rv == CODE_CONFLICT) {
+        context_put_challenge(r->context, &challenge); /* this is run again */
+    }
+    if (rv == CKR_OK && user.version != version) {
+        rv = CKR_PIN_INCORRECT; /* his second factor may be another by now */
     }
     if (rv == CKR_OK) {
         rv = login_done(r, &user);

@@ -4,6 +4,8 @@
  */
 #include "core/manage.h"
 
+#include "core/factor.h"
+
 #include <string.h>
 
 #define USERS_MAX 16384u
@@ -31,6 +33,7 @@ handle_USER_LIST(struct request *r)
             .name = view_str(user->name),
             .failures = user->failures,
             .quorum_key = user->role == ROLE_CO && quorum_has_key(&hsm->quorum, user->id),
+            .second_factor = user->factor.len > 0,
         };
 
         user_info_write(&users, &info);
@@ -125,9 +128,18 @@ user_is_there(struct hsm *hsm, view name, bool *ret_room)
     return there;
 }
 
-/* A new user. before, which may be NULL, is called when all but the store is done. */
+/* The user as the audit shall have him. */
+static void
+user_note(struct request *r, const struct user *user)
+{
+    note_detail(r, "id=%u role=%u name=%s%s", (unsigned)user->id, (unsigned)user->role, user->name,
+                user->factor.len > 0 ? " 2fa=yes" : "");
+}
+
+/* A new user; factor is NULL where he has none. before, which may be NULL, is called when all but
+ * the store is done. */
 static CK_RV
-user_make(struct request *r, uint32_t role, view name, view password,
+user_make(struct request *r, uint32_t role, view name, view password, const struct factor *factor,
           void (*before)(struct request *r, uint32_t id))
 {
     struct hsm *hsm = r->hsm;
@@ -157,11 +169,14 @@ user_make(struct request *r, uint32_t role, view name, view password,
     user.id = (uint32_t)id;
     user.role = role;
     memcpy(user.name, name.data, name.len);
+    if (factor != NULL) {
+        user.factor = *factor;
+    }
     rv = user_set_password(hsm->ports.entropy, &user, password);
     if (rv != CKR_OK) {
         goto out;
     }
-    note_detail(r, "id=%u role=%u name=%s", (unsigned)user.id, (unsigned)user.role, user.name);
+    user_note(r, &user);
     if (before != NULL) {
         before(r, user.id);
     }
@@ -180,6 +195,50 @@ create_answer(struct request *r, uint32_t id)
     user_create_reply_write(r->reply, &answer);
 }
 
+/* What user_create() and user_renew() ask for; proof is NULL where no second factor is. */
+struct wanted {
+    uint32_t role;
+    view name;
+    view password;
+    const struct factor_proof *proof;
+};
+
+static CK_RV
+user_create(struct request *r, const struct wanted *m)
+{
+    struct quorum_token *token = NULL;
+    struct factor factor = { .len = 0 };
+    struct context_challenge challenge = { .purpose = 0 };
+    CK_RV rv = CKR_OK;
+
+    if (!role_can_be_made(m->role)) {
+        return CKR_USER_TYPE_INVALID;
+    }
+    if (!user_name_valid(m->name)) {
+        return CKR_ARGUMENTS_BAD;
+    }
+    note_detail(r, "role=%u name=%.*s", (unsigned)m->role, (int)m->name.len,
+                (const char *)m->name.data);
+    if (!user_password_valid(m->password)) {
+        return CKR_PIN_LEN_RANGE;
+    }
+    if (!request_may(r, PLACE_SLOW)) {
+        return CODE_LATER;
+    }
+    if (m->proof != NULL) {
+        challenge = context_take_challenge(r->context);
+        rv = factor_accept(r, &challenge, m->role, m->name, m->proof, &factor);
+    }
+    if (rv == CKR_OK && (rv = quorum_take(r, SERVICE_USERS, &token)) == CKR_OK) {
+        rv = quorum_done(r, token, user_make(r, m->role, m->name, m->password, &factor,
+                                             create_answer));
+    }
+    if (rv == CODE_CONFLICT && m->proof != NULL) {
+        context_put_challenge(r->context, &challenge); /* this is run again */
+    }
+    return rv;
+}
+
 CK_RV
 handle_USER_CREATE(struct request *r)
 {
@@ -188,28 +247,25 @@ handle_USER_CREATE(struct request *r)
     if (!user_create_request_read(r->body, &m)) {
         return CODE_BAD_FRAME;
     }
-    if (!role_can_be_made(m.role)) {
-        return CKR_USER_TYPE_INVALID;
-    }
-    if (!user_name_valid(m.name)) {
-        return CKR_ARGUMENTS_BAD;
-    }
-    note_detail(r, "role=%u name=%.*s", (unsigned)m.role, (int)m.name.len,
-                (const char *)m.name.data);
-    if (!user_password_valid(m.password)) {
-        return CKR_PIN_LEN_RANGE;
-    }
-    if (!request_may(r, PLACE_SLOW)) {
-        return CODE_LATER;
+
+    const struct wanted wanted = { m.role, m.name, m.password, NULL };
+
+    return user_create(r, &wanted);
+}
+
+CK_RV
+handle_USER_CREATE_SIGNED(struct request *r)
+{
+    struct user_create_signed_request m;
+
+    if (!user_create_signed_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
     }
 
-    struct quorum_token *token;
-    CK_RV rv = quorum_take(r, SERVICE_USERS, &token);
+    const struct factor_proof proof = { m.key, m.signature };
+    const struct wanted wanted = { m.role, m.name, m.password, &proof };
 
-    if (rv != CKR_OK) {
-        return rv;
-    }
-    return quorum_done(r, token, user_make(r, m.role, m.name, m.password, create_answer));
+    return user_create(r, &wanted);
 }
 
 CK_RV
@@ -322,10 +378,11 @@ out:
 
 /*
  * Another password. version is that of the user's record when the old one was looked at, or 0
- * where nobody asked for it.
+ * where nobody asked for it. factor: the second factor from then on; NULL: the one that he has.
  */
 static CK_RV
-user_change(struct request *r, uint32_t role, view name, view password, uint64_t version)
+user_change(struct request *r, uint32_t role, view name, view password, uint64_t version,
+            const struct factor *factor)
 {
     struct hsm *hsm = r->hsm;
     struct password_gate *gate;
@@ -351,11 +408,14 @@ user_change(struct request *r, uint32_t role, view name, view password, uint64_t
     user.version++;
     /* His first own password makes him an officer. */
     user.role = user.role == ROLE_PRECO ? ROLE_CO : user.role;
+    if (factor != NULL) {
+        user.factor = *factor;
+    }
     rv = user_set_password(hsm->ports.entropy, &user, password);
     if (rv != CKR_OK) {
         goto out;
     }
-    note_detail(r, "id=%u role=%u name=%s", (unsigned)user.id, (unsigned)user.role, user.name);
+    user_note(r, &user);
     rv = user_store(r, &user, NULL);
     r->barrier = rv == CKR_OK;
     if (rv == CKR_OK && user.role != role) {
@@ -381,6 +441,37 @@ user_is_self(struct request *r, uint32_t role, view name)
     return self;
 }
 
+/* Without a proof a second factor ends: what is not given again is taken away, as by the original. */
+static CK_RV
+user_renew(struct request *r, const struct wanted *m)
+{
+    struct quorum_token *token = NULL;
+    struct factor factor = { .len = 0 };
+    struct context_challenge challenge = { .purpose = 0 };
+    CK_RV rv = CKR_OK;
+
+    if (!user_password_valid(m->password)) {
+        return CKR_PIN_LEN_RANGE;
+    }
+    if (!request_may(r, PLACE_SLOW)) {
+        return CODE_LATER;
+    }
+    if (m->proof != NULL) {
+        challenge = context_take_challenge(r->context);
+        rv = factor_accept(r, &challenge, m->role, m->name, m->proof, &factor);
+    }
+    if (rv == CKR_OK && !user_is_self(r, m->role, m->name)) {
+        rv = quorum_take(r, SERVICE_USERS, &token);
+    }
+    if (rv == CKR_OK) {
+        rv = quorum_done(r, token, user_change(r, m->role, m->name, m->password, 0, &factor));
+    }
+    if (rv == CODE_CONFLICT && m->proof != NULL) {
+        context_put_challenge(r->context, &challenge); /* this is run again */
+    }
+    return rv;
+}
+
 CK_RV
 handle_USER_PASSWORD(struct request *r)
 {
@@ -389,21 +480,25 @@ handle_USER_PASSWORD(struct request *r)
     if (!user_password_request_read(r->body, &m)) {
         return CODE_BAD_FRAME;
     }
-    if (!user_password_valid(m.password)) {
-        return CKR_PIN_LEN_RANGE;
-    }
-    if (!request_may(r, PLACE_SLOW)) {
-        return CODE_LATER;
+
+    const struct wanted wanted = { m.role, m.name, m.password, NULL };
+
+    return user_renew(r, &wanted);
+}
+
+CK_RV
+handle_USER_PASSWORD_SIGNED(struct request *r)
+{
+    struct user_password_signed_request m;
+
+    if (!user_password_signed_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
     }
 
-    struct quorum_token *token = NULL;
-    CK_RV rv = user_is_self(r, m.role, m.name) ? CKR_OK
-                                               : quorum_take(r, SERVICE_USERS, &token);
+    const struct factor_proof proof = { m.key, m.signature };
+    const struct wanted wanted = { m.role, m.name, m.password, &proof };
 
-    if (rv != CKR_OK) {
-        return rv;
-    }
-    return quorum_done(r, token, user_change(r, m.role, m.name, m.password, 0));
+    return user_renew(r, &wanted);
 }
 
 /* ---- PINs through PKCS#11 ---- */
@@ -452,7 +547,7 @@ handle_PIN_SET(struct request *r)
         rv = CKR_PIN_INCORRECT;
     }
     if (rv == CKR_OK) {
-        rv = user_change(r, role, m.name, m.password, user.version);
+        rv = user_change(r, role, m.name, m.password, user.version, NULL);
     }
     wipe(&user, sizeof user);
     return rv;
@@ -487,9 +582,9 @@ handle_PIN_INIT(struct request *r)
     if (quorum_take(r, SERVICE_USERS, &token) != CKR_OK) {
         return CKR_ACTION_PROHIBITED; /* where officers have to agree, by mgmt_util alone */
     }
-    rv = user_change(r, ROLE_CU, m.name, m.password, 0);
+    rv = user_change(r, ROLE_CU, m.name, m.password, 0, NULL);
     if (rv == CODE_USER_UNKNOWN) {
-        rv = user_make(r, ROLE_CU, m.name, m.password, NULL);
+        rv = user_make(r, ROLE_CU, m.name, m.password, NULL, NULL);
     }
     rv = quorum_done(r, token, rv);
     return rv == CODE_USER_EXISTS ? CKR_PIN_INVALID : rv; /* one of another role */

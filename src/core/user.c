@@ -209,6 +209,9 @@ user_record(const struct sealer *sealer, const struct user *user, struct writer 
     write_raw(&plain, view_of(user->salt, sizeof user->salt));
     write_raw(&plain, view_of(user->hash, sizeof user->hash));
     write_u8(&plain, user->closed);
+    if (user->factor.len > 0) {
+        write_bytes(&plain, view_of(user->factor.der, user->factor.len));
+    }
     if (writer_ok(&plain)) {
         rv = record_seal(sealer, record_name_view(&name), 0, user->version, writer_view(&plain),
                          out);
@@ -226,6 +229,7 @@ user_from_record(const struct sealer *sealer, uint32_t id, view record, uint64_t
     struct writer plain;
     struct reader r;
     view text, salt, hash;
+    view key = VIEW_EMPTY; /* records of users without one end before it */
     uint8_t closed;
     CK_RV rv;
 
@@ -235,13 +239,19 @@ user_from_record(const struct sealer *sealer, uint32_t id, view record, uint64_t
         r = reader_of(writer_view(&plain));
         if (!read_u32(&r, &user.role) || !read_bytes(&r, USER_NAME_MAX, &text) ||
             !read_raw(&r, USER_SALT_LEN, &salt) || !read_raw(&r, USER_HASH_LEN, &hash) ||
-            !read_u8(&r, &closed) || closed > 1 || !reader_done(&r) || !user_name_valid(text)) {
+            !read_u8(&r, &closed) || closed > 1 ||
+            (!reader_done(&r) && (!read_bytes(&r, FACTOR_KEY_MAX, &key) || key.len == 0)) ||
+            !reader_done(&r) || !user_name_valid(text)) {
             rv = CKR_GENERAL_ERROR;
         } else {
             user.closed = closed == 1;
             memcpy(user.name, text.data, text.len);
             memcpy(user.salt, salt.data, salt.len);
             memcpy(user.hash, hash.data, hash.len);
+            user.factor.len = (uint32_t)key.len;
+            if (key.len > 0) {
+                memcpy(user.factor.der, key.data, key.len);
+            }
             *ret_user = user;
         }
     }

@@ -19,6 +19,13 @@
 #define USER_SALT_LEN 16u
 #define USER_HASH_LEN 32u
 
+/* The public key of an officer's second factor, RSA of 2048 bits as SubjectPublicKeyInfo. */
+#define FACTOR_KEY_MAX 300u
+struct factor {
+    uint32_t len; /* 0: there is none */
+    uint8_t der[FACTOR_KEY_MAX];
+};
+
 struct user {
     uint32_t id;
     uint32_t role;
@@ -26,6 +33,7 @@ struct user {
     uint8_t salt[USER_SALT_LEN];
     uint8_t hash[USER_HASH_LEN];
     bool closed; /* no officer changes anything of his */
+    struct factor factor;
     uint64_t version;
     uint64_t revision; /* of its record in the store */
     uint32_t failures;

@@ -50,6 +50,9 @@ code_of(struct library *library, enum operation operation, CK_RV rv)
     if (rv >= CODE_FIRST) {
         return CKR_GENERAL_ERROR;
     }
+    if (rv == CODE_SECOND_FACTOR && operation == OPERATION_LOGIN) {
+        return CKR_USER_TYPE_INVALID; /* none whom a PIN alone lets in; loginHSM -2fa does */
+    }
     if (!return_is_known(rv) || (rv == CKR_BUFFER_TOO_SMALL && !has_room(operation))) {
         return CKR_DEVICE_ERROR;
     }

@@ -54,6 +54,7 @@ static const struct code codes[] = {
     { CODE_TOKEN_APPROVER,          0x216,      "HSM Error",         "there is no such officer, or he has no quorum key" },
     { CODE_TOKEN_TWICE,             0x217,      "HSM Error",         "this officer has approved the token already" },
     { CODE_CHALLENGE_BAD,           0x218,      "HSM Error",         "the challenge is not this server's, used or expired; get another with getChallenge" },
+    { CODE_SECOND_FACTOR,           0x219,      "HSM Error",         "this user has a second factor; log in by loginHSM of azcloudhsm_mgmt_util with -2fa FILE" },
     { CODE_NODE_ALONE,              0x221,      "HSM Error",         "this server shares its records with no other; a cluster keeps them in etcd" },
     { CODE_NODE_EXISTS,             0x222,      "HSM Error",         "a node of this serial is on the list, or was and is no more" },
     { CODE_NODE_UNKNOWN,            0x223,      "HSM Error",         "there is no such node on the list" },

@@ -154,9 +154,6 @@ value_take(const struct command *command, const struct argument *argument, char 
             return false;
         }
         break;
-    case ARGUMENT_ABSENT:
-        fprintf(stderr, "%s: %s: %s\n", command->name, argument->name, argument->help);
-        return false;
     case ARGUMENT_SECRET:
         value->text = NULL;
         value->secret = secret_dup(view_str(word));

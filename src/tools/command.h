@@ -22,8 +22,7 @@ enum argument_type {
     ARGUMENT_SWITCH, /* 0 or 1 */
     ARGUMENT_FLAG,   /* an option without a value */
     ARGUMENT_SECRET, /* its word is wiped once it was read */
-    ARGUMENT_ROLE,   /* a name of role.h */
-    ARGUMENT_ABSENT  /* an option of the original that is not here; its help says why */
+    ARGUMENT_ROLE    /* a name of role.h */
 };
 
 enum argument_need { NEED_NOT, NEED_ALWAYS };

@@ -74,6 +74,8 @@ struct mgmt_step {
     bool (*show)(void *arg, struct mgmt_server *server, view reply);
     void *arg;
     bool quiet; /* no line of success: show says all there is */
+    /* What each server is sent, at its place among the servers; NULL: all of them the same. */
+    const struct writer *bodies;
     /* For rollBack: takes back what a server has done. NULL: that ends the command alone. */
     void (*undo)(void *arg, struct mgmt_server *server);
 };
@@ -87,6 +89,11 @@ enum status mgmt_everywhere(struct mgmt *mgmt, const struct mgmt_step *step,
 /* The two lines of a failure, for commands that go their own way. */
 void mgmt_failed(const char *command, const char *act, const struct mgmt_server *server,
                  CK_RV rv);
+
+/* The step with -2fa FILE, whose operation is one of the signed ones: each server draws a challenge,
+ * their file is written, its path asked for, and it is read with the signatures (mgmt_factor.c). */
+enum status mgmt_signed(struct mgmt *mgmt, const struct values *values,
+                        const struct secret *password, struct mgmt_step step);
 
 /* All users of one server, one after the other, as they stand in the replies. */
 CK_RV mgmt_users_fetch(struct mgmt_server *server, struct writer *users);

@@ -12,8 +12,8 @@
         { "type",     "TYPE",     ARGUMENT_ROLE,   NEED_ALWAYS, 0, 0, "type of the user: PRECO, CO, CU, AU" }, \
         { "user",     "USER",     ARGUMENT_TEXT,   NEED_ALWAYS, 0, 0, "name of the user" }
 #define MGMT_SECOND_FACTOR                                                                   \
-        { "-2fa",     "FILE",     ARGUMENT_ABSENT, NEED_NOT,    0, 0,                        \
-          "not offered: officers who must not act alone form a quorum; see registerQuorumPubKey" }
+        { "-2fa",     "FILE",     ARGUMENT_TEXT,   NEED_NOT,    0, 0,                        \
+          "a second factor of a CO, RSA of 2048 bits: what it is to sign is written there, and read back" }
 #define MGMT_PASSWORD                                                                        \
         { "password", "PASSWORD", ARGUMENT_SECRET, NEED_ALWAYS, 0, 0,                        \
           "password; -hpswd asks for it without showing it, -hpswd=fd:N reads it from a descriptor, -hpswd=env:NAME from the environment" }

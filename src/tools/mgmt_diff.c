@@ -22,6 +22,7 @@ user_line(const struct user_info *user, struct writer *out)
     write_u32(out, user->role);
     write_bytes(out, user->name);
     write_u8(out, user->quorum_key);
+    write_u8(out, user->second_factor);
 }
 
 static bool
@@ -121,7 +122,8 @@ user_is_among(const struct user_info *user, view users)
 
     while (user_array_next(&r, &other)) {
         if (other.id == user->id && other.role == user->role &&
-            other.quorum_key == user->quorum_key && view_equal(other.name, user->name)) {
+            other.quorum_key == user->quorum_key &&
+            other.second_factor == user->second_factor && view_equal(other.name, user->name)) {
             return true;
         }
     }

@@ -59,9 +59,9 @@ changes_records(enum operation operation)
     const struct operation_row *row = operation_row((uint16_t)operation);
 
     return row != NULL && row->repeat == REPEAT_once && operation != OPERATION_LOGIN &&
-           operation != OPERATION_LOGOUT && operation != OPERATION_QUORUM_TOKEN &&
-           operation != OPERATION_QUORUM_APPROVE && operation != OPERATION_QUORUM_DELETE &&
-           operation != OPERATION_OFFICER_UNLOCK;
+           operation != OPERATION_LOGIN_SIGNED && operation != OPERATION_LOGOUT &&
+           operation != OPERATION_QUORUM_TOKEN && operation != OPERATION_QUORUM_APPROVE &&
+           operation != OPERATION_QUORUM_DELETE && operation != OPERATION_OFFICER_UNLOCK;
 }
 
 /* Who has carried it out already, and shares its records with this one; NULL: nobody. */
@@ -129,7 +129,10 @@ mgmt_everywhere(struct mgmt *mgmt, const struct mgmt_step *step, const struct wr
 
     while (server != NULL) {
         const struct mgmt_server *by = step_done_by(step, done, done_count, server);
-        CK_RV rv = by != NULL ? step_confirm(step, server, by) : step_once(step, server, body);
+        const struct writer *said = step->bodies == NULL
+                                        ? body
+                                        : &step->bodies[server - mgmt->servers];
+        CK_RV rv = by != NULL ? step_confirm(step, server, by) : step_once(step, server, said);
 
         if (rv == CKR_OK) {
             done[done_count++] = server;

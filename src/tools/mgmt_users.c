@@ -78,12 +78,15 @@ mgmt_login(void *tool, const struct values *values)
     snprintf(login, sizeof login, "%.40s(%s)", values_text(values, "user"),
              role_name(request.role));
 
+    const bool is_signed = values_given(values, "-2fa");
     const struct mgmt_step step = { .command = "loginHSM",
                                     .act = "login",
-                                    .operation = OPERATION_LOGIN,
+                                    .operation = is_signed ? OPERATION_LOGIN_SIGNED
+                                                           : OPERATION_LOGIN,
                                     .show = login_show,
                                     .arg = login };
-    enum status status = mgmt_everywhere(mgmt, &step, &body);
+    enum status status = is_signed ? mgmt_signed(mgmt, values, password, step)
+                                   : mgmt_everywhere(mgmt, &step, &body);
 
     writer_clear(&body);
     secret_free(password);
@@ -133,11 +136,14 @@ mgmt_create_user(void *tool, const struct values *values)
     user_create_request_write(&body, &request);
     say_begin(mgmt, "Creating User", values);
 
+    const bool is_signed = values_given(values, "-2fa");
     const struct mgmt_step step = { .command = "createUser",
                                     .act = "creating user",
-                                    .operation = OPERATION_USER_CREATE,
+                                    .operation = is_signed ? OPERATION_USER_CREATE_SIGNED
+                                                           : OPERATION_USER_CREATE,
                                     .ask = ASK_ABORT };
-    enum status status = mgmt_everywhere(mgmt, &step, &body);
+    enum status status = is_signed ? mgmt_signed(mgmt, values, password, step)
+                                   : mgmt_everywhere(mgmt, &step, &body);
 
     writer_clear(&body);
     secret_free(password);
@@ -278,11 +284,14 @@ mgmt_change_password(void *tool, const struct values *values)
     user_password_request_write(&body, &request);
     say_begin(mgmt, "Changing password for", values);
 
+    const bool is_signed = values_given(values, "-2fa");
     const struct mgmt_step step = { .command = "changePswd",
                                     .act = "changing password",
-                                    .operation = OPERATION_USER_PASSWORD,
+                                    .operation = is_signed ? OPERATION_USER_PASSWORD_SIGNED
+                                                           : OPERATION_USER_PASSWORD,
                                     .ask = ASK_ABORT };
-    enum status status = mgmt_everywhere(mgmt, &step, &body);
+    enum status status = is_signed ? mgmt_signed(mgmt, values, password, step)
+                                   : mgmt_everywhere(mgmt, &step, &body);
 
     writer_clear(&body);
     secret_free(password);

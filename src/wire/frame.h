@@ -94,6 +94,7 @@ frame_version_fits(uint32_t version)
 #define CODE_TOKEN_APPROVER 0xffffffd6u /* no such officer, or he has no key */
 #define CODE_TOKEN_TWICE 0xffffffd7u
 #define CODE_CHALLENGE_BAD 0xffffffd8u
+#define CODE_SECOND_FACTOR 0xffffffd9u /* a password alone does not log this user in */
 #define CODE_UNOWNED 0xffffffe0u     /* the node has no owner yet */
 #define CODE_OWNED 0xffffffe1u       /* it has one, who stays */
 #define CODE_CERT_BAD 0xffffffe2u

@@ -28,6 +28,11 @@ enum role { ROLE_NONE = 0, ROLE_CU = 1, ROLE_CO = 2, ROLE_AU = 5, ROLE_PRECO = 6
 #define CERT_OWNER 4u /* PO.crt: the partition owner's trust anchor */
 #define CERT_NODE 8u  /* POAC.crt: the partition's, signed by the owner */
 
+/* What a challenge for a second factor is drawn for. */
+#define CHALLENGE_LOGIN 1u
+#define CHALLENGE_KEY 2u /* to show that one has the key that is to be the second factor */
+#define CHALLENGE_DIGEST_LEN 32u
+
 struct user_info {
     uint32_t id;
     uint32_t role;

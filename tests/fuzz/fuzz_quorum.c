@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as a file of tokens or as an approval file, by the first one. A token that reads is
+ * Any bytes as a file of tokens, an approval file or a file of a second factor, by the first one. A
+ * token that reads is
  * written with the same bytes, and is found in a file at its place; an approval file keeps its
  * promises: texts end, roles and numbers are in their ranges.
  */
@@ -8,6 +9,7 @@
 
 #include "core/quorum.h"
 #include "tools/approval.h"
+#include "tools/factor_file.h"
 
 #include <string.h>
 
@@ -57,13 +59,37 @@ approval_holds(view bytes)
     }
 }
 
+/* What reads is the same after it was written and read again. */
+static void
+factor_holds(view bytes)
+{
+    static struct factor_file file, again;
+    const char *error = NULL;
+    struct writer text;
+
+    if (!factor_file_parse(bytes, &file, &error)) {
+        HOLDS(error != NULL);
+        return;
+    }
+    HOLDS(file.count > 0 && file.count <= FACTOR_ENTRIES_MAX && ENDS(file.key));
+    writer_init(&text, 4 * FACTOR_FILE_MAX);
+    HOLDS(factor_file_write(&file, &text));
+    if (text.len <= FACTOR_FILE_MAX) {
+        HOLDS(factor_file_parse(writer_view(&text), &again, &error));
+        HOLDS(memcmp(&file, &again, sizeof file) == 0);
+    }
+    writer_clear(&text);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size > 0) {
         view bytes = view_of(data + 1, size - 1);
 
-        if ((data[0] & 1) == 0) {
+        if (data[0] == '{') {
+            factor_holds(view_of(data, size));
+        } else if ((data[0] & 1) == 0) {
             token_holds(bytes);
         } else {
             approval_holds(bytes);

@@ -111,7 +111,9 @@ user_reads(view record)
     HOLDS(user_from_record(&sealer, NUMBER, writer_view(&w), 1, &again) == CKR_OK);
     HOLDS(user.role == again.role && strcmp(user.name, again.name) == 0 &&
           memcmp(user.salt, again.salt, sizeof user.salt) == 0 &&
-          memcmp(user.hash, again.hash, sizeof user.hash) == 0);
+          memcmp(user.hash, again.hash, sizeof user.hash) == 0 &&
+          user.factor.len == again.factor.len && user.factor.len <= sizeof user.factor.der &&
+          memcmp(user.factor.der, again.factor.der, sizeof user.factor.der) == 0);
     writer_clear(&w);
 }
 

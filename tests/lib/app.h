@@ -114,6 +114,10 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(CHALLENGE, challenge)             \
     ROW(OFFICER_UNLOCK, officer_unlock)   \
     ROW(USER_UNLOCK, user_unlock)         \
+    ROW(FACTOR_CHALLENGE, factor_challenge) \
+    ROW(LOGIN_SIGNED, login_signed)       \
+    ROW(USER_CREATE_SIGNED, user_create_signed) \
+    ROW(USER_PASSWORD_SIGNED, user_password_signed) \
     ROW(USER_MASK, user_mask)             \
     ROW(USER_UNMASK, user_unmask)         \
     ROW(USER_RENAME, user_rename)         \

@@ -163,6 +163,9 @@ an_officer_is_so_in_the_standard(void **state)
     assert_code(log_in(session, CKU_SO, PIN_OFFICER), CKR_SESSION_READ_ONLY_EXISTS);
     assert_ok(C_CloseSession(ro));
     assert_code(log_in(session, CKU_SO, PIN1), CKR_PIN_INCORRECT);
+    /* Who has a second factor is none for a PIN. */
+    transport_fail(OPERATION_LOGIN, CODE_SECOND_FACTOR);
+    assert_code(log_in(session, CKU_SO, PIN_OFFICER), CKR_USER_TYPE_INVALID);
     assert_ok(log_in(session, CKU_SO, PIN_OFFICER));
     assert_int_equal(state_of(session), CKS_RW_SO_FUNCTIONS);
     assert_code(log_in(session, CKU_SO, PIN_OFFICER), CKR_USER_ALREADY_LOGGED_IN);
