@@ -12,6 +12,9 @@
 
 #define SLOTS_FIRST 16
 #define BUCKETS_FIRST 64
+/* A longer chain is no short cut: a page of a search would look at all of it, and the next page
+ * again. */
+#define CHAIN_MAX 4096u
 
 void
 table_init(struct table *table)
@@ -314,6 +317,18 @@ table_next(const struct table *table, uint32_t after)
     return NULL;
 }
 
+static bool
+chain_is_long(const struct object *object, bool by_id)
+{
+    size_t len = 0;
+
+    while (object != NULL && len <= CHAIN_MAX) {
+        object = by_id ? object->id_next : object->label_next;
+        len++;
+    }
+    return len > CHAIN_MAX;
+}
+
 void
 table_candidates(const struct table *table, view template, bool *ret_all,
                  void (*visit)(void *arg, struct object *object), void *arg)
@@ -330,6 +345,10 @@ table_candidates(const struct table *table, view template, bool *ret_all,
     struct object **buckets = by_id ? table->ids : table->labels;
     struct object *object = buckets[hash_bytes(value) % table->bucket_count];
 
+    if (chain_is_long(object, by_id)) {
+        *ret_all = true;
+        return;
+    }
     while (object != NULL) {
         struct object *next = by_id ? object->id_next : object->label_next;
 

@@ -48,7 +48,8 @@ struct object *table_next(const struct table *table, uint32_t after);
 
 /*
  * Objects that may match a search template: when it has a label or an id, only those of the
- * same hash; *ret_all is true when it has neither and every object has to be looked at.
+ * same hash; *ret_all is true when it has neither, or when they are thousands, and every object
+ * has to be looked at.
  * visit is called for each candidate, in no order.
  */
 void table_candidates(const struct table *table, view template, bool *ret_all,

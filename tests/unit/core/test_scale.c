@@ -9,6 +9,7 @@
 
 #define LIMIT_MS 2000u
 #define MARK "the one"
+#define OTHERS "the others"
 
 static size_t
 scale(size_t full)
@@ -94,6 +95,24 @@ keys_list(struct fixture *f, uint32_t of)
     return count;
 }
 
+static size_t
+keys_find(struct fixture *f, const char *label)
+{
+    struct find_request m = { LIST(VIEW(CKA_LABEL, view_str(label))), 0, FIND_MAX };
+    struct find_reply answer = { .more = true };
+    size_t count = 0;
+
+    while (answer.more) {
+        size_t page;
+
+        assert_ok(app_send_find(&f->cu1, &m, &answer));
+        page = info_array_count(answer.found);
+        count += page;
+        m.after = page == 0 ? m.after : info_array_get(answer.found, page - 1).handle;
+    }
+    return count;
+}
+
 static void
 everything_answers_in_time(void **state)
 {
@@ -106,7 +125,7 @@ everything_answers_in_time(void **state)
     users_add(f, users);
     for (size_t i = 0; i < keys; i++) {
         last = create(&f->cu1, i + 1 == keys ? LIST(AES_CREATE, TOKEN_YES, BYTES(LABEL, MARK))
-                                             : LIST(AES_CREATE, TOKEN_YES));
+                                             : LIST(AES_CREATE, TOKEN_YES, BYTES(LABEL, OTHERS)));
     }
     print_message("%zu users and %zu keys, made in %u ms\n", users, keys,
                   (unsigned)(now_ms() - began));
@@ -128,6 +147,9 @@ everything_answers_in_time(void **state)
     assert_ok(app_send_find(&f->cu1, &find, &found));
     assert_int_equal(info_array_count(found.found), 1);
     took("findKey -l", began);
+    began = now_ms();
+    assert_int_equal(keys_find(f, OTHERS), keys - 1);
+    took("findKey -l of the label of all others", began);
     began = now_ms();
     assert_ok(app_make_user(&f->officer, ROLE_CU, "one_more", "password"));
     took("createUser", began);

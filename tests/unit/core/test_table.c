@@ -81,6 +81,40 @@ candidates(const struct table *table, view template, bool *ret_all)
 }
 
 static void
+count_one(void *arg, struct object *object)
+{
+    size_t *count = arg;
+
+    UNUSED(object);
+    (*count)++;
+}
+
+/* A page of a search that begins in their middle then stops when it is full. */
+static void
+thousands_of_one_label_are_looked_at_in_order(void **state)
+{
+    struct bench *b = *state;
+    size_t count = 0;
+    bool all;
+
+    for (uint32_t i = 1; i <= 4096; i++) {
+        put(b, i, "same", "x");
+    }
+    table_candidates(&b->table, LIST(BYTES(LABEL, "same")), &all, count_one, &count);
+    assert_false(all);
+    assert_int_equal(count, 4096);
+    put(b, 5000, "same", "y");
+
+    count = 0;
+    table_candidates(&b->table, LIST(BYTES(LABEL, "same")), &all, count_one, &count);
+    assert_true(all);
+    assert_int_equal(count, 0);
+    table_candidates(&b->table, LIST(BYTES(ID, "x")), &all, count_one, &count);
+    assert_false(all);
+    assert_int_equal(count, 4096);
+}
+
+static void
 an_empty_table_has_nothing(void **state)
 {
     struct bench *b = *state;
@@ -287,6 +321,7 @@ main(void)
         BENCH(the_table_holds_a_reference),
         BENCH(an_object_of_the_same_handle_takes_the_place),
         BENCH(a_label_or_an_id_leads_to_its_objects),
+        BENCH(thousands_of_one_label_are_looked_at_in_order),
         BENCH(without_label_or_id_all_have_to_be_looked_at),
         BENCH(it_agrees_with_a_plain_array_after_any_changes),
     };
