@@ -283,7 +283,19 @@ user_copy(struct hsm *hsm, uint32_t role, view name, struct user *ret_user)
 }
 
 static bool
-user_owns_objects(struct hsm *hsm, uint32_t id)
+is_shared_with(const struct object *object, uint32_t id)
+{
+    for (size_t i = 0; i < object->share_count; i++) {
+        if (object->shares[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of who has closed his access also what is shared with him: nobody is to come back as him. */
+static bool
+user_has_objects(struct hsm *hsm, const struct user *user)
 {
     struct object *object;
     bool owns = false;
@@ -291,7 +303,7 @@ user_owns_objects(struct hsm *hsm, uint32_t id)
     pthread_rwlock_rdlock(&hsm->lock);
     for (object = table_next(&hsm->objects, 0); object != NULL && !owns;
          object = table_next(&hsm->objects, object->handle)) {
-        owns = object->owner == id;
+        owns = object->owner == user->id || (user->closed && is_shared_with(object, user->id));
     }
     pthread_rwlock_unlock(&hsm->lock);
     return owns;
@@ -331,7 +343,7 @@ handle_USER_DELETE(struct request *r)
         rv = CKR_ACTION_PROHIBITED;
         goto out;
     }
-    if (user_owns_objects(hsm, user.id)) {
+    if (user_has_objects(hsm, &user)) {
         rv = CODE_USER_OWNS_KEYS;
         goto out;
     }

@@ -2,13 +2,38 @@
  *
  * Masked users: one as a blob that this HSM, and every one with the same master key and store,
  * makes again, password, number and all: where another of its servers lacks him, or when his
- * deletion is taken back. It is his record as the store has it, so it says nothing to anyone else.
+ * deletion is taken back. It says nothing to anyone else, and is good for minutes: nobody comes
+ * back as he was before he changed his password, or took himself out of the officers' hands.
  */
 #include "core/manage.h"
 
 #include <string.h>
 
-static const view magic = VIEW_TEXT("OCMU");
+#define MASK_MAGIC VIEW_TEXT("OCMU")
+#define MASK_NAME VIEW_TEXT("masked user")
+#define MASK_PLAIN_MAX 2048u
+#define MASK_LIFE_MS (10u * 60u * 1000u)
+
+/* What is sealed: when it ends, and his record as the store has it. */
+static CK_RV
+masked_write(struct hsm *hsm, const struct user *user, struct writer *out)
+{
+    struct writer plain;
+    CK_RV rv;
+
+    writer_init(&plain, MASK_PLAIN_MAX);
+    write_u64(&plain, hsm_time(hsm) + MASK_LIFE_MS);
+    write_u32(&plain, user->id);
+    rv = user_record(&hsm->sealer, user, &plain);
+    write_raw(out, MASK_MAGIC);
+    if (rv == CKR_OK) {
+        rv = writer_ok(&plain)
+                 ? record_seal(&hsm->sealer, MASK_NAME, 0, 1, writer_view(&plain), out)
+                 : CKR_HOST_MEMORY;
+    }
+    writer_clear(&plain);
+    return rv;
+}
 
 CK_RV
 handle_USER_MASK(struct request *r)
@@ -25,10 +50,8 @@ handle_USER_MASK(struct request *r)
         return rv;
     }
     note_detail(r, "id=%u name=%s", (unsigned)user.id, user.name);
-    writer_init(&blob, 2048);
-    write_raw(&blob, magic);
-    write_u32(&blob, user.id);
-    rv = user_record(&r->hsm->sealer, &user, &blob);
+    writer_init(&blob, MASK_PLAIN_MAX + 128);
+    rv = masked_write(r->hsm, &user, &blob);
     if (rv == CKR_OK) {
         const struct user_mask_reply answer = { writer_view(&blob) };
 
@@ -42,18 +65,25 @@ handle_USER_MASK(struct request *r)
 static CK_RV
 masked_read(struct hsm *hsm, view blob, struct user *ret_user)
 {
-    struct reader reader = reader_of(blob);
+    struct writer plain;
+    struct reader reader;
+    uint64_t version, until;
     uint32_t id;
-    view begin;
+    CK_RV rv = CKR_WRAPPED_KEY_INVALID;
 
-    if (!read_raw(&reader, magic.len, &begin) || !view_equal(begin, magic) ||
-        !read_u32(&reader, &id)) {
-        return CKR_WRAPPED_KEY_INVALID;
+    writer_init(&plain, MASK_PLAIN_MAX);
+    if (view_equal(view_slice(blob, 0, MASK_MAGIC.len), MASK_MAGIC) &&
+        record_open(&hsm->sealer, MASK_NAME, 0, view_slice(blob, MASK_MAGIC.len, blob.len),
+                    &version, &plain) == CKR_OK) {
+        reader = reader_of(writer_view(&plain));
+        if (read_u64(&reader, &until) && until > hsm_time(hsm) && read_u32(&reader, &id) &&
+            user_from_record(&hsm->sealer, id, view_of(reader.next, reader.left), 0, ret_user) ==
+                CKR_OK) {
+            rv = CKR_OK;
+        }
     }
-    return user_from_record(&hsm->sealer, id, view_slice(blob, magic.len + 4, blob.len), 0,
-                            ret_user) == CKR_OK
-               ? CKR_OK
-               : CKR_WRAPPED_KEY_INVALID;
+    writer_clear(&plain);
+    return rv;
 }
 
 /* Numbers that are given from now on are higher than id. */

@@ -145,6 +145,46 @@ a_deletion_is_taken_back(void **state)
     assert_ok(app_login(&f->cu2, ROLE_CU, USER2_NAME, USER2_PASSWORD));
 }
 
+/* As he was before he changed his password, or closed his access, nobody comes back later. */
+static void
+a_blob_is_good_for_minutes(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t room[512];
+    view blob;
+
+    assert_ok(mask_user(&f->officer, USER2_NAME, room, &blob));
+    assert_ok(app_delete_user(&f->officer, ROLE_CU, USER2_NAME));
+    outside_move_clock(&f->hsm.outside, 10 * 60 * 1000);
+    assert_code(unmask_user(&f->officer, blob), CKR_WRAPPED_KEY_INVALID);
+}
+
+static CK_RV
+share_key(struct app *app, uint32_t key, uint32_t user, bool share)
+{
+    const struct key_share_request m = { .object = key, .user = user, .share = share };
+    struct key_share_reply answer;
+
+    return app_send_key_share(app, &m, &answer);
+}
+
+/* Whoever made him again would have what is shared with him. */
+static void
+who_closed_his_access_stays_while_keys_are_shared_with_him(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t key = create(&f->cu1, LIST(AES_CREATE, TOKEN_YES));
+
+    f->cu1.port = PORTS_manage;
+    f->cu2.port = PORTS_manage;
+    assert_ok(share_key(&f->cu1, key, USER2, true));
+    assert_ok(close_user(&f->cu2, ROLE_CU, USER2_NAME));
+
+    assert_code(app_delete_user(&f->officer, ROLE_CU, USER2_NAME), CODE_USER_OWNS_KEYS);
+    assert_ok(share_key(&f->cu1, key, USER2, false));
+    assert_ok(app_delete_user(&f->officer, ROLE_CU, USER2_NAME));
+}
+
 static void
 a_blob_that_was_altered_makes_nobody(void **state)
 {
@@ -236,6 +276,8 @@ main(void)
         AZURE(an_officer_has_his_new_name_from_then_on),
         AZURE(no_officer_acts_for_who_closed_his_access),
         AZURE(a_deletion_is_taken_back),
+        AZURE(a_blob_is_good_for_minutes),
+        AZURE(who_closed_his_access_stays_while_keys_are_shared_with_him),
         AZURE(a_blob_that_was_altered_makes_nobody),
         AZURE(the_number_is_not_given_again),
         AZURE(each_succeeds_or_changes_nothing),
