@@ -180,7 +180,9 @@ mgmt_delete_user(void *tool, const struct values *values)
         .name = view_str(values_text(values, "user")),
     };
     struct deletion deletion = { .mgmt = mgmt };
+    enum status status = STATUS_REFUSED;
     struct writer body;
+    CK_RV rv;
 
     if (!mgmt_confirmed()) {
         return STATUS_REFUSED;
@@ -193,8 +195,12 @@ mgmt_delete_user(void *tool, const struct values *values)
          mgmt_connected(mgmt) > 1 && (server = mgmt_next(mgmt, server)) != NULL;) {
         struct writer *blob = &deletion.blobs[server - mgmt->servers];
 
-        if (mgmt_user_mask(server, request.role, request.name, blob) != CKR_OK) {
-            writer_truncate(blob, 0); /* why, the deletion will tell */
+        if ((rv = mgmt_user_mask(server, request.role, request.name, blob)) != CKR_OK) {
+            writer_truncate(blob, 0);
+        }
+        if (server->caller == NULL) { /* else why, the deletion will tell */
+            mgmt_failed("deleteUser", "deleting user", server, rv);
+            goto out;
         }
     }
     writer_init(&body, BODY_MAX);
@@ -207,9 +213,9 @@ mgmt_delete_user(void *tool, const struct values *values)
                                     .ask = ASK_ROLL_BACK,
                                     .undo = deletion_undo,
                                     .arg = &deletion };
-    enum status status = mgmt_everywhere(mgmt, &step, &body);
-
+    status = mgmt_everywhere(mgmt, &step, &body);
     writer_clear(&body);
+out:
     for (size_t i = 0; i < SETTINGS_SERVERS_MAX; i++) {
         writer_clear(&deletion.blobs[i]);
     }
