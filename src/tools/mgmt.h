@@ -114,6 +114,8 @@ struct mgmt_keys {
 /* Those of a user, 0: all there are, by rising handle; afterwards mgmt_keys_clear(), in any case. */
 CK_RV mgmt_keys_fetch(struct mgmt_server *server, uint32_t user, struct mgmt_keys *keys);
 void mgmt_keys_clear(struct mgmt_keys *keys);
+/* How often that one was changed; handle is not 0. CKR_OBJECT_HANDLE_INVALID: there is none. */
+CK_RV mgmt_key_version(struct mgmt_server *server, uint32_t handle, uint32_t *ret_version);
 
 /* ---- files and JSON ---- */
 

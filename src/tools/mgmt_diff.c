@@ -113,33 +113,30 @@ mgmt_single_user_hash(void *tool, const struct values *values)
     return user_hashes(tool, values, values_text(values, "user"));
 }
 
-/* Is there one that is just like this? */
 static bool
-user_is_among(const struct user_info *user, view users)
+user_is_so(const struct user_info *user, const struct user_info *other)
 {
-    struct reader r = reader_of(users);
-    struct user_info other;
-
-    while (user_array_next(&r, &other)) {
-        if (other.id == user->id && other.role == user->role &&
-            other.quorum_key == user->quorum_key &&
-            other.second_factor == user->second_factor && view_equal(other.name, user->name)) {
-            return true;
-        }
-    }
-    return false;
+    return other->id == user->id && other->role == user->role &&
+           other->quorum_key == user->quorum_key &&
+           other->second_factor == user->second_factor && view_equal(other->name, user->name);
 }
 
+/* Both lists rise; they are walked side by side. */
 static size_t
 users_lack(const struct mgmt_server *here, view users, const struct mgmt_server *there,
            view others)
 {
     struct reader r = reader_of(users);
-    struct user_info user;
+    struct reader at = reader_of(others);
+    struct user_info user, other;
+    bool more = user_array_next(&at, &other);
     size_t count = 0;
 
     while (user_array_next(&r, &user)) {
-        if (!user_is_among(&user, others)) {
+        while (more && other.id < user.id) {
+            more = user_array_next(&at, &other);
+        }
+        if (!more || !user_is_so(&user, &other)) {
             printf("user %u %.*s(%s) of server %u is not so on server %u\n", (unsigned)user.id,
                    (int)user.name.len, (const char *)user.name.data, role_name(user.role),
                    here->number, there->number);
@@ -219,7 +216,7 @@ number_at(const struct writer *numbers, size_t at)
 }
 
 static void
-key_lacks(uint32_t handle, const struct mgmt_server *has, const struct mgmt_server *lacks)
+key_lacks(uint64_t handle, const struct mgmt_server *has, const struct mgmt_server *lacks)
 {
     printf("key %u of server %u is not on server %u\n", (unsigned)handle, has->number,
            lacks->number);
@@ -233,8 +230,8 @@ keys_differ(const struct mgmt_server *here, const struct mgmt_keys *a,
     size_t count = 0;
 
     for (size_t i = 0, k = 0; i < a->count || k < b->count;) {
-        const uint32_t mine = i < a->count ? number_at(&a->handles, i) : UINT32_MAX;
-        const uint32_t other = k < b->count ? number_at(&b->handles, k) : UINT32_MAX;
+        const uint64_t mine = i < a->count ? number_at(&a->handles, i) : UINT64_MAX;
+        const uint64_t other = k < b->count ? number_at(&b->handles, k) : UINT64_MAX;
         bool differs = true;
 
         if (mine < other) {

@@ -105,16 +105,34 @@ found_page(struct mgmt_server *server, struct key_list_request *request, struct 
         return CKR_DEVICE_ERROR;
     }
     for (size_t i = 0; i < count; i++) {
-        write_u32(&found->handles, number_array_get(reply.handles, i));
+        const uint32_t handle = number_array_get(reply.handles, i);
+
+        if (handle <= request->after) {
+            return CKR_DEVICE_ERROR; /* they rise, or there is no end */
+        }
+        write_u32(&found->handles, handle);
         write_u32(&found->versions, number_array_get(reply.versions, i));
+        request->after = handle;
     }
     write_raw(&found->kinds, reply.kinds);
-    if (count > 0) {
-        request->after = number_array_get(reply.handles, count - 1);
-    }
     found->count += (uint32_t)count;
     *ret_more = reply.more;
     return CKR_OK;
+}
+
+static void
+keys_begin(struct mgmt_keys *keys)
+{
+    *keys = (struct mgmt_keys){ .count = 0 };
+    writer_init(&keys->handles, PRINT_MAX);
+    writer_init(&keys->kinds, PRINT_MAX);
+    writer_init(&keys->versions, PRINT_MAX);
+}
+
+static bool
+keys_ok(const struct mgmt_keys *keys)
+{
+    return writer_ok(&keys->handles) && writer_ok(&keys->versions) && writer_ok(&keys->kinds);
 }
 
 CK_RV
@@ -124,17 +142,33 @@ mgmt_keys_fetch(struct mgmt_server *server, uint32_t user, struct mgmt_keys *key
     bool more = true;
     CK_RV rv = CKR_OK;
 
-    *keys = (struct mgmt_keys){ .count = 0 };
-    writer_init(&keys->handles, PRINT_MAX);
-    writer_init(&keys->kinds, PRINT_MAX);
-    writer_init(&keys->versions, PRINT_MAX);
+    keys_begin(keys);
     while (rv == CKR_OK && more) {
         rv = found_page(server, &request, keys, &more);
     }
-    if (rv == CKR_OK && (!writer_ok(&keys->handles) || !writer_ok(&keys->versions) ||
-                         !writer_ok(&keys->kinds))) {
+    return rv == CKR_OK && !keys_ok(keys) ? CKR_HOST_MEMORY : rv;
+}
+
+CK_RV
+mgmt_key_version(struct mgmt_server *server, uint32_t handle, uint32_t *ret_version)
+{
+    struct key_list_request request = { .after = handle - 1, .max = 1 };
+    struct mgmt_keys keys;
+    bool more;
+    CK_RV rv;
+
+    keys_begin(&keys);
+    rv = found_page(server, &request, &keys, &more);
+    if (rv == CKR_OK && !keys_ok(&keys)) {
         rv = CKR_HOST_MEMORY;
     }
+    if (rv == CKR_OK && (keys.count == 0 || load_u32(keys.handles.data) != handle)) {
+        rv = CKR_OBJECT_HANDLE_INVALID;
+    }
+    if (rv == CKR_OK) {
+        *ret_version = load_u32(keys.versions.data);
+    }
+    mgmt_keys_clear(&keys);
     return rv;
 }
 

@@ -167,26 +167,6 @@ mgmt_sync_user(void *tool, const struct values *values)
 
 /* ---- keys ---- */
 
-/* How often it was changed. */
-static CK_RV
-key_version(struct mgmt_server *server, uint32_t handle, uint32_t *ret_version)
-{
-    struct mgmt_keys keys;
-    CK_RV rv = mgmt_keys_fetch(server, 0, &keys);
-
-    if (rv == CKR_OK) {
-        rv = CKR_OBJECT_HANDLE_INVALID;
-        for (size_t i = 0; i < keys.count; i++) {
-            if (load_u32(keys.handles.data + 4 * i) == handle) {
-                *ret_version = load_u32(keys.versions.data + 4 * i);
-                rv = CKR_OK;
-            }
-        }
-    }
-    mgmt_keys_clear(&keys);
-    return rv;
-}
-
 /* No officer takes keys out of a server, so they are only compared. */
 enum status
 mgmt_sync_key(void *tool, const struct values *values)
@@ -200,13 +180,13 @@ mgmt_sync_key(void *tool, const struct values *values)
     if (there == NULL) {
         return STATUS_REFUSED;
     }
-    rv = key_version(mgmt->scope, handle, &mine);
+    rv = mgmt_key_version(mgmt->scope, handle, &mine);
     stage_print("ExtractMaskedObject", rv);
     if (rv != CKR_OK) {
         mgmt_failed("syncKey", "finding the key", mgmt->scope, rv);
         return STATUS_REFUSED;
     }
-    rv = key_version(there, handle, &other);
+    rv = mgmt_key_version(there, handle, &other);
     if (rv == CKR_OK) {
         printf("key already created, unable to insert object\n"
                "server %u(%s) has %s\n",

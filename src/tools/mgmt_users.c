@@ -380,6 +380,9 @@ mgmt_users_fetch(struct mgmt_server *server, struct writer *users)
             return CKR_DEVICE_ERROR;
         }
         while (user_array_next(&r, &user)) {
+            if (user.id <= request.after) {
+                return CKR_DEVICE_ERROR; /* they rise, or there is no end */
+            }
             request.after = user.id;
         }
     }
