@@ -92,8 +92,8 @@ line_answer(view line)
 static bool
 head_is_whole(view bytes)
 {
-    return memmem(bytes.data, bytes.len, "\n\r\n", 3) != NULL ||
-           memmem(bytes.data, bytes.len, "\n\n", 2) != NULL;
+    return bytes.data != NULL && (memmem(bytes.data, bytes.len, "\n\r\n", 3) != NULL ||
+                                  memmem(bytes.data, bytes.len, "\n\n", 2) != NULL);
 }
 
 unsigned
