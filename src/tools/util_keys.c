@@ -7,11 +7,14 @@
 #include "tools/file.h"
 #include "tools/host.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TEMPLATE_MAX 4096u
 #define HANDLES_MAX (16u * 1024u * 1024u) /* bytes */
+#define LOOKERS 8u /* requests under way at a time, where each key is asked for */
 
 static void
 template_write(struct writer *w, const struct values *values)
@@ -85,13 +88,87 @@ details_read(struct util *util, uint32_t key, struct call *call, struct key_deta
     return rv == CKR_OK && !key_details_reply_read(call->reply, ret_reply) ? CKR_DEVICE_ERROR : rv;
 }
 
-/* Is the key shared with each user of the list "3,5"? */
+/* ---- those of many keys that fit, each asked for ---- */
+
+struct look {
+    struct util *util;
+    CK_RV (*fits)(struct util *util, uint32_t key, const void *arg, bool *ret_fits);
+    const void *arg;
+    struct writer *handles; /* 0 takes the place of one that does not fit */
+    _Atomic size_t next;
+    _Atomic CK_RV failed;
+};
+
+/* What a key is not to blame for. */
 static bool
-is_shared(struct util *util, uint32_t key, const char *users)
+is_failure(CK_RV rv)
 {
+    return rv == CKR_DEVICE_ERROR || rv == CKR_DEVICE_MEMORY || rv == CKR_HOST_MEMORY ||
+           rv == CKR_USER_NOT_LOGGED_IN;
+}
+
+static void *
+look_run(void *arg)
+{
+    struct look *look = arg;
+    const size_t count = look->handles->len / 4;
+
+    for (;;) {
+        const size_t at = atomic_fetch_add(&look->next, 1);
+        bool fits = false;
+        CK_RV rv;
+
+        if (at >= count || atomic_load(&look->failed) != CKR_OK) {
+            return NULL;
+        }
+        uint8_t *handle = look->handles->data + 4 * at;
+
+        rv = look->fits(look->util, load_u32(handle), look->arg, &fits);
+        if (is_failure(rv)) {
+            atomic_store(&look->failed, rv);
+        } else if (rv != CKR_OK || !fits) {
+            store_u32(handle, 0);
+        }
+    }
+}
+
+/* Keeps those that fit. */
+static CK_RV
+keys_keep(struct look *look)
+{
+    struct writer *handles = look->handles;
+    const size_t count = handles->len / 4;
+    pthread_t threads[LOOKERS - 1];
+    size_t started = 0, kept = 0;
+
+    while (started < ARRAY_COUNT(threads) && count > 2 * LOOKERS &&
+           pthread_create(&threads[started], NULL, look_run, look) == 0) {
+        started++;
+    }
+    (void)look_run(look);
+    for (size_t i = 0; i < started; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t handle = load_u32(handles->data + 4 * i);
+
+        if (handle != 0) {
+            store_u32(handles->data + 4 * kept++, handle);
+        }
+    }
+    writer_truncate(handles, 4 * kept);
+    return atomic_load(&look->failed);
+}
+
+/* Is the key shared with each user of the list "3,5"? */
+static CK_RV
+is_shared(struct util *util, uint32_t key, const void *arg, bool *ret_fits)
+{
+    const char *users = arg;
     struct key_details_reply reply;
     struct call call;
-    bool all = details_read(util, key, &call, &reply) == CKR_OK;
+    const CK_RV rv = details_read(util, key, &call, &reply);
+    bool all = rv == CKR_OK;
 
     while (all && *users != '\0') {
         char *end = NULL;
@@ -105,28 +182,22 @@ is_shared(struct util *util, uint32_t key, const char *users)
         users = *end == ',' ? end + 1 : end;
     }
     call_end(&call);
-    return all;
+    *ret_fits = all;
+    return rv;
 }
 
-/* Keeps the keys that are shared with all of these users. */
-static void
-shared_keep(struct util *util, struct writer *handles, const char *users)
+/* Certificates and data are no keys; halves: nor are those of one value. */
+static bool
+is_wanted(const struct key_info *info, bool halves)
 {
-    size_t kept = 0;
-
-    for (size_t i = 0; i < handles->len / 4; i++) {
-        const uint32_t key = load_u32(handles->data + 4 * i);
-
-        if (is_shared(util, key, users)) {
-            store_u32(handles->data + 4 * kept++, key);
-        }
-    }
-    writer_truncate(handles, 4 * kept);
+    return info->class == CKO_PUBLIC_KEY || info->class == CKO_PRIVATE_KEY ||
+           (info->class == CKO_SECRET_KEY && !halves);
 }
 
-/* Adds a page of handles. Certificates and data are no keys. */
+/* Adds a page of handles. */
 static CK_RV
-page_read(struct util *util, view template, struct writer *handles, uint32_t *after, bool *ret_more)
+page_read(struct util *util, view template, bool halves, struct writer *handles, uint32_t *after,
+          bool *ret_more)
 {
     const struct find_request request = { template, *after, FIND_MAX };
     struct find_reply reply;
@@ -147,8 +218,7 @@ page_read(struct util *util, view template, struct writer *handles, uint32_t *af
             const struct key_info info = info_array_get(reply.found, i);
 
             *after = info.handle;
-            if (info.class == CKO_PUBLIC_KEY || info.class == CKO_PRIVATE_KEY ||
-                info.class == CKO_SECRET_KEY) {
+            if (is_wanted(&info, halves)) {
                 write_u32(handles, info.handle);
             }
         }
@@ -187,16 +257,16 @@ handles_print(const struct util *util, const struct writer *handles)
     putchar('\n');
 }
 
-/* All pages. */
+/* All pages. halves: of pairs alone. */
 static CK_RV
-keys_find(struct util *util, view template, struct writer *handles)
+keys_find(struct util *util, view template, bool halves, struct writer *handles)
 {
     uint32_t after = 0;
     bool more = true;
     CK_RV rv = CKR_OK;
 
     while (rv == CKR_OK && more) {
-        rv = page_read(util, template, handles, &after, &more);
+        rv = page_read(util, template, halves, handles, &after, &more);
         if (rv == CKR_OK && !writer_ok(handles)) {
             rv = CKR_HOST_MEMORY;
         }
@@ -205,41 +275,42 @@ keys_find(struct util *util, view template, struct writer *handles)
 }
 
 /* Is this the check value of the pair that the key is a half of? Secret keys have none of that kind. */
-static bool
-is_of_pair(struct util *util, uint32_t key, view check)
+static CK_RV
+is_of_pair(struct util *util, uint32_t key, const void *arg, bool *ret_fits)
 {
     static const CK_ATTRIBUTE_TYPE types[] = { CKA_PUBLIC_KEY_INFO };
+    const view *check = arg;
     struct writer list;
     uint8_t own[3];
     view info = VIEW_EMPTY;
-    bool is;
+    CK_RV rv;
 
     writer_init(&list, TEMPLATE_MAX);
-    is = util_get(util, key, types, ARRAY_COUNT(types), &list) == CKR_OK &&
-         attributes_find(writer_view(&list), CKA_PUBLIC_KEY_INFO, &info) && info.len > 0 &&
-         host_public_check(info, own) && view_equal(view_of(own, sizeof own), check);
+    rv = util_get(util, key, types, ARRAY_COUNT(types), &list);
+    *ret_fits = rv == CKR_OK &&
+                attributes_find(writer_view(&list), CKA_PUBLIC_KEY_INFO, &info) && info.len > 0 &&
+                host_public_check(info, own) && view_equal(view_of(own, sizeof own), *check);
     writer_clear(&list);
-    return is;
+    return rv;
 }
 
-/* Adds the halves of pairs with that check value: the HSM itself has one of secret keys alone. */
+/* Adds the halves of pairs with that check value: the HSM itself has one of secret keys alone. No
+ * secret key is asked for. */
 static CK_RV
 pairs_add(struct util *util, const struct values *values, view check, struct writer *handles)
 {
     struct writer template;
     struct writer all;
+    struct look look = { .util = util, .fits = is_of_pair, .arg = &check, .handles = &all };
     CK_RV rv;
 
     writer_init(&template, TEMPLATE_MAX);
     writer_init(&all, HANDLES_MAX);
     template_write(&template, values);
-    rv = keys_find(util, writer_view(&template), &all);
-    for (size_t i = 0; rv == CKR_OK && i < all.len / 4; i++) {
-        const uint32_t key = load_u32(all.data + 4 * i);
-
-        if (is_of_pair(util, key, check)) {
-            write_u32(handles, key);
-        }
+    rv = keys_find(util, writer_view(&template), true, &all);
+    if (rv == CKR_OK && (rv = keys_keep(&look)) == CKR_OK) {
+        write_raw(handles, writer_view(&all));
+        rv = writer_ok(handles) ? CKR_OK : CKR_HOST_MEMORY;
     }
     writer_clear(&template);
     writer_clear(&all);
@@ -268,12 +339,17 @@ util_find_key(void *tool, const struct values *values)
         writer_clear(&template);
         return STATUS_MISUSED;
     }
-    rv = keys_find(util, writer_view(&template), &handles);
+    rv = keys_find(util, writer_view(&template), false, &handles);
     if (rv == CKR_OK && attributes_find(writer_view(&template), CKA_CHECK_VALUE, &check)) {
         rv = pairs_add(util, values, check, &handles);
     }
     if (rv == CKR_OK && values_given(values, "-u")) {
-        shared_keep(util, &handles, values_text(values, "-u"));
+        struct look look = { .util = util,
+                             .fits = is_shared,
+                             .arg = values_text(values, "-u"),
+                             .handles = &handles };
+
+        rv = keys_keep(&look);
     }
     if (rv == CKR_OK) {
         handles_print(util, &handles);
