@@ -122,11 +122,13 @@ handle_QUORUM_KEY(struct request *r)
     if (!request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
+    /* Looked at where nobody changes it: who was deleted meanwhile leaves no key, and no two officers
+     * have one. */
+    pthread_mutex_lock(&hsm->change);
     if ((rv = directory_begin(hsm, &directory)) != CKR_OK ||
         (rv = key_read(r, &m, &key)) != CKR_OK) {
-        return rv;
+        goto out;
     }
-    pthread_mutex_lock(&hsm->change);
     pthread_mutex_lock(&hsm->quorum.lock);
     before = quorum_key_of(&hsm->quorum, key.user);
     if (before != NULL) {
@@ -138,6 +140,7 @@ handle_QUORUM_KEY(struct request *r)
     if (rv == CKR_OK) {
         rv = quorum_done(r, token, key_keep(r, &key, &directory));
     }
+out:
     pthread_mutex_unlock(&hsm->change);
     return rv;
 }
