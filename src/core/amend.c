@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define CLOSED_RELEASE 2u /* the first that reads the record of a closed user */
+
 /* The user as he is now, for a change, with his gate locked; under the lock for changes. */
 static CK_RV
 amend_begin(struct request *r, uint32_t role, view name, struct password_gate **ret_gate,
@@ -85,6 +87,9 @@ handle_USER_CLOSE(struct request *r)
     note_detail(r, "name=%.*s", (int)m.name.len, (const char *)m.name.data);
     if (m.role != ROLE_CU) {
         return CKR_USER_TYPE_INVALID;
+    }
+    if (hsm_release(hsm) < CLOSED_RELEASE) {
+        return CKR_FUNCTION_NOT_SUPPORTED; /* some node would not read it */
     }
     if (!request_may(r, PLACE_STORE)) {
         return CODE_LATER;

@@ -208,7 +208,9 @@ user_record(const struct sealer *sealer, const struct user *user, struct writer 
     write_bytes(&plain, view_str(user->name));
     write_raw(&plain, view_of(user->salt, sizeof user->salt));
     write_raw(&plain, view_of(user->hash, sizeof user->hash));
-    write_u8(&plain, user->closed);
+    if (user->closed || user->factor.len > 0) { /* else the form that all nodes read */
+        write_u8(&plain, user->closed);
+    }
     if (user->factor.len > 0) {
         write_bytes(&plain, view_of(user->factor.der, user->factor.len));
     }
@@ -230,7 +232,7 @@ user_from_record(const struct sealer *sealer, uint32_t id, view record, uint64_t
     struct reader r;
     view text, salt, hash;
     view key = VIEW_EMPTY; /* records of users without one end before it */
-    uint8_t closed;
+    uint8_t closed = 0;
     CK_RV rv;
 
     writer_init(&plain, 1024);
@@ -239,8 +241,8 @@ user_from_record(const struct sealer *sealer, uint32_t id, view record, uint64_t
         r = reader_of(writer_view(&plain));
         if (!read_u32(&r, &user.role) || !read_bytes(&r, USER_NAME_MAX, &text) ||
             !read_raw(&r, USER_SALT_LEN, &salt) || !read_raw(&r, USER_HASH_LEN, &hash) ||
-            !read_u8(&r, &closed) || closed > 1 ||
-            (!reader_done(&r) && (!read_bytes(&r, FACTOR_KEY_MAX, &key) || key.len == 0)) ||
+            (r.left > 0 && (!read_u8(&r, &closed) || closed > 1)) ||
+            (r.left > 0 && (!read_bytes(&r, FACTOR_KEY_MAX, &key) || key.len == 0)) ||
             !reader_done(&r) || !user_name_valid(text)) {
             rv = CKR_GENERAL_ERROR;
         } else {

@@ -239,6 +239,29 @@ a_record_gives_the_same_user_again(void **state)
     writer_clear(&w);
 }
 
+/* Nodes and stores of before know no closed users; the others they go on to read. */
+static void
+only_who_is_closed_has_the_later_form(void **state)
+{
+    struct bench *b = *state;
+    struct user user = sample();
+    struct user again = { .closed = true };
+    struct writer w;
+
+    writer_init(&w, 1024);
+    assert_ok(user_record(&b->sealer, &user, &w));
+    assert_int_equal(w.len, RECORD_OVERHEAD + 4 + 4 + 3 + USER_SALT_LEN + USER_HASH_LEN);
+    assert_ok(user_from_record(&b->sealer, 3, writer_view(&w), 12, &again));
+    assert_false(again.closed);
+
+    user.closed = true;
+    writer_reset(&w);
+    assert_ok(user_record(&b->sealer, &user, &w));
+    assert_ok(user_from_record(&b->sealer, 3, writer_view(&w), 12, &again));
+    assert_true(again.closed);
+    writer_clear(&w);
+}
+
 /* A user's record with a name that could not have been made is no user. */
 static void
 a_record_with_a_bad_name_does_not_read(void **state)
@@ -293,6 +316,7 @@ main(void)
         BENCH(without_entropy_there_is_no_salt),
         cmocka_unit_test(the_quick_hash_is_bound_to_boot_user_and_version),
         BENCH(a_record_gives_the_same_user_again),
+        BENCH(only_who_is_closed_has_the_later_form),
         BENCH(a_record_with_a_bad_name_does_not_read),
         BENCH(failures_are_a_record_of_their_own),
     };
