@@ -35,7 +35,9 @@ member_record(const struct sealer *sealer, const struct member *member, struct w
     write_u16(&plain, member->client_port);
     write_u16(&plain, member->manage_port);
     write_u32(&plain, member->release);
-    write_u32(&plain, member->fenced);
+    if (member->fenced != 0) { /* else the form that nodes of before read, too */
+        write_u32(&plain, member->fenced);
+    }
     if (writer_ok(&plain)) {
         rv = record_seal(sealer, record_name_view(&name), 0, member->version, writer_view(&plain),
                          out);
@@ -57,7 +59,7 @@ member_read(view plain, struct member *member)
         !read_bytes(&r, sizeof member->hostname - 1, &hostname) ||
         !read_u16(&r, &member->client_port) || !read_u16(&r, &member->manage_port) ||
         !read_u32(&r, &member->release) ||
-        !read_u32(&r, &member->fenced) || !reader_done(&r)) {
+        (r.left > 0 && !read_u32(&r, &member->fenced)) || !reader_done(&r)) {
         return false;
     }
     member->state = (enum member_state)state;
