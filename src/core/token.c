@@ -322,17 +322,14 @@ settle(struct request *r, struct container *container, uint32_t handle, view has
     return rv;
 }
 
-CK_RV
-handle_TOKEN_SETTLE(struct request *r)
+static CK_RV
+settle_in(struct request *r, view id, uint32_t handle, view hash, view dropped)
 {
     struct hsm *hsm = r->hsm;
-    struct token_settle_request m;
     struct container *container;
     CK_RV rv;
 
-    if (!token_settle_request_read(r->body, &m) || m.container.len != CONTAINER_ID_LEN ||
-        !handle_is_certificate(m.handle) || (m.token.len != 0 && m.token.len != TOKEN_HASH_LEN) ||
-        (m.dropped.len != 0 && m.dropped.len != TOKEN_HASH_LEN)) {
+    if (id.len != CONTAINER_ID_LEN || !handle_is_certificate(handle)) {
         return CODE_BAD_FRAME;
     }
     if (!request_may(r, PLACE_STORE)) {
@@ -342,10 +339,34 @@ handle_TOKEN_SETTLE(struct request *r)
         return CKR_USER_NOT_LOGGED_IN;
     }
     pthread_mutex_lock(&hsm->change);
-    container = container_find(&hsm->containers, m.container, false);
-    rv = container != NULL ? settle(r, container, m.handle, m.token, m.dropped) : CKR_DATA_INVALID;
+    container = container_find(&hsm->containers, id, false);
+    rv = container != NULL ? settle(r, container, handle, hash, dropped) : CKR_DATA_INVALID;
     pthread_mutex_unlock(&hsm->change);
     return rv;
+}
+
+CK_RV
+handle_TOKEN_SETTLE(struct request *r)
+{
+    struct token_settle_request m;
+
+    if (!token_settle_request_read(r->body, &m) ||
+        (m.token.len != 0 && m.token.len != TOKEN_HASH_LEN)) {
+        return CODE_BAD_FRAME;
+    }
+    return settle_in(r, m.container, m.handle, m.token, VIEW_EMPTY);
+}
+
+CK_RV
+handle_TOKEN_DROP(struct request *r)
+{
+    struct token_drop_request m;
+
+    if (!token_drop_request_read(r->body, &m) || m.token.len != TOKEN_HASH_LEN ||
+        m.dropped.len != TOKEN_HASH_LEN) {
+        return CODE_BAD_FRAME;
+    }
+    return settle_in(r, m.container, m.handle, m.token, m.dropped);
 }
 
 /* ---- checking ---- */

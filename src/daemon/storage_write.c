@@ -72,9 +72,31 @@ sign(struct storage_job *job, uint32_t handle, uint32_t past, view before, view 
 }
 
 static CK_RV
-settle(struct storage_job *job, uint32_t handle, view hash, view dropped)
+settle(struct storage_job *job, uint32_t handle, view hash)
 {
     const struct token_settle_request m = {
+        .container = view_of(job->storage->id, sizeof job->storage->id),
+        .handle = handle,
+        .token = hash,
+    };
+    struct writer body, reply;
+    CK_RV rv;
+
+    writer_init(&body, 256);
+    writer_init(&reply, FRAME_BODY_MAX);
+    token_settle_request_write(&body, &m);
+    rv = storage_call(job, OPERATION_TOKEN_SETTLE, writer_view(&body), &reply);
+    writer_clear(&body);
+    writer_clear(&reply);
+    return rv;
+}
+
+/* What was signed did not get there. A node of the release before does not know that: both are good
+ * until somebody reads what is there. */
+static CK_RV
+take_back(struct storage_job *job, uint32_t handle, view hash, view dropped)
+{
+    const struct token_drop_request m = {
         .container = view_of(job->storage->id, sizeof job->storage->id),
         .handle = handle,
         .token = hash,
@@ -85,8 +107,8 @@ settle(struct storage_job *job, uint32_t handle, view hash, view dropped)
 
     writer_init(&body, 256);
     writer_init(&reply, FRAME_BODY_MAX);
-    token_settle_request_write(&body, &m);
-    rv = storage_call(job, OPERATION_TOKEN_SETTLE, writer_view(&body), &reply);
+    token_drop_request_write(&body, &m);
+    rv = storage_call(job, OPERATION_TOKEN_DROP, writer_view(&body), &reply);
     writer_clear(&body);
     writer_clear(&reply);
     return rv;
@@ -194,7 +216,7 @@ storage_write_new(struct storage_job *job, uint32_t wanted, view list, uint32_t 
         result = storage->container->ops->put(storage->container, handle, "", writer_view(&token),
                                               tag);
         if (result == BLOB_OK) {
-            rv = settle(job, handle, view_of(hash, sizeof hash), VIEW_EMPTY);
+            rv = settle(job, handle, view_of(hash, sizeof hash));
             if (rv == CKR_OK) {
                 spare(storage, handle);
                 remember(job, handle, tag, list, hash);
@@ -202,7 +224,7 @@ storage_write_new(struct storage_job *job, uint32_t wanted, view list, uint32_t 
                 break;
             }
         }
-        (void)settle(job, handle, VIEW_EMPTY, VIEW_EMPTY);
+        (void)settle(job, handle, VIEW_EMPTY);
         if (result != BLOB_CONFLICT) {
             if (result != BLOB_FAILED) {
                 doom(storage, handle);
@@ -246,7 +268,7 @@ storage_write_next(struct storage_job *job, const struct entry *old, view list)
     switch (storage->container->ops->put(storage->container, old->handle, old->tag,
                                          writer_view(&token), tag)) {
     case BLOB_OK:
-        rv = settle(job, old->handle, view_of(hash, sizeof hash), VIEW_EMPTY);
+        rv = settle(job, old->handle, view_of(hash, sizeof hash));
         if (rv == CKR_OK) {
             remember(job, old->handle, tag, list, hash);
         }
@@ -259,11 +281,11 @@ storage_write_next(struct storage_job *job, const struct entry *old, view list)
         break;
     case BLOB_CONFLICT:
     case BLOB_NONE:
-        (void)settle(job, old->handle, before, view_of(hash, sizeof hash));
+        (void)take_back(job, old->handle, before, view_of(hash, sizeof hash));
         rv = CKR_DATA_INVALID; /* again, with what is there now */
         break;
     default:
-        (void)settle(job, old->handle, before, view_of(hash, sizeof hash));
+        (void)take_back(job, old->handle, before, view_of(hash, sizeof hash));
         rv = CKR_DEVICE_ERROR;
         break;
     }
@@ -290,7 +312,7 @@ storage_erase(struct storage_job *job, const struct entry *entry)
     pthread_mutex_lock(&storage->lock);
     storage_drop(storage, entry->handle);
     pthread_mutex_unlock(&storage->lock);
-    return settle(job, entry->handle, VIEW_EMPTY, VIEW_EMPTY);
+    return settle(job, entry->handle, VIEW_EMPTY);
 }
 
 /* Somebody else was faster, or is at it: wait a moment and look again. False: long enough. */

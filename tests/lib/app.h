@@ -85,6 +85,7 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(OBJECT_UNMASK, object_unmask)     \
     ROW(TOKEN_SIGN, token_sign)           \
     ROW(TOKEN_SETTLE, token_settle)       \
+    ROW(TOKEN_DROP, token_drop)           \
     ROW(TOKEN_CHECK, token_check)         \
     ROW(GENERATE_KEY, generate_key)       \
     ROW(GENERATE_PAIR, generate_pair)     \

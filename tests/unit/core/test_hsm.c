@@ -45,6 +45,7 @@ static const struct right {
     { OPERATION_OBJECT_UNMASK,  { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_TOKEN_SIGN,     { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_TOKEN_SETTLE,   { false, true,  false }, { true,  true,  true  }, true,  false },
+    { OPERATION_TOKEN_DROP,     { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_TOKEN_CHECK,    { true,  true,  true  }, { true,  true,  true  }, true,  false },
     { OPERATION_GENERATE_KEY,   { false, true,  false }, { true,  true,  true  }, true,  false },
     { OPERATION_GENERATE_PAIR,  { false, true,  false }, { true,  true,  true  }, true,  false },

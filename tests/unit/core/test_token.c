@@ -65,21 +65,28 @@ sign(struct app *app, uint32_t handle, const struct made *before, const char *in
 static CK_RV
 settle_both(struct app *app, uint32_t handle, const struct made *made, const struct made *dropped)
 {
-    const struct token_settle_request m = {
+    const struct token_drop_request m = {
         .container = CONTAINER,
         .handle = handle,
-        .token = made == NULL ? VIEW_EMPTY : view_of(made->hash, 32),
-        .dropped = dropped == NULL ? VIEW_EMPTY : view_of(dropped->hash, 32),
+        .token = view_of(made->hash, 32),
+        .dropped = view_of(dropped->hash, 32),
     };
-    struct token_settle_reply answer;
+    struct token_drop_reply answer;
 
-    return app_send_token_settle(app, &m, &answer);
+    return app_send_token_drop(app, &m, &answer);
 }
 
 static CK_RV
 settle(struct app *app, uint32_t handle, const struct made *made)
 {
-    return settle_both(app, handle, made, NULL);
+    const struct token_settle_request m = {
+        .container = CONTAINER,
+        .handle = handle,
+        .token = made == NULL ? VIEW_EMPTY : view_of(made->hash, 32),
+    };
+    struct token_settle_reply answer;
+
+    return app_send_token_settle(app, &m, &answer);
 }
 
 static CK_RV

@@ -607,8 +607,9 @@ tokens_are_these_bytes(void **state)
     const struct token_sign_request sign = { VIEW_TEXT("c"),  0xfff00001, 0xfff00000,
                                              VIEW_TEXT("id"), VIEW_EMPTY, VIEW_TEXT("h.p") };
     const struct token_sign_reply answer = { 0xfff00001, VIEW_TEXT("sig") };
-    const struct token_settle_request settle = { VIEW_TEXT("c"), 0xfff00001, VIEW_TEXT("hash"),
-                                                  VIEW_TEXT("no") };
+    const struct token_settle_request settle = { VIEW_TEXT("c"), 0xfff00001, VIEW_TEXT("hash") };
+    const struct token_drop_request drop = { VIEW_TEXT("c"), 0xfff00001, VIEW_TEXT("hash"),
+                                             VIEW_TEXT("no") };
     const struct token_check_request check = { VIEW_TEXT("c"),  0xfff00001,       true,
                                                VIEW_TEXT("id"), VIEW_TEXT("h.p"), VIEW_TEXT("sig") };
     struct writer w;
@@ -624,6 +625,9 @@ tokens_are_these_bytes(void **state)
     assert_true(view_equal(writer_view(&w), GOLDEN("\x01\0\xf0\xff\x03\0\0\0sig")));
     writer_reset(&w);
     token_settle_request_write(&w, &settle);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x01\0\0\0c\x01\0\xf0\xff\x04\0\0\0hash")));
+    writer_reset(&w);
+    token_drop_request_write(&w, &drop);
     assert_true(view_equal(writer_view(&w),
                            GOLDEN("\x01\0\0\0c\x01\0\xf0\xff\x04\0\0\0hash"
                                   "\x02\0\0\0no")));
