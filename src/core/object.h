@@ -34,6 +34,8 @@ struct object {
     _Atomic bool used; /* the key, since somebody took that back (keyed.h) */
     struct object *label_next; /* chains of the table that holds it, under its lock */
     struct object *id_next;
+    struct object **label_at; /* what points to it there; NULL: it is in none */
+    struct object **id_at;
 };
 
 struct object *object_ref(struct object *object);

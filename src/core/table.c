@@ -72,38 +72,42 @@ chains_add(struct table *table, struct object *object)
         bucket_of(table->labels, table->bucket_count, attributes, CKA_LABEL);
     struct object **id = bucket_of(table->ids, table->bucket_count, attributes, CKA_ID);
 
+    object->label_next = label == NULL ? NULL : *label;
+    object->label_at = label;
     if (label != NULL) {
-        object->label_next = *label;
+        if (*label != NULL) {
+            (*label)->label_at = &object->label_next;
+        }
         *label = object;
     }
+    object->id_next = id == NULL ? NULL : *id;
+    object->id_at = id;
     if (id != NULL) {
-        object->id_next = *id;
+        if (*id != NULL) {
+            (*id)->id_at = &object->id_next;
+        }
         *id = object;
     }
 }
 
+/* However long the chains are: many objects may have one label. */
 static void
-chains_drop(struct table *table, struct object *object)
+chains_drop(struct object *object)
 {
-    view attributes = object_attributes(object);
-    struct object **label =
-        bucket_of(table->labels, table->bucket_count, attributes, CKA_LABEL);
-    struct object **id = bucket_of(table->ids, table->bucket_count, attributes, CKA_ID);
-
-    for (; label != NULL && *label != NULL; label = &(*label)->label_next) {
-        if (*label == object) {
-            *label = object->label_next;
-            break;
+    if (object->label_at != NULL) {
+        *object->label_at = object->label_next;
+        if (object->label_next != NULL) {
+            object->label_next->label_at = object->label_at;
         }
     }
-    for (; id != NULL && *id != NULL; id = &(*id)->id_next) {
-        if (*id == object) {
-            *id = object->id_next;
-            break;
+    if (object->id_at != NULL) {
+        *object->id_at = object->id_next;
+        if (object->id_next != NULL) {
+            object->id_next->id_at = object->id_at;
         }
     }
-    object->label_next = NULL;
-    object->id_next = NULL;
+    object->label_next = object->id_next = NULL;
+    object->label_at = object->id_at = NULL;
 }
 
 static bool
@@ -127,8 +131,6 @@ buckets_grow(struct table *table)
         struct object *object = table->slots[i].object;
 
         if (object != NULL) {
-            object->label_next = NULL;
-            object->id_next = NULL;
             chains_add(table, object);
         }
     }
@@ -224,7 +226,7 @@ slot_set(struct table *table, size_t at, struct object *object)
 
         if (old != NULL) {
             table->unowned -= old->owner == 0;
-            chains_drop(table, old);
+            chains_drop(old);
             object_unref(old);
         } else {
             table->removed--;
@@ -281,7 +283,7 @@ table_remove(struct table *table, uint32_t handle)
 
     struct object *object = table->slots[at].object;
 
-    chains_drop(table, object);
+    chains_drop(object);
     table->unowned -= object->owner == 0;
     table->slots[at].object = NULL;
     table->removed++;
