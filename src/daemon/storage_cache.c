@@ -333,6 +333,7 @@ read_news(struct listing *listing)
         count++;
     }
     (void)reader_run(listing);
+    blob_until(listing->job->deadline); /* for what the job does after it */
     for (size_t i = 0; i < count; i++) {
         pthread_join(readers[i], NULL);
     }
