@@ -58,7 +58,7 @@ request_is_told_by_operation_mechanism_and_outcome(void **state)
     UNUSED(state);
     assert_non_null(meter);
     meter_request(meter, OPERATION_SIGN, CKM_ECDSA, CKR_OK, meter_now());
-    meter_request(meter, OPERATION_SIGN, CKM_ECDSA, CKR_OK, meter_now() - 3000000);
+    meter_request(meter, OPERATION_SIGN, CKM_ECDSA, CKR_OK, meter_now() - 1500000000u);
     meter_request(meter, OPERATION_SIGN, CKM_RSA_PKCS, CKR_KEY_HANDLE_INVALID, meter_now());
     meter_request(meter, OPERATION_LOGIN, METER_NO_MECHANISM, CODE_QUORUM, meter_now());
     meter_request(meter, OPERATION_LOGIN, METER_NO_MECHANISM, CKR_DEVICE_ERROR, meter_now());
@@ -70,7 +70,7 @@ request_is_told_by_operation_mechanism_and_outcome(void **state)
     assert_line(meter, "azcloudhsm_operations_total{operation=\"LOGIN\",mechanism=\"\",outcome=\"failed\"} 1\n");
     assert_line(meter, "azcloudhsm_operations_total{operation=\"unknown\",mechanism=\"\",outcome=\"refused\"} 1\n");
     assert_line(meter, "azcloudhsm_operation_seconds_count{operation=\"SIGN\",mechanism=\"CKM_ECDSA\"} 2\n");
-    assert_line(meter, "azcloudhsm_operation_seconds_bucket{operation=\"SIGN\",mechanism=\"CKM_ECDSA\",le=\"0.002\"} 1\n");
+    assert_line(meter, "azcloudhsm_operation_seconds_bucket{operation=\"SIGN\",mechanism=\"CKM_ECDSA\",le=\"1\"} 1\n");
     assert_line(meter, "azcloudhsm_operation_seconds_bucket{operation=\"SIGN\",mechanism=\"CKM_ECDSA\",le=\"+Inf\"} 2\n");
     assert_line(meter, "azcloudhsm_answers_total{code=\"CKR_OK\"} 2\n");
     assert_line(meter, "azcloudhsm_answers_total{code=\"CODE_QUORUM\"} 1\n");
