@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The store's table of functions, and what reads. Under the prefix lie: id; k/<key>, the records;
+ * The store's table of functions, and how one is opened. Under the prefix lie: id; k/<key>, the records;
  * n/<counter>, numbers that were given; w/<writer>, the marks of who writes.
  */
 #include "store/etcd.h"
 
 #include "base/log.h"
+#include "store/etcd_read.h"
 #include "store/etcd_watch.h"
 #include "store/etcd_writer.h"
 
@@ -15,9 +16,6 @@
 
 #define ID_LEN 16u
 #define OPEN_MS 10000u
-#define LOAD_MS 10000u /* for a page of all: one that is slow is better than none */
-#define PAGE 1000u
-#define STRETCH_FREE 3u /* 4,096 numbers */
 #define COUNTER_TRIES 64
 
 struct etcd {
@@ -32,31 +30,6 @@ struct etcd {
 };
 
 /* ---- reading ---- */
-
-/* Asks until there is an answer, at most for that time. */
-static enum grpc_result
-range_ask(struct etcd *etcd, struct grpc *grpc, const struct etcd_range *range, uint32_t wait_ms,
-          struct etcd_records *ret_records)
-{
-    const uint64_t end = etcd_now() + wait_ms;
-    enum grpc_result result;
-
-    for (;;) {
-        if (atomic_load(&etcd->place.refused)) {
-            return GRPC_REFUSED;
-        }
-        result = etcd_range_run(grpc, range, ETCD_ATTEMPT_MS, ret_records);
-        if (result == GRPC_OK) {
-            etcd_works(&etcd->place);
-            return result;
-        }
-        etcd_trouble(&etcd->place, grpc);
-        if (result == GRPC_REFUSED || atomic_load(&etcd->place.stop) || etcd_now() > end) {
-            return result;
-        }
-        etcd_pause();
-    }
-}
 
 static bool
 etcd_get(struct store *store, view key, uint64_t *ret_revision, struct writer *out)
@@ -73,7 +46,7 @@ etcd_get(struct store *store, view key, uint64_t *ret_revision, struct writer *o
     pthread_mutex_lock(&etcd->read_lock);
     /* Who has waited that long behind others that got no answer gets none either. */
     got = etcd_now() < end &&
-          range_ask(etcd, etcd->reads, &range, ETCD_GIVE_UP_MS, &records) == GRPC_OK;
+          etcd_range_ask(&etcd->place, etcd->reads, &range, ETCD_GIVE_UP_MS, &records) == GRPC_OK;
     pthread_mutex_unlock(&etcd->read_lock);
     if (got) {
         *ret_revision = 0;
@@ -100,136 +73,16 @@ connection_new(const struct etcd *etcd, const atomic_bool *stop)
     return grpc_new(&settings);
 }
 
-/* Records of one page under the folder; false when visit stops, or when a key is none of ours. */
 static bool
-page_visit(const struct etcd *etcd, const struct etcd_records *records, view first,
-           store_visit *visit, void *arg)
-{
-    for (size_t i = 0; i < records->count; i++) {
-        const struct etcd_record *record = records->records + i;
-
-        if (record->key.len > ETCD_NAME_MAX ||
-            !view_equal(view_slice(record->key, 0, first.len), first)) {
-            log_err("store: etcd: a key under the prefix is none of a store");
-            return false;
-        }
-        if (!visit(arg, view_slice(record->key, first.len, record->key.len), record->value,
-                   etcd_relative(&etcd->place, record->revision))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* The first key that may come after the page: its last one and a NUL. */
-static void
-page_next(const struct etcd_records *records, struct etcd_name *ret_next)
-{
-    view last = records->records[records->count - 1].key;
-
-    memcpy(ret_next->text, last.data, last.len);
-    ret_next->text[last.len] = '\0';
-    ret_next->len = last.len + 1;
-}
-
-/* Where the next range begins, and where it ends. */
-struct stretch {
-    struct etcd_name last;  /* the last key that was seen, nothing at first */
-    struct etcd_name next, bound;
-    size_t free;            /* so many bytes at the end of the last key may be others */
-};
-
-static bool
-name_before(const struct etcd_name *a, const struct etcd_name *b)
-{
-    int order = memcmp(a->text, b->text, size_min(a->len, b->len));
-
-    return order < 0 || (order == 0 && a->len < b->len);
-}
-
-/*
- * A member walks through all keys of a range for each page of it, so ranges have to be short: of
- * keys that differ from the last one in its last few bytes; where nothing was left of those, in more
- * of them. At the end, and where no key is known, up to the folder's end.
- */
-static void
-stretch_bound(struct stretch *stretch, const struct etcd_name *first, const struct etcd_name *end)
-{
-    for (;; stretch->free = stretch->free < 6 ? stretch->free + 1 : 2 * stretch->free) {
-        const size_t len = stretch->last.len;
-        struct etcd_name *bound = &stretch->bound;
-
-        if (len <= first->len + stretch->free ||
-            (uint8_t)stretch->last.text[len - stretch->free - 1] == UINT8_MAX) {
-            *bound = *end;
-            return;
-        }
-        *bound = stretch->last;
-        bound->len = len - stretch->free;
-        bound->text[bound->len - 1]++;
-        if (name_before(&stretch->next, bound)) {
-            return;
-        }
-    }
-}
-
-/* What is to be asked next, after that page. */
-static void
-stretch_advance(struct stretch *stretch, const struct etcd_records *records)
-{
-    if (records->count > 0) {
-        page_next(records, &stretch->next);
-        stretch->last = stretch->next;
-        stretch->last.len--;
-        stretch->free = STRETCH_FREE;
-    }
-    if (!records->more) {
-        stretch->next = stretch->bound;
-    }
-}
-
-/* All of a folder, as it was at the revision of the first page, which is *ret_revision. */
-static bool
-folder_visit(struct etcd *etcd, const char *folder, bool keys_only, store_visit *visit, void *arg,
+folder_visit(struct store *store, const char *folder, bool keys_only, store_visit *visit, void *arg,
              uint64_t *ret_revision)
 {
+    struct etcd *etcd = (struct etcd *)store;
     struct grpc *grpc = connection_new(etcd, &etcd->place.stop);
-    struct etcd_range range = { .limit = PAGE, .keys_only = keys_only };
-    struct stretch stretch = { .free = STRETCH_FREE };
-    struct etcd_name first, end;
-    bool going = grpc != NULL, loaded = false;
+    bool loaded = grpc != NULL && etcd_folder_visit(&etcd->place, grpc, folder, keys_only, visit,
+                                                    arg, ret_revision);
 
-    etcd_name_make(&etcd->place, folder, VIEW_EMPTY, &first);
-    etcd_name_end(&first, &end);
-    stretch.next = first;
-    while (going) {
-        struct etcd_records records;
-        enum grpc_result result;
-        bool last;
-
-        stretch_bound(&stretch, &first, &end);
-        last = view_equal(etcd_name_view(&stretch.bound), etcd_name_view(&end));
-        range.key = etcd_name_view(&stretch.next);
-        range.end = etcd_name_view(&stretch.bound);
-        result = range_ask(etcd, grpc, &range, LOAD_MS, &records);
-        if (result == GRPC_LOST && range.limit > 1) {
-            range.limit = (range.limit + 3) / 4;    /* too long an answer looks like none */
-            continue;
-        }
-        if (result != GRPC_OK) {
-            break;
-        }
-        range.revision = range.revision == 0 ? records.revision : range.revision;
-        going = page_visit(etcd, &records, etcd_name_view(&first), visit, arg);
-        loaded = going && last && !records.more;
-        going = going && !loaded && (records.count > 0 || !records.more);
-        if (going) {
-            stretch_advance(&stretch, &records);
-        }
-        etcd_records_clear(&records);
-    }
     grpc_free(grpc);
-    *ret_revision = etcd_relative(&etcd->place, range.revision);
     return loaded;
 }
 
@@ -238,13 +91,13 @@ etcd_load_all(struct store *store, store_visit *visit, void *arg)
 {
     uint64_t revision;
 
-    return folder_visit((struct etcd *)store, "k/", false, visit, arg, &revision);
+    return folder_visit(store, "k/", false, visit, arg, &revision);
 }
 
 static bool
 etcd_list(struct store *store, store_visit *visit, void *arg, uint64_t *ret_revision)
 {
-    return folder_visit((struct etcd *)store, "k/", true, visit, arg, ret_revision);
+    return folder_visit(store, "k/", true, visit, arg, ret_revision);
 }
 
 /* ---- numbers ---- */
@@ -262,7 +115,7 @@ numbers_try(struct etcd *etcd, const struct etcd_name *name, uint32_t count, uin
     uint64_t revision = 0, next = start;
     uint8_t value[8];
     enum grpc_result result = txn == NULL ? GRPC_REFUSED
-                                          : range_ask(etcd, etcd->reads, &range, ETCD_GIVE_UP_MS,
+                                          : etcd_range_ask(&etcd->place, etcd->reads, &range, ETCD_GIVE_UP_MS,
                                                       &records);
 
     if (result != GRPC_OK) {
@@ -337,7 +190,7 @@ etcd_each_number(struct store *store, store_count *count, void *arg)
     struct counting counting = { count, arg };
     uint64_t revision;
 
-    return folder_visit((struct etcd *)store, "n/", false, count_visit, &counting, &revision);
+    return folder_visit(store, "n/", false, count_visit, &counting, &revision);
 }
 
 /* ---- the rest of the store ---- */
@@ -479,7 +332,7 @@ id_find(struct etcd *etcd, struct entropy *entropy)
     etcd_name_end(&first, &end);
     range.key = etcd_name_view(&id);
     range.end = VIEW_EMPTY;
-    if (range_ask(etcd, etcd->reads, &range, etcd->settings.open_ms, &records) != GRPC_OK) {
+    if (etcd_range_ask(&etcd->place, etcd->reads, &range, etcd->settings.open_ms, &records) != GRPC_OK) {
         log_err("store: no endpoint of etcd answers as it should: %s", grpc_error(etcd->reads));
         return false;
     }
@@ -496,7 +349,7 @@ id_find(struct etcd *etcd, struct entropy *entropy)
     }
     range.key = etcd_name_view(&first);
     range.end = etcd_name_view(&end);
-    if (range_ask(etcd, etcd->reads, &range, ETCD_GIVE_UP_MS, &records) == GRPC_OK) {
+    if (etcd_range_ask(&etcd->place, etcd->reads, &range, ETCD_GIVE_UP_MS, &records) == GRPC_OK) {
         empty = records.count == 0;
         etcd_records_clear(&records);
     }
@@ -606,7 +459,7 @@ anew_is_over(struct etcd *etcd)
 
     etcd_name_make(&etcd->place, RESTORE_NAME, VIEW_EMPTY, &mark);
     range.key = etcd_name_view(&mark);
-    if (range_ask(etcd, etcd->reads, &range, ETCD_GIVE_UP_MS, &records) != GRPC_OK) {
+    if (etcd_range_ask(&etcd->place, etcd->reads, &range, ETCD_GIVE_UP_MS, &records) != GRPC_OK) {
         return false;
     }
     over = records.count == 0;
