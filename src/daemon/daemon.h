@@ -465,10 +465,10 @@ void pendings_clear(struct daemon *daemon);
 /* False: the connection has to go. */
 MUST_USE bool route_request(struct daemon *daemon, struct peer *peer, const struct frame *frame,
                             view body);
-/* A request of our own in the name of a context, under a number of ours. False: it is not on its
- * way, and done is not called. */
+/* A request of our own in the name of a context, under a number of ours, which has no more time than
+ * until (daemon_now()). False: it is not on its way, and done is not called. */
 MUST_USE bool route_own(struct daemon *daemon, struct context *context, const struct frame *frame,
-                        view body, own_done *done, void *arg);
+                        view body, uint64_t until, own_done *done, void *arg);
 void route_reply(struct daemon *daemon, struct node_link *link, const struct frame *frame,
                  view body);
 void route_node_up(struct daemon *daemon);

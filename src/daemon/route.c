@@ -59,7 +59,7 @@ route_request(struct daemon *daemon, struct peer *peer, const struct frame *fram
 
 bool
 route_own(struct daemon *daemon, struct context *context, const struct frame *frame, view body,
-          own_done *done, void *arg)
+          uint64_t until, own_done *done, void *arg)
 {
     const struct operation_row *row = operation_row(frame->operation);
     struct pending *pending;
@@ -73,6 +73,10 @@ route_own(struct daemon *daemon, struct context *context, const struct frame *fr
     }
     pending->done = done;
     pending->done_arg = arg;
+    if (until < pending->deadline + COPIES_MS) {
+        pending->deadline = until < pending->deadline ? until : pending->deadline;
+        pending->patient = true; /* it gets no more */
+    }
     return pending_take(daemon, pending, body);
 }
 

@@ -11,7 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define JOB_MS 25000u /* no call takes longer than 30 s, with what it waits for a processor */
+/* No call takes longer than 30 s, with what it waits for a processor. What a job asks the HSM when its
+ * time is over, to leave things in order, has a moment each, and a few seconds in all. */
+#define JOB_MS 25000u
+#define LAST_CALL_MS 1500u
+#define LAST_CALLS_MS 3000u
 #define OWN_REQUEST_FIRST (1ull << 63)
 
 struct storage_jobs {
@@ -36,6 +40,7 @@ struct own_call {
     struct storage_job *job;
     enum operation operation;
     view body;
+    uint64_t until;
     struct writer *reply;
     CK_RV rv;
     bool done;
@@ -74,15 +79,31 @@ call_begin(void *arg)
         .revision = job->frame.revision,
     };
 
-    if (!route_own(jobs->daemon, job->context, &frame, call->body, call_done, call)) {
+    if (!route_own(jobs->daemon, job->context, &frame, call->body, call->until, call_done, call)) {
         call_done(call, (uint32_t)CKR_DEVICE_ERROR, VIEW_EMPTY);
     }
+}
+
+/* When a call of the HSM ends that begins now. */
+static uint64_t
+call_end(const struct storage_job *job)
+{
+    const uint64_t moment = daemon_now() + LAST_CALL_MS;
+    const uint64_t last = job->deadline + LAST_CALLS_MS;
+
+    return moment < job->deadline ? job->deadline : moment < last ? moment : last;
 }
 
 CK_RV
 storage_call(struct storage_job *job, enum operation operation, view body, struct writer *reply)
 {
-    struct own_call call = { .job = job, .operation = operation, .body = body, .reply = reply };
+    struct own_call call = {
+        .job = job,
+        .operation = operation,
+        .body = body,
+        .until = call_end(job),
+        .reply = reply,
+    };
     CK_RV rv;
 
     pthread_mutex_init(&call.lock, NULL);

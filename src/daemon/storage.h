@@ -94,7 +94,8 @@ void storage_peer_gone(struct daemon *daemon, struct peer *peer);
 bool storage_is_busy(const struct daemon *daemon);
 void storage_clear(struct daemon *daemon);
 
-/* storage.c, on a thread: asks the HSM, as the job's context. body is read, reply appended to. */
+/* storage.c, on a thread: asks the HSM, as the job's context, for as long as the job has time. body is
+ * read, reply appended to. */
 MUST_USE CK_RV storage_call(struct storage_job *job, enum operation operation, view body,
                             struct writer *reply);
 /* Jobs of our own: lists the container again while nobody waits. */

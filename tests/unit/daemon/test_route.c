@@ -675,6 +675,61 @@ a_silent_node_has_its_deadline(void **state)
     assert_int_equal(app->last.request, 3);
 }
 
+static uint32_t own_code;
+
+static void
+own_ended(void *arg, uint32_t code, view body)
+{
+    UNUSED(arg);
+    UNUSED(body);
+    own_code = code;
+}
+
+static bool
+own_has_ended(void *arg)
+{
+    UNUSED(arg);
+    return own_code != UINT32_MAX;
+}
+
+/* Asks for something slow, which gets so much time. */
+static void
+own_begin(struct fixture *f, uint64_t ms)
+{
+    static uint64_t request = 1ull << 63;
+    const struct frame frame = { .operation = OPERATION_TOKEN_CHECK, .request = request++ };
+    const size_t seen = seen_of(f, OPERATION_TOKEN_CHECK);
+
+    own_code = UINT32_MAX;
+    assert_true(route_own(&f->daemon, f->daemon.contexts, &frame, VIEW_EMPTY, daemon_now() + ms,
+                          own_ended, NULL));
+    assert_true(node_saw(f, f->node.seen_count + 1));
+    assert_int_equal(seen_of(f, OPERATION_TOKEN_CHECK), seen + 1);
+}
+
+static void
+a_request_of_our_own_has_no_more_time_than_it_is_given(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app = app_begin(f, 0, KEY);
+
+    app_send(app, OPERATION_SIGN, 2, VIEW_EMPTY);
+    assert_true(answered(f, app, 2));
+    f->node.manner = SILENT;
+
+    own_begin(f, 1000);
+    clock_ahead += 1001;
+    assert_true(loop_until(f->daemon.loop, own_has_ended, NULL, LIMIT_MS));
+    assert_int_equal(own_code, CKR_DEVICE_ERROR);
+
+    own_begin(f, UINT32_MAX);
+    clock_ahead += 1001;
+    loop_for(f->daemon.loop, 300);
+    assert_false(own_has_ended(NULL));
+    clock_ahead += REQUEST_SLOW_MS;
+    assert_true(loop_until(f->daemon.loop, own_has_ended, NULL, LIMIT_MS));
+}
+
 static void
 a_node_that_never_knows_a_context_is_not_asked_for_ever(void **state)
 {
@@ -1157,6 +1212,7 @@ main(void)
         TEST(a_node_is_of_its_release_as_long_as_a_link_is_there),
         TEST(a_node_is_looked_for_soon_while_requests_wait),
         TEST(a_silent_node_has_its_deadline),
+        TEST(a_request_of_our_own_has_no_more_time_than_it_is_given),
         TEST(a_node_that_never_knows_a_context_is_not_asked_for_ever),
         TEST(the_same_number_on_two_connections_is_answered_on_both),
         TEST(replies_that_nobody_asked_for_are_passed_over),
