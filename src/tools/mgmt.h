@@ -86,6 +86,9 @@ bool mgmt_confirmed(void);
  * of those that share them; the others are asked whether they have seen it. */
 enum status mgmt_everywhere(struct mgmt *mgmt, const struct mgmt_step *step,
                             const struct writer *body);
+/* The same after the words of caution and a yes; STATUS_REFUSED without it. The body is cleared in
+ * any case. */
+enum status mgmt_change(struct mgmt *mgmt, const struct mgmt_step *step, struct writer *body);
 /* The two lines of a failure, for commands that go their own way. */
 void mgmt_failed(const char *command, const char *act, const struct mgmt_server *server,
                  CK_RV rv);

@@ -146,7 +146,6 @@ mgmt_set_policy(void *tool, const struct values *values)
     const char *switches = values_text(values, "switches");
     struct rules rules = { POLICY_AZURE, INTERFACE_P11, 0 };
     struct writer body;
-    enum status status;
 
     if (!policy_parse(values_text(values, "policy"), &rules.policy)) {
         fprintf(stderr, "setPolicy: %s: not azure, fips or standard\n",
@@ -156,9 +155,6 @@ mgmt_set_policy(void *tool, const struct values *values)
     if (switches != NULL && !rules_switches_read(&rules, view_str(switches))) {
         fprintf(stderr, "setPolicy: %s: see \"Switches\" in docs/pkcs11.md\n", switches);
         return STATUS_MISUSED;
-    }
-    if (!mgmt_confirmed()) {
-        return STATUS_REFUSED;
     }
 
     const struct policy_set_request request = { (uint8_t)rules.policy, view_str(switches) };
@@ -170,7 +166,5 @@ mgmt_set_policy(void *tool, const struct values *values)
 
     writer_init(&body, MGMT_BODY_MAX);
     policy_set_request_write(&body, &request);
-    status = mgmt_everywhere(tool, &step, &body);
-    writer_clear(&body);
-    return status;
+    return mgmt_change(tool, &step, &body);
 }

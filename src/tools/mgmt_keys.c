@@ -430,16 +430,6 @@ mgmt_get_attribute(void *tool, const struct values *values)
 
 /* ---- changes ---- */
 
-/* After the words of caution; the request is in body, which is cleared. */
-static enum status
-change_everywhere(struct mgmt *mgmt, const struct mgmt_step *step, struct writer *body)
-{
-    enum status status = mgmt_confirmed() ? mgmt_everywhere(mgmt, step, body) : STATUS_REFUSED;
-
-    writer_clear(body);
-    return status;
-}
-
 enum status
 mgmt_share_key(void *tool, const struct values *values)
 {
@@ -456,7 +446,7 @@ mgmt_share_key(void *tool, const struct values *values)
 
     writer_init(&body, MGMT_BODY_MAX);
     key_share_request_write(&body, &request);
-    return change_everywhere(tool, &step, &body);
+    return mgmt_change(tool, &step, &body);
 }
 
 enum status
@@ -472,7 +462,7 @@ mgmt_key_owner(void *tool, const struct values *values)
 
     writer_init(&body, MGMT_BODY_MAX);
     key_owner_request_write(&body, &request);
-    return change_everywhere(tool, &step, &body);
+    return mgmt_change(tool, &step, &body);
 }
 
 /* As the attribute's form wants it. */
@@ -521,7 +511,7 @@ mgmt_set_attribute(void *tool, const struct values *values)
     if (change_write(&changes, row, given)) {
         request.changes = writer_view(&changes);
         key_set_request_write(&body, &request);
-        status = change_everywhere(tool, &step, &body);
+        status = mgmt_change(tool, &step, &body);
     }
     writer_clear(&body);
     writer_clear(&changes);

@@ -49,7 +49,7 @@ key_register(struct mgmt *mgmt, const struct values *values, const char *command
                                         .ask = ASK_ABORT };
 
         quorum_key_request_write(&body, &request);
-        status = mgmt_confirmed() ? mgmt_everywhere(mgmt, &step, &body) : STATUS_REFUSED;
+        status = mgmt_change(mgmt, &step, &body);
     }
     writer_clear(&proof);
     writer_clear(&signature);
@@ -104,16 +104,10 @@ mgmt_set_token_time(void *tool, const struct values *values)
                                     .operation = OPERATION_QUORUM_TIME,
                                     .ask = ASK_ABORT };
     struct writer body;
-    enum status status = STATUS_REFUSED;
 
-    if (!mgmt_confirmed()) {
-        return STATUS_REFUSED;
-    }
     writer_init(&body, MGMT_BODY_MAX);
     quorum_time_request_write(&body, &request);
-    status = mgmt_everywhere(tool, &step, &body);
-    writer_clear(&body);
-    return status;
+    return mgmt_change(tool, &step, &body);
 }
 
 /* Where a listing goes: lines, or a JSON array. */

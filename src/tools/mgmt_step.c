@@ -160,6 +160,15 @@ mgmt_everywhere(struct mgmt *mgmt, const struct mgmt_step *step, const struct wr
     return status;
 }
 
+enum status
+mgmt_change(struct mgmt *mgmt, const struct mgmt_step *step, struct writer *body)
+{
+    enum status status = mgmt_confirmed() ? mgmt_everywhere(mgmt, step, body) : STATUS_REFUSED;
+
+    writer_clear(body);
+    return status;
+}
+
 bool
 mgmt_file_read(const char *path, size_t max, struct writer *out)
 {

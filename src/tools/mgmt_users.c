@@ -28,6 +28,35 @@ say_begin(const struct mgmt *mgmt, const char *act, const struct values *values)
            values_text(values, "type"), mgmt_connected(mgmt));
 }
 
+static void
+password_write(struct writer *body, enum operation operation, const struct values *values,
+               const struct secret *password)
+{
+    const uint32_t role = values_number(values, "type", ROLE_NONE);
+    const view name = view_str(values_text(values, "user"));
+    const view word = secret_view(password);
+
+    if (operation == OPERATION_LOGIN) {
+        login_request_write(body, &(struct login_request){ role, name, word });
+    } else if (operation == OPERATION_USER_CREATE) {
+        user_create_request_write(body, &(struct user_create_request){ role, name, word });
+    } else {
+        user_password_request_write(body, &(struct user_password_request){ role, name, word });
+    }
+}
+
+/* The step as it is; where -2fa was said, as the operation that takes its signatures, too. */
+static enum status
+password_send(struct mgmt *mgmt, const struct values *values, const struct secret *password,
+              struct mgmt_step step, enum operation with_factor, const struct writer *body)
+{
+    if (!values_given(values, "-2fa")) {
+        return mgmt_everywhere(mgmt, &step, body);
+    }
+    step.operation = with_factor;
+    return mgmt_signed(mgmt, values, password, step);
+}
+
 static bool
 login_show(void *arg, struct mgmt_server *server, view reply)
 {
@@ -50,43 +79,35 @@ mgmt_login(void *tool, const struct values *values)
 {
     struct mgmt *mgmt = tool;
     struct secret *password = password_get(values, false);
+    const uint32_t role = values_number(values, "type", ROLE_NONE);
     struct writer body;
 
     if (password == NULL) {
         return STATUS_MISUSED;
     }
-
-    const struct login_request request = {
-        .role = values_number(values, "type", ROLE_NONE),
-        .name = view_str(values_text(values, "user")),
-        .password = secret_view(password),
-    };
-
     /* No officer's password for a server that nobody vouches for. */
     for (struct mgmt_server *server = NULL; (server = mgmt_next(mgmt, server)) != NULL;) {
-        if (caller_is_unowned(server->caller) && request.role != ROLE_PRECO) {
+        if (caller_is_unowned(server->caller) && role != ROLE_PRECO) {
             mgmt_failed("loginHSM", "login", server, CODE_UNOWNED);
             secret_free(password);
             return STATUS_REFUSED;
         }
     }
     writer_init(&body, BODY_MAX);
-    login_request_write(&body, &request);
+    password_write(&body, OPERATION_LOGIN, values, password);
 
     char login[sizeof mgmt->servers[0].login];
 
     snprintf(login, sizeof login, "%.40s(%s)", values_text(values, "user"),
-             role_name(request.role));
+             role_name(role));
 
-    const bool is_signed = values_given(values, "-2fa");
     const struct mgmt_step step = { .command = "loginHSM",
                                     .act = "login",
-                                    .operation = is_signed ? OPERATION_LOGIN_SIGNED
-                                                           : OPERATION_LOGIN,
+                                    .operation = OPERATION_LOGIN,
                                     .show = login_show,
                                     .arg = login };
-    enum status status = is_signed ? mgmt_signed(mgmt, values, password, step)
-                                   : mgmt_everywhere(mgmt, &step, &body);
+    enum status status =
+        password_send(mgmt, values, password, step, OPERATION_LOGIN_SIGNED, &body);
 
     writer_clear(&body);
     secret_free(password);
@@ -112,10 +133,11 @@ mgmt_logout(void *tool, const struct values *values)
     return status;
 }
 
-enum status
-mgmt_create_user(void *tool, const struct values *values)
+/* A password that nobody knows yet: of a new user, or another one. */
+static enum status
+password_give(struct mgmt *mgmt, const struct values *values, const char *saying,
+              struct mgmt_step step, enum operation with_factor)
 {
-    struct mgmt *mgmt = tool;
     struct secret *password;
     struct writer body;
 
@@ -125,29 +147,26 @@ mgmt_create_user(void *tool, const struct values *values)
     if ((password = password_get(values, true)) == NULL) {
         return STATUS_MISUSED;
     }
-
-    const struct user_create_request request = {
-        .role = values_number(values, "type", ROLE_NONE),
-        .name = view_str(values_text(values, "user")),
-        .password = secret_view(password),
-    };
-
     writer_init(&body, BODY_MAX);
-    user_create_request_write(&body, &request);
-    say_begin(mgmt, "Creating User", values);
+    password_write(&body, step.operation, values, password);
+    say_begin(mgmt, saying, values);
 
-    const bool is_signed = values_given(values, "-2fa");
-    const struct mgmt_step step = { .command = "createUser",
-                                    .act = "creating user",
-                                    .operation = is_signed ? OPERATION_USER_CREATE_SIGNED
-                                                           : OPERATION_USER_CREATE,
-                                    .ask = ASK_ABORT };
-    enum status status = is_signed ? mgmt_signed(mgmt, values, password, step)
-                                   : mgmt_everywhere(mgmt, &step, &body);
+    enum status status = password_send(mgmt, values, password, step, with_factor, &body);
 
     writer_clear(&body);
     secret_free(password);
     return status;
+}
+
+enum status
+mgmt_create_user(void *tool, const struct values *values)
+{
+    const struct mgmt_step step = { .command = "createUser",
+                                    .act = "creating user",
+                                    .operation = OPERATION_USER_CREATE,
+                                    .ask = ASK_ABORT };
+
+    return password_give(tool, values, "Creating User", step, OPERATION_USER_CREATE_SIGNED);
 }
 
 /* What is needed to take a deletion back: the user as each server had him. */
@@ -232,16 +251,10 @@ mgmt_rename_officer(void *tool, const struct values *values)
                                     .operation = OPERATION_USER_RENAME,
                                     .ask = ASK_ABORT };
     struct writer body;
-    enum status status;
 
-    if (!mgmt_confirmed()) {
-        return STATUS_REFUSED;
-    }
     writer_init(&body, BODY_MAX);
     user_rename_request_write(&body, &request);
-    status = mgmt_everywhere(tool, &step, &body);
-    writer_clear(&body);
-    return status;
+    return mgmt_change(tool, &step, &body);
 }
 
 enum status
@@ -254,54 +267,22 @@ mgmt_close_user(void *tool, const struct values *values)
                                     .operation = OPERATION_USER_CLOSE,
                                     .ask = ASK_ABORT };
     struct writer body;
-    enum status status;
 
-    if (!mgmt_confirmed()) {
-        return STATUS_REFUSED;
-    }
     writer_init(&body, BODY_MAX);
     user_close_request_write(&body, &request);
-    status = mgmt_everywhere(tool, &step, &body);
-    writer_clear(&body);
-    return status;
+    return mgmt_change(tool, &step, &body);
 }
 
 enum status
 mgmt_change_password(void *tool, const struct values *values)
 {
-    struct mgmt *mgmt = tool;
-    struct secret *password;
-    struct writer body;
-
-    if (!mgmt_confirmed()) {
-        return STATUS_REFUSED;
-    }
-    if ((password = password_get(values, true)) == NULL) {
-        return STATUS_MISUSED;
-    }
-
-    const struct user_password_request request = {
-        .role = values_number(values, "type", ROLE_NONE),
-        .name = view_str(values_text(values, "user")),
-        .password = secret_view(password),
-    };
-
-    writer_init(&body, BODY_MAX);
-    user_password_request_write(&body, &request);
-    say_begin(mgmt, "Changing password for", values);
-
-    const bool is_signed = values_given(values, "-2fa");
     const struct mgmt_step step = { .command = "changePswd",
                                     .act = "changing password",
-                                    .operation = is_signed ? OPERATION_USER_PASSWORD_SIGNED
-                                                           : OPERATION_USER_PASSWORD,
+                                    .operation = OPERATION_USER_PASSWORD,
                                     .ask = ASK_ABORT };
-    enum status status = is_signed ? mgmt_signed(mgmt, values, password, step)
-                                   : mgmt_everywhere(mgmt, &step, &body);
 
-    writer_clear(&body);
-    secret_free(password);
-    return status;
+    return password_give(tool, values, "Changing password for", step,
+                         OPERATION_USER_PASSWORD_SIGNED);
 }
 
 static json_t *
@@ -456,16 +437,10 @@ mgmt_unlock_user(void *tool, const struct values *values)
                                     .operation = OPERATION_USER_UNLOCK,
                                     .ask = ASK_ABORT };
     struct writer body;
-    enum status status;
 
-    if (!mgmt_confirmed()) {
-        return STATUS_REFUSED;
-    }
     writer_init(&body, BODY_MAX);
     user_unlock_request_write(&body, &request);
-    status = mgmt_everywhere(tool, &step, &body);
-    writer_clear(&body);
-    return status;
+    return mgmt_change(tool, &step, &body);
 }
 
 static bool
