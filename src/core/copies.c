@@ -496,6 +496,7 @@ object_revive(struct request *r, const struct copy *copy,
         return rv;
     }
     atomic_store(&object->copied, true);
+    object->revived = true;
     pthread_mutex_lock(&context->lock);
     /* Here: who hears of an end remembers it first, and then looks for the object. */
     if (!object_kind_fits(object) || object_is_token(object) || context->login != copy->login ||

@@ -282,6 +282,20 @@ store_objects(struct request *request, struct make *const makes[], size_t count)
 }
 
 /* Session objects first: they are the ones that can be refused. */
+/* Is another object there? A library chooses a handle once; so one that came of a copy was made by this
+ * very request, on a node that is no more, and nobody was told of it. It goes. */
+static bool
+handle_is_taken(struct context *context, uint32_t handle)
+{
+    const struct object *object = table_find(&context->objects, handle);
+
+    if (object != NULL && object->revived) {
+        table_remove(&context->objects, handle);
+        object = NULL;
+    }
+    return object != NULL;
+}
+
 static CK_RV
 enter_session_objects(struct request *request, struct make *const makes[], size_t count)
 {
@@ -300,7 +314,7 @@ enter_session_objects(struct request *request, struct make *const makes[], size_
         atomic_store(&object->copied, copies_are_of(context, object));
         if (object_is_private(object) && context->role != ROLE_CU) {
             rv = CKR_USER_NOT_LOGGED_IN; /* logged out while the key was made */
-        } else if (table_find(&context->objects, object->handle) != NULL) {
+        } else if (handle_is_taken(context, object->handle)) {
             rv = CKR_ARGUMENTS_BAD;
         } else if (table_count(&context->objects) >= CONTEXT_OBJECTS_MAX ||
                    !table_put(&context->objects, object)) {

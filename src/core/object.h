@@ -30,6 +30,7 @@ struct object {
     uint8_t *sealed;       /* secret parts, a sealed part of its record; NULL when none */
     size_t sealed_len;
     struct algo_key *_Atomic key;
+    bool revived;        /* a session object, that came of a copy: under its context's lock */
     _Atomic bool copied; /* a session object: there may be sealed copies of it (copies.h) */
     _Atomic bool used; /* the key, since somebody took that back (keyed.h) */
     struct object *label_next; /* chains of the table that holds it, under its lock */

@@ -195,20 +195,39 @@ node_drawn(struct daemon *daemon, const struct context *context)
     return drawn;
 }
 
-/* The drawn one is given a moment to come up, where it may have something. */
+/* The home that the daemon before left word of. */
 static struct node *
-node_home(struct daemon *daemon, const struct context *context, enum tie tie, uint32_t avoid)
+node_before(struct daemon *daemon, const struct context *context)
+{
+    for (size_t i = 0; context->home_number != 0 && i < daemon->node_count; i++) {
+        if (daemon->nodes[i].id == context->home_number && !daemon->nodes[i].gone) {
+            return &daemon->nodes[i];
+        }
+    }
+    return NULL;
+}
+
+/* The one before, or else the drawn one, is given a moment to come up, where it may have something. */
+static struct node *
+node_home(struct daemon *daemon, struct context *context, enum tie tie, uint32_t avoid)
 {
     const bool has = context->local || tie == TIE_STEP;
     const bool fresh = daemon_now() - daemon->started_at < START_MS;
-    struct node *drawn = node_drawn(daemon, context);
+    struct node *before = node_before(daemon, context);
+    struct node *drawn = before != NULL ? before : node_drawn(daemon, context);
+    struct node *home;
 
     if (drawn == NULL || (has && fresh && (!daemon->rostered || !node_is_reached(drawn)))) {
         return NULL;
     }
-    return node_is_well(drawn) && (avoid & (UINT32_C(1) << drawn->index)) == 0
+    home = node_is_well(drawn) && (avoid & (UINT32_C(1) << drawn->index)) == 0
                ? drawn
                : node_near(daemon, context, avoid);
+    if (home != NULL && before != NULL) {
+        context->copies.left = before != home ? (unsigned)before->index + 1 : 0;
+        context->home_number = 0;
+    }
+    return home;
 }
 
 struct node_link *

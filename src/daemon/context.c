@@ -3,6 +3,7 @@
  * Contexts: the application processes. One belongs to the uid that began it; nobody else gets
  * in, not even with its key.
  */
+#include "daemon/copies_file.h"
 #include "daemon/storage.h"
 
 #include "base/log.h"
@@ -100,6 +101,7 @@ context_new(struct peer *peer, const struct hello_request *hello,
     }
     context->ticket = hello->ticket.len > 0 ? secret_dup(hello->ticket) : NULL;
     context->logins = 1;
+    copies_file_load(daemon, context);
     context->next = daemon->contexts;
     if (context->next != NULL) {
         context->next->previous = context;
@@ -171,7 +173,10 @@ contexts_check(struct daemon *daemon)
         if (context->peers == 0 && context->requests == 0 &&
             (context->ended || now - context->idle_since > GRACE_MS)) {
             node_detach(daemon, context);
+            copies_file_remove(daemon, context);
             context_free(daemon, context);
+        } else {
+            copies_check(daemon, context);
         }
     }
 }

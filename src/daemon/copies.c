@@ -5,17 +5,18 @@
  * the home that is now, and what is about them waits for its answer: until the node that gave them
  * is known to be over there, that is LAGGING.
  */
-#include "daemon/daemon.h"
+#include "daemon/copies_file.h"
 
 #include "base/log.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define COPIES_BYTES_MAX (4u * 1024u * 1024u)      /* of a context */
 #define UID_COPIES_BYTES_MAX (64u * 1024u * 1024u)
 #define ROUND_BYTES (128u * 1024u)                 /* handed in by one frame */
 #define AGAIN_MS 100u
+#define LOOK_MS 1000u      /* the first time; twice as long each further time */
+#define LOOK_MAX_MS 30000u
 
 struct kept_copy {
     uint32_t handle;
@@ -141,7 +142,14 @@ copies_clear(struct context *context)
 }
 
 void
-copies_close_session(struct context *context, uint32_t session)
+copies_end(struct daemon *daemon, struct context *context)
+{
+    copies_file_remove(daemon, context);
+    copies_clear(context);
+}
+
+static void
+session_forget(struct context *context, uint32_t session)
 {
     struct copies *copies = &context->copies;
 
@@ -149,6 +157,57 @@ copies_close_session(struct context *context, uint32_t session)
         if (session == 0 || copies->list[i - 1].session == session) {
             copy_drop(context, i - 1);
         }
+    }
+}
+
+void
+copies_apply(struct context *context, const struct copies_line *line)
+{
+    switch (line->kind) {
+    case COPIES_LINE_COPY:
+        copy_take(context, &line->copy);
+        break;
+    case COPIES_LINE_GONE:
+        copy_forget(context, line->number);
+        break;
+    case COPIES_LINE_CLOSED:
+        session_forget(context, line->number);
+        break;
+    case COPIES_LINE_HOME:
+        break;
+    }
+}
+
+void
+copies_write(const struct context *context, struct writer *out)
+{
+    const struct copies *copies = &context->copies;
+
+    for (size_t i = 0; i < copies->count; i++) {
+        const struct kept_copy *kept = &copies->list[i];
+        const struct copies_line line = {
+            .kind = COPIES_LINE_COPY,
+            .copy = { kept->handle, kept->session, kept->version,
+                      view_of(kept->sealed, kept->len) },
+        };
+
+        copies_line_write(out, &line);
+    }
+}
+
+void
+copies_close_session(struct daemon *daemon, struct context *context, uint32_t session)
+{
+    const struct copies_line line = { .kind = COPIES_LINE_CLOSED, .number = session };
+    const size_t count = context->copies.count;
+    uint8_t room[COPIES_LINE_OVERHEAD];
+    struct writer out;
+
+    copies_apply(context, &line);
+    if (context->copies.count != count) {
+        writer_init_fixed(&out, room, sizeof room);
+        copies_line_write(&out, &line);
+        copies_file_note(daemon, context, writer_view(&out));
     }
 }
 
@@ -218,15 +277,26 @@ home_link(struct daemon *daemon, struct context *context)
     return node == NULL || !node_is_reached(node) ? NULL : node_best_link(node, context);
 }
 
+/* One that is asked for already may be of before: then it is asked for once more. */
+static void
+copies_renew_now(struct daemon *daemon, struct context *context)
+{
+    struct copies *copies = &context->copies;
+    struct node_link *link = home_link(daemon, context);
+
+    if (copies->renew && !copies->doubt && copies->asked == NULL && link != NULL) {
+        copies->renew = false;
+        copies->cursor = 0;
+        copies_collect(link, context);
+    }
+}
+
 void
 copies_renew(struct daemon *daemon, struct context *context)
 {
-    struct node_link *link = home_link(daemon, context);
-
-    if (context->copies.count > 0 && !context->copies.doubt && context->copies.asked == NULL &&
-        link != NULL) {
-        context->copies.cursor = 0;
-        copies_collect(link, context);
+    if (context->copies.count > 0) {
+        context->copies.renew = true;
+        copies_renew_now(daemon, context);
     }
 }
 
@@ -240,6 +310,8 @@ copies_doubt(struct context *context, unsigned left)
     copies->told = 0;
     copies->asked = NULL;
     copies->again_at = 0;
+    copies->pause_ms = LOOK_MS;
+    copies->look_at = daemon_now() + LOOK_MS;
     if (copies->count > 0) {
         copies->left = copies->doubt && copies->left != 0 ? copies->left : left;
         copies->doubt = true;
@@ -290,7 +362,7 @@ copies_ready(struct daemon *daemon, struct context *context, struct node_link *l
         log_wrn("pid %u: %zu session objects are lost: the node that has them is neither there "
                 "nor over",
                 context->pid, copies->count);
-        copies_clear(context);
+        copies_end(daemon, context);
     }
     if (!local || context->ticket == NULL) {
         return true;
@@ -315,26 +387,61 @@ copies_ready(struct daemon *daemon, struct context *context, struct node_link *l
     return false;
 }
 
+/* A login lives for as long as its ticket is renewed, and copies no longer than a ticket: so they are
+ * handed in, and asked for anew, also while the process is busy with other things. */
+void
+copies_check(struct daemon *daemon, struct context *context)
+{
+    struct copies *copies = &context->copies;
+    const uint64_t now = daemon_now();
+    struct node_link *link;
+
+    if ((!copies->doubt && !copies->renew) || copies->asked != NULL || context->ticket == NULL ||
+        now < copies->look_at) {
+        return;
+    }
+    copies->pause_ms = (unsigned)size_min(2 * size_max(copies->pause_ms, LOOK_MS), LOOK_MAX_MS);
+    copies->look_at = now + copies->pause_ms;
+    if (!copies->doubt) {
+        copies_renew_now(daemon, context);
+    } else if ((link = node_choose(daemon, context, TIE_HOME, 0)) != NULL) {
+        (void)copies_ready(daemon, context, link, true, 0);
+    }
+}
+
 /* ---- answers ---- */
 
 /* Gives the highest handle of what came. */
 static uint32_t
-copies_take(struct context *context, const struct copies_reply *m)
+copies_take(struct daemon *daemon, struct context *context, const struct copies_reply *m)
 {
     struct reader r = reader_of(m->copies.bytes);
-    struct copy_info info = { .handle = 0 };
+    struct copies_line line = { .kind = COPIES_LINE_GONE };
+    uint32_t last = 0;
+    struct writer lines;
 
+    writer_init(&lines, FRAME_BODY_MAX);
     for (size_t i = 0; i < number_array_count(m->gone); i++) {
-        copy_forget(context, number_array_get(m->gone, i));
+        line.number = number_array_get(m->gone, i);
+        copies_apply(context, &line);
+        copies_line_write(&lines, &line);
     }
-    while (copy_array_next(&r, &info)) {
-        copy_take(context, &info);
+    line.kind = COPIES_LINE_COPY;
+    while (copy_array_next(&r, &line.copy)) {
+        copies_apply(context, &line);
+        copies_line_write(&lines, &line);
+        last = line.copy.handle;
     }
-    return info.handle;
+    if (lines.len > 0 && writer_ok(&lines)) {
+        copies_file_note(daemon, context, writer_view(&lines));
+    }
+    writer_clear(&lines);
+    return last;
 }
 
 static void
-copies_refused(struct node_link *link, struct context *context, uint32_t code)
+copies_refused(struct daemon *daemon, struct node_link *link, struct context *context,
+               uint32_t code)
 {
     struct copies *copies = &context->copies;
     struct attachment *at = &context->attachments[link->node->index];
@@ -347,10 +454,11 @@ copies_refused(struct node_link *link, struct context *context, uint32_t code)
         copies_doubt(context, 0);
         copies->again_at = daemon_now() + AGAIN_MS;
     } else if (code == CKR_FUNCTION_NOT_SUPPORTED) {
-        copies_clear(context); /* an older one, which has nothing of the kind */
+        copies_end(daemon, context); /* an older one, which has nothing of the kind */
         copies->told = (unsigned)link->node->index + 1;
     } else if (!copies->doubt) {
         copies->told = 0;
+        copies->renew = copies->count > 0;
     }
 }
 
@@ -368,7 +476,7 @@ copies_answer(struct daemon *daemon, struct node_link *link, const struct frame 
     }
     copies = &context->copies;
     if (!m.asked) {
-        (void)copies_take(context, &m);
+        (void)copies_take(daemon, context, &m);
         return;
     }
     if (copies->asked != link) {
@@ -376,10 +484,10 @@ copies_answer(struct daemon *daemon, struct node_link *link, const struct frame 
     }
     copies->asked = NULL;
     if (frame->code != CKR_OK) {
-        copies_refused(link, context, frame->code);
+        copies_refused(daemon, link, context, frame->code);
         return;
     }
-    last = copies_take(context, &m);
+    last = copies_take(daemon, context, &m);
     if (copies->doubt) {
         if (copy_place(copies, copies->cursor + 1) < copies->count) {
             copies_hand(link, context);
@@ -389,10 +497,13 @@ copies_answer(struct daemon *daemon, struct node_link *link, const struct frame 
         copies->left = 0;
         copies->told = (unsigned)link->node->index + 1;
         copies->cursor = 0;
+        copies->renew = false;
         copies_collect(link, context); /* of which that node is the giver */
         route_context(daemon, context);
     } else if (m.more && last > copies->cursor) {
         copies->cursor = last;
         copies_collect(link, context);
+    } else {
+        copies_renew_now(daemon, context);
     }
 }

@@ -42,6 +42,8 @@
 #define PEER_OUTPUT_HIGH (128u * 1024u) /* beyond it, who does not read is not read */
 #define HELLO_BODY_MAX 8192u
 #define COPIES_MAX 1024u     /* of session objects of a context */
+#define COPIES_BYTES_MAX (4u * 1024u * 1024u) /* of them */
+#define COPIES_PATH_MAX 272u /* of the folder that has them */
 #define COPIES_MS 12000u     /* so long requests wait for session objects to live again: more than a lease */
 
 /* ---- uids of this host ---- */
@@ -83,8 +85,14 @@ struct copies {
     uint32_t cursor;  /* the last handle that was handed in, or came */
     unsigned told;    /* node that knows that they are kept, + 1 */
     bool doubt;       /* the home may not have what they are of */
+    bool renew;       /* the ticket was renewed, and they were not given since */
     unsigned left;    /* node that had it, + 1, when the context was moved away from it */
     uint64_t again_at;
+    uint64_t look_at; /* when they are looked after though nobody waits for them */
+    unsigned pause_ms;
+    size_t filed;     /* bytes in their file (copies_file.c); 0: there is none */
+    uint32_t filed_home;
+    uint64_t file_again_at;
 };
 
 /* One application process. Its key is what the process drew and shows on each connection;
@@ -105,6 +113,7 @@ struct context {
     uint64_t revision;     /* of the store: the highest that a reply has shown */
     struct attachment attachments[SETTINGS_SERVERS_MAX];
     unsigned home;         /* node that has its session objects and operations, + 1; 0: none */
+    uint32_t home_number;  /* of the node that was the home for the daemon before; 0: not known */
     unsigned near;         /* node that was asked last, + 1 */
     struct copies copies;  /* of session objects */
     bool local;            /* it has session objects, or the like, at its home */
@@ -272,6 +281,8 @@ struct daemon {
     struct timer *give_up;
     struct signal_watch *watches[3];
     char socket_path[256];
+    char copies_path[COPIES_PATH_MAX]; /* "": they are in memory alone */
+    uint64_t copies_sweep_at;
     size_t uid_peers_max; /* UID_PEERS_MAX, less where descriptors are few */
     uint64_t said_in;     /* the second of the last complaint */
     unsigned said;        /* complaints in it */
@@ -393,15 +404,19 @@ bool copies_ready(struct daemon *daemon, struct context *context, struct node_li
                   bool local, uint64_t since);
 void copies_answer(struct daemon *daemon, struct node_link *link, const struct frame *frame,
                    view body);
-/* The login's ticket was renewed: copies are good as long. */
+/* The login's ticket was renewed: copies are to be good as long. */
 void copies_renew(struct daemon *daemon, struct context *context);
+/* From time to time: that they are good, and their objects somewhere, though nobody asks. */
+void copies_check(struct daemon *daemon, struct context *context);
 /* The home may not have what they are of. left: the node that has, + 1; 0: not known. */
 void copies_doubt(struct context *context, unsigned left);
 void copies_link_down(struct daemon *daemon, const struct node_link *link);
 /* Is it the one that has the session objects, which no other one has taken over? */
 bool copies_may_return(const struct context *context, const struct node *node);
-void copies_close_session(struct context *context, uint32_t session);
+void copies_close_session(struct daemon *daemon, struct context *context, uint32_t session);
 /* None is good any more. */
+void copies_end(struct daemon *daemon, struct context *context);
+/* Memory goes; the next daemon may have them. */
 void copies_clear(struct context *context);
 
 /* page.c: the change page (wire/page.h), and what feeds it */

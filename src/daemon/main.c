@@ -3,6 +3,7 @@
  * azcloudhsm_client CFG: assembly of the daemon. It listens before any node is reached, so
  * that applications find it; what they ask waits until a node is there.
  */
+#include "daemon/copies_file.h"
 #include "daemon/storage.h"
 
 #include "base/log.h"
@@ -139,6 +140,7 @@ on_check(void *arg)
     route_check(daemon);
     peers_check(daemon);
     contexts_check(daemon);
+    copies_files_sweep(daemon);
     if (daemon->stopping) {
         peers_stop(daemon);
         if (daemon->pending_count == 0 && !storage_is_busy(daemon)) {
@@ -229,6 +231,7 @@ daemon_start(struct daemon *daemon)
         !pid_write(&daemon->settings)) {
         return false;
     }
+    copies_files_open(daemon);
     node_start(daemon);
     known_load(daemon);
     return true;

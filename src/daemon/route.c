@@ -128,11 +128,11 @@ ticket_watch(struct daemon *daemon, struct context *context, const struct node *
     if (is_logout(pending, frame)) {
         secret_free(context->ticket);
         context->ticket = NULL;
-        copies_clear(context);
+        copies_end(daemon, context);
         attachments_login(context, node, false);
     }
     if (pending->row->operation == OPERATION_SESSION_CLOSE) {
-        copies_close_session(context, pending->frame.session); /* also where it could not be stored */
+        copies_close_session(daemon, context, pending->frame.session); /* stored or not */
     }
     if (frame->code != CKR_OK) {
         return;

@@ -205,6 +205,33 @@ what_was_sealed_opens_alike(void **state)
 
 /* ---- one node that is started again ---- */
 
+/* The copy came as far as the daemon, the reply did not: the request comes again. */
+static void
+what_nobody_was_told_of_is_made_anew(void **state)
+{
+    struct fixture *f = *state;
+    struct keeper *keeper = calloc(1, sizeof *keeper);
+    struct key_info info;
+    uint32_t key;
+
+    keep(&f->cu1, keeper);
+    key = create(&f->cu1, SESSION_KEY);
+    assert_true(kept_told(keeper, &f->cu1));
+    restart(f, &f->cu1);
+    assert_int_equal(refused(&f->cu1, keeper), 0);
+    f->cu1.handle = key;
+    assert_int_equal(create(&f->cu1, SESSION_KEY), key);
+    assert_true(kept_told(keeper, &f->cu1));
+    assert_true(works(&f->cu1, key));
+    assert_int_equal(found(&f->cu1, LIST(BYTES(LABEL, "mine"))), 1);
+    f->cu1.handle = key; /* what was made here is another's */
+    assert_code(app_create(&f->cu1, SESSION_KEY, &info), CKR_ARGUMENTS_BAD);
+    restart(f, &f->cu1);
+    assert_int_equal(refused(&f->cu1, keeper), 0);
+    assert_true(works(&f->cu1, key));
+    free(keeper);
+}
+
 static void
 a_session_key_works_after_a_restart(void **state)
 {
@@ -933,6 +960,7 @@ main(void)
         AZURE(what_was_sealed_opens_alike),
         AZURE(a_session_key_works_after_a_restart),
         STANDARD(a_session_key_works_after_a_restart),
+        AZURE(what_nobody_was_told_of_is_made_anew),
         AZURE(it_does_so_again_and_again),
         AZURE(pairs_and_their_changes_too),
         AZURE(who_keeps_nothing_gets_nothing),

@@ -268,6 +268,103 @@ close_session(struct fixture *f, struct app *app)
     assert_true(answered(f, app, 3));
 }
 
+/* The process renews its ticket. */
+static void
+renew(struct fixture *f, struct app *app, uint64_t request)
+{
+    const struct renew_reply m = { VIEW_TEXT("renewed"), 600000 };
+    struct writer body;
+
+    writer_init(&body, 64);
+    renew_reply_write(&body, &m);
+    app_send(app, OPERATION_RENEW, request, writer_view(&body)); /* which comes back */
+    writer_clear(&body);
+    assert_true(answered(f, app, app->answers + 1));
+    assert_int_equal(app->last.code, CKR_OK);
+}
+
+static bool
+is_handed(void *arg)
+{
+    struct fixture *f = arg;
+
+    clock_ahead += 100;
+    return !f->daemon.contexts->copies.doubt;
+}
+
+/* It works with other keys meanwhile, for longer than copies are good. */
+static void
+they_live_again_while_nobody_waits(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app;
+    struct fake_node *home = begin(f, &app);
+    size_t asked = 0;
+
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        f->nodes[i].copies_code = CODE_LAGGING;
+    }
+    node_kill(home);
+    assert_true(loop_until(f->daemon.loop, is_in_doubt, f, LIMIT_MS));
+    renew(f, app, 2);
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        f->nodes[i].copies_code = CKR_OK;
+    }
+    assert_true(loop_until(f->daemon.loop, is_handed, f, LIMIT_MS));
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        asked += f->nodes[i].copies_handed;
+    }
+    assert_true(asked > 0);
+    assert_int_equal(f->daemon.contexts->copies.count, 1);
+    assert_false(f->daemon.contexts->copies.renew);
+}
+
+static bool
+is_asked(void *arg)
+{
+    struct fixture *f = arg;
+
+    return f->daemon.contexts->copies.asked == NULL && !f->daemon.contexts->copies.renew;
+}
+
+/* Those that are on their way may have been sealed before it. */
+static void
+a_ticket_that_is_renewed_while_they_come_asks_again(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app;
+    struct fake_node *home = begin(f, &app);
+    struct copies *copies = &f->daemon.contexts->copies;
+    size_t asked;
+
+    assert_true(loop_until(f->daemon.loop, is_asked, f, LIMIT_MS));
+    asked = home->copies_asked;
+    copies_renew(&f->daemon, f->daemon.contexts);
+    assert_non_null(copies->asked);
+    copies_renew(&f->daemon, f->daemon.contexts);
+    assert_true(copies->renew);
+    assert_true(loop_until(f->daemon.loop, is_asked, f, LIMIT_MS));
+    assert_int_equal(home->copies_asked, asked + 2);
+}
+
+/* A node that does not answer that is asked later. */
+static void
+a_node_that_cannot_renew_them_is_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app;
+    struct fake_node *home = begin(f, &app);
+
+    assert_true(loop_until(f->daemon.loop, is_asked, f, LIMIT_MS));
+    home->copies_code = CODE_LAGGING;
+    renew(f, app, 2);
+    assert_true(asked_in_all(f, home->copies_asked + 1));
+    home->copies_code = CKR_OK;
+    clock_ahead += 5000;
+    assert_true(loop_until(f->daemon.loop, is_asked, f, LIMIT_MS));
+    assert_int_equal(f->daemon.contexts->copies.count, 1);
+}
+
 static void
 a_session_takes_them_along(void **state)
 {
@@ -361,6 +458,9 @@ main(void)
         THREE(the_next_home_gets_them_first),
         THREE(what_is_about_them_waits_for_the_lease),
         THREE(they_are_not_given_up_while_nobody_waits),
+        THREE(they_live_again_while_nobody_waits),
+        THREE(a_ticket_that_is_renewed_while_they_come_asks_again),
+        THREE(a_node_that_cannot_renew_them_is_asked_again),
         THREE(the_home_may_come_back),
         ONE(a_node_that_was_started_anew_gets_them),
         ONE(a_node_that_has_forgotten_gets_them),
