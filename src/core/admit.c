@@ -352,10 +352,9 @@ handle_JOIN_KEY(struct request *r)
         rv = signature_check(r, &admission, m.signature, hash);
     }
     pthread_mutex_unlock(&hsm->admissions.lock);
-    if (rv == CKR_OK) {
-        pthread_mutex_lock(&hsm->change);
+    if (rv == CKR_OK && (rv = hsm_change_begin(hsm)) == CKR_OK) {
         rv = master_hand_over(r, &admission, hash);
-        pthread_mutex_unlock(&hsm->change);
+        hsm_change_end(hsm);
     }
     if (rv == CKR_OK) {
         log_inf("node %s was given the master key", admission.talk.newcomer.serial);

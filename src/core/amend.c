@@ -45,7 +45,9 @@ handle_USER_RENAME(struct request *r)
     if (!request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        return rv;
+    }
     rv = amend_begin(r, ROLE_CO, m.name, &gate, &user);
     if (rv == CKR_OK && user.id != r->who.user) {
         rv = CKR_ACTION_PROHIBITED;
@@ -62,7 +64,7 @@ handle_USER_RENAME(struct request *r)
         rv = quorum_done(r, token, user_store(r, &user, &directory));
     }
     pthread_mutex_unlock(&gate->lock);
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     wipe(&user, sizeof user);
     return rv;
 }
@@ -94,7 +96,9 @@ handle_USER_CLOSE(struct request *r)
     if (!request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        return rv;
+    }
     rv = amend_begin(r, ROLE_CU, m.name, &gate, &user);
     if (rv == CKR_OK && user.id != r->who.user) {
         rv = CKR_ACTION_PROHIBITED;
@@ -106,7 +110,7 @@ handle_USER_CLOSE(struct request *r)
         r->barrier = rv == CKR_OK; /* no node lets an officer in any more */
     }
     pthread_mutex_unlock(&gate->lock);
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     wipe(&user, sizeof user);
     return rv;
 }

@@ -124,7 +124,9 @@ handle_QUORUM_KEY(struct request *r)
     }
     /* Looked at where nobody changes it: who was deleted meanwhile leaves no key, and no two officers
      * have one. */
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        return rv;
+    }
     if ((rv = directory_begin(hsm, &directory)) != CKR_OK ||
         (rv = key_read(r, &m, &key)) != CKR_OK) {
         goto out;
@@ -141,7 +143,7 @@ handle_QUORUM_KEY(struct request *r)
         rv = quorum_done(r, token, key_keep(r, &key, &directory));
     }
 out:
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     return rv;
 }
 
@@ -227,7 +229,9 @@ handle_QUORUM_SET(struct request *r)
     if (!request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        return rv;
+    }
     rv = directory_begin(hsm, &directory);
     settings = (struct settings){ quorum->needed_users, quorum->needed_misc, quorum->seconds };
     *(m.service == SERVICE_USERS ? &settings.users : &settings.misc) = m.needed;
@@ -238,7 +242,7 @@ handle_QUORUM_SET(struct request *r)
         rv = quorum_done(r, token, settings_keep(r, &settings, &directory));
         r->barrier = rv == CKR_OK; /* from then on no node acts for fewer officers */
     }
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     return rv;
 }
 
@@ -262,7 +266,9 @@ handle_QUORUM_TIME(struct request *r)
     if (!request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        return rv;
+    }
 
     const struct settings settings = { quorum->needed_users, quorum->needed_misc, m.seconds };
 
@@ -270,7 +276,7 @@ handle_QUORUM_TIME(struct request *r)
         (rv = quorum_take(r, quorum_settings_service(quorum), &token)) == CKR_OK) {
         rv = quorum_done(r, token, settings_keep(r, &settings, &directory));
     }
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     return rv;
 }
 

@@ -113,8 +113,11 @@ handle_RESTORE(struct request *r)
     if (!request_may(r, PLACE_SLOW)) {
         return CODE_LATER;
     }
-    pthread_mutex_lock(&r->hsm->change); /* no user or key comes to be meanwhile */
+    /* No user or key comes to be meanwhile. */
+    if ((rv = hsm_change_begin(r->hsm)) != CKR_OK) {
+        return rv;
+    }
     rv = hsm_is_fresh(r->hsm) ? backups->restore(backups, m.key) : CODE_NOT_FRESH;
-    pthread_mutex_unlock(&r->hsm->change);
+    hsm_change_end(r->hsm);
     return rv;
 }

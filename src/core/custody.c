@@ -289,11 +289,13 @@ handle_KEY_SHARE(struct request *r)
     if (!request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    pthread_mutex_lock(&r->hsm->change);
+    if ((rv = hsm_change_begin(r->hsm)) != CKR_OK) {
+        return rv;
+    }
     object = key_asked(r, m.object);
     rv = object == NULL ? CKR_OBJECT_HANDLE_INVALID : key_share(r, object, m.user, m.share);
     object_unref(object);
-    pthread_mutex_unlock(&r->hsm->change);
+    hsm_change_end(r->hsm);
     return rv;
 }
 
@@ -313,7 +315,9 @@ handle_KEY_OWNER(struct request *r)
     if (!request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    pthread_mutex_lock(&r->hsm->change);
+    if ((rv = hsm_change_begin(r->hsm)) != CKR_OK) {
+        return rv;
+    }
     object = key_asked(r, m.object);
     if (object == NULL) {
         rv = CKR_OBJECT_HANDLE_INVALID;
@@ -328,7 +332,7 @@ handle_KEY_OWNER(struct request *r)
         rv = key_hand_over(r, object, m.user, shares, count);
     }
     object_unref(object);
-    pthread_mutex_unlock(&r->hsm->change);
+    hsm_change_end(r->hsm);
     return rv;
 }
 
@@ -367,13 +371,15 @@ handle_KEY_SET(struct request *r)
     if (!request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    pthread_mutex_lock(&r->hsm->change);
+    if ((rv = hsm_change_begin(r->hsm)) != CKR_OK) {
+        return rv;
+    }
     object = key_asked(r, m.object);
     rv = object == NULL ? CKR_OBJECT_HANDLE_INVALID : key_may_set(r, object, m.changes);
     if (rv == CKR_OK) {
         rv = object_set(r, object, m.changes);
     }
     object_unref(object);
-    pthread_mutex_unlock(&r->hsm->change);
+    hsm_change_end(r->hsm);
     return rv;
 }

@@ -9,6 +9,8 @@
 #include "core/make.h"
 #include "core/spread.h"
 
+#include "base/log.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -39,13 +41,14 @@ hsm_time(const struct hsm *hsm)
 
 /* ---- the store ---- */
 
-CK_RV
-hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t *ret_revision)
+static CK_RV
+commit(struct hsm *hsm, const struct store_txn *txn, bool alone, uint64_t *ret_revision)
 {
     struct stopwatch *watch = hsm->ports.watch;
     const uint64_t began = watch != NULL ? watch->start(watch) : 0;
     uint64_t revision = 0;
-    const enum store_result result = store_commit(hsm->ports.store, txn, &revision);
+    const enum store_result result = alone ? store_commit_alone(hsm->ports.store, txn, &revision)
+                                           : store_commit(hsm->ports.store, txn, &revision);
     uint64_t seen;
 
     if (watch != NULL) {
@@ -61,6 +64,41 @@ hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t *ret_revision)
     }
     *ret_revision = revision;
     return CKR_OK;
+}
+
+CK_RV
+hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t *ret_revision)
+{
+    return commit(hsm, txn, false, ret_revision);
+}
+
+/* A commit has 5 s, and may have to wait for others'. A little less than a daemon waits for it all. */
+#define CHANGE_WAIT_S 12
+
+CK_RV
+hsm_wait_for(pthread_mutex_t *lock)
+{
+    struct timespec limit;
+
+    clock_gettime(CLOCK_MONOTONIC, &limit);
+    limit.tv_sec += CHANGE_WAIT_S;
+    if (pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &limit) != 0) {
+        log_wrn("a request was not done: another one waits for the store");
+        return CKR_DEVICE_ERROR;
+    }
+    return CKR_OK;
+}
+
+CK_RV
+hsm_change_begin(struct hsm *hsm)
+{
+    return hsm_wait_for(&hsm->change);
+}
+
+void
+hsm_change_end(struct hsm *hsm)
+{
+    pthread_mutex_unlock(&hsm->change);
 }
 
 static void
@@ -161,7 +199,7 @@ request_commit(struct request *request, const struct store_compare *compares,
         const struct store_txn txn = { all_compares, compare_count + 1, all_changes,
                                        change_count + 1 + over_count, writer_view(&journal) };
 
-        rv = hsm_commit(hsm, &txn, ret_revision);
+        rv = commit(hsm, &txn, request->alone && request->place == PLACE_STORE, ret_revision);
     }
     writer_clear(&record);
     if (rv == CKR_OK) {

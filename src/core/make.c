@@ -161,9 +161,11 @@ number_take(struct hsm *hsm, uint32_t *ret_handle)
 {
     struct number_block *block = &hsm->handles;
     struct store *store = hsm->ports.store;
-    CK_RV rv = CKR_OK;
+    CK_RV rv = hsm_wait_for(&hsm->numbers);
 
-    pthread_mutex_lock(&hsm->numbers);
+    if (rv != CKR_OK) {
+        return rv;
+    }
     if (block->left == 0) {
         if (store->next_numbers(store, "handle", HANDLE_BLOCK, HANDLE_TOKEN_FIRST, &block->next)) {
             block->left = HANDLE_BLOCK;
@@ -270,6 +272,7 @@ store_objects(struct request *request, struct make *const makes[], size_t count)
         stored++;
     }
     if (rv == CKR_OK && stored > 0) {
+        request->alone = true;
         rv = request_commit(request, compares, stored, changes, stored, &revision);
     }
     for (size_t i = 0; i < stored; i++) {

@@ -149,7 +149,9 @@ user_make(struct request *r, uint32_t role, view name, view password, const stru
     bool room;
     CK_RV rv;
 
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        return rv;
+    }
     if ((rv = directory_begin(hsm, &directory)) != CKR_OK) {
         goto out;
     }
@@ -182,7 +184,7 @@ user_make(struct request *r, uint32_t role, view name, view password, const stru
     }
     rv = user_store(r, &user, &directory);
 out:
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     wipe(&user, sizeof user);
     return rv;
 }
@@ -327,7 +329,9 @@ handle_USER_DELETE(struct request *r)
     if (!request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        return rv;
+    }
     note_detail(r, "role=%u name=%.*s", (unsigned)m.role, (int)m.name.len,
                 (const char *)m.name.data);
     gate = password_gate(hsm, m.name);
@@ -383,7 +387,7 @@ handle_USER_DELETE(struct request *r)
     }
 out:
     pthread_mutex_unlock(&gate->lock);
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     wipe(&user, sizeof user);
     return rv;
 }
@@ -401,7 +405,9 @@ user_change(struct request *r, uint32_t role, view name, view password, uint64_t
     struct user user;
     CK_RV rv;
 
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        return rv;
+    }
     /* A login that is being counted would be written over, or write over this. */
     gate = password_gate(hsm, name);
     pthread_mutex_lock(&gate->lock);
@@ -435,7 +441,7 @@ user_change(struct request *r, uint32_t role, view name, view password, uint64_t
     }
 out:
     pthread_mutex_unlock(&gate->lock);
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     wipe(&user, sizeof user);
     return rv;
 }

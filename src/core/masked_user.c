@@ -130,7 +130,10 @@ handle_USER_UNMASK(struct request *r)
         return rv;
     }
     note_detail(r, "id=%u role=%u name=%s", (unsigned)user.id, (unsigned)user.role, user.name);
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        wipe(&user, sizeof user);
+        return rv;
+    }
     if ((rv = directory_begin(hsm, &directory)) != CKR_OK) {
         goto out;
     }
@@ -156,7 +159,7 @@ handle_USER_UNMASK(struct request *r)
     }
     rv = quorum_done(r, token, rv);
 out:
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     wipe(&user, sizeof user);
     return rv;
 }

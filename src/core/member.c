@@ -343,9 +343,11 @@ hsm_enter(struct hsm *hsm, const struct hsm_place_of_node *place)
         if ((rv = release_look(hsm)) != CKR_OK) {
             return rv;
         }
-        pthread_mutex_lock(&hsm->change);
+        if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+            return rv;
+        }
         rv = entry_try(hsm, place);
-        pthread_mutex_unlock(&hsm->change);
+        hsm_change_end(hsm);
         if (rv != CKR_DEVICE_ERROR && rv != CODE_CONFLICT) {
             break; /* else another may have taken the number */
         }
@@ -501,7 +503,9 @@ handle_NODE_ADD(struct request *r)
         return CODE_LATER;
     }
     hsm_refresh_members(hsm);
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        return rv;
+    }
     rv = fresh_check(hsm, m.serial, m.print, &member);
     if (rv == CKR_OK) {
         member.number = next_number(hsm);
@@ -512,7 +516,7 @@ handle_NODE_ADD(struct request *r)
         node_add_reply_write(r->reply, &answer);
         rv = member_keep(r, &member, NULL);
     }
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     return rv;
 }
 
@@ -569,7 +573,9 @@ handle_NODE_REMOVE(struct request *r)
         return CODE_LATER;
     }
     hsm_refresh_members(hsm);
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        return rv;
+    }
     rv = hsm->ports.node == NULL ? CODE_NODE_ALONE : removed_make(hsm, m.id, &member, &stays);
     if (rv == CKR_OK) {
         struct record_name name = member_name(stays.number);
@@ -577,6 +583,6 @@ handle_NODE_REMOVE(struct request *r)
 
         rv = member_keep(r, &member, stays.number == 0 ? NULL : &compare);
     }
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     return rv;
 }

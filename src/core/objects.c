@@ -121,10 +121,25 @@ object_may_change(const struct request *r, const struct object *object)
  * Whoever changes an object reads it, builds the next and puts that in its place, all under
  * this lock. Session objects have their context's. It may be held while the store is waited for.
  */
-static pthread_mutex_t *
-change_lock(struct request *r, uint32_t handle)
+static CK_RV
+change_begin(struct request *r, uint32_t handle)
 {
-    return handle_is_session(handle) ? context_change(r->context, handle) : &r->hsm->change;
+    if (handle_is_session(handle)) {
+        pthread_mutex_lock(context_change(r->context, handle));
+        return CKR_OK;
+    }
+    r->alone = true;
+    return hsm_change_begin(r->hsm);
+}
+
+static void
+change_end(struct request *r, uint32_t handle)
+{
+    if (handle_is_session(handle)) {
+        pthread_mutex_unlock(context_change(r->context, handle));
+    } else {
+        hsm_change_end(r->hsm);
+    }
 }
 
 /* Has the store a part in a change of it? */
@@ -305,7 +320,9 @@ handle_OBJECT_SET(struct request *r)
     if (change_waits(r, m.object) && !request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    pthread_mutex_lock(change_lock(r, m.object));
+    if ((rv = change_begin(r, m.object)) != CKR_OK) {
+        return rv;
+    }
     object = request_object(r, m.object);
     if (object == NULL) {
         rv = CKR_OBJECT_HANDLE_INVALID;
@@ -314,7 +331,7 @@ handle_OBJECT_SET(struct request *r)
     } else if ((rv = object_may_change(r, object)) == CKR_OK) {
         rv = object_set(r, object, m.changes);
     }
-    pthread_mutex_unlock(change_lock(r, m.object));
+    change_end(r, m.object);
     object_unref(object);
     return rv;
 }
@@ -337,7 +354,9 @@ handle_OBJECT_DESTROY(struct request *r)
     if (change_waits(r, m.object) && !request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    pthread_mutex_lock(change_lock(r, m.object));
+    if ((rv = change_begin(r, m.object)) != CKR_OK) {
+        return rv;
+    }
     object = request_object(r, m.object);
     if (object == NULL) {
         rv = CKR_OBJECT_HANDLE_INVALID;
@@ -390,7 +409,7 @@ handle_OBJECT_DESTROY(struct request *r)
         }
     }
 out:
-    pthread_mutex_unlock(change_lock(r, m.object));
+    change_end(r, m.object);
     object_unref(object);
     return rv;
 }

@@ -423,12 +423,14 @@ handle_CERT_STORE(struct request *r)
     if (!request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        return rv;
+    }
     if ((rv = store_permitted(r, m.type)) == CKR_OK && (rv = cert_check(hsm, &m)) == CKR_OK) {
         pem = text_of(m.certificate);
         rv = pem == NULL ? CODE_CERT_BAD : cert_keep(r, cert, pem);
     }
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     if (rv != CKR_OK) {
         free(pem);
     }

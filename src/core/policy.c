@@ -108,12 +108,14 @@ handle_POLICY_SET(struct request *r)
     if (!request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        return rv;
+    }
     rv = quorum_take(r, quorum_settings_service(&hsm->quorum), &token);
     if (rv == CKR_OK) {
         rv = quorum_done(r, token, policy_keep(r, rules));
     }
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     if (rv == CKR_OK) {
         hsm_renew(hsm);
     }

@@ -75,10 +75,6 @@ commit_wait(struct store *store, const struct store_txn *txn, uint64_t *ret_revi
     struct wait *wait;
     int waited = 0;
 
-    if (store->commit_alone != NULL &&
-        store->commit_alone(store, txn, &result, ret_revision)) {
-        return result;
-    }
     if ((wait = wait_new()) == NULL) {
         return STORE_FAILED;
     }
@@ -137,5 +133,17 @@ store_commit(struct store *store, const struct store_txn *txn, uint64_t *ret_rev
 {
     enum store_result result = commit_wait(store, txn, ret_revision);
 
+    return result == STORE_FAILED && commit_found(store, txn, ret_revision) ? STORE_OK : result;
+}
+
+enum store_result
+store_commit_alone(struct store *store, const struct store_txn *txn, uint64_t *ret_revision)
+{
+    enum store_result result;
+
+    if (store->commit_alone == NULL ||
+        !store->commit_alone(store, txn, &result, ret_revision)) {
+        return store_commit(store, txn, ret_revision);
+    }
     return result == STORE_FAILED && commit_found(store, txn, ret_revision) ? STORE_OK : result;
 }

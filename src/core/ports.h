@@ -113,8 +113,9 @@ struct store {
     bool (*get)(struct store *store, view key, uint64_t *ret_revision, struct writer *out);
     /* All or nothing; what txn points at is copied before submit returns. */
     void (*submit)(struct store *store, const struct store_txn *txn, store_done *done, void *arg);
-    /* For who waits anyway: when nobody else writes, and nobody did the last time, on this thread, which
-     * takes as long as the disk. False: it is not done; submit it. NULL: never. */
+    /* For who waits anyway, and nobody of whom waits without a limit: when nobody else writes, and nobody
+     * did the last time, on this thread, which takes as long as the disk. False: it is not done; submit
+     * it. NULL: never. */
     bool (*commit_alone)(struct store *store, const struct store_txn *txn,
                          enum store_result *ret_result, uint64_t *ret_revision);
     /* A block of numbers never given before, also after a crash: *ret_first .. +count-1. */
@@ -149,7 +150,7 @@ struct store {
 };
 
 /*
- * Submits and waits for the end, at most STORE_WAIT_MS, or does it alone. What the store calls a
+ * Submits and waits for the end, at most STORE_WAIT_MS. What the store calls a
  * failure is looked at once more, as a commit may have reached the disk and failed after that: when
  * the first value of the transaction is found there as it was to be written (a sealed one is like no
  * other), it is STORE_OK.
@@ -159,6 +160,9 @@ struct store {
 #define STORE_WAIT_MS 5000u
 MUST_USE enum store_result store_commit(struct store *store, const struct store_txn *txn,
                                         uint64_t *ret_revision);
+/* The same for who may be kept as long as the disk takes: alone, where that can be. */
+MUST_USE enum store_result store_commit_alone(struct store *store, const struct store_txn *txn,
+                                              uint64_t *ret_revision);
 
 /*
  * Backups, as the edge keeps them: one that was made and one that is coming in, both gone with the

@@ -205,7 +205,9 @@ take_back_once(struct request *r, const uint32_t *handles, size_t count)
     uint64_t revision = 0;
     CK_RV rv;
 
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        return rv;
+    }
     rv = taking_fill(r, &t, handles, count, now);
     if (rv == CKR_OK) {
         rv = taking_commit(r, &t, &revision);
@@ -219,7 +221,7 @@ take_back_once(struct request *r, const uint32_t *handles, size_t count)
     if (rv == CKR_OK) {
         replies_void(&hsm->replies, &t.key);
     }
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     for (size_t i = 0; i < t.record_count; i++) {
         writer_clear(&t.records[i]);
     }

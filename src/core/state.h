@@ -78,7 +78,7 @@ struct hsm {
     _Atomic uint64_t copies_refused;
     _Atomic uint64_t ticket_life; /* milliseconds */
 
-    pthread_mutex_t change;  /* one change or removal of a stored record at a time */
+    pthread_mutex_t change;  /* one change or removal of a stored record at a time: hsm_change_begin() */
     pthread_mutex_t numbers; /* guards the block */
     struct number_block {
         uint64_t next;
@@ -125,6 +125,8 @@ struct request {
     size_t reply_start;   /* where the reply's body begins */
     bool reply_kept;
     struct reply_run *run; /* of a `once` request */
+    bool alone;           /* nobody waits without a limit for what it holds: its commit may take as long
+                             as the disk */
     struct note note;
     uint32_t missed;      /* a stored object that was asked for, and is not here */
     bool barrier;         /* answered when every node knows of it */
@@ -197,6 +199,13 @@ struct reply_key request_reply_key(const struct request *request);
  * *ret_revision is that of the transaction. For what is no request's result; the rest goes
  * through request_commit(). */
 MUST_USE CK_RV hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t *ret_revision);
+
+/* Who has such a lock may wait for the store, so nobody waits for it longer than for that:
+ * CKR_DEVICE_ERROR. */
+MUST_USE CK_RV hsm_wait_for(pthread_mutex_t *lock);
+/* The same, of the lock for changes. */
+MUST_USE CK_RV hsm_change_begin(struct hsm *hsm);
+void hsm_change_end(struct hsm *hsm);
 
 /* Token objects that were made without a login: whoever reaches the port can make them. */
 #define UNOWNED_MAX 1024u

@@ -267,7 +267,9 @@ handle_TOKEN_SIGN(struct request *r)
     }
     answer.handle = m.handle;
     answer.signature = writer_view(&signature);
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        goto out;
+    }
     container = container_find(&hsm->containers, m.container, m.before.len == 0);
     if (container == NULL) {
         rv = m.before.len == 0 ? CKR_DEVICE_MEMORY : CKR_DATA_INVALID;
@@ -275,7 +277,7 @@ handle_TOKEN_SIGN(struct request *r)
         rv = m.before.len == 0 ? sign_new(r, container, m.past, hash, &answer.handle)
                                : sign_next(r, container, m.handle, m.before, hash);
     }
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     if (rv == CKR_OK) {
         token_sign_reply_write(r->reply, &answer);
     }
@@ -338,10 +340,12 @@ settle_in(struct request *r, view id, uint32_t handle, view hash, view dropped)
     if (r->who.role != ROLE_CU) {
         return CKR_USER_NOT_LOGGED_IN;
     }
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        return rv;
+    }
     container = container_find(&hsm->containers, id, false);
     rv = container != NULL ? settle(r, container, handle, hash, dropped) : CKR_DATA_INVALID;
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     return rv;
 }
 
@@ -418,9 +422,11 @@ handle_TOKEN_CHECK(struct request *r)
         (rv = token_hash(m.input, m.signature, hash)) != CKR_OK) {
         return rv == CKR_SIGNATURE_LEN_RANGE ? CKR_SIGNATURE_INVALID : rv;
     }
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        return rv;
+    }
     rv = check_known(r, &m, view_of(hash, sizeof hash));
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     return rv;
 }
 
@@ -464,7 +470,9 @@ tokens_sweep(struct hsm *hsm)
     struct rested rested = { .hsm = hsm };
     bool removed = true; /* a store that fails once is left alone until the next sweep */
 
-    pthread_mutex_lock(&hsm->change);
+    if (hsm_change_begin(hsm) != CKR_OK) {
+        return;
+    }
     for (size_t i = 0; removed && i < hsm->containers.count; i++) {
         struct container *container = hsm->containers.all[i];
 
@@ -483,5 +491,5 @@ tokens_sweep(struct hsm *hsm)
             }
         }
     }
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
 }

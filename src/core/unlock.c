@@ -214,7 +214,9 @@ handle_OFFICER_UNLOCK(struct request *r)
     if ((rv = owner_signed(hsm, &m)) != CKR_OK) {
         return rv;
     }
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        return rv;
+    }
     rv = gate_enter(hsm, said.id, &gate, &user);
     if (rv == CKR_OK && (user.version != said.version ||
                          user.failures_revision != said.failures_revision)) {
@@ -231,7 +233,7 @@ handle_OFFICER_UNLOCK(struct request *r)
         context_login(r->context, ROLE_PRECO, user.id, atomic_fetch_add(&hsm->logins, 1) + 1);
     }
     gate_leave(gate);
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     wipe(&user, sizeof user);
     return rv;
 }
@@ -254,7 +256,9 @@ handle_USER_UNLOCK(struct request *r)
     if (!request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    pthread_mutex_lock(&hsm->change);
+    if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
+        return rv;
+    }
     pthread_rwlock_rdlock(&hsm->lock);
     there = user_by_name(&hsm->users, m.role, m.name);
     id = there == NULL ? 0 : there->id;
@@ -268,7 +272,7 @@ handle_USER_UNLOCK(struct request *r)
         rv = quorum_done(r, token, failures_forget(r, &user));
     }
     gate_leave(gate);
-    pthread_mutex_unlock(&hsm->change);
+    hsm_change_end(hsm);
     wipe(&user, sizeof user);
     return rv;
 }

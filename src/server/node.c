@@ -20,6 +20,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,9 +66,9 @@ struct node {
     struct gate client;
     struct gate manage;
     struct signal_watch *watches[3];
-    struct timer *sweep_timer;
     struct timer *leave_timer;
     struct timer *drain_timer;
+    struct ticker *sweeps;
     struct ticker *beats;    /* of a node among several */
     struct ticker *compares;
     size_t draining; /* lanes that still are; counted on the main loop */
@@ -75,7 +76,7 @@ struct node {
     bool again; /* start anew: with a backup that was restored, or another policy */
     struct backups *backups;
     struct gauges *gauges; /* NULL: no metrics */
-    uint64_t journal_limit;
+    _Atomic uint64_t journal_limit;
 };
 
 static bool
@@ -212,7 +213,7 @@ node_set_audit(struct node *node, const struct server_settings *settings)
 {
     audit_set(node->partition.ports.audit, settings->audit_syslog,
               (uint64_t)settings->audit_limit << 20);
-    node->journal_limit = settings->journal_limit;
+    atomic_store(&node->journal_limit, settings->journal_limit);
 }
 
 static void
@@ -312,10 +313,11 @@ static void
 node_sweep(void *arg)
 {
     struct node *node = arg;
+    const uint64_t limit = atomic_load(&node->journal_limit);
 
     hsm_sweep(node->partition.hsm, CONTEXT_IDLE_MS);
-    if (node->journal_limit > 0) {
-        hsm_trim_journal(node->partition.hsm, node->journal_limit, TRIM_MS);
+    if (limit > 0) {
+        hsm_trim_journal(node->partition.hsm, limit, TRIM_MS);
     }
 }
 
@@ -331,13 +333,14 @@ node_compare(void *arg)
     hsm_compare(arg);
 }
 
-/* In threads of their own: the main loop may wait for the store, and a comparison takes long. */
+/* In threads of their own: all of it may wait for the store, and a comparison takes long. */
 static bool
 node_start_tickers(struct node *node)
 {
     struct hsm *hsm = node->partition.hsm;
 
-    return (node->beats = ticker_new(BEAT_MS, node_beat, hsm)) != NULL &&
+    return (node->sweeps = ticker_new(SWEEP_MS, node_sweep, node)) != NULL &&
+           (node->beats = ticker_new(BEAT_MS, node_beat, hsm)) != NULL &&
            (node->compares = ticker_new(COMPARE_MS, node_compare, hsm)) != NULL;
 }
 
@@ -418,10 +421,9 @@ node_watch(struct node *node)
     node->watches[0] = signal_watch_new(node->loop, SIGTERM, node_stop, node);
     node->watches[1] = signal_watch_new(node->loop, SIGINT, node_stop, node);
     node->watches[2] = signal_watch_new(node->loop, SIGHUP, node_reload, node);
-    node->sweep_timer = timer_new(node->loop, SWEEP_MS, true, node_sweep, node);
     node->leave_timer = timer_new(node->loop, LEAVE_MS, true, node_leave, node);
     return node->watches[0] != NULL && node->watches[1] != NULL && node->watches[2] != NULL &&
-           node->sweep_timer != NULL && node->leave_timer != NULL;
+           node->leave_timer != NULL;
 }
 
 /* Signals are the main loop's: every thread is started with them blocked. */
@@ -502,6 +504,7 @@ node_clear(struct node *node)
     for (size_t i = 0; i < ARRAY_COUNT(node->service.pools); i++) {
         pool_free(node->service.pools[i]);
     }
+    ticker_free(node->sweeps);
     ticker_free(node->beats);
     ticker_free(node->compares);
     partition_close(&node->partition);
@@ -510,7 +513,6 @@ node_clear(struct node *node)
     for (size_t i = 0; i < ARRAY_COUNT(node->watches); i++) {
         signal_watch_free(node->watches[i]);
     }
-    timer_free(node->sweep_timer);
     timer_free(node->leave_timer);
     timer_free(node->drain_timer);
     loop_free(node->loop);

@@ -22,6 +22,9 @@
 /* Bounds the time for which the first of a group waits for the last. */
 #define GROUP_MAX 1024u
 #define GET_WAIT_MS 1000u
+/* A group that takes longer hangs on the disk. What comes from then on is refused at once, and so has
+ * certainly not happened, until the disk is back. */
+#define HANG_MS STORE_WAIT_MS
 
 struct submission {
     struct submission *next;
@@ -38,10 +41,13 @@ struct sqlite {
 
     pthread_mutex_t queue_lock;
     pthread_cond_t queue_filled;
-    struct submission *first; /* under queue_lock, as the five below */
+    struct submission *first; /* under queue_lock, as all to .closing */
     struct submission **last;
     uint64_t revision;         /* changed by who runs a group alone */
-    bool busy;                 /* a group runs */
+    bool busy;                 /* a group runs, */
+    uint64_t busy_since;       /* from then on (milliseconds) */
+    bool refuses;              /* some were refused as it hangs, and the log said so */
+    struct chain journal_end;  /* of the last group */
     size_t group_last;         /* how many the last one had */
     bool closing;
 
@@ -50,6 +56,60 @@ struct sqlite {
     struct guard guard;        /* under database_lock */
     struct journal journal;    /* under database_lock */
 };
+
+static uint64_t
+milliseconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+/* Under queue_lock. */
+static bool
+is_hanging(struct sqlite *sqlite)
+{
+    if (!sqlite->busy || milliseconds() - sqlite->busy_since <= HANG_MS) {
+        return false;
+    }
+    if (!sqlite->refuses) {
+        sqlite->refuses = true;
+        log_err("store: the disk does not answer; writes are refused until it does");
+    }
+    return true;
+}
+
+static bool
+hangs(struct sqlite *sqlite)
+{
+    bool hanging;
+
+    pthread_mutex_lock(&sqlite->queue_lock);
+    hanging = is_hanging(sqlite);
+    pthread_mutex_unlock(&sqlite->queue_lock);
+    return hanging;
+}
+
+/* The lock of the database, for who does not wait for it as long as the disk wants. */
+static bool
+database_take(struct sqlite *sqlite, unsigned limit_ms)
+{
+    const uint64_t end = milliseconds() + limit_ms;
+    const struct timespec limit = { (time_t)(end / 1000), (long)(end % 1000) * 1000000 };
+
+    return pthread_mutex_trylock(&sqlite->database_lock) == 0 ||
+           (!hangs(sqlite) &&
+            pthread_mutex_clocklock(&sqlite->database_lock, CLOCK_MONOTONIC, &limit) == 0);
+}
+
+/* Under queue_lock. */
+static void
+busy_begin(struct sqlite *sqlite)
+{
+    sqlite->busy = true;
+    sqlite->busy_since = milliseconds();
+}
 
 static bool
 compares_hold(struct database *database, const struct store_txn *txn, enum store_result *ret_result)
@@ -207,7 +267,7 @@ group_take(struct sqlite *sqlite)
             sqlite->last = &sqlite->first;
         }
         end->next = NULL;
-        sqlite->busy = true;
+        busy_begin(sqlite);
         sqlite->group_last = count;
     }
     pthread_mutex_unlock(&sqlite->queue_lock);
@@ -218,15 +278,22 @@ group_take(struct sqlite *sqlite)
 static void
 group_write(struct sqlite *sqlite, struct submission *group)
 {
+    struct chain end;
     uint64_t revision;
 
     pthread_mutex_lock(&sqlite->database_lock);
     revision = group_run(sqlite, group, sqlite->revision);
+    end = sqlite->journal.end;
     pthread_mutex_unlock(&sqlite->database_lock);
 
     pthread_mutex_lock(&sqlite->queue_lock);
     sqlite->revision = revision;
+    sqlite->journal_end = end;
     sqlite->busy = false;
+    if (sqlite->refuses) {
+        sqlite->refuses = false;
+        log_inf("store: the disk answers again");
+    }
     if (sqlite->first != NULL || sqlite->closing) {
         pthread_cond_signal(&sqlite->queue_filled);
     }
@@ -263,7 +330,8 @@ static void
 sqlite_submit(struct store *store, const struct store_txn *txn, store_done *done, void *arg)
 {
     struct sqlite *sqlite = (struct sqlite *)store;
-    struct submission *submission = txn_fits(txn) ? calloc(1, sizeof *submission) : NULL;
+    const bool fits = txn_fits(txn) && !hangs(sqlite);
+    struct submission *submission = fits ? calloc(1, sizeof *submission) : NULL;
 
     if (submission == NULL || (submission->txn = txn_dup(txn)) == NULL) {
         free(submission);
@@ -289,7 +357,9 @@ is_alone(struct sqlite *sqlite)
 
     pthread_mutex_lock(&sqlite->queue_lock);
     alone = !sqlite->busy && sqlite->first == NULL && !sqlite->closing && sqlite->group_last == 1;
-    sqlite->busy = sqlite->busy || alone;
+    if (alone) {
+        busy_begin(sqlite);
+    }
     pthread_mutex_unlock(&sqlite->queue_lock);
     return alone;
 }
@@ -338,13 +408,8 @@ sqlite_get(struct store *store, view key, uint64_t *ret_revision, struct writer 
 {
     struct sqlite *sqlite = (struct sqlite *)store;
 
-    for (unsigned waited = 0; pthread_mutex_trylock(&sqlite->database_lock) != 0; waited++) {
-        static const struct timespec moment = { 0, 1000000 };
-
-        if (waited == GET_WAIT_MS) {
-            return false;
-        }
-        nanosleep(&moment, NULL);
+    if (!database_take(sqlite, GET_WAIT_MS)) {
+        return false;
     }
 
     bool got = database_get(sqlite->database, key, ret_revision, out);
@@ -359,7 +424,9 @@ sqlite_next_numbers(struct store *store, const char *counter, uint32_t count, ui
 {
     struct sqlite *sqlite = (struct sqlite *)store;
 
-    pthread_mutex_lock(&sqlite->database_lock);
+    if (!database_take(sqlite, STORE_WAIT_MS)) {
+        return false;
+    }
 
     bool given = database_next_numbers(sqlite->database, counter, count, start, ret_first);
 
@@ -372,7 +439,9 @@ sqlite_each_number(struct store *store, store_count *count, void *arg)
 {
     struct sqlite *sqlite = (struct sqlite *)store;
 
-    pthread_mutex_lock(&sqlite->database_lock);
+    if (!database_take(sqlite, STORE_WAIT_MS)) {
+        return false;
+    }
 
     bool told = database_each_number(sqlite->database, count, arg);
 
@@ -398,7 +467,9 @@ sqlite_backup(struct store *store, const char *path)
 {
     struct sqlite *sqlite = (struct sqlite *)store;
 
-    pthread_mutex_lock(&sqlite->database_lock);
+    if (!database_take(sqlite, STORE_WAIT_MS)) {
+        return false;
+    }
 
     bool copied = database_copy(sqlite->database, path);
 
@@ -469,6 +540,9 @@ sqlite_journal(struct store *store, const struct chain *end, store_entry *entry,
     pthread_mutex_lock(&sqlite->database_lock);
     sqlite->journal = (struct journal){ *end, entry, arg };
     pthread_mutex_unlock(&sqlite->database_lock);
+    pthread_mutex_lock(&sqlite->queue_lock);
+    sqlite->journal_end = *end;
+    pthread_mutex_unlock(&sqlite->queue_lock);
 }
 
 static void
@@ -476,9 +550,9 @@ sqlite_journal_end(struct store *store, struct chain *ret_end)
 {
     struct sqlite *sqlite = (struct sqlite *)store;
 
-    pthread_mutex_lock(&sqlite->database_lock);
-    *ret_end = sqlite->journal.end;
-    pthread_mutex_unlock(&sqlite->database_lock);
+    pthread_mutex_lock(&sqlite->queue_lock);
+    *ret_end = sqlite->journal_end;
+    pthread_mutex_unlock(&sqlite->queue_lock);
 }
 
 static void

@@ -86,7 +86,7 @@ put(struct store *store, const char *key, const char *value)
     const struct store_txn txn = { NULL, 0, &change, 1, VIEW_EMPTY };
     uint64_t revision = 0;
 
-    assert_int_equal(store_commit(store, &txn, &revision), STORE_OK);
+    assert_int_equal(store_commit_alone(store, &txn, &revision), STORE_OK);
     return revision;
 }
 

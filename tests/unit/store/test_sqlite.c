@@ -20,6 +20,8 @@ static const sqlite3_io_methods *real_methods;
 static _Atomic int write_code; /* what a write gives instead of happening; 0: it happens */
 static _Atomic int sync_code;
 static _Atomic int sync_count;
+static _Atomic bool sync_hangs; /* until it is false again */
+static _Atomic int hanging;
 
 static int
 disk_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 offset)
@@ -35,6 +37,11 @@ disk_sync(sqlite3_file *file, int flags)
     int code = atomic_load(&sync_code);
 
     atomic_fetch_add(&sync_count, 1);
+    atomic_fetch_add(&hanging, 1);
+    while (atomic_load(&sync_hangs)) {
+        usleep(1000);
+    }
+    atomic_fetch_sub(&hanging, 1);
     return code != SQLITE_OK ? code : real_methods->xSync(file, flags);
 }
 
@@ -307,6 +314,95 @@ failed_sync_is_not_acknowledged(void **state)
     assert_holds(f->store, "a=3@2 ");
 }
 
+/* ---- a disk that hangs ---- */
+
+struct commit {
+    struct store *store;
+    const char *key;
+    bool alone;
+    enum store_result result;
+    uint64_t revision;
+    pthread_t thread;
+};
+
+static void *
+commit_run(void *arg)
+{
+    struct commit *commit = arg;
+    const struct store_change change = { view_str(commit->key), VIEW_TEXT("1"), false };
+    const struct store_txn txn = { NULL, 0, &change, 1, VIEW_EMPTY };
+
+    commit->result = commit->alone
+                         ? store_commit_alone(commit->store, &txn, &commit->revision)
+                         : store_commit(commit->store, &txn, &commit->revision);
+    return NULL;
+}
+
+static void
+commit_begin(struct commit *commit)
+{
+    assert_int_equal(pthread_create(&commit->thread, NULL, commit_run, commit), 0);
+}
+
+static uint64_t
+seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec;
+}
+
+/* While one who writes alone hangs, nobody else does for longer than his limit. */
+static void
+a_disk_that_hangs_holds_up_nobody_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    struct commit alone = { f->store, "alone", true, STORE_FAILED, 0, 0 };
+    struct commit other = { f->store, "other", false, STORE_FAILED, 0, 0 };
+    const uint64_t limit = STORE_WAIT_MS / 1000;
+    uint64_t began, revision = 0, first;
+    struct writer value;
+    struct chain end;
+
+    put(f->store, "a", "1");
+    put(f->store, "a", "2"); /* the last one was alone, too */
+    writer_init(&value, 64);
+    sync_hangs = true;
+    commit_begin(&alone);
+    while (atomic_load(&hanging) == 0) {
+        usleep(1000);
+    }
+
+    /* The first to come waits for his time, and does not know what becomes of it. */
+    began = seconds();
+    commit_begin(&other);
+    assert_false(f->store->next_numbers(f->store, "handle", 1, 1, &first));
+    pthread_join(other.thread, NULL);
+    assert_int_equal(other.result, STORE_UNKNOWN);
+    assert_in_range(seconds() - began, limit - 1, 4 * limit);
+
+    /* Later ones are refused, and nothing is done. */
+    began = seconds();
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(put_if(f->store, "c", VIEW_TEXT("1"), 0, &revision), STORE_FAILED);
+        assert_false(f->store->next_numbers(f->store, "handle", 1, 1, &first));
+        assert_false(f->store->get(f->store, VIEW_TEXT("a"), &revision, &value));
+    }
+    assert_in_range(seconds() - began, 0, limit);
+    f->store->journal_end(f->store, &end);
+
+    sync_hangs = false;
+    pthread_join(alone.thread, NULL);
+    assert_int_equal(alone.result, STORE_OK);
+    while (put_if(f->store, "c", VIEW_TEXT("1"), 0, &revision) == STORE_FAILED) {
+        usleep(1000); /* what was queued goes first */
+    }
+    reopen(f);
+    assert_holds(f->store, "a=2@2 alone=1@3 c=1@5 other=1@4 ");
+    writer_clear(&value);
+}
+
 static void
 note_done(void *arg, enum store_result result, uint64_t revision)
 {
@@ -549,6 +645,7 @@ main(void)
         CASE(file_is_readable_by_its_owner_alone),
         CASE(full_disk_fails_what_it_meets_and_later_ones_work),
         CASE(failed_sync_is_not_acknowledged),
+        CASE(a_disk_that_hangs_holds_up_nobody_for_ever),
         CASE(submissions_that_wait_share_a_sync),
         CASE(commits_of_many_threads_each_have_their_revision),
         CASE(close_first_ends_what_was_submitted),
