@@ -13,6 +13,7 @@
 
 #define TOLD_MAX (128u * 1024u)   /* of copies in one frame: more than one request makes */
 #define MARGIN_MS 60000u          /* clocks of nodes are that much alike */
+#define COPIES_RELEASE 2u         /* the first that reads what ends them in the store */
 #define COPY_HEAD_MAX 128u        /* of a copy beside attributes and secrets, and what seals it */
 
 /* ---- handing over ---- */
@@ -608,6 +609,10 @@ handle_COPIES(struct request *r)
 
     if (!copies_request_read(r->body, &m)) {
         return CODE_BAD_FRAME;
+    }
+    /* No node could end one that is given before; daemons ask again. */
+    if (hsm_release(r->hsm) < COPIES_RELEASE) {
+        return CODE_LAGGING;
     }
     atomic_store(&r->context->copies, true);
     pthread_mutex_lock(&r->context->lock);

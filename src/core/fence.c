@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define RECORD_ROOM 2048u
+#define FENCED_RELEASE 2u /* the first that reads it in a node's record */
 
 /* ---- this node ---- */
 
@@ -75,7 +76,7 @@ fence_told(struct hsm *hsm, const struct member *member)
         return;
     }
     pthread_rwlock_rdlock(&hsm->lock);
-    lost = hsm->fence.on && hsm->fence.times != member->fenced;
+    lost = hsm->fence.on && hsm->fence.times < member->fenced;
     pthread_rwlock_unlock(&hsm->lock);
     if (lost) {
         fence_lose(hsm);
@@ -219,7 +220,8 @@ fence_others(struct hsm *hsm)
 {
     struct follow_member silent;
 
-    if (silent_find(hsm, &silent)) {
+    /* Until then replies stay. */
+    if (hsm_release(hsm) >= FENCED_RELEASE && silent_find(hsm, &silent)) {
         silent_fence(hsm, &silent);
     }
 }

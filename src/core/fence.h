@@ -29,7 +29,7 @@ struct fence {
     uint64_t hearing;  /* under follow->lock: since when it hears without a gap; 0: never yet */
 };
 
-/* When the list has been read, or this node has written its own record. */
+/* When the list has been read, the load over, or this node has written its own record. */
 void fence_begin(struct hsm *hsm);
 /* Before it does. */
 void fence_lift(struct hsm *hsm);

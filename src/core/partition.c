@@ -428,6 +428,9 @@ hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
         rv = builtin_fill(&hsm->sealer, hsm->rules, &hsm->builtin);
     }
     if (rv == CKR_OK) {
+        /* Who died and is long at loading was fenced meanwhile: what it had begun before, which is
+         * over. */
+        hsm_refresh_members(hsm);
         fence_begin(hsm);
     }
     if (rv == CKR_OK && !follow_start(hsm, atomic_load(&hsm->revision))) {

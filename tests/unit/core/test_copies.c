@@ -752,7 +752,9 @@ nodes_setup(void **state)
 
     hsm_fixture_init(&n->one, POLICY_AZURE);
     hsm_fixture_follow(&n->one, "A1");
+    assert_ok(hsm_enter(n->one.hsm, &(struct hsm_place_of_node){ .hostname = "one" }));
     hsm_fixture_join(&n->two, &n->one, "B2");
+    assert_ok(hsm_enter(n->two.hsm, &(struct hsm_place_of_node){ .hostname = "two" }));
     app_init(&n->cu1, &n->one, USER1);
     keep(&n->cu1, &n->keeper);
     n->key = create(&n->cu1, SESSION_KEY);

@@ -143,6 +143,43 @@ who_hears_that_it_was_fenced_opens_anew(void **state)
     assert_code(app_get(&n->other, 0x40000, CKA_LABEL, &(struct attribute){ 0 }), CODE_LAGGING);
 }
 
+static struct nodes *loading;
+static bool (*whole_load)(struct store *store, store_visit *visit, void *arg);
+
+/* As long as that takes where there is a million of keys. */
+static bool
+slow_load(struct store *store, store_visit *visit, void *arg)
+{
+    bool loaded = whole_load(store, visit, arg);
+
+    store->load_all = whole_load;
+    pass(loading, 68);
+    return loaded;
+}
+
+static void
+who_is_fenced_while_it_loads_loads_once(void **state)
+{
+    struct nodes *n = *state;
+    struct store *store = &n->two.outside.store.store;
+    const struct member *two;
+
+    hsm_beat(n->two.hsm);
+    assert_true(follow_catch_up(n->one.hsm));
+    outside_move_clock(&n->two.outside, LEASE_MS); /* it dies: it does not say that it ends */
+    loading = n;
+    whole_load = store->load_all;
+    store->load_all = slow_load;
+    hsm_fixture_reopen(&n->two);
+    assert_true(store->load_all == whole_load);
+    two = members_by_serial(&n->two.hsm->members, VIEW_TEXT(NODE_B));
+    assert_int_equal(two->fenced, 1);
+    assert_true(follow_catch_up(n->two.hsm));
+    assert_false(fence_is_lost(n->two.hsm));
+    assert_ok(app_attach(&n->other));
+    assert_ok(made(&n->other));
+}
+
 static void
 who_was_removed_writes_nothing_more(void **state)
 {
@@ -389,6 +426,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         NODES(who_stood_still_for_long_writes_nothing_more),
         NODES(who_hears_that_it_was_fenced_opens_anew),
+        NODES(who_is_fenced_while_it_loads_loads_once),
         NODES(who_was_removed_writes_nothing_more),
         NODES(who_does_not_hear_fences_nobody),
         NODES(who_moves_goes_on_writing),

@@ -5,6 +5,8 @@
  */
 #include "unit/core/core_test.h"
 
+#include "store/memory.h"
+
 #define PRINT VIEW_TEXT("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")
 #define NEXT (FRAME_VERSION + 1)
 
@@ -156,6 +158,92 @@ a_store_that_fails_is_asked_again(void **state)
     assert_int_equal(told(&n->one), NEXT);
 }
 
+/* Both of the release before. */
+static int
+setup_before(void **state)
+{
+    struct nodes *n = calloc(1, sizeof *n);
+
+    hsm_fixture_init(&n->one, POLICY_STANDARD);
+    n->one.outside.ports.release = FRAME_VERSION - 1;
+    hsm_fixture_follow(&n->one, "A1");
+    assert_ok(enter(&n->one, "one"));
+    n->one.outside.ports.release = 0;
+    *state = n;
+    return 0;
+}
+
+static int
+teardown_before(void **state)
+{
+    struct nodes *n = *state;
+
+    hsm_fixture_clear(&n->one);
+    free(n);
+    return 0;
+}
+
+static void
+join_before(struct nodes *n)
+{
+    hsm_fixture_join(&n->two, &n->one, "B2");
+    n->two.outside.ports.release = FRAME_VERSION - 1;
+    hsm_fixture_reopen(&n->two);
+    assert_ok(enter(&n->two, "two"));
+    renew(&n->one, FRAME_VERSION, "one");
+    assert_int_equal(told(&n->one), FRAME_VERSION - 1);
+}
+
+static CK_RV
+ask_copies(struct app *app)
+{
+    struct copies_reply answer;
+
+    assert_ok(app_attach(app));
+    return app_send_copies(app, &(struct copies_request){ .after = 0 }, &answer);
+}
+
+/* A node of the release before would read no record that ends one. */
+static void
+copies_are_given_when_all_nodes_know_their_end(void **state)
+{
+    struct nodes *n = *state;
+    struct app app;
+
+    join_before(n);
+    app_init(&app, &n->one, USER1);
+    assert_code(ask_copies(&app), CODE_LAGGING);
+    renew(&n->two, FRAME_VERSION, "two");
+    assert_int_equal(told(&n->one), FRAME_VERSION);
+    assert_ok(ask_copies(&app));
+    app_clear(&app);
+    hsm_fixture_clear(&n->two);
+}
+
+/* Nor a record of the list that says so. */
+static void
+nobody_is_fenced_before_all_nodes_read_it(void **state)
+{
+    struct nodes *n = *state;
+    const struct member *two;
+
+    join_before(n);
+    hsm_beat(n->two.hsm);
+    assert_int_equal(told(&n->one), FRAME_VERSION - 1);
+    memory_store_hold(n->two.outside.inner, true);
+    for (int i = 0; i < 20; i++) {
+        outside_move_clock(&n->one.outside, 4000);
+        assert_int_equal(told(&n->one), FRAME_VERSION - 1);
+        hsm_beat(n->one.hsm);
+    }
+    assert_int_equal(told(&n->one), FRAME_VERSION - 1);
+    two = members_by_serial(&n->one.hsm->members, VIEW_TEXT("B2"));
+    assert_int_equal(two->fenced, 0);
+    memory_store_hold(n->two.outside.inner, false);
+    assert_int_equal(told(&n->two), FRAME_VERSION - 1);
+    hsm_fixture_clear(&n->two);
+}
+
 static void
 who_is_alone_is_of_his_own(void **state)
 {
@@ -171,6 +259,7 @@ who_is_alone_is_of_his_own(void **state)
 }
 
 #define OF_TWO(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define OF_BEFORE(test) cmocka_unit_test_setup_teardown(test, setup_before, teardown_before)
 
 int
 main(void)
@@ -182,6 +271,8 @@ main(void)
         OF_TWO(who_comes_in_meanwhile_is_refused),
         OF_TWO(a_node_that_was_removed_holds_nothing_up),
         OF_TWO(a_store_that_fails_is_asked_again),
+        OF_BEFORE(copies_are_given_when_all_nodes_know_their_end),
+        OF_BEFORE(nobody_is_fenced_before_all_nodes_read_it),
         cmocka_unit_test(who_is_alone_is_of_his_own),
     };
 
