@@ -80,6 +80,8 @@ request_follows(struct request *request)
 {
     struct hsm *hsm = request->hsm;
     struct follow *follow = &hsm->follow;
+    const uint64_t behind = atomic_load(&request->context->behind);
+    const uint64_t seen = request->frame->revision > behind ? request->frame->revision : behind;
     uint64_t reached = atomic_load(&follow->reached);
 
     if (!atomic_load(&follow->on) || request->row->operation == OPERATION_DETACH) {
@@ -88,7 +90,10 @@ request_follows(struct request *request)
     if (!follow_is_fresh(hsm)) {
         return CODE_LAGGING;
     }
-    if (request->frame->revision <= reached) {
+    if (seen <= reached) {
+        if (behind != 0) {
+            attach_late(request);
+        }
         return CKR_OK;
     }
     if (request->place == PLACE_LOOP) {
@@ -97,13 +102,16 @@ request_follows(struct request *request)
     }
     /* Where one has waited in vain, others do not who ask for as much; he may ask for anything. */
     if (atomic_load(&follow->stuck) == reached &&
-        request->frame->revision >= atomic_load(&follow->stuck_for)) {
+        seen >= atomic_load(&follow->stuck_for)) {
         return CODE_LAGGING;
     }
-    if (!follow_await(hsm, request->frame->revision, LAG_MS)) {
-        atomic_store(&follow->stuck_for, request->frame->revision);
+    if (!follow_await(hsm, seen, LAG_MS)) {
+        atomic_store(&follow->stuck_for, seen);
         atomic_store(&follow->stuck, reached);
         return CODE_LAGGING;
+    }
+    if (behind != 0) {
+        attach_late(request);
     }
     return CKR_OK;
 }

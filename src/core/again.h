@@ -11,6 +11,8 @@
 /* Does this node know all that who asks has seen, and is it heard of? Else CODE_LAGGING, or
  * CODE_LATER. */
 MUST_USE CK_RV request_follows(struct request *request);
+/* The ticket that came too early, if this node has come so far. */
+void attach_late(struct request *request);
 /*
  * Calls the handler. One that met what another node did (CODE_CONFLICT), or missed what another
  * node has made, is called again when that is in the tables: it has changed nothing. CODE_LAGGING:

@@ -3,6 +3,7 @@
  * Contexts coming, going and asking for what is not about objects: ATTACH with or without a
  * ticket, DETACH, PING, TOKEN, SESSION_CLOSE, RANDOM and SEED.
  */
+#include "core/again.h"
 #include "core/copies.h"
 
 #include <string.h>
@@ -10,26 +11,60 @@
 #define TOKEN_MODEL "OpenCloudHSM"
 #define TOKEN_FIRMWARE "0.1"
 
-/* Does the ticket still hold for this context? Then the login it stands for is taken up, in place
- * of one that another node has ended since. */
+/* The login it stands for is taken up, in place of one that another node has ended since. */
 static void
-ticket_use(struct request *r, struct context *context, view sealed)
+ticket_take_up(struct hsm *hsm, struct context *context, const struct ticket *ticket)
 {
-    struct hsm *hsm = r->hsm;
     const uint64_t login = context_identity(context).login;
-    struct ticket ticket;
 
-    if (!ticket_open(&hsm->sealer, sealed, &ticket) ||
-        memcmp(ticket.context, context->id, FRAME_CONTEXT_LEN) != 0 ||
-        ticket.uid != context->uid || ticket.login == login) {
+    if (ticket->login == login) {
         return;
     }
     if (login != 0) {
         context_logout(context);
     }
-    if (hsm_time(hsm) <= ticket.expires) {
-        (void)login_take_up(hsm, context, &ticket);
+    if (hsm_time(hsm) <= ticket->expires) {
+        (void)login_take_up(hsm, context, ticket);
     }
+}
+
+/* Does the ticket still hold for this context? A node that is behind may not know its user, his
+ * password or that the login is over. Nothing waits here: what is asked next comes right behind. */
+static void
+ticket_use(struct request *r, struct context *context, view sealed)
+{
+    struct hsm *hsm = r->hsm;
+    const uint64_t seen = r->frame->revision;
+    struct ticket ticket;
+
+    if (!ticket_open(&hsm->sealer, sealed, &ticket) ||
+        memcmp(ticket.context, context->id, FRAME_CONTEXT_LEN) != 0 ||
+        ticket.uid != context->uid) {
+        return;
+    }
+    pthread_mutex_lock(&context->attaching);
+    if (atomic_load(&hsm->follow.on) && !follow_passed(hsm, seen)) {
+        context->late = ticket;
+        atomic_store(&context->behind, seen);
+    } else {
+        atomic_store(&context->behind, 0);
+        ticket_take_up(hsm, context, &ticket);
+    }
+    pthread_mutex_unlock(&context->attaching);
+}
+
+void
+attach_late(struct request *r)
+{
+    struct context *context = r->context;
+
+    pthread_mutex_lock(&context->attaching);
+    if (atomic_load(&context->behind) != 0 &&
+        follow_passed(r->hsm, atomic_load(&context->behind))) {
+        ticket_take_up(r->hsm, context, &context->late);
+        atomic_store(&context->behind, 0);
+    }
+    pthread_mutex_unlock(&context->attaching);
 }
 
 CK_RV
@@ -71,7 +106,8 @@ handle_ATTACH(struct request *r)
     const struct attach_reply answer = {
         .version = frame_version,
         .store = view_of(hsm->sealer.store_id, sizeof hsm->sealer.store_id),
-        .role = (uint32_t)context_identity(context).role,
+        .role = atomic_load(&context->behind) != 0 ? (uint32_t)ROLE_NONE
+                                                   : (uint32_t)context_identity(context).role,
     };
 
     attach_reply_write(r->reply, &answer);

@@ -52,6 +52,7 @@ context_unref(struct context *context)
         pthread_mutex_destroy(&context->changes[i]);
     }
     pthread_mutex_destroy(&context->lock);
+    pthread_mutex_destroy(&context->attaching);
     free(context);
 }
 
@@ -320,7 +321,8 @@ context_find(struct context_table *table, const uint8_t id[FRAME_CONTEXT_LEN])
 static bool
 context_locks_init(struct context *context)
 {
-    bool made = pthread_mutex_init(&context->lock, NULL) == 0;
+    bool made = pthread_mutex_init(&context->lock, NULL) == 0 &&
+                pthread_mutex_init(&context->attaching, NULL) == 0;
 
     for (size_t i = 0; i < CONTEXT_CHANGES; i++) {
         made = pthread_mutex_init(&context->changes[i], NULL) == 0 && made;
@@ -345,6 +347,7 @@ context_new(const uint8_t id[FRAME_CONTEXT_LEN])
     atomic_init(&context->last_used, 0);
     atomic_init(&context->copies, false);
     atomic_init(&context->ready, false);
+    atomic_init(&context->behind, 0);
     memcpy(context->id, id, FRAME_CONTEXT_LEN);
     memcpy(context->tag, digest, sizeof context->tag);
     table_init(&context->objects);

@@ -8,6 +8,7 @@
 #define CORE_CONTEXT_H
 
 #include "core/table.h"
+#include "core/ticket.h"
 #include "core/tomb.h"
 #include "wire/message.h"
 
@@ -59,6 +60,12 @@ struct context {
     _Atomic uint64_t last_used; /* clock.monotonic */
     _Atomic bool copies; /* its daemon keeps copies of session objects (copies.h) */
     _Atomic bool ready; /* attached whole, its ticket's login taken up: may be found */
+
+    /* A ticket that came before this node knew all that its login may rest on: it is taken up by the
+     * first request after that. */
+    _Atomic uint64_t behind; /* the revision; 0: there is none. Changed under attaching */
+    struct ticket late;      /* under attaching */
+    pthread_mutex_t attaching; /* taken before all others */
 
     /* One change or removal of a session object at a time; see context_change(). They may be held
      * while the store is waited for, where copies are kept: then no loop takes them. */

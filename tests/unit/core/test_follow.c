@@ -195,6 +195,55 @@ users_are_the_same_on_both(void **state)
     app_clear(&app);
 }
 
+/* Its daemon asks another node, with what that one has to know first. */
+static void
+a_login_is_taken_up_when_the_node_knows_its_user(void **state)
+{
+    struct nodes *n = *state;
+    struct store *store = n->two.outside.inner;
+    struct app app;
+    struct attribute attribute;
+    uint32_t key;
+
+    memory_store_hold(store, true);
+    assert_ok(app_make_user(&n->officer, ROLE_CU, "new", "password1"));
+    app_init(&app, &n->one, APP_NOBODY);
+    assert_ok(app_login(&app, ROLE_CU, "new", "password1"));
+    key = create(&app, CREATED);
+
+    move(&app, &n->two);
+    assert_code(app_get(&app, key, CKA_LABEL, &attribute), CODE_LAGGING);
+    memory_store_hold(store, false);
+    assert_true(follow_await(n->two.hsm, app.revision, 5000));
+    app.revision = 0; /* what came with the ticket counts for all that come after it */
+    assert_ok(app_get(&app, key, CKA_LABEL, &attribute));
+    app_clear(&app);
+}
+
+static void
+a_login_that_is_over_is_not_taken_up_by_who_has_not_heard(void **state)
+{
+    struct nodes *n = *state;
+    struct store *store = n->two.outside.inner;
+    struct app app;
+    struct context *context;
+
+    app_init(&app, &n->one, APP_NOBODY);
+    assert_ok(app_login(&app, ROLE_CU, USER1_NAME, USER1_PASSWORD));
+    assert_true(follow_catch_up(n->two.hsm));
+    memory_store_hold(store, true);
+    assert_ok(app_logout(&app));
+    move(&app, &n->two);
+    context = context_find(&n->two.hsm->contexts, app.context);
+    assert_non_null(context);
+    assert_int_equal(context_identity(context).role, ROLE_NONE);
+    context_unref(context);
+    memory_store_hold(store, false);
+    app.patient = true;
+    assert_code(app_create(&app, CREATED, NULL), CKR_USER_NOT_LOGGED_IN);
+    app_clear(&app);
+}
+
 static void
 who_was_deleted_is_nobody_anywhere(void **state)
 {
@@ -757,6 +806,8 @@ main(void)
         NODES(a_node_that_is_behind_says_so),
         NODES(changes_of_others_move_the_page),
         NODES(users_are_the_same_on_both),
+        NODES(a_login_is_taken_up_when_the_node_knows_its_user),
+        NODES(a_login_that_is_over_is_not_taken_up_by_who_has_not_heard),
         NODES(who_was_deleted_is_nobody_anywhere),
         NODES(failed_logins_count_wherever_they_are_made),
         NODES(a_login_goes_with_its_ticket_and_ends_with_its_logout),
