@@ -116,6 +116,8 @@ revision_of(struct hsm *hsm, char prefix, uint32_t number, bool *ret_kept)
         revision = member_revision(&hsm->members, number);
     } else if (prefix == 'v') {
         revision = hsm->release.revision;
+    } else if (prefix == 'e') {
+        revision = hsm->life.revision;
     } else if (prefix == 'k' || prefix == 'm') {
         pthread_mutex_lock(&hsm->quorum.lock);
         key = prefix == 'k' ? quorum_key_of(&hsm->quorum, number) : NULL;

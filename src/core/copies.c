@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define TOLD_MAX (128u * 1024u)   /* of copies in one frame: more than one request makes */
-#define MARGIN_MS 60000u          /* clocks of nodes are that much alike */
 #define COPIES_RELEASE 2u         /* the first that reads what ends them in the store */
 #define COPY_HEAD_MAX 128u        /* of a copy beside attributes and secrets, and what seals it */
 
@@ -98,7 +97,7 @@ object_seal(struct request *r, const struct object *object, uint64_t login, stru
         .uid = r->context->uid,
         .login = login,
         .boot = hsm->changes.boot,
-        .until = hsm_time(hsm) + atomic_load(&hsm->ticket_life),
+        .until = hsm_time(hsm) + life_own(hsm),
         .kind = object->kind,
         .owner = object->owner,
         .attributes = object_attributes(object),
@@ -271,7 +270,7 @@ tomb_of(struct request *r, const struct object *object, uint64_t version, struct
     *ret_tomb = (struct tomb){
         .handle = object->handle,
         .version = version,
-        .until = hsm_time(hsm) + atomic_load(&hsm->ticket_life) + MARGIN_MS,
+        .until = life_end(hsm),
         .boot = hsm->changes.boot,
     };
     memcpy(ret_tomb->context, r->context->id, FRAME_CONTEXT_LEN);

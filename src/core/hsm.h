@@ -86,8 +86,10 @@ enum hsm_result hsm_handle(struct hsm *hsm, const struct hsm_peer *peer, enum hs
 /* For tests: logins of this name fail as on a node that users did not reach. name is copied. */
 void hsm_lack_user(struct hsm *hsm, view name);
 
-/* How long tickets live that are made from now on (10 minutes unless set). */
+/* How long tickets live that are made from now on (10 minutes unless set). Where it is longer than
+ * before hsm_keep_ticket_life() has to succeed before the first request. */
 void hsm_set_ticket_life(struct hsm *hsm, uint64_t ms);
+MUST_USE CK_RV hsm_keep_ticket_life(struct hsm *hsm);
 
 /* Before the first request: what opens the partition again, for what takes effect then. NULL: it
  * takes effect when somebody else does. */

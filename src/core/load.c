@@ -493,6 +493,7 @@ static const struct load_row {
 } rows[] = {
     { 'c', owner_cert_put,      NULL },
     { 'd', rest_put,            NULL },
+    { 'e', life_put,            NULL },
     { 'f', failures_put,        NULL },
     { 'g', directory_put,       NULL },
     { 'h', member_put,          NULL },

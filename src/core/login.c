@@ -294,7 +294,7 @@ ticket_make(struct request *r, uint64_t login, const struct user *user, struct t
         .role = user->role,
         .user_version = user->version,
         .login = login,
-        .expires = hsm_time(hsm) + atomic_load(&hsm->ticket_life),
+        .expires = hsm_time(hsm) + life_own(hsm),
     };
     memcpy(ret_ticket->context, r->context->id, FRAME_CONTEXT_LEN);
     return ticket_seal(&hsm->sealer, ret_ticket, out);
@@ -319,7 +319,7 @@ login_done(struct request *r, const struct user *user)
             .user = user->id,
             .role = user->role,
             .ticket = writer_view(&sealed),
-            .life = (uint32_t)atomic_load(&hsm->ticket_life),
+            .life = (uint32_t)life_own(hsm),
         };
 
         login_reply_write(r->reply, &answer);
@@ -507,7 +507,7 @@ handle_RENEW(struct request *r)
     if (rv == CKR_OK) {
         const struct renew_reply answer = {
             .ticket = writer_view(&sealed),
-            .life = (uint32_t)atomic_load(&hsm->ticket_life),
+            .life = (uint32_t)life_own(hsm),
         };
 
         renew_reply_write(r->reply, &answer);
@@ -535,7 +535,7 @@ handle_LOGOUT(struct request *r)
         return CODE_LATER;
     }
     login = context_identity(r->context).login;
-    until = hsm_time(hsm) + atomic_load(&hsm->ticket_life);
+    until = life_end(hsm);
     ended = ended_login_new(login, until);
     if (ended == NULL) {
         return CKR_DEVICE_MEMORY;

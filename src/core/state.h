@@ -17,6 +17,7 @@
 #include "core/hsm.h"
 #include "core/journal.h"
 #include "core/keyed.h"
+#include "core/life.h"
 #include "core/logout.h"
 #include "core/member.h"
 #include "core/numbers.h"
@@ -62,6 +63,7 @@ struct hsm {
     struct owner owner;
     struct members members;
     struct release release;
+    struct life life;
     struct admissions admissions;
     struct quorum quorum;
 
@@ -76,7 +78,7 @@ struct hsm {
     _Atomic uint64_t copies_given; /* of session objects, to daemons; these three since the start */
     _Atomic uint64_t copies_revived;
     _Atomic uint64_t copies_refused;
-    _Atomic uint64_t ticket_life; /* milliseconds */
+    _Atomic uint64_t ticket_life; /* milliseconds; life.h */
 
     pthread_mutex_t change;  /* one change or removal of a stored record at a time: hsm_change_begin() */
     pthread_mutex_t numbers; /* guards the block */

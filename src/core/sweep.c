@@ -100,5 +100,6 @@ hsm_sweep(struct hsm *hsm, uint64_t idle_ms)
     tokens_sweep(hsm);
     if (atomic_load(&hsm->follow.on)) {
         release_raise(hsm); /* the last one of an earlier release may have been removed */
+        (void)!life_raise(hsm);
     }
 }

@@ -466,6 +466,10 @@ node_enter(struct node *node, const struct server_settings *settings)
     if (!entered && hsm_is_removed(hsm)) {
         folder_remove(node->folder, PARTITION_KEY_NAME);
     }
+    if (entered && hsm_keep_ticket_life(hsm) != CKR_OK) {
+        log_err("the store does not take how long tickets live (ticket_life)");
+        return false;
+    }
     return entered;
 }
 

@@ -917,6 +917,7 @@ a_node_that_does_not_hear_the_store_opens_none(void **state)
     memory_store_cut(n->two.outside.inner, true);
     assert_code(revive(&n->cu1, &n->keeper, &gone), CODE_LAGGING);
     memory_store_cut(n->two.outside.inner, false);
+    assert_true(follow_catch_up(n->two.hsm));
     assert_int_equal(refused(&n->cu1, &n->keeper), 0);
 }
 

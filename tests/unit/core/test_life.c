@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Nodes whose tickets live for different times: what ends a login outlives them all.
+ */
+#include "unit/core/core_test.h"
+
+#define LONG_MS (3 * TICKET_LIFE_MS)
+
+struct nodes {
+    struct hsm_fixture one;
+    struct hsm_fixture two;
+    struct app app; /* on the first */
+};
+
+static void
+enter(struct hsm_fixture *f, const char *hostname)
+{
+    assert_ok(hsm_enter(f->hsm, &(struct hsm_place_of_node){ .hostname = hostname }));
+}
+
+/* As the edge does it when it starts. */
+static void
+begin(struct hsm_fixture *f, const char *hostname, uint64_t life)
+{
+    hsm_set_ticket_life(f->hsm, life);
+    enter(f, hostname);
+    assert_ok(hsm_keep_ticket_life(f->hsm));
+}
+
+static int
+setup(void **state)
+{
+    struct nodes *n = calloc(1, sizeof *n);
+
+    hsm_fixture_init(&n->one, POLICY_STANDARD);
+    hsm_fixture_follow(&n->one, "A1");
+    begin(&n->one, "one", TICKET_LIFE_MS);
+    hsm_fixture_join(&n->two, &n->one, "B2");
+    begin(&n->two, "two", TICKET_LIFE_MS);
+    app_init(&n->app, &n->one, APP_NOBODY);
+    n->app.patient = true;
+    *state = n;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct nodes *n = *state;
+
+    app_clear(&n->app);
+    hsm_fixture_clear(&n->two);
+    hsm_fixture_clear(&n->one);
+    free(n);
+    return 0;
+}
+
+static void
+move(struct app *app, struct hsm_fixture *to)
+{
+    app->hsm = &to->hsm;
+    app->outside = &to->outside;
+    assert_ok(app_attach(app));
+}
+
+static void
+pass(struct nodes *n, uint64_t ms)
+{
+    outside_move_clock(&n->one.outside, ms);
+    outside_move_clock(&n->two.outside, ms);
+    assert_true(follow_catch_up(n->one.hsm));
+    assert_true(follow_catch_up(n->two.hsm));
+    hsm_sweep(n->one.hsm, UINT64_MAX);
+    hsm_sweep(n->two.hsm, UINT64_MAX);
+}
+
+/* Does the ticket bring the login back on that node? */
+static bool
+comes_back(struct app *app, struct hsm_fixture *to)
+{
+    move(app, to);
+    return app_create(app, LIST(AES_CREATE), NULL) == CKR_OK;
+}
+
+static void
+a_logout_outlives_the_longest_ticket_of_all_nodes(void **state)
+{
+    struct nodes *n = *state;
+
+    hsm_set_ticket_life(n->two.hsm, LONG_MS);
+    assert_ok(hsm_keep_ticket_life(n->two.hsm));
+    move(&n->app, &n->two);
+    assert_ok(app_login(&n->app, ROLE_CU, USER1_NAME, USER1_PASSWORD)); /* with a long ticket */
+    assert_true(comes_back(&n->app, &n->one));
+    assert_ok(app_logout(&n->app)); /* where they are short */
+    pass(n, LONG_MS - 1000);
+    assert_int_equal(outside_count(&n->one.outside, "t/"), 1);
+    assert_ok(app_detach(&n->app));
+    assert_false(comes_back(&n->app, &n->two));
+    pass(n, 1000 + LIFE_MARGIN_MS + 1);
+    assert_int_equal(outside_count(&n->one.outside, "t/"), 0);
+    assert_ok(app_detach(&n->app));
+    assert_false(comes_back(&n->app, &n->two));
+}
+
+/* The ticket of a time before is still about. */
+static void
+it_is_known_after_the_setting_was_lowered(void **state)
+{
+    struct nodes *n = *state;
+
+    hsm_set_ticket_life(n->two.hsm, LONG_MS);
+    assert_ok(hsm_keep_ticket_life(n->two.hsm));
+    move(&n->app, &n->two);
+    assert_ok(app_login(&n->app, ROLE_CU, USER1_NAME, USER1_PASSWORD));
+    hsm_fixture_reopen(&n->two);
+    begin(&n->two, "two", TICKET_LIFE_MS);
+    assert_true(comes_back(&n->app, &n->two));
+    assert_ok(app_logout(&n->app));
+    pass(n, LONG_MS - 1000);
+    assert_ok(app_detach(&n->app));
+    assert_false(comes_back(&n->app, &n->two));
+}
+
+static void
+the_longest_of_two_stays(void **state)
+{
+    struct nodes *n = *state;
+
+    hsm_set_ticket_life(n->one.hsm, LONG_MS);
+    assert_ok(hsm_keep_ticket_life(n->one.hsm));
+    hsm_set_ticket_life(n->two.hsm, 2 * TICKET_LIFE_MS);
+    assert_ok(hsm_keep_ticket_life(n->two.hsm));
+    assert_int_equal(n->two.hsm->life.longest, LONG_MS);
+    hsm_set_ticket_life(n->two.hsm, 2 * LONG_MS);
+    assert_ok(hsm_keep_ticket_life(n->two.hsm));
+    assert_true(follow_catch_up(n->one.hsm));
+    assert_int_equal(n->one.hsm->life.longest, 2 * LONG_MS);
+}
+
+static void
+what_everybody_has_needs_no_record(void **state)
+{
+    struct nodes *n = *state;
+
+    hsm_set_ticket_life(n->two.hsm, 5000);
+    assert_ok(hsm_keep_ticket_life(n->two.hsm));
+    assert_int_equal(outside_count(&n->one.outside, "e/"), 0);
+}
+
+static void
+a_store_that_does_not_take_it_is_told_of(void **state)
+{
+    struct nodes *n = *state;
+
+    hsm_set_ticket_life(n->one.hsm, LONG_MS);
+    outside_fail(&n->one.outside, CALL_SUBMIT, 1);
+    assert_code(hsm_keep_ticket_life(n->one.hsm), CKR_DEVICE_ERROR);
+    assert_true(outside_mend(&n->one.outside));
+    assert_ok(hsm_keep_ticket_life(n->one.hsm));
+    assert_int_equal(outside_count(&n->one.outside, "e/"), 1);
+}
+
+/* One of the release before would not read it. */
+static void
+it_is_written_when_all_nodes_read_it(void **state)
+{
+    struct hsm_fixture f;
+
+    UNUSED(state);
+    hsm_fixture_init(&f, POLICY_STANDARD);
+    f.outside.ports.release = FRAME_VERSION - 1;
+    hsm_fixture_follow(&f, "A1");
+    begin(&f, "one", LONG_MS);
+    assert_int_equal(outside_count(&f.outside, "e/"), 0);
+    f.outside.ports.release = FRAME_VERSION;
+    hsm_fixture_reopen(&f);
+    begin(&f, "one", LONG_MS);
+    assert_int_equal(outside_count(&f.outside, "e/"), 1);
+    hsm_fixture_clear(&f);
+}
+
+static void
+who_is_alone_keeps_it_as_well(void **state)
+{
+    struct hsm_fixture f;
+
+    UNUSED(state);
+    hsm_fixture_init(&f, POLICY_STANDARD);
+    begin(&f, "alone", LONG_MS);
+    hsm_fixture_reopen(&f);
+    begin(&f, "alone", 5000);
+    assert_int_equal(f.hsm->life.longest, LONG_MS);
+    hsm_fixture_clear(&f);
+}
+
+#define OF_TWO(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int
+main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        OF_TWO(a_logout_outlives_the_longest_ticket_of_all_nodes),
+        OF_TWO(it_is_known_after_the_setting_was_lowered),
+        OF_TWO(the_longest_of_two_stays),
+        OF_TWO(what_everybody_has_needs_no_record),
+        OF_TWO(a_store_that_does_not_take_it_is_told_of),
+        cmocka_unit_test(it_is_written_when_all_nodes_read_it),
+        cmocka_unit_test(who_is_alone_keeps_it_as_well),
+    };
+
+    return cmocka_run_group_tests_name("core/life", tests, NULL, NULL);
+}
