@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The library's socket for writing, with one thing more: while more is to follow, the kernel keeps
- * what is less than a packet back. So the records of a large output leave together, and the peer
- * is woken for all of them once.
+ * A socket as TLS reads and writes it. The library's own would do, but for one thing: while more is
+ * to follow, the kernel keeps what is less than a packet back. So the records of a large output
+ * leave together, and the peer is woken for all of them once.
  */
 #include "net/tls_private.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+
+struct tls_socket {
+    int fd; /* the caller's */
+    bool more;
+    bool ended; /* the peer has sent all it had */
+};
 
 static pthread_once_t made = PTHREAD_ONCE_INIT;
 static BIO_METHOD *method;
@@ -15,12 +22,9 @@ static BIO_METHOD *method;
 static int
 socket_write(BIO *bio, const char *data, int len)
 {
-    const int more = BIO_get_app_data(bio) != NULL ? MSG_MORE : 0;
-    ssize_t sent;
-    int fd = -1;
+    const struct tls_socket *s = BIO_get_data(bio);
+    ssize_t sent = send(s->fd, data, (size_t)len, MSG_NOSIGNAL | (s->more ? MSG_MORE : 0));
 
-    BIO_get_fd(bio, &fd);
-    sent = send(fd, data, (size_t)len, MSG_NOSIGNAL | more);
     BIO_clear_retry_flags(bio);
     if (sent <= 0 && BIO_sock_should_retry((int)sent)) {
         BIO_set_retry_write(bio);
@@ -28,18 +32,54 @@ socket_write(BIO *bio, const char *data, int len)
     return (int)sent;
 }
 
+static int
+socket_read(BIO *bio, char *ret_data, int len)
+{
+    struct tls_socket *s = BIO_get_data(bio);
+    ssize_t got = recv(s->fd, ret_data, (size_t)len, 0);
+
+    BIO_clear_retry_flags(bio);
+    if (got < 0 && BIO_sock_should_retry((int)got)) {
+        BIO_set_retry_read(bio);
+    }
+    s->ended = s->ended || got == 0;
+    return (int)got;
+}
+
+/* What the library asks of a socket; 0 is its answer to whatever one does not know. */
+static long
+socket_control(BIO *bio, int what, long number, void *pointer)
+{
+    const struct tls_socket *s = BIO_get_data(bio);
+
+    (void)number;
+    (void)pointer;
+    switch (what) {
+    case BIO_CTRL_FLUSH:
+        return 1;
+    case BIO_CTRL_EOF:
+        return s->ended;
+    default:
+        return 0;
+    }
+}
+
+static int
+socket_destroy(BIO *bio)
+{
+    free(BIO_get_data(bio));
+    BIO_set_data(bio, NULL);
+    return 1;
+}
+
 static void
 method_make(void)
 {
-    const BIO_METHOD *socket = BIO_s_socket();
-
     method = BIO_meth_new(BIO_TYPE_SOCKET, "link");
-    if (method != NULL &&
-        (BIO_meth_set_write(method, socket_write) != 1 ||
-         BIO_meth_set_read(method, BIO_meth_get_read(socket)) != 1 ||
-         BIO_meth_set_ctrl(method, BIO_meth_get_ctrl(socket)) != 1 ||
-         BIO_meth_set_create(method, BIO_meth_get_create(socket)) != 1 ||
-         BIO_meth_set_destroy(method, BIO_meth_get_destroy(socket)) != 1)) {
+    if (method != NULL && (BIO_meth_set_write(method, socket_write) != 1 ||
+                           BIO_meth_set_read(method, socket_read) != 1 ||
+                           BIO_meth_set_ctrl(method, socket_control) != 1 ||
+                           BIO_meth_set_destroy(method, socket_destroy) != 1)) {
         BIO_meth_free(method);
         method = NULL;
     }
@@ -48,6 +88,7 @@ method_make(void)
 bool
 tls_socket(SSL *ssl, int fd)
 {
+    struct tls_socket *s;
     BIO *bio;
 
     pthread_once(&made, method_make);
@@ -55,7 +96,14 @@ tls_socket(SSL *ssl, int fd)
     if (bio == NULL) {
         return false;
     }
-    BIO_set_fd(bio, fd, BIO_NOCLOSE);
+    s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        BIO_free(bio);
+        return false;
+    }
+    s->fd = fd;
+    BIO_set_data(bio, s);
+    BIO_set_init(bio, 1);
     SSL_set_bio(ssl, bio, bio);
     return true;
 }
@@ -63,7 +111,7 @@ tls_socket(SSL *ssl, int fd)
 void
 tls_more(SSL *ssl, bool more)
 {
-    static char mark;
+    struct tls_socket *s = BIO_get_data(SSL_get_wbio(ssl));
 
-    BIO_set_app_data(SSL_get_wbio(ssl), more ? &mark : NULL);
+    s->more = more;
 }
