@@ -25,6 +25,7 @@
 #define PING_MS 250u
 #define CHECK_MS 100u
 #define DRAIN_MS 2000u
+#define GIVE_WAY_US 100u
 
 uint64_t
 daemon_now(void)
@@ -310,6 +311,7 @@ main(int argc, char *argv[])
     started = daemon_start(&daemon);
     if (started) {
         log_inf("listening on %s for %zu nodes", daemon.socket_path, daemon.node_count);
+        loop_give_way(daemon.loop, GIVE_WAY_US);
         loop_run(daemon.loop);
     }
     daemon_clear(&daemon);

@@ -6,6 +6,7 @@
 #include "net/loop.h"
 
 #include "base/log.h"
+#include "base/urgency.h"
 
 #include <event2/event.h>
 #include <pthread.h>
@@ -32,6 +33,7 @@ struct loop {
     struct post **last; /* under lock */
     bool stop;          /* under lock */
     bool over;
+    unsigned more_us;      /* see loop_give_way(); 0: it does not */
     bool heard;            /* something came since the last look */
     uint64_t linger_until; /* microseconds; 0: it sleeps when there is nothing to do */
     unsigned linger_trust;
@@ -259,8 +261,17 @@ loop_base(struct loop *loop)
 }
 
 void
+loop_give_way(struct loop *loop, unsigned more_us)
+{
+    loop->more_us = more_us;
+}
+
+void
 loop_run(struct loop *loop)
 {
+    struct urgency urgency;
+
+    urgency_start(&urgency, loop->more_us);
     loop->over = false;
     while (!loop->over) {
         const int look = loop_lingers(loop) ? EVLOOP_NONBLOCK : EVLOOP_ONCE;
@@ -268,6 +279,9 @@ loop_run(struct loop *loop)
         if (event_base_loop(loop->base, look | EVLOOP_NO_EXIT_ON_EMPTY) < 0) {
             log_err("an event loop failed");
             return;
+        }
+        if (loop->more_us > 0) {
+            urgency_look(&urgency);
         }
     }
 }

@@ -18,6 +18,9 @@ struct event_base *loop_base(struct loop *loop);
 /* The clock's second as of this round's beginning. On the loop's thread. */
 uint64_t loop_second(const struct loop *loop);
 
+/* Before it runs: its thread is to be of low urgency, as long as it does not wait longer for its turns
+ * than twice what is usual and more_us (base/urgency.h). */
+void loop_give_way(struct loop *loop, unsigned more_us);
 /* Runs until loop_stop(), which may have been called before. Each of those ends one run. */
 void loop_run(struct loop *loop);
 /* From any thread. What was posted before is still run. */

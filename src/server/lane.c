@@ -7,6 +7,7 @@
 #include "server/lane.h"
 
 #include "base/log.h"
+#include "base/urgency.h"
 #include "net/link.h"
 #include "net/meter.h"
 #include "server/job.h"
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #define DRAIN_LOOK_MS 10u
+#define GIVE_WAY_US 400u
 /*
  * A peer that does not fetch its replies is not read until it has. What counts is the length
  * of the output buffer, sent part included: it is the buffer that must not reach its limit.
@@ -223,11 +225,29 @@ peer_send(struct peer *peer)
     }
 }
 
+/*
+ * What is asked for takes little: it must not wait for the end of a turn of those who compute. Where
+ * nobody asks for such, they may have their turns.
+ */
+static void
+lane_hurry(const struct lane_service *service, const struct frame *request)
+{
+    /* 0 is the number of what daemons ask for themselves, some times a second. */
+    if (request->request != 0 && (pool_is_busy(service->pools[PLACE_CPU]) ||
+                                  pool_is_busy(service->pools[PLACE_SLOW]))) {
+        urgency_hold();
+    }
+}
+
 /* Hands the job to the pool of its place; what does not fit is answered at once. */
 static void
 job_queue(struct lane_service *service, struct job *job)
 {
     struct pool *pool = service->pools[job->place];
+
+    if (job->place == PLACE_STORE) {
+        lane_hurry(service, &job->request);
+    }
 
     if (!pool_put(pool, job->request.context, &job->item)) {
         atomic_fetch_add(&service->counts.refused[job->place], 1);
@@ -330,6 +350,7 @@ peer_frame(void *arg, struct link *link, const struct frame *frame, view body)
                    &told) == HSM_DONE) {
         meter_request(service->meter, frame->operation, told.mechanism, told.code, began);
         peer_send(peer);
+        lane_hurry(service, frame);
         return;
     }
 
@@ -520,6 +541,7 @@ lane_run(void *arg)
     struct lane *lane = arg;
 
     pthread_setname_np(pthread_self(), "lane");
+    loop_give_way(lane->loop, GIVE_WAY_US);
     loop_run(lane->loop);
     return NULL;
 }

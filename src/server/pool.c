@@ -5,13 +5,16 @@
 #include "server/pool.h"
 
 #include "base/log.h"
+#include "base/urgency.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define GIVE_WAY_US 400u
 #define NAME_MAX_LEN 16u /* the kernel's limit for a thread's name */
 
 struct pool {
@@ -22,6 +25,7 @@ struct pool {
     pthread_cond_t filled;
     struct queue *queue; /* under lock */
     bool stopping;       /* under lock */
+    _Atomic size_t busy; /* items that wait or are worked on */
     size_t count;
     pthread_t threads[];
 };
@@ -30,7 +34,10 @@ static void *
 pool_run(void *arg)
 {
     struct pool *pool = arg;
+    struct urgency urgency;
 
+    urgency_start(&urgency, GIVE_WAY_US);
+    urgency.computes = true;
     pthread_setname_np(pthread_self(), pool->name);
     if (pool->nice != 0) {
         (void)setpriority(PRIO_PROCESS, (id_t)gettid(), pool->nice);
@@ -45,6 +52,8 @@ pool_run(void *arg)
         }
         pthread_mutex_unlock(&pool->lock);
         pool->work(item);
+        atomic_fetch_sub_explicit(&pool->busy, 1, memory_order_relaxed);
+        urgency_look(&urgency);
         pthread_mutex_lock(&pool->lock);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -85,11 +94,20 @@ pool_put(struct pool *pool, const uint8_t context[FRAME_CONTEXT_LEN], struct que
 
     bool put = !pool->stopping && queue_put(pool->queue, context, item);
 
+    if (put) {
+        atomic_fetch_add_explicit(&pool->busy, 1, memory_order_relaxed);
+    }
     pthread_mutex_unlock(&pool->lock);
     if (put) {
         pthread_cond_signal(&pool->filled); /* without the lock, which who wakes takes first */
     }
     return put;
+}
+
+bool
+pool_is_busy(const struct pool *pool)
+{
+    return atomic_load_explicit(&pool->busy, memory_order_relaxed) > 0;
 }
 
 size_t

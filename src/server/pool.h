@@ -17,6 +17,8 @@ struct pool *pool_new(const char *name, size_t threads, int nice, size_t queue_m
  * still the caller's. */
 MUST_USE bool pool_put(struct pool *pool, const uint8_t context[FRAME_CONTEXT_LEN],
                        struct queue_item *item);
+/* Does anything wait or work? From any thread. */
+bool pool_is_busy(const struct pool *pool);
 /* How many wait. From any thread. */
 size_t pool_waiting(struct pool *pool);
 /* Waits for the work that runs now; what still waits is handed to drop. pool_put() gives
