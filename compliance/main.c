@@ -23,7 +23,8 @@ static const char usage[] =
     "  --areas A,B         of SESS DIG ENC DEC SIG VER RECOV DUAL FIND OBJ RAND ACC\n"
     "                      ATTR KEYM MSG IFACE ROB KAT CONC SEC FAULT; all\n"
     "  --level LEVEL       quick, default, full or deep\n"
-    "  --jobs COUNT        worker processes; 1 if the module allows one process alone\n"
+    "  --jobs COUNT        worker processes; two for each processor. 1 if the module allows\n"
+    "                      one process alone\n"
     "  --only TEXT         tests whose id begins so; with $ at its end, the test of that id\n"
     "  --enough COUNT      stops when so many tests have failed, or were blocked\n"
     "  --patience SECONDS  how long a test may take; 20\n"
@@ -37,6 +38,7 @@ static const char usage[] =
     "  --report FILE       writes the report there, as its ending .txt, .json or .html\n"
     "                      says; may be given again\n"
     "  --baseline FILE     compares with an older report.json\n"
+    "  --times             tells on standard error where the time went\n"
     "\n"
     "The exit status is 0 when the module deviates nowhere, 1 when it does, 2 after an error.\n";
 
@@ -48,7 +50,7 @@ struct options {
     long daemon;
     size_t jobs, enough;
     unsigned patience;
-    bool list, selfcheck;
+    bool list, selfcheck, times;
     const char *run, *trace, *minimise, *only, *baseline, *report[4];
     size_t report_count;
     struct profile *profile;
@@ -178,7 +180,8 @@ parse(int argc, char **argv, struct options *o)
         { "trace", 1, NULL, 'T' },       { "minimise", 1, NULL, 'z' },
         { "report", 1, NULL, 'o' },      { "profile", 1, NULL, 'f' },
         { "enough", 1, NULL, 'e' },      { "selfcheck", 0, NULL, 'c' },
-        { "faults", 1, NULL, 'F' },      { NULL, 0, NULL, 0 },
+        { "faults", 1, NULL, 'F' },      { "times", 0, NULL, 'x' },
+        { NULL, 0, NULL, 0 },
     };
     bool good = true;
     int c;
@@ -227,6 +230,9 @@ parse(int argc, char **argv, struct options *o)
             break;
         case 'w':
             o->patience = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'x':
+            o->times = true;
             break;
         case 'b':
             o->baseline = optarg;
@@ -444,16 +450,28 @@ run_suite(const struct options *options, const struct sheet *sheet)
             status = 2;
         }
         report_clear(&report);
+        if (options->times) {
+            times_write(&pool, stderr);
+        }
     }
     suite_clear(&suite);
     return status;
+}
+
+/* They wait more than they work where a token is another process, or another machine. */
+static size_t
+usual_jobs(void)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return processors < 1 ? 2 : processors > 4 ? 8 : 2 * (size_t)processors;
 }
 
 int
 main(int argc, char **argv)
 {
     struct options options = {
-        .areas = UINT32_MAX, .depth = DEPTH_DEFAULT, .jobs = 2, .patience = 20
+        .areas = UINT32_MAX, .depth = DEPTH_DEFAULT, .jobs = usual_jobs(), .patience = 20
     };
     struct fill fill = { &options.target, shared_new(sizeof(struct sheet)) };
 

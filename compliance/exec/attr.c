@@ -194,27 +194,28 @@ make_object(struct attr_run *r, CK_OBJECT_HANDLE *ret_object)
     return call_create(module, home(r), t.attr, t.count, ret_object) == CKR_OK;
 }
 
-/* The same. Modules look long at an RSA key that is created, so one is kept for tests that do not
- * change it, and copied for those that do. */
+/* The same: one is kept for all tests that do not change it. For those that do it is made anew, but a
+ * key of RSA, at which modules look long when it comes in: that is copied. */
 static bool
 fresh(struct attr_run *r, CK_OBJECT_HANDLE *ret_object)
 {
     size_t form = r->form == V_FORM_SENSITIVE ? 1 : r->form == V_FORM_KEPT ? 2 : 0;
     CK_OBJECT_HANDLE *kept = &r->runner->fixture.kept[r->kind][form];
-    bool made = true;
+    const bool changes = r->fn == FN_C_SetAttributeValue;
+    const bool rsa = r->kind == OBJECT_RSAPRI || r->kind == OBJECT_RSAPUB;
 
-    if (r->kind == OBJECT_RSAPRI || r->kind == OBJECT_RSAPUB) {
-        if (*kept == CK_INVALID_HANDLE && !make_object(r, kept)) {
-            *kept = CK_INVALID_HANDLE;
-            return false;
-        }
-        *ret_object = *kept;
-        if (r->fn != FN_C_SetAttributeValue) {
-            return true;
-        }
-        made = call_copy(r->runner->fixture.module, home(r), *kept, NULL, 0, ret_object) != CKR_OK;
+    if ((!changes || rsa) && *kept == CK_INVALID_HANDLE && !make_object(r, kept)) {
+        *kept = CK_INVALID_HANDLE;
+        return false;
     }
-    return (!made || make_object(r, ret_object)) && remember(r, CKR_OK, *ret_object) == CKR_OK;
+    if (!changes) {
+        *ret_object = *kept;
+        return true;
+    }
+    return ((rsa && call_copy(r->runner->fixture.module, home(r), *kept, NULL, 0, ret_object) ==
+                        CKR_OK) ||
+            make_object(r, ret_object)) &&
+           remember(r, CKR_OK, *ret_object) == CKR_OK;
 }
 
 static void

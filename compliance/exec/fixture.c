@@ -13,6 +13,9 @@ fixture_forget(struct fixture *fixture)
 {
     memset(fixture->key, 0, sizeof fixture->key);
     memset(fixture->kept, 0, sizeof fixture->kept);
+    memset(fixture->ladder, 0, sizeof fixture->ladder);
+    memset(&fixture->answer, 0, sizeof fixture->answer);
+    memset(fixture->travel, 0, sizeof fixture->travel);
     fixture->data = fixture->gone = CK_INVALID_HANDLE;
 }
 

@@ -12,6 +12,11 @@
 
 enum half { HALF_PUBLIC, HALF_PRIVATE, HALF_COUNT };    /* secret keys are HALF_PRIVATE */
 
+/* What a key of area KEYM is for. */
+enum travel { TRAVEL_WRAP, TRAVEL_UNWRAP, TRAVEL_DERIVE, TRAVEL_LEAVE, TRAVEL_COUNT };
+
+enum ladder { LADDER_PUBLIC, LADDER_PRIVATE, LADDER_KEK, LADDER_COUNT };
+
 struct fixture {
     struct module *module;
     CK_SLOT_ID slot;
@@ -22,6 +27,13 @@ struct fixture {
     CK_OBJECT_HANDLE stale[KEY_COUNT][HALF_COUNT];      /* of keys that a logout took away */
     CK_OBJECT_HANDLE data, gone;
     CK_OBJECT_HANDLE kept[OBJECT_COUNT][3];             /* objects of area ATTR, by form */
+    CK_OBJECT_HANDLE ladder[LADDER_COUNT];              /* what keys of known answers come in by */
+    struct {
+        const void *row;                                /* the last one whose key is kept */
+        uint32_t rung;
+        CK_OBJECT_HANDLE key;
+    } answer;
+    CK_OBJECT_HANDLE travel[KEY_COUNT][TRAVEL_COUNT][2]; /* keys of area KEYM; [1] may not */
 };
 
 /* Brings the module into the state in which tests of a base begin, from any other. */

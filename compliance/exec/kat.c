@@ -245,12 +245,9 @@ kat_run(struct runner *runner, const struct test *test, struct result *ret_resul
     } else {
         try_vector(&k, (enum fn)test->step[0].fn);
     }
-    if (k.handle != CK_INVALID_HANDLE && k.row->kind != VECTOR_RSA_OPEN) {
-        (void)call_destroy(runner->fixture.module, runner->fixture.home, k.handle);
-    }
     if (ret_result->verdict == VERDICT_NONE) {
         ret_result->verdict = ret_result->advisory ? VERDICT_ADVISORY : VERDICT_PASS;
-    } else if (ret_result->verdict != VERDICT_SKIPPED) {
-        runner->dirty = true;
+    } else if (ret_result->verdict != VERDICT_SKIPPED && ret_result->verdict != VERDICT_OUTPUT) {
+        runner->dirty = true;       /* an answer that is another was given to its end */
     }
 }

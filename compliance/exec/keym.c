@@ -47,50 +47,49 @@ remember(struct keym_run *r, CK_RV rv, CK_OBJECT_HANDLE handle)
     return rv;
 }
 
-/* A key of the suite with more attributes than the template of template_key. */
+/* A key of the suite that may do something, or may not. No call changes it: it stays for other tests. */
 static CK_OBJECT_HANDLE
-make_key(struct keym_run *r, enum key key, enum half half, const CK_ATTRIBUTE *more, size_t count)
+kept_key(struct keym_run *r, enum key key, enum travel travel, bool able)
 {
+    static const CK_ATTRIBUTE_TYPE types[TRAVEL_COUNT] = {
+        [TRAVEL_WRAP] = CKA_WRAP,
+        [TRAVEL_UNWRAP] = CKA_UNWRAP,
+        [TRAVEL_DERIVE] = CKA_DERIVE,
+        [TRAVEL_LEAVE] = CKA_EXTRACTABLE,
+    };
+    const enum half half = travel == TRAVEL_WRAP && key == KEY_RSA2048 ? HALF_PUBLIC : HALF_PRIVATE;
+    CK_OBJECT_HANDLE *kept = &r->runner->fixture.travel[key][travel][!able];
     struct template t;
-    CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
 
-    if (!template_key(&t, key, half, true)) {
-        return CK_INVALID_HANDLE;
+    if (*kept == CK_INVALID_HANDLE && template_key(&t, key, half, true)) {
+        template_put(&t, types[travel], able ? &yes : &no, sizeof yes);
+        if (call_create(r->runner->fixture.module, home(r), t.attr, t.count, kept) != CKR_OK) {
+            *kept = CK_INVALID_HANDLE;
+        }
     }
-    for (size_t i = 0; i < count; i++) {
-        template_put(&t, more[i].type, more[i].pValue, more[i].ulValueLen);
-    }
-    (void)remember(r, call_create(r->runner->fixture.module, home(r), t.attr, t.count, &handle),
-                   handle);
-    return handle;
+    return *kept;
 }
 
 static CK_OBJECT_HANDLE
-make_wrapper(struct keym_run *r, CK_ATTRIBUTE_TYPE usage)
+make_wrapper(struct keym_run *r, enum travel travel)
 {
-    CK_ATTRIBUTE more = { usage, r->fault == V_FAULT_FLAG ? &no : &yes, 1 };
     enum key key = r->fault == V_FAULT_TYPE ? (way(r)->key == KEY_GEN64 ? KEY_AES16 : KEY_GEN64)
                                             : way(r)->key;
-    enum half half = usage == CKA_WRAP && key == KEY_RSA2048 ? HALF_PUBLIC : HALF_PRIVATE;
 
-    switch (r->fault) {
-    case V_FAULT_HANDLE:
-        return 0x7ead0bad;
-    default:
-        return make_key(r, key, half, &more, 1);
-    }
+    return r->fault == V_FAULT_HANDLE ? 0x7ead0bad
+                                      : kept_key(r, key, travel, r->fault != V_FAULT_FLAG);
 }
 
 static CK_OBJECT_HANDLE
 make_target(struct keym_run *r)
 {
-    CK_ATTRIBUTE more = { CKA_EXTRACTABLE, r->fault == V_FAULT_KEPT ? &no : &yes, 1 };
     enum key key = r->target == V_TARGET_AES   ? KEY_AES16
                    : r->target == V_TARGET_GEN ? KEY_GEN64
                    : r->target == V_TARGET_RSA ? KEY_RSA2048
                                                : KEY_EC256;
 
-    return r->fault == V_FAULT_TARGET ? 0x7ead0bad : make_key(r, key, HALF_PRIVATE, &more, 1);
+    return r->fault == V_FAULT_TARGET ? 0x7ead0bad
+                                      : kept_key(r, key, TRAVEL_LEAVE, r->fault != V_FAULT_KEPT);
 }
 
 static void
@@ -187,7 +186,7 @@ static void
 run_wrap(struct keym_run *r)
 {
     struct module *module = r->runner->fixture.module;
-    CK_OBJECT_HANDLE wrapper = make_wrapper(r, CKA_WRAP), target = make_target(r);
+    CK_OBJECT_HANDLE wrapper = make_wrapper(r, TRAVEL_WRAP), target = make_target(r);
     CK_SESSION_HANDLE session = r->fault == V_FAULT_SESSION ? 0x7ead0bad : home(r);
     uint8_t value[64], want[BLOB_MOST], *out;
     size_t value_len, want_len;
@@ -263,7 +262,7 @@ make_blob(const struct keym_run *r, uint8_t *ret_blob, size_t *ret_len)
 static void
 run_unwrap(struct keym_run *r)
 {
-    CK_OBJECT_HANDLE wrapper = make_wrapper(r, CKA_UNWRAP), key = CK_INVALID_HANDLE;
+    CK_OBJECT_HANDLE wrapper = make_wrapper(r, TRAVEL_UNWRAP), key = CK_INVALID_HANDLE;
     CK_SESSION_HANDLE session = r->fault == V_FAULT_SESSION ? 0x7ead0bad : home(r);
     CK_OBJECT_CLASS class = CKO_SECRET_KEY;
     CK_KEY_TYPE type = CKK_AES;
@@ -307,11 +306,11 @@ run_unwrap(struct keym_run *r)
 static void
 run_derive(struct keym_run *r)
 {
-    CK_ATTRIBUTE more = { CKA_DERIVE, r->fault == V_FAULT_FLAG ? &no : &yes, 1 };
-    CK_OBJECT_HANDLE base = r->fault == V_FAULT_HANDLE ? 0x7ead0bad
-                            : r->fault == V_FAULT_TYPE
-                                ? make_key(r, KEY_AES16, HALF_PRIVATE, &more, 1)
-                                : make_key(r, KEY_EC256, HALF_PRIVATE, &more, 1);
+    CK_OBJECT_HANDLE base =
+        r->fault == V_FAULT_HANDLE
+            ? 0x7ead0bad
+            : kept_key(r, r->fault == V_FAULT_TYPE ? KEY_AES16 : KEY_EC256, TRAVEL_DERIVE,
+                       r->fault != V_FAULT_FLAG);
     CK_SESSION_HANDLE session = r->fault == V_FAULT_SESSION ? 0x7ead0bad : home(r);
     CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
     CK_OBJECT_CLASS class = CKO_SECRET_KEY;

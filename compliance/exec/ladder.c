@@ -9,12 +9,8 @@
 
 static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 
-/* What the rungs above the first stand on, made when it is first needed, for one login. */
-static struct {
-    CK_SESSION_HANDLE home;
-    CK_OBJECT_HANDLE rsa_public, rsa_private, kek;
-    uint8_t kek_value[32];
-} ladder;
+/* Of the fixture's LADDER_KEK. */
+static uint8_t kek_value[32];
 
 struct secret_template {
     CK_OBJECT_CLASS class;
@@ -72,10 +68,12 @@ make_rsa(struct runner *runner)
                               { CKA_WRAP, &yes, 1 } };
     CK_ATTRIBUTE private[] = { { CKA_TOKEN, &no, 1 }, { CKA_UNWRAP, &yes, 1 } };
 
-    return ladder.rsa_private != CK_INVALID_HANDLE ||
+    CK_OBJECT_HANDLE *ladder = runner->fixture.ladder;
+
+    return ladder[LADDER_PRIVATE] != CK_INVALID_HANDLE ||
            call_generate_pair(runner->fixture.module, runner->fixture.home, &mech, public,
-                              COUNT(public), private, COUNT(private), &ladder.rsa_public,
-                              &ladder.rsa_private) == CKR_OK;
+                              COUNT(public), private, COUNT(private), &ladder[LADDER_PUBLIC],
+                              &ladder[LADDER_PRIVATE]) == CKR_OK;
 }
 
 static CK_OBJECT_HANDLE
@@ -90,14 +88,15 @@ by_rsa(struct runner *runner, CK_KEY_TYPE type, const uint8_t *value, size_t len
     size_t blob_len;
 
     if (!make_rsa(runner) ||
-        call_get(runner->fixture.module, runner->fixture.home, ladder.rsa_public, CKA_MODULUS, n,
-                 &n_len) != CKR_OK ||
+        call_get(runner->fixture.module, runner->fixture.home,
+                 runner->fixture.ladder[LADDER_PUBLIC], CKA_MODULUS, n, &n_len) != CKR_OK ||
         !ref_seal_to(n, n_len, value, len, blob, &blob_len)) {
         return CK_INVALID_HANDLE;
     }
     template_begin(&t, type);
-    return call_unwrap(runner->fixture.module, runner->fixture.home, &mech, ladder.rsa_private,
-                       blob, blob_len, t.attr, t.count, &key) == CKR_OK
+    return call_unwrap(runner->fixture.module, runner->fixture.home, &mech,
+                       runner->fixture.ladder[LADDER_PRIVATE], blob, blob_len, t.attr, t.count,
+                       &key) == CKR_OK
                ? key
                : CK_INVALID_HANDLE;
 }
@@ -124,20 +123,20 @@ make_kek(struct runner *runner)
     uint8_t point[128];
     CK_ULONG point_len = sizeof point;
 
-    if (ladder.kek != CK_INVALID_HANDLE) {
+    if (f->ladder[LADDER_KEK] != CK_INVALID_HANDLE) {
         return true;
     }
     if (!ref_key(KEY_EC256, &ref) ||
         call_generate_pair(f->module, f->home, &make, public, COUNT(public), private,
                            COUNT(private), &ours, &theirs) != CKR_OK ||
         call_get(f->module, f->home, ours, CKA_EC_POINT, point, &point_len) != CKR_OK ||
-        point_len < 67 || !ref_agree(point + 2, point_len - 2, ladder.kek_value)) {
+        point_len < 67 || !ref_agree(point + 2, point_len - 2, kek_value)) {
         return false;
     }
     ecdh.pPublicData = ref.part[0];
     ecdh.ulPublicDataLen = ref.part_len[0];
-    return call_derive(f->module, f->home, &derive, theirs, kek, COUNT(kek), &ladder.kek) ==
-           CKR_OK;
+    return call_derive(f->module, f->home, &derive, theirs, kek, COUNT(kek),
+                       &f->ladder[LADDER_KEK]) == CKR_OK;
 }
 
 static CK_OBJECT_HANDLE
@@ -150,12 +149,13 @@ by_agreement(struct runner *runner, CK_KEY_TYPE type, const uint8_t *value, size
     size_t blob_len;
 
     if (len % 8 != 0 || len < 16 || !make_kek(runner) ||
-        !ref_wrap_under(ladder.kek_value, value, len, blob, &blob_len)) {
+        !ref_wrap_under(kek_value, value, len, blob, &blob_len)) {
         return CK_INVALID_HANDLE;
     }
     template_begin(&t, type);
-    return call_unwrap(runner->fixture.module, runner->fixture.home, &mech, ladder.kek, blob,
-                       blob_len, t.attr, t.count, &key) == CKR_OK
+    return call_unwrap(runner->fixture.module, runner->fixture.home, &mech,
+                       runner->fixture.ladder[LADDER_KEK], blob, blob_len, t.attr, t.count,
+                       &key) == CKR_OK
                ? key
                : CK_INVALID_HANDLE;
 }
@@ -168,10 +168,6 @@ ladder_climb(struct runner *runner, uint32_t rung, CK_KEY_TYPE type, const uint8
                                                   size_t) = { by_create, by_rsa, by_agreement };
     CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
 
-    if (ladder.home != runner->fixture.home) {
-        memset(&ladder, 0, sizeof ladder);
-        ladder.home = runner->fixture.home;
-    }
     for (uint32_t i = 1; i <= RUNGS && key == CK_INVALID_HANDLE; i++) {
         if (rung == 0 || rung == i) {
             key = rungs[i - 1](runner, type, value, len);

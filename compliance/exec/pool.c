@@ -30,7 +30,7 @@ struct worker {
 };
 
 struct board {
-    _Atomic size_t next; /* first test that nobody took */
+    _Atomic size_t next[2]; /* first test that nobody took, of each half */
     _Atomic size_t finished, deviations;
     struct worker worker[JOBS_MAX];
 };
@@ -41,6 +41,7 @@ struct pass {
     struct board *board;
     const size_t *list; /* NULL for all */
     size_t count, jobs;
+    size_t half;        /* here the second one begins */
     unsigned patience;
     int pins;           /* locked while a wrong PIN is counted */
 };
@@ -54,12 +55,18 @@ shared_new(size_t size)
 }
 
 static long long
-now_ms(void)
+now_us(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+    return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
+
+static long long
+now_ms(void)
+{
+    return now_us() / 1000;
 }
 
 static void
@@ -97,6 +104,30 @@ pass_test(const struct pass *pass, size_t at)
     return pass->list != NULL ? pass->list[at] : at;
 }
 
+/*
+ * A block of tests. Logins of one user take turns in most tokens, and after a wrong PIN slowly: so one
+ * worker begins with the area that is full of them, the others behind it, and who is done with his
+ * half helps with the other one.
+ */
+static bool
+take_block(const struct pass *pass, size_t number, struct worker *worker)
+{
+    const size_t own = number > 0 && pass->jobs > 1;
+
+    for (size_t i = 0; i < 2; i++) {
+        const size_t which = own ^ i;
+        const size_t end = which == 0 ? pass->half : pass->count;
+        const size_t first = atomic_fetch_add(&pass->board->next[which], BLOCK);
+
+        if (first < end) {
+            worker->end = first + BLOCK < end ? first + BLOCK : end;
+            worker->at = first;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 work_on(const struct pass *pass, size_t number)
 {
@@ -116,25 +147,21 @@ work_on(const struct pass *pass, size_t number)
     }
     runner.pins = pass->pins;
     for (;;) {
-        if (worker->at == worker->end) {
-            size_t first = atomic_fetch_add(&pass->board->next, BLOCK);
-
-            if (first >= pass->count) {
-                break;
-            }
-            worker->end = first + BLOCK < pass->count ? first + BLOCK : pass->count;
-            worker->at = first;
+        if (worker->at == worker->end && !take_block(pass, number, worker)) {
+            break;
         }
         size_t test = pass_test(pass, worker->at);
+        long long began = now_us();
 
-        worker->since = now_ms();
+        worker->since = began / 1000;
         runner_run(&runner, &pool->suite->test[test], &pool->result[test]);
+        pool->result[test].took_us = (uint32_t)(now_us() - began);
         pass->board->finished++;
         pass->board->deviations += pool->result[test].verdict >= VERDICT_CODE ||
                                    pool->result[test].verdict == VERDICT_BLOCKED;
         worker->at++;
         if (pool->enough != 0 && pass->board->deviations >= pool->enough) {
-            pass->board->next = pass->count;
+            pass->board->next[0] = pass->board->next[1] = pass->count;
             worker->end = worker->at;
         }
     }
@@ -210,6 +237,12 @@ pass_run(struct pass *pass)
     if (pass->board == NULL) {
         return false;
     }
+    pass->half = 0;
+    while (pass->half < pass->count &&
+           pass->pool->suite->test[pass_test(pass, pass->half)].area == AREA_SESS) {
+        pass->half++;
+    }
+    pass->board->next[1] = pass->half;
     fflush(NULL);
     for (size_t i = 0; i < pass->jobs; i++) {
         pids[i] = start(pass, i);

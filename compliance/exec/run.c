@@ -308,17 +308,30 @@ mend_counter(struct runner *runner)
     }
 }
 
-/* Keys that the test will still know the handles of when they are gone. */
+/* Keys that the test will still know the handles of when they are gone: those of its calls. */
 static void
 make_keys(struct runner *runner, const struct test *test)
 {
-    for (enum kind kind = 0; kind < KIND_SGR; kind++) {
-        struct work work = object_work(&test->object, kind);
+    for (size_t i = 0; i < test->count; i++) {
+        enum fn fn = (enum fn)test->step[i].fn;
+        struct work work = object_work(&test->object, functions[fn].kind);
 
-        if (work.mech != NULL && work.mech->family != FAMILY_NONE) {
+        if (has_role(fn, ROLE_KEY) && work.mech != NULL && work.mech->family != FAMILY_NONE) {
             (void)fixture_key(&runner->fixture, (enum key)(work.key - keys), half_of(&work), true);
         }
     }
+}
+
+/* Whether the login may be another one afterwards. */
+static bool
+has_logins(const struct test *test)
+{
+    for (size_t i = 0; i < test->count; i++) {
+        if (test->step[i].fn == FN_C_Login || test->step[i].fn == FN_C_Logout) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void
@@ -353,7 +366,7 @@ run_test(struct runner *runner, const struct test *test, struct result *ret_resu
         return;
     }
     states.state[0] = base_state(areas[test->area].base);
-    if (test->area == AREA_ACC) {
+    if (test->area == AREA_ACC && has_logins(test)) {
         make_keys(runner, test);
         relogin = true;
     }

@@ -52,6 +52,7 @@ struct result {
     uint8_t trouble;    /* the module spoke of trouble with its device or with memory, or hung */
     uint32_t seen;
     uint32_t want;      /* of several right codes the first */
+    uint32_t took_us;   /* in no report: those do not depend on the time */
 };
 
 extern const char *const verdict_names[VERDICT_COUNT];

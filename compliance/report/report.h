@@ -56,6 +56,9 @@ bool coverage_measure(struct report *report);
 void report_write(const struct report *report, FILE *file, bool html);
 void report_json(const struct report *report, FILE *file);
 
+/* How long the tests of each area took, added up over the workers, and the slowest ones. */
+void times_write(const struct pool *pool, FILE *file);
+
 /* Tells what is new and what is gone since a report that report_json wrote. False when it cannot be
  * read. */
 bool report_compare(const struct report *report, const char *path, FILE *out);
