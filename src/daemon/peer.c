@@ -281,7 +281,10 @@ on_peer_frame(void *arg, struct link *link, const struct frame *frame, view body
     } else if (frame->operation == OPERATION_DETACH) {
         peer_detach(peer, frame);
     } else if (frame->operation == OPERATION_STORAGE_STATE && frame->request != 0) {
+        const uint64_t began = peer->daemon->meter == NULL ? 0 : meter_now();
+
         storage_state(peer, frame);
+        meter_request(peer->daemon->meter, frame->operation, METER_NO_MECHANISM, CKR_OK, began);
     } else {
         stays = route_request(peer->daemon, peer, frame, body);
     }
