@@ -295,20 +295,25 @@ is_shared_with(const struct object *object, uint32_t id)
     return false;
 }
 
-/* Of who has closed his access also what is shared with him: nobody is to come back as him. */
-static bool
-user_has_objects(struct hsm *hsm, const struct user *user)
+/* What keeps a user: his objects; and of who has closed his access also what is shared with him, for
+ * nobody is to come back as him. */
+static CK_RV
+user_may_go(struct hsm *hsm, const struct user *user)
 {
     struct object *object;
-    bool owns = false;
+    CK_RV rv = CKR_OK;
 
     pthread_rwlock_rdlock(&hsm->lock);
-    for (object = table_next(&hsm->objects, 0); object != NULL && !owns;
+    for (object = table_next(&hsm->objects, 0); object != NULL && rv != CODE_USER_OWNS_KEYS;
          object = table_next(&hsm->objects, object->handle)) {
-        owns = object->owner == user->id || (user->closed && is_shared_with(object, user->id));
+        if (object->owner == user->id) {
+            rv = CODE_USER_OWNS_KEYS;
+        } else if (user->closed && is_shared_with(object, user->id)) {
+            rv = CODE_USER_SHARED;
+        }
     }
     pthread_rwlock_unlock(&hsm->lock);
-    return owns;
+    return rv;
 }
 
 CK_RV
@@ -347,8 +352,7 @@ handle_USER_DELETE(struct request *r)
         rv = CKR_ACTION_PROHIBITED;
         goto out;
     }
-    if (user_has_objects(hsm, &user)) {
-        rv = CODE_USER_OWNS_KEYS;
+    if ((rv = user_may_go(hsm, &user)) != CKR_OK) {
         goto out;
     }
     if (!quorum_can_lose(&hsm->quorum, user.id)) {

@@ -37,6 +37,7 @@ static const struct code codes[] = {
     { CKR_PIN_LEN_RANGE,            0xa2,       "HSM Error",         "a password has 8 to 32 characters" },
     { CODE_USER_EXISTS,             0x9c,       "HSM Error",         "a user with this name exists already" },
     { CODE_USER_OWNS_KEYS,          0x9f,       "HSM Error",         "this user owns keys; delete them first" },
+    { CODE_USER_SHARED,             0x9b,       "HSM Error",         "this user has disabled access, and keys are shared with him; their owners unshare them first" },
     { CKR_KEY_NOT_WRAPPABLE,        0x69,       "HSM Error",         "the wrapping key is not trusted, or the key is not yours to wrap" },
     { CKR_KEY_UNEXTRACTABLE,        0x6a,       "HSM Error",         "the key is not extractable" },
     { CKR_WRAPPING_KEY_HANDLE_INVALID,    0x113, "HSM Error",        "Key/Token not found" },

@@ -246,11 +246,16 @@ mgmt_rename_officer(void *tool, const struct values *values)
 {
     const struct user_rename_request request = { view_str(values_text(values, "user")),
                                                  view_str(values_text(values, "name")) };
+    char login[sizeof ((struct mgmt_server *)tool)->login];
     const struct mgmt_step step = { .command = "renamePCO",
                                     .act = "renaming the officer",
                                     .operation = OPERATION_USER_RENAME,
-                                    .ask = ASK_ABORT };
+                                    .ask = ASK_ABORT,
+                                    .show = login_show,
+                                    .arg = login };
     struct writer body;
+
+    snprintf(login, sizeof login, "%.40s(%s)", values_text(values, "name"), role_name(ROLE_CO));
 
     writer_init(&body, BODY_MAX);
     user_rename_request_write(&body, &request);

@@ -74,6 +74,7 @@ frame_version_fits(uint32_t version)
 #define CODE_USER_EXISTS 0xfffffff3u
 #define CODE_USER_UNKNOWN 0xfffffff4u
 #define CODE_USER_OWNS_KEYS 0xfffffff5u
+#define CODE_USER_SHARED 0xfffffff8u /* nobody can act as him, and keys are shared with him */
 #define CODE_BAD_BACKUP 0xfffffffau /* truncated, altered, of another owner, or the wrong key */
 #define CODE_NOT_FRESH 0xfffffffbu  /* a restore would replace keys or users */
 /* Of clusters: 0xffffffc0 to 0xffffffcf. */

@@ -180,7 +180,7 @@ who_closed_his_access_stays_while_keys_are_shared_with_him(void **state)
     assert_ok(share_key(&f->cu1, key, USER2, true));
     assert_ok(close_user(&f->cu2, ROLE_CU, USER2_NAME));
 
-    assert_code(app_delete_user(&f->officer, ROLE_CU, USER2_NAME), CODE_USER_OWNS_KEYS);
+    assert_code(app_delete_user(&f->officer, ROLE_CU, USER2_NAME), CODE_USER_SHARED);
     assert_ok(share_key(&f->cu1, key, USER2, false));
     assert_ok(app_delete_user(&f->officer, ROLE_CU, USER2_NAME));
 }
