@@ -286,7 +286,7 @@ journal_report(struct report *report, const struct settings_store *settings)
         fprintf(stderr, "journal: not read: a node runs on the store\n");
         return true;
     }
-    store = partition_store(report->folder, settings, report->sealer.entropy);
+    store = partition_store(report->folder, settings, report->sealer.entropy, false);
     if (store == NULL) {
         return false;
     }

@@ -7,14 +7,11 @@
 #include "server/clock.h"
 #include "server/entropy.h"
 #include "server/identity.h"
-#include "server/notify.h"
+#include "server/process.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static bool
@@ -210,20 +207,6 @@ join_one(struct joining *j, size_t at, struct secret **ret_master, uint8_t ret_s
     return rv;
 }
 
-/* True when it is time to end. */
-static bool
-pause_ended(void)
-{
-    static const struct timespec pause = { JOIN_PAUSE_S, 0 };
-    sigset_t ends;
-
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGTERM);
-    sigaddset(&ends, SIGINT);
-    notify_send("EXTEND_TIMEOUT_USEC=30000000\nSTATUS=waiting for the master key");
-    return sigtimedwait(&ends, NULL, &pause) > 0;
-}
-
 static bool
 join_any(struct joining *j, struct secret **ret_master, uint8_t ret_store_id[16])
 {
@@ -238,8 +221,7 @@ join_any(struct joining *j, struct secret **ret_master, uint8_t ret_store_id[16]
                 return false;
             }
         }
-        if (pause_ended()) {
-            log_inf("stopping");
+        if (process_pause(JOIN_PAUSE_S, "the master key")) {
             return false;
         }
     }

@@ -13,6 +13,7 @@
 #include "server/cluster.h"
 #include "server/entropy.h"
 #include "server/identity.h"
+#include "server/process.h"
 #include "store/etcd.h"
 #include "store/etcd_restore.h"
 #include "store/sqlite.h"
@@ -61,6 +62,15 @@ set_or_null(const char *text)
     return text[0] == '\0' ? NULL : text;
 }
 
+#define STORE_PAUSE_S 1u
+
+/* A service waits for what it needs: etcd may begin after it, or be away when it begins anew. */
+static bool
+store_wait(void)
+{
+    return !process_pause(STORE_PAUSE_S, "etcd");
+}
+
 static struct etcd_settings
 etcd_of(const struct settings_store *settings)
 {
@@ -75,12 +85,13 @@ etcd_of(const struct settings_store *settings)
 
 struct store *
 partition_store(const struct folder *folder, const struct settings_store *settings,
-                struct entropy *entropy)
+                struct entropy *entropy, bool waits)
 {
-    const struct etcd_settings etcd = etcd_of(settings);
+    struct etcd_settings etcd = etcd_of(settings);
     char path[FOLDER_PATH_MAX];
 
     if (settings->etcd) {
+        etcd.wait = waits ? store_wait : NULL;
         return etcd_store_open(&etcd, entropy);
     }
     folder_path(folder, PARTITION_STORE_NAME, path);
@@ -96,7 +107,7 @@ partition_restore(const struct settings_store *settings, struct store *from)
 }
 
 static bool
-ports_open(struct folder *folder, const struct settings_store *settings,
+ports_open(struct folder *folder, const struct settings_store *settings, bool waits,
            struct hsm_ports *ret_ports)
 {
     char path[FOLDER_PATH_MAX];
@@ -107,7 +118,7 @@ ports_open(struct folder *folder, const struct settings_store *settings,
     if (ports.audit == NULL) {
         return false;
     }
-    ports.store = partition_store(folder, settings, ports.entropy);
+    ports.store = partition_store(folder, settings, ports.entropy, waits);
     if (ports.store == NULL) {
         audit_close(ports.audit);
         return false;
@@ -260,7 +271,7 @@ partition_make(const struct server_settings *settings, const struct partition_pl
         log_err("no password: give it as one line on standard input");
         goto out;
     }
-    made = ports_open(folder, &settings->store, &ports) &&
+    made = ports_open(folder, &settings->store, false, &ports) &&
            birth_run(folder, settings, &ports, plan, secret_view(password));
 out:
     ports_close(&ports);
@@ -325,42 +336,69 @@ hsm_open_with(struct folder *folder, struct partition *partition, view key,
     return rv;
 }
 
+/* Once. An etcd that goes away meanwhile is waited for anew, in a store that is opened anew. */
+static CK_RV
+hsm_find(struct folder *folder, const struct server_settings *settings, view key,
+         const uint8_t *given_for, struct backups *backups, struct partition *partition)
+{
+    const bool shared = settings->store.etcd;
+    CK_RV rv;
+
+    do {
+        if (!ports_open(folder, &settings->store, true, &partition->ports)) {
+            return CKR_FUNCTION_CANCELED; /* logged */
+        }
+        partition->ports.backups = backups;
+        partition->ports.node = shared ? partition->node : NULL;
+        rv = hsm_open_with(folder, partition, key, given_for);
+        if (rv != CKR_DEVICE_ERROR || partition->hsm != NULL || !shared) {
+            return rv;
+        }
+        log_wrn("the records were not read to their end: once more");
+        ports_close(&partition->ports);
+    } while (!process_pause(STORE_PAUSE_S, "etcd"));
+    return CKR_FUNCTION_CANCELED;
+}
+
+static void
+lack_for_tests(struct hsm *hsm)
+{
+    const char *lacking = getenv(LACKING_VARIABLE);
+
+    if (lacking != NULL && lacking[0] != '\0') {
+        log_wrn("%s: logins of %s fail; this is for tests alone", LACKING_VARIABLE, lacking);
+        hsm_lack_user(hsm, view_str(lacking));
+    }
+}
+
 bool
 partition_open(struct folder *folder, const struct server_settings *settings, bool accept_older,
                struct backups *backups, struct partition *ret_partition)
 {
-    const char *lacking = getenv(LACKING_VARIABLE);
     struct partition partition = { .hsm = NULL };
-    const bool shared = settings->store.etcd;
     struct secret *key = NULL;
     uint8_t store_id[16];
     bool given;
     CK_RV rv = CKR_TOKEN_NOT_INITIALIZED;
 
-    if ((shared && !node_name(folder, settings, partition.node)) ||
+    if ((settings->store.etcd && !node_name(folder, settings, partition.node)) ||
         !key_find(folder, settings, &key, store_id, &given)) {
         return false;
     }
     if (key != NULL) {
-        if (!ports_open(folder, &settings->store, &partition.ports)) {
-            secret_free(key);
-            return false;
-        }
-        partition.ports.backups = backups;
-        partition.ports.node = shared ? partition.node : NULL;
-        rv = hsm_open_with(folder, &partition, secret_view(key), given ? store_id : NULL);
+        rv = hsm_find(folder, settings, secret_view(key), given ? store_id : NULL, backups,
+                      &partition);
         secret_free(key);
-        if (rv == CKR_OK && lacking != NULL && lacking[0] != '\0') {
-            log_wrn("%s: logins of %s fail; this is for tests alone", LACKING_VARIABLE, lacking);
-            hsm_lack_user(partition.hsm, view_str(lacking));
-        }
+    }
+    if (rv == CKR_OK) {
+        lack_for_tests(partition.hsm);
     }
     if (rv == CKR_OK && backups != NULL) {
         backup_begin(backups, partition.ports.store, partition.hsm);
     }
     if (rv == CKR_TOKEN_NOT_INITIALIZED) {
         log_err("there is no partition; make one with --initialize");
-    } else if (rv != CKR_OK) {
+    } else if (rv != CKR_OK && rv != CKR_FUNCTION_CANCELED) {
         log_err("the partition does not open: %s", return_name(rv));
     }
     if (rv == CKR_OK && !audit_start(partition.ports.audit, partition.hsm, accept_older)) {

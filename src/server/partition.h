@@ -22,9 +22,10 @@ struct partition_plan {
     const char *officer; /* NULL: an owner has to come */
 };
 
-/* The store that the settings name; NULL with a line in the log. */
+/* The store that the settings name; NULL with a line in the log. waits: an etcd that does not answer is
+ * waited for, until a signal ends the server (they have to be blocked); else for ten seconds. */
 struct store *partition_store(const struct folder *folder, const struct settings_store *settings,
-                              struct entropy *entropy);
+                              struct entropy *entropy, bool waits);
 
 /* Puts the records of that store where the settings name an etcd, in place of what is there. False,
  * with a line in the log. */
@@ -45,8 +46,8 @@ struct partition {
     struct hsm *hsm;
 };
 
-/* Without a master key, where others are to give it (join), waits for that; signals that end a
- * server have to be blocked. False with a line in the log; *ret_partition is untouched then. accept_older: see
+/* Without a master key, where others are to give it (join), waits for that, and where the records are in
+ * etcd, for that; signals that end a server have to be blocked. False with a line in the log; *ret_partition is untouched then. accept_older: see
  * audit_start(). backups (server/backup.h) may be NULL, and outlives it. */
 MUST_USE bool partition_open(struct folder *folder, const struct server_settings *settings,
                              bool accept_older, struct backups *backups,

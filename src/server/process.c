@@ -5,15 +5,18 @@
 #include "server/process.h"
 
 #include "base/log.h"
+#include "server/notify.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -82,4 +85,23 @@ process_cores(void)
         count = CPU_COUNT(&cores);
     }
     return count > 0 ? (size_t)count : 1;
+}
+
+bool
+process_pause(unsigned seconds, const char *what)
+{
+    const struct timespec pause = { (time_t)seconds, 0 };
+    char state[128];
+    sigset_t ends;
+
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    snprintf(state, sizeof state, "EXTEND_TIMEOUT_USEC=30000000\nSTATUS=waiting for %s", what);
+    notify_send(state);
+    if (sigtimedwait(&ends, NULL, &pause) > 0) {
+        log_inf("stopping");
+        return true;
+    }
+    return false;
 }

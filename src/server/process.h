@@ -13,4 +13,8 @@ void process_harden(void);
 /* Cores that this process may run on, at least 1. */
 size_t process_cores(void);
 
+/* A pause in which SIGTERM and SIGINT, which are blocked, are listened to: true: one has come. The
+ * service manager hears what is waited for, and that it takes longer. */
+MUST_USE bool process_pause(unsigned seconds, const char *what);
+
 #endif

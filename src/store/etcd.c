@@ -318,6 +318,29 @@ id_make(struct etcd *etcd, const struct etcd_name *name, struct entropy *entropy
     return made;
 }
 
+/* The first question of all, for which the etcd may have to begin first. */
+static bool
+id_ask(struct etcd *etcd, const struct etcd_range *range, struct etcd_records *ret_records)
+{
+    const uint32_t wait_ms = etcd->settings.wait == NULL ? etcd->settings.open_ms : 0;
+    enum grpc_result result;
+    bool said = false;
+
+    while ((result = etcd_range_ask(&etcd->place, etcd->reads, range, wait_ms, ret_records)) !=
+           GRPC_OK) {
+        if (result == GRPC_REFUSED || etcd->settings.wait == NULL || !etcd->settings.wait()) {
+            log_err("store: no endpoint of etcd answers as it should: %s",
+                    grpc_error(etcd->reads));
+            return false;
+        }
+        if (!said) {
+            log_wrn("store: etcd is waited for");
+            said = true;
+        }
+    }
+    return true;
+}
+
 /* The id's record, made where nothing lies under the prefix. False, with a line in the log. */
 static bool
 id_find(struct etcd *etcd, struct entropy *entropy)
@@ -332,8 +355,7 @@ id_find(struct etcd *etcd, struct entropy *entropy)
     etcd_name_end(&first, &end);
     range.key = etcd_name_view(&id);
     range.end = VIEW_EMPTY;
-    if (etcd_range_ask(&etcd->place, etcd->reads, &range, etcd->settings.open_ms, &records) != GRPC_OK) {
-        log_err("store: no endpoint of etcd answers as it should: %s", grpc_error(etcd->reads));
+    if (!id_ask(etcd, &range, &records)) {
         return false;
     }
     if (records.count > 0 && records.records[0].value.len == ID_LEN) {
@@ -501,6 +523,7 @@ settings_take(struct etcd *etcd, const struct etcd_settings *settings)
         .key = text_dup(settings->key, &good),
         .prefix = etcd->place.prefix,
         .open_ms = settings->open_ms == 0 ? OPEN_MS : settings->open_ms,
+        .wait = settings->wait,
     };
     return good;
 }

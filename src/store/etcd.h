@@ -16,6 +16,8 @@ struct etcd_settings {
     const char *key;
     const char *prefix;      /* "/opencloudhsm/one/"; the whole store lies under it */
     uint32_t open_ms;        /* for how long an etcd that does not answer is asked; 0: 10,000 */
+    bool (*wait)(void);      /* asked every second or two while none answers, in place of open_ms: true: it
+                                is asked on. NULL: nobody waits */
     const uint8_t *restores; /* the store begins anew with this id (16 bytes), and nobody else opens it
                                 before etcd_store_restored(); its records stay. NULL: as it is */
 };
