@@ -181,6 +181,9 @@ link_write(struct link *link)
  * OpenSSL gives its buffer for reading back after each read, for thousands of connections are
  * quiet; and wipes all of it then, which for a small record is twice the work of everything else.
  * A busy connection keeps it. What was read is wiped in both cases.
+ *
+ * OpenSSL 3.5 must be told with care: what is cleared of the modes reaches the records only with
+ * the next that is set, and what was given back already must not be asked for again.
  */
 static void
 on_warmth(void *arg)
@@ -189,7 +192,7 @@ on_warmth(void *arg)
     const bool busy = link->frames - link->warm_frames >= WARM_READS;
 
     link->warm_frames = link->frames;
-    if (!busy && SSL_free_buffers(link->ssl) == 1) {
+    if (!busy && (!link->warm_buffer || SSL_free_buffers(link->ssl) == 1)) {
         SSL_set_mode(link->ssl, SSL_MODE_RELEASE_BUFFERS);
         timer_free(link->warmth);
         link->warmth = NULL;
@@ -209,7 +212,9 @@ link_warm(struct link *link)
     link->warmth = timer_new(link->loop, WARM_MS, true, on_warmth, link);
     if (link->warmth != NULL) {
         link->warm_frames = link->frames;
+        link->warm_buffer = false;
         SSL_clear_mode(link->ssl, SSL_MODE_RELEASE_BUFFERS);
+        SSL_set_mode(link->ssl, 0);
     }
 }
 
@@ -289,6 +294,7 @@ link_receive(struct link *link)
 
     errno = 0;
     errors_forget();
+    link->warm_buffer = true; /* should there be none, this makes it */
     result = SSL_read_ex(link->ssl, room, size, &got);
     if (result == 1) {
         if (link->warmth == NULL && link->up) {

@@ -26,6 +26,7 @@ struct link {
     uint64_t warm_second;  /* reads in it, counted while TLS does not */
     unsigned warm_reads;
     uint64_t warm_frames;  /* .frames when its second began */
+    bool warm_buffer;      /* there was a read since it runs */
     uint8_t *input;
     size_t input_len;
     size_t input_size;
