@@ -22,7 +22,10 @@
 #define TICKET_AGAIN_MS 1000 /* between attempts to renew */
 #define TRIES_MAX 4u
 #define LINGER_LOSS 2u /* of trust, for a look in vain */
-#define LINGER_TRY 64u /* without trust, one of so many requests lingers all the same */
+/* Without trust, so many in a row of so many requests linger all the same: the first of them may have
+ * found the node on our own processor, which then moves away. */
+#define LINGER_TRIES 32u
+#define LINGER_TRY 2048u
 
 static void
 client_saw(struct client *client, uint64_t revision)
@@ -158,8 +161,8 @@ client_lingers(struct client *client, const struct operation_row *row)
         return false;
     }
     return atomic_load_explicit(&client->linger_trust, memory_order_relaxed) > 0 ||
-           atomic_fetch_add_explicit(&client->linger_not, 1, memory_order_relaxed) % LINGER_TRY ==
-               0;
+           atomic_fetch_add_explicit(&client->linger_not, 1, memory_order_relaxed) % LINGER_TRY <
+               LINGER_TRIES;
 }
 
 static void

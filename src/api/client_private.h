@@ -15,7 +15,7 @@
 #include <sys/un.h>
 
 #define CLIENT_TICKET_MAX 256u
-#define CLIENT_TRUST_MAX 8u
+#define CLIENT_TRUST_MAX 64u
 
 struct connection;
 

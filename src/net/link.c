@@ -504,6 +504,15 @@ link_peer(const struct link *link, uint32_t *ret_uid, uint32_t *ret_pid)
     return true;
 }
 
+int
+link_processor(const struct link *link)
+{
+    int processor = -1;
+    socklen_t len = sizeof processor;
+
+    return getsockopt(link->fd, SOL_SOCKET, SO_INCOMING_CPU, &processor, &len) == 0 ? processor : -1;
+}
+
 const char *
 link_name(const struct link *link)
 {

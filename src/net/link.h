@@ -58,6 +58,8 @@ bool link_peer(const struct link *link, uint32_t *ret_uid, uint32_t *ret_pid);
 /* The certificate whose key the peer has proved to have, PEM, appended to out; nothing when it showed
  * none. Once the link is up. */
 void link_certificate(const struct link *link, struct writer *out);
+/* That its last packet came in on; -1: not known. */
+int link_processor(const struct link *link);
 /* "10.0.2.4:2225" or "unix"; valid with the link. */
 const char *link_name(const struct link *link);
 

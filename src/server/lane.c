@@ -72,6 +72,7 @@ struct lane {
     struct timer *output_timer; /* runs while a peer is paused */
     struct timer *drain_timer;   /* runs while draining */
     struct job_shelf shelf;
+    struct seat seat;
     void (*drained)(void *arg);
     void *drained_arg;
     bool draining;
@@ -338,6 +339,7 @@ peer_frame(void *arg, struct link *link, const struct frame *frame, view body)
     struct peer *peer = arg;
     struct lane_service *service = peer->lane->service;
     const uint64_t began = service->meter == NULL ? 0 : meter_now();
+    const bool is_first = link_backlog(link) == 0;
     struct hsm_told told = { .place = PLACE_LOOP };
 
     if (!peer->up) {
@@ -349,8 +351,9 @@ peer_frame(void *arg, struct link *link, const struct frame *frame, view body)
     if (hsm_handle(service->hsm, &peer->who, PLACE_LOOP, frame, body, link_output(link),
                    &told) == HSM_DONE) {
         meter_request(service->meter, frame->operation, told.mechanism, told.code, began);
-        peer_send(peer);
         lane_hurry(service, frame);
+        seat_look(&peer->lane->seat, &service->seats, link, is_first);
+        peer_send(peer);
         return;
     }
 

@@ -9,6 +9,7 @@
 #include "core/hsm.h"
 #include "net/tls.h"
 #include "server/pool.h"
+#include "server/seat.h"
 
 enum lane_port { LANE_CLIENT, LANE_MANAGE, LANE_PORT_COUNT };
 
@@ -16,6 +17,7 @@ enum lane_port { LANE_CLIENT, LANE_MANAGE, LANE_PORT_COUNT };
 struct lane_service {
     struct hsm *hsm;
     struct pool *pools[PLACE_STORE + 1]; /* by enum hsm_place; none for PLACE_LOOP */
+    struct seats seats;
     struct meter *meter; /* NULL: nobody counts requests */
     struct {
         _Atomic uint64_t connections[LANE_PORT_COUNT];
