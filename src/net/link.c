@@ -335,19 +335,24 @@ on_limit(void *arg)
 
 /* ---- life ---- */
 
-struct link *
-link_new(struct loop *loop, int fd, struct tls_context *tls, bool server,
-         const struct link_events *events, void *arg)
+/* Takes all of the pack, also when it fails. */
+static struct link *
+link_make(struct loop *loop, const struct link_pack *pack, bool server,
+          const struct link_events *events, void *arg)
 {
     struct link *link = calloc(1, sizeof *link);
     struct event_base *base = loop_base(loop);
 
     if (link == NULL) {
-        close(fd);
+        struct link_pack taken = *pack;
+
+        link_pack_free(&taken);
         return NULL;
     }
     link->loop = loop;
-    link->fd = fd;
+    link->fd = pack->fd;
+    link->ssl = pack->ssl;
+    link->tls = pack->tls;
     link->passed = -1;
     link->chore.call = on_chore;
     link->chore.arg = link;
@@ -357,22 +362,71 @@ link_new(struct loop *loop, int fd, struct tls_context *tls, bool server,
     link->body_max = FRAME_BODY_MAX;
     link_name_find(link);
     writer_init(&link->output, OUTPUT_MAX);
-    if (tls != NULL) {
-        link->tls = tls_context_ref(tls);
-        link->ssl = server ? NULL : tls_connection(tls, fd, false);
-    }
-    link->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, link);
-    link->writable = event_new(base, fd, EV_WRITE | EV_PERSIST, on_writable, link);
+    link->readable = event_new(base, link->fd, EV_READ | EV_PERSIST, on_readable, link);
+    link->writable = event_new(base, link->fd, EV_WRITE | EV_PERSIST, on_writable, link);
     link->flush = event_new(base, -1, 0, on_flush, link);
     link->limit = timer_new(loop, HANDSHAKE_MS, false, on_limit, link);
-    if ((tls != NULL && !server && link->ssl == NULL) || link->readable == NULL || link->writable == NULL ||
-        link->flush == NULL || link->limit == NULL) {
+    if ((link->tls != NULL && !server && link->ssl == NULL) || link->readable == NULL ||
+        link->writable == NULL || link->flush == NULL || link->limit == NULL) {
         link_destroy(link);
         return NULL;
     }
     /* The first work is done from the loop, never under the caller's feet. */
     event_add(link->writable, NULL);
     return link;
+}
+
+struct link *
+link_new(struct loop *loop, int fd, struct tls_context *tls, bool server,
+         const struct link_events *events, void *arg)
+{
+    const struct link_pack pack = {
+        .fd = fd,
+        .ssl = tls == NULL || server ? NULL : tls_connection(tls, fd, false),
+        .tls = tls == NULL ? NULL : tls_context_ref(tls),
+    };
+
+    return link_make(loop, &pack, server, events, arg);
+}
+
+void
+link_pack(struct link *link, struct link_pack *ret_pack)
+{
+    *ret_pack = (struct link_pack){ link->fd, link->ssl, link->tls };
+    event_del(link->readable);
+    event_del(link->writable);
+    link->fd = -1;
+    link->ssl = NULL;
+    link->tls = NULL;
+    link_free(link);
+}
+
+struct link *
+link_unpack(struct loop *loop, struct link_pack *pack, const struct link_events *events, void *arg)
+{
+    const struct link_pack taken = *pack;
+
+    *pack = (struct link_pack){ .fd = -1 };
+    return link_make(loop, &taken, true, events, arg);
+}
+
+void
+link_pack_free(struct link_pack *pack)
+{
+    SSL_free(pack->ssl);
+    if (pack->fd >= 0) {
+        close(pack->fd);
+    }
+    tls_context_free(pack->tls);
+    *pack = (struct link_pack){ .fd = -1 };
+}
+
+bool
+link_pack_address(const struct link_pack *pack, struct sockaddr_storage *ret_address)
+{
+    socklen_t len = sizeof *ret_address;
+
+    return getpeername(pack->fd, (struct sockaddr *)ret_address, &len) == 0;
 }
 
 void

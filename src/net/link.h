@@ -35,6 +35,25 @@ void link_free(struct link *link);
 /* Like link_free() once all that was written has left (at most 1 s). */
 void link_free_later(struct link *link);
 
+/*
+ * A link that is up may go on in another loop, maybe on another thread. Packed it is freed, and nothing
+ * was read or written yet, as in .up(); unpacked it comes up once more. Whoever has the pack unpacks or
+ * frees it.
+ */
+struct link_pack {
+    int fd;
+    void *ssl; /* the TLS library's */
+    struct tls_context *tls;
+};
+void link_pack(struct link *link, struct link_pack *ret_pack);
+/* NULL when memory is short; the pack is used up in any case. */
+struct link *link_unpack(struct loop *loop, struct link_pack *pack,
+                         const struct link_events *events, void *arg);
+void link_pack_free(struct link_pack *pack);
+/* Where its other end is; false: that is over. */
+struct sockaddr_storage;
+MUST_USE bool link_pack_address(const struct link_pack *pack, struct sockaddr_storage *ret_address);
+
 /* The output buffer: append whole frames, then call link_flush(). */
 struct writer *link_output(struct link *link);
 /* On a Unix socket: this descriptor, which must stay open until then, goes with the next bytes. */
@@ -70,6 +89,9 @@ struct listener *listener_new(struct loop *loop, const char *address,
                               void (*accepted)(void *arg, int fd), void *arg);
 struct listener *listener_unix_new(struct loop *loop, const char *path, unsigned mode,
                                    void (*accepted)(void *arg, int fd), void *arg);
+/* Hosts that are known there have a share of the handshakes to themselves. They outlive the listener. */
+struct hosts;
+void listener_hosts(struct listener *listener, struct hosts *hosts);
 /* The port that a ":0" address was given. */
 unsigned listener_port(const struct listener *listener);
 void listener_free(struct listener *listener);

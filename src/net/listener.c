@@ -5,6 +5,7 @@
 #include "net/link.h"
 
 #include "base/log.h"
+#include "net/hosts.h"
 #include "net/throttle.h"
 
 #include <errno.h>
@@ -25,15 +26,23 @@
 #define BACKLOG 1024
 /* Connections are taken a few at a time, a crowd of them at once and more at a rate: what they
  * cost is time of those who are in. Of one host fewer are taken (throttle.h). */
-#define ACCEPTS_PER_ROUND 4u
+#define ACCEPTS_PER_ROUND 1u
 #define ACCEPTS_AT_ONCE 64u
 #define ACCEPTS_PER_MS 2u
 #define ACCEPTS_PAUSE_MS 2u
-/* A handshake costs more than the taking: of those there are fewer, whoever begins them. */
+/* A handshake costs more than the taking: of those there are fewer, whoever begins them. Hosts that are known
+ * (hosts.h) have a share of their own; strangers wait for theirs, where there is room. */
 #define HANDSHAKES_AT_ONCE 128u
 #define HANDSHAKES_PER_SECOND 500u
+#define WAITING_MAX 256u
+#define WAITING_LOOK_MS 4u
 #define FULL_PAUSE_MS 100u
 #define TELL_MS 10000u
+
+/* Handshakes that may begin. */
+struct share {
+    uint64_t thousandths;
+};
 
 struct listener {
     struct loop *loop;
@@ -42,9 +51,14 @@ struct listener {
     bool full;           /* and said so */
     uint64_t counted_at; /* milliseconds: when .allowed was counted */
     uint64_t allowed;    /* connections that may come at this moment */
-    uint64_t handshakes; /* thousandths of those that may begin at this moment */
+    struct share strangers;
+    struct share known;
+    struct hosts *hosts;     /* NULL: all are strangers */
+    int waiting[WAITING_MAX]; /* strangers', a ring */
+    size_t waiting_first;
+    size_t waiting_count;
+    struct timer *waiting_look; /* runs while there are any */
     int fd;
-    bool tcp;
     struct throttle *throttle; /* NULL: a Unix socket's hosts are all one */
     uint64_t refused;          /* connections, since .told */
     uint64_t told;             /* when the log last spoke of it */
@@ -101,6 +115,25 @@ milliseconds(void)
     return (uint64_t)clock.tv_sec * 1000u + (uint64_t)clock.tv_nsec / 1000000u;
 }
 
+static void
+share_grow(struct share *share, uint64_t ms)
+{
+    share->thousandths += ms * HANDSHAKES_PER_SECOND;
+    if (share->thousandths > HANDSHAKES_AT_ONCE * 1000u) {
+        share->thousandths = HANDSHAKES_AT_ONCE * 1000u;
+    }
+}
+
+static bool
+share_take(struct share *share)
+{
+    if (share->thousandths < 1000) {
+        return false;
+    }
+    share->thousandths -= 1000;
+    return true;
+}
+
 /* How many may be taken now. */
 static unsigned
 listener_allows(struct listener *listener)
@@ -111,31 +144,95 @@ listener_allows(struct listener *listener)
     if (listener->allowed > ACCEPTS_AT_ONCE) {
         listener->allowed = ACCEPTS_AT_ONCE;
     }
-    listener->handshakes += (now - listener->counted_at) * HANDSHAKES_PER_SECOND;
-    if (listener->handshakes > HANDSHAKES_AT_ONCE * 1000u) {
-        listener->handshakes = HANDSHAKES_AT_ONCE * 1000u;
-    }
+    share_grow(&listener->strangers, now - listener->counted_at);
+    share_grow(&listener->known, now - listener->counted_at);
     listener->counted_at = now;
     return listener->allowed < ACCEPTS_PER_ROUND ? (unsigned)listener->allowed : ACCEPTS_PER_ROUND;
 }
 
-/* Closes the connection of a host that has too many of them, at once and without a trace. */
+/* Closes a connection that is too many, at once and without a trace. */
 static void
 listener_refuse(struct listener *listener, int fd, const struct sockaddr *address, socklen_t len,
-                uint64_t now)
+                bool greedy)
 {
     const struct linger none = { 1, 0 };
+    const uint64_t now = listener->counted_at;
     char host[64] = "?";
 
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
     close(fd);
     listener->refused++;
-    if (listener->told == 0 || now - listener->told > TELL_MS) {
-        (void)getnameinfo(address, len, host, sizeof host, NULL, 0, NI_NUMERICHOST);
+    if (listener->told != 0 && now - listener->told <= TELL_MS) {
+        return;
+    }
+    (void)getnameinfo(address, len, host, sizeof host, NULL, 0, NI_NUMERICHOST);
+    if (greedy) {
         log_wrn("%s opens connections faster than %u a second; %llu were refused", host,
                 THROTTLE_PER_SECOND, (unsigned long long)listener->refused);
-        listener->refused = 0;
-        listener->told = now;
+    } else {
+        log_wrn("hosts that are not known, as %s, open connections faster than %u a second; %llu "
+                "were refused", host, HANDSHAKES_PER_SECOND,
+                (unsigned long long)listener->refused);
+    }
+    listener->refused = 0;
+    listener->told = now;
+}
+
+/* Strangers that wait go on, the first to have come first. */
+static void
+on_waiting_look(void *arg)
+{
+    struct listener *listener = arg;
+
+    (void)listener_allows(listener);
+    while (listener->waiting_count > 0 && share_take(&listener->strangers)) {
+        const int fd = listener->waiting[listener->waiting_first];
+
+        listener->waiting_first = (listener->waiting_first + 1) % WAITING_MAX;
+        listener->waiting_count--;
+        listener->accepted(listener->arg, fd);
+    }
+    if (listener->waiting_count == 0) {
+        timer_free(listener->waiting_look);
+        listener->waiting_look = NULL;
+    }
+}
+
+/* False: there is no room. */
+static bool
+listener_keep(struct listener *listener, int fd)
+{
+    if (listener->waiting_count == WAITING_MAX) {
+        return false;
+    }
+    if (listener->waiting_look == NULL) {
+        listener->waiting_look =
+            timer_new(listener->loop, WAITING_LOOK_MS, true, on_waiting_look, listener);
+    }
+    if (listener->waiting_look == NULL) {
+        return false;
+    }
+    listener->waiting[(listener->waiting_first + listener->waiting_count++) % WAITING_MAX] = fd;
+    return true;
+}
+
+/* Whose handshake may begin does; else it waits, or is refused. */
+static void
+listener_take(struct listener *listener, int fd, const struct sockaddr *address, socklen_t len)
+{
+    const uint64_t now = listener->counted_at;
+
+    if (!throttle_allows(listener->throttle, address, now)) {
+        listener_refuse(listener, fd, address, len, true);
+        return;
+    }
+    no_delay(fd);
+    if ((listener->hosts != NULL && hosts_know(listener->hosts, address, now) &&
+         share_take(&listener->known)) ||
+        (listener->waiting_count == 0 && share_take(&listener->strangers))) {
+        listener->accepted(listener->arg, fd);
+    } else if (!listener_keep(listener, fd)) {
+        listener_refuse(listener, fd, address, len, false);
     }
 }
 
@@ -146,7 +243,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
     unsigned allowed = listener_allows(listener);
 
     UNUSED(what);
-    for (unsigned i = 0; i < allowed && (!listener->tcp || listener->handshakes >= 1000); i++) {
+    for (unsigned i = 0; i < allowed; i++) {
         struct sockaddr_storage storage;
         struct sockaddr *address = (struct sockaddr *)&storage;
         socklen_t len = sizeof storage;
@@ -163,18 +260,13 @@ on_accept(evutil_socket_t fd, short what, void *arg)
             return;
         }
         listener->allowed--;
-        if (listener->throttle != NULL &&
-            !throttle_allows(listener->throttle, address, listener->counted_at)) {
-            listener_refuse(listener, peer, address, len, listener->counted_at);
-            continue;
+        if (listener->throttle != NULL) {
+            listener_take(listener, peer, address, len);
+        } else {
+            listener->accepted(listener->arg, peer);
         }
-        if (listener->tcp) {
-            no_delay(peer);
-            listener->handshakes -= 1000;
-        }
-        listener->accepted(listener->arg, peer);
     }
-    if (listener->allowed == 0 || (listener->tcp && listener->handshakes < 1000)) {
+    if (listener->allowed == 0) {
         listener_pause(listener, ACCEPTS_PAUSE_MS);
     }
 }
@@ -267,7 +359,6 @@ listener_new(struct loop *loop, const char *address, void (*accepted)(void *arg,
     freeaddrinfo(found);
     listener = listener_start(loop, fd, address, accepted, arg);
     if (listener != NULL) {
-        listener->tcp = true;
         listener->throttle = throttle_new();
         if (listener->throttle == NULL) {
             listener_free(listener);
@@ -348,12 +439,22 @@ listener_port(const struct listener *listener)
 }
 
 void
+listener_hosts(struct listener *listener, struct hosts *hosts)
+{
+    listener->hosts = hosts;
+}
+
+void
 listener_free(struct listener *listener)
 {
     if (listener == NULL) {
         return;
     }
     timer_free(listener->pause);
+    timer_free(listener->waiting_look);
+    for (size_t i = 0; i < listener->waiting_count; i++) {
+        close(listener->waiting[(listener->waiting_first + i) % WAITING_MAX]);
+    }
     if (listener->event != NULL) {
         event_free(listener->event);
     }

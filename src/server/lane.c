@@ -27,9 +27,8 @@
 #define OUTPUT_HIGH (16u * 1024u * 1024u)
 #define OUTPUT_LOW (1u * 1024u * 1024u)
 #define OUTPUT_LOOK_MS 5u
-/* So many connections may shake hands at once; a further one takes the place of the oldest, for
- * who means it is done in no time. */
-#define YOUNG_MAX 1024u
+/* So many may have come and not be met yet. */
+#define ARRIVALS_MAX 1024u
 #define CERTIFICATE_MAX 16384u /* of a node, PEM */
 /* So many connections in all; a further one takes the place of the one not heard of for longest. */
 #define PEERS_MAX 8192u
@@ -42,8 +41,6 @@ struct peer {
     struct lane *lane;
     struct peer *next;
     struct peer **at; /* who points at it */
-    struct peer *young_next; /* until it is up: the next that came */
-    struct peer **young_at;  /* who points at it there; NULL once it is up */
     struct link *link; /* NULL once the connection is over */
     struct hsm_peer who;
     char name[64]; /* the link's, which may be gone while a job is away */
@@ -59,9 +56,6 @@ struct lane {
     struct loop *loop;
     pthread_t thread;
     struct peer *peers;
-    struct peer *young;       /* shaking hands, the oldest first */
-    struct peer **young_last;
-    size_t young_count;
     struct arrival *arrivals; /* the first to have come first */
     struct arrival **arrivals_last;
     size_t arrival_count;
@@ -77,32 +71,6 @@ struct lane {
     void *drained_arg;
     bool draining;
 };
-
-static void
-young_add(struct lane *lane, struct peer *peer)
-{
-    peer->young_at = lane->young_last;
-    *lane->young_last = peer;
-    lane->young_last = &peer->young_next;
-    lane->young_count++;
-}
-
-/* It is up, or over. */
-static void
-young_remove(struct peer *peer)
-{
-    if (peer->young_at == NULL) {
-        return;
-    }
-    *peer->young_at = peer->young_next;
-    if (peer->young_next != NULL) {
-        peer->young_next->young_at = peer->young_at;
-    } else {
-        peer->lane->young_last = peer->young_at;
-    }
-    peer->young_at = NULL;
-    peer->lane->young_count--;
-}
 
 static _Atomic uint64_t *
 peer_count_of(const struct peer *peer)
@@ -134,7 +102,6 @@ peer_end(struct peer *peer)
 {
     struct link *link = peer->link;
 
-    young_remove(peer);
     peer->link = NULL;
     link_free(link);
     peer_free_unused(peer);
@@ -319,7 +286,6 @@ peer_up(void *arg, struct link *link)
         peer->who.certificate = writer_ok(&peer->certificate) ? writer_view(&peer->certificate)
                                                               : VIEW_EMPTY;
     }
-    young_remove(peer);
     log_dbg("%s: connection %llu is up", link_name(link), (unsigned long long)peer->who.connection);
 }
 
@@ -377,18 +343,14 @@ static const struct link_events peer_events = { peer_up, peer_frame, peer_down }
 struct arrival {
     struct arrival *next;
     struct lane *lane;
-    struct tls_context *tls;
-    int fd;
+    struct link_pack pack;
     unsigned port;
 };
 
 static void
 arrival_free(struct arrival *arrival)
 {
-    if (arrival->fd >= 0) {
-        close(arrival->fd);
-    }
-    tls_context_free(arrival->tls);
+    link_pack_free(&arrival->pack);
     free(arrival);
 }
 
@@ -433,18 +395,13 @@ lane_meet(struct lane *lane, struct arrival *arrival)
         peer->next->at = &peer->next;
     }
     lane->peers = peer;
-    peer->link = link_new(lane->loop, arrival->fd, arrival->tls, true, &peer_events, peer);
-    arrival->fd = -1;
+    peer->link = link_unpack(lane->loop, &arrival->pack, &peer_events, peer);
     if (peer->link == NULL) {
         peer_free_unused(peer);
         return;
     }
     snprintf(peer->name, sizeof peer->name, "%s", link_name(peer->link));
     peer->who.name = peer->name;
-    young_add(lane, peer);
-    if (lane->young_count > YOUNG_MAX) {
-        peer_end(lane->young);
-    }
 }
 
 /* One at a time, for requests are there as well. */
@@ -469,22 +426,22 @@ lane_arrive(void *arg)
 
     *lane->arrivals_last = arrival;
     lane->arrivals_last = &arrival->next;
-    if (++lane->arrival_count > YOUNG_MAX) {
+    if (++lane->arrival_count > ARRIVALS_MAX) {
         arrival_free(lane_arrival_next(lane));
     }
     loop_chore(lane->loop, &lane->arriving);
 }
 
 void
-lane_take(struct lane *lane, int fd, struct tls_context *tls, unsigned port)
+lane_take(struct lane *lane, struct link_pack *pack, unsigned port)
 {
     struct arrival *arrival = malloc(sizeof *arrival);
 
     if (arrival == NULL) {
-        close(fd);
+        link_pack_free(pack);
         return;
     }
-    *arrival = (struct arrival){ NULL, lane, tls_context_ref(tls), fd, port };
+    *arrival = (struct arrival){ NULL, lane, *pack, port };
     if (!loop_post(lane->loop, lane_arrive, arrival)) {
         arrival_free(arrival);
     }
@@ -560,7 +517,6 @@ lane_new(struct lane_service *service)
         return NULL;
     }
     lane->service = service;
-    lane->young_last = &lane->young;
     lane->arrivals_last = &lane->arrivals;
     lane->arriving.call = lane_next_arrival;
     lane->arriving.arg = lane;

@@ -26,11 +26,13 @@ struct lane_service {
 };
 
 struct lane;
+struct link_pack;
 
 /* Starts the thread; signals are blocked by the caller. NULL with a line in the log. */
 struct lane *lane_new(struct lane_service *service);
-/* From any thread. Takes fd, and a reference of tls; port is PORTS_client or PORTS_manage. */
-void lane_take(struct lane *lane, int fd, struct tls_context *tls, unsigned port);
+/* From any thread. Takes a connection that has shaken hands (net/link.h); port is PORTS_client or
+ * PORTS_manage. */
+void lane_take(struct lane *lane, struct link_pack *pack, unsigned port);
 /* From any thread, once. Reads no more; ends each connection when its requests are answered
  * and the answers have left; then calls drained(arg) on the lane's thread. */
 void lane_drain(struct lane *lane, void (*drained)(void *arg), void *arg);

@@ -6,11 +6,13 @@
 #include "server/node.h"
 
 #include "base/log.h"
+#include "net/hosts.h"
 #include "net/link.h"
 #include "server/audit.h"
 #include "server/backup.h"
 #include "server/cluster.h"
 #include "server/gauges.h"
+#include "server/hall.h"
 #include "server/identity.h"
 #include "server/lane.h"
 #include "server/notify.h"
@@ -62,7 +64,9 @@ struct node {
     struct lane_service service;
     struct lane **lanes;
     size_t lane_count;
-    size_t lane_next;
+    size_t lane_next; /* the hall's */
+    struct hosts *hosts;
+    struct hall *hall;
     struct gate client;
     struct gate manage;
     struct signal_watch *watches[3];
@@ -109,12 +113,19 @@ gate_accepted(void *arg, int fd)
         node_identity_renew(node);
     }
 
-    struct lane *lane = node->lanes[node->lane_next++ % node->lane_count];
     struct tls_context *tls = gate->port == PORTS_manage && node->identity.manage != NULL
                                   ? node->identity.manage
                                   : node->identity.client;
 
-    lane_take(lane, fd, tls, gate->port);
+    hall_take(node->hall, fd, tls, gate->port);
+}
+
+static void
+node_passed(void *arg, struct link_pack *pack, unsigned port)
+{
+    struct node *node = arg;
+
+    lane_take(node->lanes[node->lane_next++ % node->lane_count], pack, port);
 }
 
 static bool
@@ -128,6 +139,7 @@ gate_open(struct gate *gate, struct node *node, unsigned port, const char (*addr
         if (gate->listeners[i] == NULL) {
             return false;
         }
+        listener_hosts(gate->listeners[i], node->hosts);
         gate->count++;
     }
     return true;
@@ -399,6 +411,13 @@ node_start_pools(struct node *node)
 }
 
 static bool
+node_start_hall(struct node *node)
+{
+    return (node->hosts = hosts_new()) != NULL &&
+           (node->hall = hall_new(node->hosts, node_passed, node)) != NULL;
+}
+
+static bool
 node_start_lanes(struct node *node, unsigned loops)
 {
     size_t count = size_min(loops == 0 ? process_cores() : loops, LANES_MAX);
@@ -449,6 +468,7 @@ node_start_threads(struct node *node, const struct server_settings *settings, bo
         hsm_set_ticket_life(node->partition.hsm, settings->ticket_life * (uint64_t)1000);
         hsm_set_stale_limit(node->partition.hsm, settings->stale_limit * (uint64_t)1000);
         good = node_start_pools(node) && node_start_lanes(node, settings->loops) &&
+               node_start_hall(node) &&
                node_start_tickers(node);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -496,6 +516,7 @@ node_clear(struct node *node)
     gate_close(&node->client);
     gate_close(&node->manage);
     gauges_close(node->gauges);
+    hall_free(node->hall);
     for (size_t i = 0; i < ARRAY_COUNT(node->service.pools); i++) {
         if (node->service.pools[i] != NULL) {
             pool_stop(node->service.pools[i], lane_drop);
@@ -505,6 +526,7 @@ node_clear(struct node *node)
         lane_free(node->lanes[--node->lane_count]);
     }
     free(node->lanes);
+    hosts_free(node->hosts);
     for (size_t i = 0; i < ARRAY_COUNT(node->service.pools); i++) {
         pool_free(node->service.pools[i]);
     }

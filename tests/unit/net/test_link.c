@@ -36,6 +36,7 @@ struct end {
     size_t free_at;   /* the link is freed inside this frame's event; 0: never */
     size_t pause_at;
     bool free_when_up;
+    struct link_pack *pack_when_up; /* into that */
     char reason[256];
 };
 
@@ -51,7 +52,11 @@ end_up(void *arg, struct link *link)
     struct end *end = arg;
 
     end->ups++;
-    if (end->free_when_up) {
+    if (end->pack_when_up != NULL) {
+        end->link = NULL;
+        link_pack(link, end->pack_when_up);
+        end->pack_when_up = NULL;
+    } else if (end->free_when_up) {
         end->link = NULL;
         link_free(link);
     }
@@ -710,6 +715,74 @@ a_handshake_may_come_in_pieces(void **state)
     close(fds[1]);
 }
 
+/* ---- moving ---- */
+
+static bool
+b_is_packed(void *arg)
+{
+    const struct fixture *f = arg;
+
+    return f->b.ups == 1 && f->b.link == NULL && f->a.ups == 1;
+}
+
+static bool
+b_has_three(void *arg)
+{
+    return ((struct fixture *)arg)->b.frames == 3;
+}
+
+static bool
+a_has_three(void *arg)
+{
+    return ((struct fixture *)arg)->a.frames == 3;
+}
+
+/* What came meanwhile is there, too. */
+static void
+a_link_that_is_up_goes_on_in_another_loop(void **state)
+{
+    struct fixture *f = *state;
+    struct loop *other = loop_new();
+    struct link_pack pack;
+
+    f->b.pack_when_up = &pack;
+    f->b.echo = true;
+    connect_tls(f);
+    assert_true(loop_until(f->loop, b_is_packed, f, LIMIT_MS));
+    for (uint64_t i = 1; i <= 3; i++) {
+        frame_append(link_output(f->a.link), i, 20000);
+    }
+    link_flush(f->a.link);
+    loop_for(f->loop, 20);
+    assert_int_equal(f->b.frames, 0);
+
+    f->b.link = link_unpack(other, &pack, &end_events, &f->b);
+    assert_non_null(f->b.link);
+    assert_true(loop_until(other, b_has_three, f, LIMIT_MS));
+    assert_int_equal(f->b.ups, 2);
+    loop_for(other, 20);
+    assert_true(loop_until(f->loop, a_has_three, f, LIMIT_MS));
+    assert_true(f->a.in_order && f->b.in_order);
+    link_free(f->b.link);
+    f->b.link = NULL;
+    loop_free(other);
+}
+
+static void
+a_pack_may_be_given_up(void **state)
+{
+    struct fixture *f = *state;
+    struct link_pack pack;
+
+    f->b.pack_when_up = &pack;
+    connect_tls(f);
+    assert_true(loop_until(f->loop, b_is_packed, f, LIMIT_MS));
+    link_pack_free(&pack);
+    link_pack_free(&pack);
+    loop_for(f->loop, 20);
+    assert_int_equal(f->a.downs, 1);
+}
+
 /* ---- chores ---- */
 
 struct chores {
@@ -915,6 +988,8 @@ main(void)
         TEST(a_handshake_waits_for_its_first_record_without_work),
         TEST(a_first_record_without_sense_ends_the_link),
         TEST(a_handshake_may_come_in_pieces),
+        TEST(a_link_that_is_up_goes_on_in_another_loop),
+        TEST(a_pack_may_be_given_up),
         TEST(chores_let_others_go_first),
         TEST(a_pause_loses_nothing),
         TEST(a_pause_loses_nothing_that_tls_has_read_already),
