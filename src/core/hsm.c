@@ -515,7 +515,8 @@ static bool
 is_for_no_context(enum operation operation)
 {
     return operation == OPERATION_ATTACH || operation == OPERATION_PING ||
-           operation == OPERATION_CHANGES || operation == OPERATION_NODES;
+           operation == OPERATION_CHANGES || operation == OPERATION_NODES ||
+           operation == OPERATION_CLUSTER;
 }
 
 /* Without an owner the node speaks of nothing else. */

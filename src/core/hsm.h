@@ -169,6 +169,15 @@ bool hsm_is_alone(struct hsm *hsm);
 /* Was this node removed from the list? Then it has to end. */
 bool hsm_is_removed(struct hsm *hsm);
 
+/* For metrics: the release of each node that has the master key, at most max, and that of the store.
+ * Gives how many. */
+struct hsm_node_release {
+    char serial[17];
+    uint32_t release;
+};
+size_t hsm_releases(struct hsm *hsm, struct hsm_node_release *ret_nodes, size_t max,
+                    uint32_t *ret_store);
+
 /* For getHSMInfo, metrics and the log. */
 struct hsm_counts {
     size_t objects;

@@ -10,6 +10,8 @@
 
 #include "base/log.h"
 
+#include <string.h>
+
 #define RELEASE_NUMBER 1u
 #define PLAIN_MAX 64u
 #define TRIES 4
@@ -235,4 +237,69 @@ release_raise(struct hsm *hsm)
             }
         }
     }
+}
+
+/* ---- who asks ---- */
+
+size_t
+hsm_releases(struct hsm *hsm, struct hsm_node_release *ret_nodes, size_t max, uint32_t *ret_store)
+{
+    size_t count = 0;
+
+    *ret_store = hsm_release(hsm);
+    if (hsm->ports.node == NULL && max > 0) {
+        ret_nodes[0].release = release_own(hsm);
+        memcpy(ret_nodes[0].serial, hsm->node, sizeof hsm->node);
+        return 1;
+    }
+    pthread_rwlock_rdlock(&hsm->lock);
+    for (size_t i = 0; i < hsm->members.count && count < max; i++) {
+        const struct member *member = &hsm->members.members[i];
+
+        if (member->state == MEMBER_IN) {
+            ret_nodes[count].release = member->release;
+            memcpy(ret_nodes[count++].serial, member->serial, sizeof member->serial);
+        }
+    }
+    pthread_rwlock_unlock(&hsm->lock);
+    return count;
+}
+
+CK_RV
+handle_CLUSTER(struct request *r)
+{
+    struct hsm *hsm = r->hsm;
+    struct cluster_request m;
+    struct cluster_reply answer = {
+        .store = view_of(hsm->sealer.store_id, sizeof hsm->sealer.store_id),
+        .release = hsm_release(hsm),
+    };
+    struct writer releases;
+    CK_RV rv;
+
+    if (!cluster_request_read(r->body, &m)) {
+        return CODE_BAD_FRAME;
+    }
+    writer_init(&releases, 2 * MEMBERS_MAX * sizeof(uint32_t));
+    if (hsm->ports.node == NULL) {
+        number_write(&releases, 0);
+        number_write(&releases, release_own(hsm));
+    }
+    pthread_rwlock_rdlock(&hsm->lock);
+    for (size_t i = 0; hsm->ports.node != NULL && i < hsm->members.count; i++) {
+        const struct member *member = &hsm->members.members[i];
+
+        if (member->state == MEMBER_IN) {
+            number_write(&releases, member->number);
+            number_write(&releases, member->release);
+        }
+    }
+    pthread_rwlock_unlock(&hsm->lock);
+    answer.releases.bytes = writer_view(&releases);
+    rv = writer_ok(&releases) ? CKR_OK : CKR_DEVICE_MEMORY;
+    if (rv == CKR_OK) {
+        cluster_reply_write(r->reply, &answer);
+    }
+    writer_clear(&releases);
+    return rv;
 }

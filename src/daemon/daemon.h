@@ -205,6 +205,7 @@ struct node_link {
     struct node *node;
     struct link *link; /* NULL while there is none */
     bool up;
+    bool greeted;      /* it is there; up, or asked of which store it is */
     unsigned silent;   /* pings since anything came */
     size_t load;       /* requests on it */
     unsigned backoff_ms;
@@ -218,6 +219,7 @@ struct node {
     uint32_t id; /* in the cluster; 0: not known, or alone */
     uint32_t release; /* that it is of; 0: not known yet */
     bool gone;   /* it is no more, or another one is the same: its links stay down */
+    bool learned; /* it was told of, or kept; the settings do not name it */
     struct settings_server settings;
     struct resolver *resolver; /* of its host's name */
     struct node_link links[NODE_LINKS];
@@ -225,6 +227,7 @@ struct node {
 
 /* What <state>/nodes keeps (known.c). */
 #define KNOWN_SUM_LEN 32u
+#define STORE_ID_LEN 16u
 #define KNOWN_BYTES_MAX 16384u
 
 struct known_node {
@@ -236,6 +239,7 @@ struct known_node {
 
 struct known {
     uint8_t settings[KNOWN_SUM_LEN]; /* a sum over those that led to it */
+    uint8_t store[STORE_ID_LEN];     /* zeros: not known */
     size_t count;
     struct known_node nodes[SETTINGS_SERVERS_MAX];
 };
@@ -267,6 +271,7 @@ struct daemon {
     uint64_t roster_revision;
     size_t roster_turn;       /* node that was asked last */
     bool rostered;            /* a node has said which ones there are */
+    uint8_t store[STORE_ID_LEN]; /* of the nodes; zeros: none has said */
     uint8_t known[KNOWN_SUM_LEN]; /* of what was kept last */
     uint64_t unreachable_since; /* 0 while a node is there */
     struct page *page; /* NULL: this system has no sealed memory */
@@ -331,15 +336,24 @@ void node_ping(void *arg);
 void nodes_stop(struct daemon *daemon);
 /* A further node, which is connected to. NULL: there are too many, or memory is short. */
 struct node *node_add(struct daemon *daemon, const struct settings_server *settings);
+/* One that the settings do not name. */
+struct node *node_learn(struct daemon *daemon, const struct settings_server *settings);
 /* It is reached elsewhere from now on. */
 void node_move(struct node *node, const struct settings_server *settings);
 /* Its links end, for good. */
 void node_leave(struct node *node);
 /* Connects those links that are down. */
 void node_links_begin(struct node *node);
+/* It may be asked from now on. */
+void node_link_up(struct node_link *link);
 
 /* roster.c: which nodes there are */
 void roster_ask(struct node_link *link);
+/* The first question on each connection: of which store is it? */
+void roster_greet(struct node_link *link);
+void roster_greeted(struct node_link *link, const struct frame *frame, view body);
+/* Has it to answer that before it is asked anything? */
+bool roster_doubts(const struct node *node);
 /* Asks a node from time to time. */
 void roster_check(struct daemon *daemon);
 void roster_answer(struct daemon *daemon, struct node_link *link, const struct frame *frame,

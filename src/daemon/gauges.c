@@ -35,6 +35,12 @@ node_load(const struct node *node)
 }
 
 static size_t
+node_release(const struct node *node)
+{
+    return node->release;
+}
+
+static size_t
 node_is_up(const struct node *node)
 {
     return node_links_up(node) > 0;
@@ -81,6 +87,7 @@ gauges_page(void *arg, struct writer *w)
     write_nodes(daemon, METRIC_node_up, node_is_up, w);
     write_nodes(daemon, METRIC_links, node_links_up, w);
     write_nodes(daemon, METRIC_load, node_load, w);
+    write_nodes(daemon, METRIC_node_release, node_release, w);
 }
 
 static void

@@ -2,10 +2,12 @@
  *
  * <state>/nodes: the nodes that were told last, so that a daemon which starts while the nodes of its
  * settings are away finds the others. Only where to look: who is there has to have a certificate of
- * the owner's, and tells which nodes there are now. With other settings it counts no more.
+ * the owner's, and tells which nodes there are now. With other settings it counts no more, and when those
+ * of the settings turn out to be of another store (roster.c).
  *
- *   8 bytes  "OCHNODE1"
+ *   8 bytes  "OCHNODE2"
  *   32       SHA-256 over the settings' servers and anchor
+ *   16       the id of the nodes' store; zeros: not known
  *   u32      how many; of each u32 number, u16 port for clients, u16 for management, bytes host name
  *   32       SHA-256 over all of that
  */
@@ -21,7 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC VIEW_TEXT("OCHNODE1")
+#define MAGIC VIEW_TEXT("OCHNODE2")
 #define PATH_MAX_LEN 600u
 
 bool
@@ -32,6 +34,7 @@ known_write(const struct known *known, struct writer *out)
 
     write_raw(out, MAGIC);
     write_raw(out, view_of(known->settings, sizeof known->settings));
+    write_raw(out, view_of(known->store, sizeof known->store));
     write_u32(out, (uint32_t)known->count);
     for (size_t i = 0; i < known->count; i++) {
         write_u32(out, known->nodes[i].id);
@@ -70,7 +73,7 @@ known_read(view bytes, struct known *ret_known)
     uint8_t sum[KNOWN_SUM_LEN];
     struct reader r;
     uint32_t count;
-    view magic, settings;
+    view magic, settings, store;
 
     if (bytes.len < sizeof sum || bytes.len > KNOWN_BYTES_MAX ||
         !algo_sha256(view_slice(bytes, 0, bytes.len - sizeof sum), sum) ||
@@ -79,11 +82,13 @@ known_read(view bytes, struct known *ret_known)
     }
     r = reader_of(view_slice(bytes, 0, bytes.len - sizeof sum));
     if (!read_raw(&r, MAGIC.len, &magic) || !view_equal(magic, MAGIC) ||
-        !read_raw(&r, sizeof known.settings, &settings) || !read_u32(&r, &count) ||
+        !read_raw(&r, sizeof known.settings, &settings) ||
+        !read_raw(&r, sizeof known.store, &store) || !read_u32(&r, &count) ||
         count > ARRAY_COUNT(known.nodes)) {
         return false;
     }
     memcpy(known.settings, settings.data, settings.len);
+    memcpy(known.store, store.data, store.len);
     for (known.count = 0; known.count < count; known.count++) {
         if (!known_node_read(&r, &known.nodes[known.count])) {
             return false;
@@ -123,6 +128,7 @@ static bool
 known_make(const struct daemon *daemon, struct known *ret_known)
 {
     *ret_known = (struct known){ .count = 0 };
+    memcpy(ret_known->store, daemon->store, sizeof daemon->store);
     for (size_t i = 0; i < daemon->node_count; i++) {
         const struct node *node = &daemon->nodes[i];
         struct known_node *known = &ret_known->nodes[ret_known->count];
@@ -197,7 +203,7 @@ known_get(const char *path, struct known *ret_known)
     len = read(fd, bytes, sizeof bytes);
     close(fd);
     if (len < 0 || !known_read(view_of(bytes, (size_t)len), ret_known)) {
-        log_wrn("%s is damaged, and counts for nothing", path);
+        log_wrn("%s is damaged or of another version, and counts for nothing", path);
         return false;
     }
     return true;
@@ -218,6 +224,7 @@ known_load(struct daemon *daemon)
         log_inf("%s is of other settings, and counts for nothing", path);
         return;
     }
+    memcpy(daemon->store, known.store, sizeof daemon->store);
     for (size_t i = 0; i < known.count; i++) {
         const struct node_info info = { .id = known.nodes[i].id,
                                         .present = true,

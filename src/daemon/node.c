@@ -50,12 +50,9 @@ node_link_retry(struct node_link *link)
     link->retry = timer_new(daemon->loop, wait, false, node_link_connect, link);
 }
 
-static void
-on_node_up(void *arg, struct link *transport)
+void
+node_link_up(struct node_link *link)
 {
-    struct node_link *link = arg;
-
-    UNUSED(transport);
     link->up = true;
     link->silent = 0;
     link->backoff_ms = 0;
@@ -64,6 +61,20 @@ on_node_up(void *arg, struct link *transport)
     feed_ask(link->node->daemon);
     roster_ask(link);
     route_node_up(link->node->daemon);
+}
+
+static void
+on_node_up(void *arg, struct link *transport)
+{
+    struct node_link *link = arg;
+
+    UNUSED(transport);
+    link->greeted = true;
+    link->silent = 0;
+    roster_greet(link);
+    if (!roster_doubts(link->node)) {
+        node_link_up(link);
+    }
 }
 
 static void
@@ -94,6 +105,7 @@ node_link_drop(struct node_link *link, const char *reason)
     link_free(link->link);
     link->link = NULL;
     link->up = false;
+    link->greeted = false;
     if (!node_is_reached(node)) {
         node->release = 0; /* it may come back as another */
     }
@@ -198,8 +210,8 @@ node_place_clear(struct daemon *daemon, struct node *node)
     resolver_free(node->resolver);
 }
 
-struct node *
-node_add(struct daemon *daemon, const struct settings_server *settings)
+static struct node *
+node_make(struct daemon *daemon, const struct settings_server *settings, bool learned)
 {
     struct node *node = node_place(daemon);
     struct resolver *resolver;
@@ -216,6 +228,7 @@ node_add(struct daemon *daemon, const struct settings_server *settings)
     node_place_clear(daemon, node);
     *node = (struct node){ .daemon = daemon,
                            .index = (size_t)(node - daemon->nodes),
+                           .learned = learned,
                            .settings = *settings,
                            .resolver = resolver };
     for (size_t k = 0; k < NODE_LINKS; k++) {
@@ -223,6 +236,18 @@ node_add(struct daemon *daemon, const struct settings_server *settings)
     }
     node_links_begin(node);
     return node;
+}
+
+struct node *
+node_add(struct daemon *daemon, const struct settings_server *settings)
+{
+    return node_make(daemon, settings, false);
+}
+
+struct node *
+node_learn(struct daemon *daemon, const struct settings_server *settings)
+{
+    return node_make(daemon, settings, true);
 }
 
 void
@@ -280,6 +305,7 @@ nodes_stop(struct daemon *daemon)
                 link->link = NULL;
             }
             link->up = false;
+            link->greeted = false;
         }
         resolver_free(daemon->nodes[i].resolver);
         daemon->nodes[i].resolver = NULL;
@@ -301,7 +327,7 @@ node_ping(void *arg)
             struct node_link *link = &daemon->nodes[i].links[k];
             uint8_t header[FRAME_HEADER_LEN];
 
-            if (!link->up) {
+            if (!link->greeted) {
                 continue;
             }
             /* Where there is nobody else to ask, one more tick costs nothing. */

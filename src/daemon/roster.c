@@ -10,16 +10,90 @@
 #include <stdio.h>
 #include <string.h>
 
-void
-roster_ask(struct node_link *link)
+static void
+word_send(struct node_link *link, enum operation operation)
 {
-    static const struct frame ask = { .operation = OPERATION_NODES };
+    const struct frame ask = { .operation = (uint16_t)operation };
     uint8_t header[FRAME_HEADER_LEN];
 
     frame_encode(&ask, header);
     write_raw(link_output(link->link), view_of(header, sizeof header));
     link_flush(link->link);
+}
+
+void
+roster_ask(struct node_link *link)
+{
+    word_send(link, OPERATION_NODES);
     link->node->daemon->roster_asked_at = daemon_now();
+}
+
+/* ---- whose they are ---- */
+
+static bool
+store_is_known(const struct daemon *daemon)
+{
+    static const uint8_t none[STORE_ID_LEN];
+
+    return memcmp(daemon->store, none, sizeof none) != 0;
+}
+
+bool
+roster_doubts(const struct node *node)
+{
+    return node->learned && store_is_known(node->daemon);
+}
+
+void
+roster_greet(struct node_link *link)
+{
+    word_send(link, OPERATION_CLUSTER);
+}
+
+/* The settings are right, and lead elsewhere now: what was told there counts no more. */
+static void
+store_change(struct daemon *daemon, const struct node *by)
+{
+    log_wrn("%s is of another store than before: nodes that were learned are forgotten",
+            by->settings.name);
+    daemon->roster_revision = 0;
+    for (size_t i = 0; i < daemon->node_count; i++) {
+        struct node *node = &daemon->nodes[i];
+
+        if (node->learned && !node->gone) {
+            node_leave(node);
+        }
+        node->id = 0;
+    }
+}
+
+void
+roster_greeted(struct node_link *link, const struct frame *frame, view body)
+{
+    struct node *node = link->node;
+    struct daemon *daemon = node->daemon;
+    struct cluster_reply told;
+    bool other;
+
+    /* One of before does not know the question. */
+    if (frame->code == CKR_OK && cluster_reply_read(body, &told) &&
+        told.store.len == sizeof daemon->store) {
+        other = store_is_known(daemon) &&
+                memcmp(told.store.data, daemon->store, sizeof daemon->store) != 0;
+        if (other && node->learned) {
+            log_wrn("%s is of another store: it is asked no more", node->settings.name);
+            node->id = 0;
+            node_leave(node);
+            return;
+        }
+        if (other) {
+            store_change(daemon, node);
+        }
+        memcpy(daemon->store, told.store.data, sizeof daemon->store);
+    }
+    if (!link->up) {
+        node_link_up(link);
+    }
 }
 
 /* Each time another one, so that none tells for ever what only it believes. */
@@ -111,7 +185,7 @@ roster_enter(struct daemon *daemon, const struct node_info *info)
         node_move(node, &settings);
         return;
     }
-    node = node_add(daemon, &settings);
+    node = node_learn(daemon, &settings);
     if (node != NULL) {
         node->id = info->id;
         log_inf("%s is at %s:%u", settings.name, settings.hostname, settings.client_port);

@@ -158,6 +158,8 @@ own_reply(struct daemon *daemon, struct node_link *link, const struct frame *fra
         feed_answer(daemon, link, frame, body);
     } else if (frame->operation == OPERATION_NODES) {
         roster_answer(daemon, link, frame, body);
+    } else if (frame->operation == OPERATION_CLUSTER) {
+        roster_greeted(link, frame, body);
     } else if (frame->operation == OPERATION_COPIES) {
         copies_answer(daemon, link, frame, body);
     } else if (frame->operation == OPERATION_ATTACH || frame->operation == OPERATION_DETACH) {

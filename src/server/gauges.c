@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define RELEASES_MAX 32u /* as many nodes as there may be */
+
 struct gauges {
     struct stopwatch watch; /* first, so that it is the gauges */
     struct meter *meter;
@@ -118,6 +120,23 @@ write_queues(const struct lane_service *service, struct writer *w)
 }
 
 static void
+write_releases(const struct lane_service *service, struct writer *w)
+{
+    struct hsm_node_release nodes[RELEASES_MAX];
+    uint32_t store;
+    const size_t count = hsm_releases(service->hsm, nodes, ARRAY_COUNT(nodes), &store);
+
+    metric_head(w, METRIC_node_release);
+    for (size_t i = 0; i < count; i++) {
+        char labels[32];
+
+        snprintf(labels, sizeof labels, "node=\"%.16s\"", nodes[i].serial);
+        metric_value(w, METRIC_node_release, "", labels, nodes[i].release);
+    }
+    metric_single(w, METRIC_store_release, store);
+}
+
+static void
 gauges_page(void *arg, struct writer *w)
 {
     const struct gauges *gauges = arg;
@@ -128,6 +147,7 @@ gauges_page(void *arg, struct writer *w)
     write_counts(gauges->service, w);
     write_connections(gauges->service, w);
     write_queues(gauges->service, w);
+    write_releases(gauges->service, w);
 }
 
 bool

@@ -33,6 +33,45 @@ nodes_fetch(struct mgmt_server *server, struct writer *out)
     return rv;
 }
 
+/* Pairs of id and release; empty where the server is of a release that does not tell. */
+static CK_RV
+releases_fetch(struct mgmt_server *server, struct writer *out)
+{
+    struct cluster_reply reply;
+    struct writer body;
+    view bytes;
+    CK_RV rv;
+
+    writer_init(&body, 16);
+    rv = mgmt_call(server, OPERATION_CLUSTER, &body, &bytes);
+    writer_clear(&body);
+    if (rv == CKR_FUNCTION_NOT_SUPPORTED) {
+        return CKR_OK;
+    }
+    if (rv == CKR_OK && !cluster_reply_read(bytes, &reply)) {
+        rv = CKR_DEVICE_ERROR;
+    }
+    if (rv == CKR_OK) {
+        write_raw(out, reply.releases.bytes);
+        rv = writer_ok(out) ? CKR_OK : CKR_HOST_MEMORY;
+    }
+    return rv;
+}
+
+/* 0: not known. */
+static unsigned
+release_of(view releases, uint32_t id)
+{
+    const struct number_array numbers = { releases };
+
+    for (size_t i = 0; i + 1 < number_array_count(numbers); i += 2) {
+        if (number_array_get(numbers, i) == id) {
+            return number_array_get(numbers, i + 1);
+        }
+    }
+    return 0;
+}
+
 static void
 print_text(view print, char ret_text[2 * NODE_PRINT_LEN + 1])
 {
@@ -40,16 +79,16 @@ print_text(view print, char ret_text[2 * NODE_PRINT_LEN + 1])
 }
 
 static json_t *
-node_json(const struct node_info *node)
+node_json(const struct node_info *node, view releases)
 {
     char print[2 * NODE_PRINT_LEN + 1];
 
     print_text(node->print, print);
-    return json_pack("{s:i,s:s#,s:s,s:s#,s:i,s:i,s:b}", "id", (int)node->id, "serial",
+    return json_pack("{s:i,s:s#,s:s,s:s#,s:i,s:i,s:b,s:i}", "id", (int)node->id, "serial",
                      (const char *)node->serial.data, (int)node->serial.len, "key", print,
                      "hostname", (const char *)node->hostname.data, (int)node->hostname.len,
                      "client_port", (int)node->client_port, "port", (int)node->manage_port,
-                     "present", node->present);
+                     "present", node->present, "release", (int)release_of(releases, node->id));
 }
 
 /* ---- getClusterInfo ---- */
@@ -84,7 +123,7 @@ info_print(const struct mgmt *mgmt, const struct mgmt_server *from, view nodes)
 }
 
 static void
-info_json(json_t *list, const struct mgmt_server *server, view nodes)
+info_json(json_t *list, const struct mgmt_server *server, view nodes, view releases)
 {
     struct reader r = reader_of(nodes);
     json_t *entry = mgmt_json_connection(server);
@@ -92,7 +131,7 @@ info_json(json_t *list, const struct mgmt_server *server, view nodes)
     struct node_info node;
 
     while (node_array_next(&r, &node)) {
-        json_array_append_new(array, node_json(&node));
+        json_array_append_new(array, node_json(&node, releases));
     }
     json_object_set_new(entry, "nodes", array);
     json_array_append_new(list, entry);
@@ -107,23 +146,26 @@ mgmt_cluster_info(void *tool, const struct values *values)
 
     for (size_t i = 0; i < mgmt->server_count; i++) {
         struct mgmt_server *server = &mgmt->servers[i];
-        struct writer nodes;
+        struct writer nodes, releases;
 
         if (mgmt->scope != NULL && mgmt->scope != server && !json) {
             continue;
         }
         writer_init(&nodes, NODES_BYTES_MAX);
+        writer_init(&releases, NODES_BYTES_MAX);
         /* One without an owner, or of an older release, does not tell. */
-        if (server->caller == NULL || nodes_fetch(server, &nodes) != CKR_OK) {
+        if (server->caller == NULL || nodes_fetch(server, &nodes) != CKR_OK ||
+            (json && releases_fetch(server, &releases) != CKR_OK)) {
             writer_reset(&nodes);
         }
         if (json) {
-            info_json(list, server, writer_view(&nodes));
+            info_json(list, server, writer_view(&nodes), writer_view(&releases));
         } else if (server->caller != NULL) {
             info_print(mgmt, server, writer_view(&nodes));
         } else {
             printf("Server %u is not connected\n", server->number);
         }
+        writer_clear(&releases);
         writer_clear(&nodes);
     }
     if (json) {
@@ -136,19 +178,27 @@ mgmt_cluster_info(void *tool, const struct values *values)
 /* ---- the list ---- */
 
 static void
-nodes_print(const struct mgmt_server *server, view nodes)
+nodes_print(const struct mgmt_server *server, view nodes, view releases)
 {
     struct reader r = reader_of(nodes);
     struct node_info node;
     char print[2 * NODE_PRINT_LEN + 1];
 
     printf("Nodes on server %u(%s):\n\n", server->number, server->settings->hostname);
-    printf("%-12s%-20s%-10s%-32s%-8s%s\n", "Node Id", "Serial", "State", "Hostname", "Port", "Key");
+    printf("%-12s%-20s%-10s%-32s%-8s%-9s%s\n", "Node Id", "Serial", "State", "Hostname", "Port",
+           "Release", "Key");
     while (node_array_next(&r, &node)) {
+        const unsigned release = release_of(releases, node.id);
+        char known[16] = "-";
+
+        if (release != 0) {
+            snprintf(known, sizeof known, "%u", release);
+        }
         print_text(node.print, print);
-        printf("%-12u%-20.*s%-10s%-32.*s%-8u%s\n", (unsigned)node.id, (int)node.serial.len,
+        printf("%-12u%-20.*s%-10s%-32.*s%-8u%-9s%s\n", (unsigned)node.id, (int)node.serial.len,
                (const char *)node.serial.data, node.present ? "present" : "listed",
-               (int)node.hostname.len, (const char *)node.hostname.data, node.manage_port, print);
+               (int)node.hostname.len, (const char *)node.hostname.data, node.manage_port, known,
+               print);
     }
     putchar('\n');
 }
@@ -161,19 +211,24 @@ mgmt_list_nodes(void *tool, const struct values *values)
     json_t *list = values_given(values, "--json") ? json_array() : NULL;
 
     for (struct mgmt_server *server = NULL; (server = mgmt_next(mgmt, server)) != NULL;) {
-        struct writer nodes;
+        struct writer nodes, releases;
         CK_RV rv;
 
         writer_init(&nodes, NODES_BYTES_MAX);
+        writer_init(&releases, NODES_BYTES_MAX);
         rv = nodes_fetch(server, &nodes);
+        if (rv == CKR_OK) {
+            rv = releases_fetch(server, &releases);
+        }
         if (rv != CKR_OK) {
             mgmt_failed("listNodes", "listing nodes", server, rv);
             status = STATUS_REFUSED;
         } else if (list != NULL) {
-            info_json(list, server, writer_view(&nodes));
+            info_json(list, server, writer_view(&nodes), writer_view(&releases));
         } else {
-            nodes_print(server, writer_view(&nodes));
+            nodes_print(server, writer_view(&nodes), writer_view(&releases));
         }
+        writer_clear(&releases);
         writer_clear(&nodes);
     }
     return list == NULL ? status : mgmt_json_print(list, status);

@@ -140,7 +140,8 @@ bool app_put_off(struct app *app, enum operation operation, view body, enum hsm_
     ROW(NODE_REMOVE, node_remove)         \
     ROW(JOIN, join)                       \
     ROW(JOIN_KEY, join_key)               \
-    ROW(COPIES, copies)
+    ROW(COPIES, copies)                   \
+    ROW(CLUSTER, cluster)
 #define APP_DECLARE(operation, name)                                          \
     CK_RV app_send_##name(struct app *app, const struct name##_request *m, \
                           struct name##_reply *ret_m);

@@ -78,6 +78,7 @@ static const struct right {
     { OPERATION_RESTORE_WRITE,  { false, false, true  }, { false, false, true  }, false, true  },
     { OPERATION_RESTORE,        { false, false, true  }, { false, false, true  }, false, true  },
     { OPERATION_NODES,          { true,  true,  true  }, { true,  true,  true  }, true,  true  },
+    { OPERATION_CLUSTER,        { true,  true,  true  }, { true,  true,  true  }, true,  true  },
     { OPERATION_POLICY_SET,     { false, false, true  }, { false, false, true  }, false, true  },
     { OPERATION_NODE_ADD,       { false, false, true  }, { false, false, true  }, false, true  },
     { OPERATION_NODE_REMOVE,    { false, false, true  }, { false, false, true  }, false, true  },

@@ -55,6 +55,7 @@ struct fake_node {
     bool keeps;      /* does not answer DETACH */
     uint64_t told;   /* revision that CHANGES are told with */
     uint32_t id;     /* NODES: 0: it does not know the question */
+    uint8_t store;   /* CLUSTER: each byte of the id; 0: it does not know the question */
     uint64_t list_revision;
     struct fake_node *list[3]; /* whom it names */
     struct frame seen[SEEN_MAX]; /* but for pings */
@@ -145,6 +146,24 @@ node_list(struct fake_node *node, struct link *link, const struct frame *frame)
     writer_clear(&out);
 }
 
+/* Answers CLUSTER. */
+static inline void
+node_greet(struct fake_node *node, struct link *link, const struct frame *frame)
+{
+    uint8_t store[STORE_ID_LEN];
+    const struct cluster_reply reply = { .store = view_of(store, sizeof store), .release = 2 };
+    struct writer out;
+
+    memset(store, node->store, sizeof store);
+    writer_init(&out, 256);
+    cluster_reply_write(&out, &reply);
+    frame_reply(link_output(link), frame,
+                node->store == 0 ? (uint32_t)CKR_FUNCTION_NOT_SUPPORTED : CKR_OK, 0,
+                node->store == 0 ? VIEW_EMPTY : writer_view(&out));
+    link_flush(link);
+    writer_clear(&out);
+}
+
 static inline void
 node_copies_write(struct fake_node *node, struct link *link, const struct frame *frame, bool asked,
                   uint32_t handle)
@@ -232,6 +251,10 @@ node_frame(void *arg, struct link *link, const struct frame *frame, view body)
     }
     if (frame->operation == OPERATION_NODES) {
         node_list(node, link, frame);
+        return;
+    }
+    if (frame->operation == OPERATION_CLUSTER) {
+        node_greet(node, link, frame);
         return;
     }
     if (frame->operation == OPERATION_COPIES) {

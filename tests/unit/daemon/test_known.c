@@ -71,6 +71,7 @@ begin_again(struct fixture *f)
     daemon->node_count = 0;
     daemon->roster_revision = 0;
     daemon->rostered = false;
+    memset(daemon->store, 0, sizeof daemon->store);
     daemon->stopping = false;
     node_start(daemon);
     known_load(daemon);
@@ -105,6 +106,71 @@ what_is_kept_is_written_once(void **state)
     node_leave(&f->daemon.nodes[2]);
     known_save(&f->daemon);
     assert_true(is_kept(NULL));
+}
+
+static bool
+one_is_asked_no_more(void *arg)
+{
+    struct fixture *f = arg;
+
+    return node_is_reached(&f->daemon.nodes[0]) && f->daemon.nodes[1].gone &&
+           f->daemon.nodes[2].gone;
+}
+
+static bool
+store_is_told(void *arg)
+{
+    return ((struct fixture *)arg)->daemon.store[0] == 1 && all_are_known(arg);
+}
+
+static bool
+first_is_reached(void *arg)
+{
+    return node_is_reached(&((struct fixture *)arg)->daemon.nodes[0]);
+}
+
+static void
+set_stores(struct fixture *f, uint8_t first, uint8_t others)
+{
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        f->nodes[i].store = i == 0 ? first : others;
+    }
+}
+
+/* The settings lead to another cluster by the same names, and the old one lives on. */
+static void
+nodes_of_another_store_are_left(void **state)
+{
+    struct fixture *f = *state;
+
+    learn(f);
+    set_stores(f, 1, 1);
+    begin_again(f);
+    assert_true(loop_until(f->daemon.loop, store_is_told, f, LIMIT_MS));
+    known_save(&f->daemon);
+
+    set_stores(f, 2, 1);
+    f->nodes[0].list[1] = f->nodes[0].list[2] = NULL;
+    begin_again(f);
+    assert_int_equal(f->daemon.node_count, FAKE_NODES);
+    assert_true(loop_until(f->daemon.loop, one_is_asked_no_more, f, LIMIT_MS));
+    assert_int_equal(f->daemon.store[0], 2);
+}
+
+/* What is told of by one of the right store, and is of another, is asked nothing at all. */
+static void
+a_learned_node_says_first_whose_it_is(void **state)
+{
+    struct fixture *f = *state;
+
+    set_stores(f, 1, 2);
+    begin_again(f);
+    assert_true(loop_until(f->daemon.loop, first_is_reached, f, LIMIT_MS));
+    roster_ask(&f->daemon.nodes[0].links[0]);
+    assert_true(loop_until(f->daemon.loop, one_is_asked_no_more, f, LIMIT_MS));
+    assert_int_equal(f->daemon.store[0], 1);
+    assert_int_equal(f->nodes[1].seen_count, 0);
+    assert_int_equal(f->nodes[1].asked, 0);
 }
 
 static void
@@ -175,6 +241,8 @@ main(void)
     static const struct CMUnitTest tests[] = {
         KEPT(they_are_found_while_those_of_the_settings_are_away),
         KEPT(what_is_kept_is_written_once),
+        KEPT(nodes_of_another_store_are_left),
+        KEPT(a_learned_node_says_first_whose_it_is),
         KEPT(other_settings_know_nothing),
         KEPT(a_file_that_is_damaged_counts_for_nothing),
         cmocka_unit_test(no_more_than_there_may_be_are_read),

@@ -825,6 +825,28 @@ copies_that_are_too_long_are_none(void **state)
 }
 
 static void
+a_cluster_is_these_bytes(void **state)
+{
+    const struct cluster_reply m = { VIEW_TEXT("0123456789abcdef"), 2,
+                                     { VIEW_TEXT("\x01\0\0\0\x02\0\0\0") } };
+    struct cluster_reply read;
+    struct writer w;
+
+    UNUSED(state);
+    writer_init(&w, 100);
+    cluster_reply_write(&w, &m);
+    assert_true(view_equal(writer_view(&w), GOLDEN("\x10\0\0\0"
+                                                   "0123456789abcdef"
+                                                   "\x02\0\0\0"
+                                                   "\x08\0\0\0"
+                                                   "\x01\0\0\0\x02\0\0\0")));
+    assert_true(cluster_reply_read(writer_view(&w), &read));
+    assert_int_equal(number_array_count(read.releases), 2);
+    assert_false(cluster_reply_read(view_of(w.data, w.len - 1), &read));
+    writer_clear(&w);
+}
+
+static void
 nodes_are_these_bytes(void **state)
 {
     const struct node_info node = {
@@ -963,6 +985,7 @@ main(void)
         cmocka_unit_test(an_update_is_these_bytes),
         cmocka_unit_test(found_keys_are_these_bytes),
         cmocka_unit_test(users_are_these_bytes),
+        cmocka_unit_test(a_cluster_is_these_bytes),
         cmocka_unit_test(nodes_are_these_bytes),
         cmocka_unit_test(copies_are_these_bytes),
         cmocka_unit_test(copies_that_are_too_long_are_none),
