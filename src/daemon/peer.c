@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define SAID_MAX 10u
@@ -327,11 +328,33 @@ owner_make_room(struct daemon *daemon, const struct owner *owner)
     return false;
 }
 
+/* Has it said already what is no HELLO? Then no more is done for it: who sends garbage without end costs
+ * little of the others' time. */
+static bool
+is_no_peer(struct daemon *daemon, int fd)
+{
+    uint8_t head[FRAME_HEADER_LEN];
+    struct frame frame;
+    struct ucred who = { .pid = 0 };
+    socklen_t len = sizeof who;
+
+    if (recv(fd, head, sizeof head, MSG_PEEK | MSG_DONTWAIT) != (ssize_t)sizeof head ||
+        (frame_decode(head, &frame) && frame.operation == OPERATION_HELLO &&
+         frame.body_len <= HELLO_BODY_MAX)) {
+        return false;
+    }
+    if (daemon_may_say(daemon)) {
+        (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len);
+        log_wrn("pid %u: a connection that does not begin as it should", (unsigned)who.pid);
+    }
+    return true;
+}
+
 void
 peer_accepted(void *arg, int fd)
 {
     struct daemon *daemon = arg;
-    struct peer *peer = calloc(1, sizeof *peer);
+    struct peer *peer = is_no_peer(daemon, fd) ? NULL : calloc(1, sizeof *peer);
     uint32_t uid;
 
     if (peer == NULL) {

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "net/hosts.h"
+#include "net/sieve.h"
 #include "net/throttle.h"
 
 #include <errno.h>
@@ -36,6 +37,7 @@
 #define HANDSHAKES_PER_SECOND 500u
 #define WAITING_MAX 256u
 #define WAITING_LOOK_MS 4u
+#define SIEVE_LOOK_MS 50u
 #define FULL_PAUSE_MS 100u
 #define TELL_MS 10000u
 
@@ -58,6 +60,8 @@ struct listener {
     size_t waiting_first;
     size_t waiting_count;
     struct timer *waiting_look; /* runs while there are any */
+    struct sieve sieve;         /* those whom the throttle refused too often */
+    struct timer *sieve_look;   /* runs while some are dropped */
     int fd;
     struct throttle *throttle; /* NULL: a Unix socket's hosts are all one */
     uint64_t refused;          /* connections, since .told */
@@ -216,6 +220,31 @@ listener_keep(struct listener *listener, int fd)
     return true;
 }
 
+static void
+on_sieve_look(void *arg)
+{
+    struct listener *listener = arg;
+
+    sieve_look(&listener->sieve, listener->fd, milliseconds());
+    if (listener->sieve.dropped == 0) {
+        timer_free(listener->sieve_look);
+        listener->sieve_look = NULL;
+    }
+}
+
+/* Without the timer nobody would be let through again. */
+static void
+listener_sieve(struct listener *listener, const struct sockaddr *address)
+{
+    if (listener->sieve_look == NULL) {
+        listener->sieve_look =
+            timer_new(listener->loop, SIEVE_LOOK_MS, true, on_sieve_look, listener);
+    }
+    if (listener->sieve_look != NULL) {
+        sieve_refused(&listener->sieve, listener->fd, address, listener->counted_at);
+    }
+}
+
 /* Whose handshake may begin does; else it waits, or is refused. */
 static void
 listener_take(struct listener *listener, int fd, const struct sockaddr *address, socklen_t len)
@@ -224,8 +253,10 @@ listener_take(struct listener *listener, int fd, const struct sockaddr *address,
 
     if (!throttle_allows(listener->throttle, address, now)) {
         listener_refuse(listener, fd, address, len, true);
+        listener_sieve(listener, address);
         return;
     }
+    sieve_lift(&listener->sieve, fd);
     no_delay(fd);
     if ((listener->hosts != NULL && hosts_know(listener->hosts, address, now) &&
          share_take(&listener->known)) ||
@@ -452,6 +483,7 @@ listener_free(struct listener *listener)
     }
     timer_free(listener->pause);
     timer_free(listener->waiting_look);
+    timer_free(listener->sieve_look);
     for (size_t i = 0; i < listener->waiting_count; i++) {
         close(listener->waiting[(listener->waiting_first + i) % WAITING_MAX]);
     }

@@ -49,7 +49,8 @@ static union {
 static socklen_t target_len;
 static struct sockaddr_in source; /* family 0: any */
 static uint64_t end;
-static unsigned long made, ended;
+static unsigned long made, ended, unheard;
+static int patience_ms; /* 0: without end */
 
 static uint64_t
 now_ms(void)
@@ -78,6 +79,15 @@ target_set(const char *text)
     }
 }
 
+/* Who opens connections one by one does not wait for one that is not heard. */
+static bool
+is_not_heard(int fd)
+{
+    struct pollfd entry = { .fd = fd, .events = POLLOUT };
+
+    return patience_ms > 0 && poll(&entry, 1, patience_ms) == 0;
+}
+
 /* -1 when it is refused. */
 static int
 dial(void)
@@ -101,6 +111,11 @@ dial(void)
             return -1;
         }
         usleep(1000);
+    }
+    if (is_not_heard(fd)) {
+        unheard++;
+        close(fd);
+        return -1;
     }
     made++;
     return fd;
@@ -445,6 +460,10 @@ main(int argc, char **argv)
     target_set(argv[2]);
     count = (unsigned)atoi(argv[3]);
     end = now_ms() + 1000u * (uint64_t)atoi(argv[4]);
+    if (target.any.sa_family == AF_INET && strchr("gho", argv[1][0]) != NULL &&
+        strcmp(argv[1], "half-closed") != 0) {
+        patience_ms = 5;
+    }
     if (strcmp(argv[1], "garbage") == 0) {
         garbage(count);
     } else if (strcmp(argv[1], "truncated") == 0) {
@@ -464,6 +483,6 @@ main(int argc, char **argv)
     } else {
         return 2;
     }
-    printf("%s: %lu connections, %lu ended by the other side\n", argv[1], made, ended);
+    printf("%s: %lu connections, %lu ended by the other side; %lu were not heard\n", argv[1], made, ended, unheard);
     return 0;
 }

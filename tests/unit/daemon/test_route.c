@@ -263,6 +263,33 @@ a_connection_has_to_say_hello(void **state)
     assert_int_equal(app->answers, 0);
 }
 
+/* Garbage that is there when it is taken, and other requests, need no more than a look. */
+static void
+what_is_no_hello_is_closed_at_once(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t bytes[3][FRAME_HEADER_LEN] = { { 0 } };
+    const struct frame random = { .operation = OPERATION_RANDOM, .request = 1 };
+    const struct frame large = { .operation = OPERATION_HELLO, .request = 1,
+                                 .body_len = HELLO_BODY_MAX + 1 };
+
+    memset(bytes[0], 0xff, sizeof bytes[0]);
+    frame_encode(&random, bytes[1]);
+    frame_encode(&large, bytes[2]);
+    for (size_t i = 0; i < ARRAY_COUNT(bytes); i++) {
+        int fds[2];
+        uint8_t byte;
+
+        assert_int_equal(
+            socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+        assert_int_equal(write(fds[0], bytes[i], sizeof bytes[i]), sizeof bytes[i]);
+        peer_accepted(&f->daemon, fds[1]);
+        assert_null(f->daemon.strangers.first);
+        assert_true(recv(fds[0], &byte, 1, 0) == 0 || errno == ECONNRESET);
+        close(fds[0]);
+    }
+}
+
 static void
 hello_has_little_room_and_little_time(void **state)
 {
@@ -1193,6 +1220,7 @@ main(void)
         TEST(a_lost_node_ends_the_page_at_once),
         TEST(what_an_application_changes_is_shown_before_its_answer),
         TEST(a_connection_has_to_say_hello),
+        TEST(what_is_no_hello_is_closed_at_once),
         TEST(hello_has_little_room_and_little_time),
         TEST(another_uid_is_refused_with_the_right_key),
         TEST(a_uid_that_is_full_loses_strangers_first),
