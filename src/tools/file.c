@@ -105,9 +105,8 @@ all_written(int fd, view bytes)
     return true;
 }
 
-/* What is no regular file (/dev/stdout, a pipe) is written to, not replaced. */
-static bool
-is_special(const char *path)
+bool
+file_is_special(const char *path)
 {
     struct stat status;
 
@@ -118,7 +117,7 @@ bool
 file_write(const char *path, view bytes)
 {
     char name[4096];
-    const bool special = is_special(path);
+    const bool special = file_is_special(path);
     const int len = snprintf(name, sizeof name, special ? "%s" : "%s.XXXXXX", path);
     bool ok;
     int fd;

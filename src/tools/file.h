@@ -13,5 +13,7 @@ MUST_USE struct secret *file_read(const char *path, size_t max);
 /* Puts a file with mode 0600 in the place of what was there, all or nothing. False, with a line on
  * stderr. */
 MUST_USE bool file_write(const char *path, view bytes);
+/* What is there and no regular file (/dev/stdout, a pipe) is written to, not replaced. */
+bool file_is_special(const char *path);
 
 #endif

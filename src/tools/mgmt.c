@@ -118,6 +118,10 @@ main(int argc, char **argv)
     console_complete(&mgmt_commands);
     signal(SIGPIPE, SIG_IGN);
     log_set_level(LOG_LEVEL_WRN);
+    if (argc == 2 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)) {
+        fputs(usage, stdout);
+        return STATUS_DONE;
+    }
     if (argc != 2 || argv[1][0] == '-') {
         fputs(usage, stderr);
         return STATUS_MISUSED;

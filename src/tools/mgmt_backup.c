@@ -8,6 +8,7 @@
 #include "core/archive.h"
 #include "crypto/owner.h"
 #include "tools/console.h"
+#include "tools/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,7 +96,8 @@ backup_fetch(struct mgmt_server *server, uint64_t size, int fd, const char *path
         }
         at += data.len;
     }
-    return fsync(fd) == 0 ? STATUS_DONE : (file_failed(path), STATUS_REFUSED);
+    /* A pipe has no disk behind it. */
+    return fsync(fd) == 0 || errno == EINVAL ? STATUS_DONE : (file_failed(path), STATUS_REFUSED);
 }
 
 enum status
@@ -106,11 +108,12 @@ mgmt_backup(void *tool, const struct values *values)
     const char *path = values_text(values, "file");
     struct backup_reply reply = { 0 };
     struct writer body;
+    const bool special = file_is_special(path);
     char part[4096];
     view bytes;
     CK_RV rv;
 
-    if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part) {
+    if (snprintf(part, sizeof part, special ? "%s" : "%s.part", path) >= (int)sizeof part) {
         fprintf(stderr, "%s: too long\n", path);
         return STATUS_MISUSED;
     }
@@ -124,7 +127,8 @@ mgmt_backup(void *tool, const struct values *values)
         return STATUS_REFUSED;
     }
 
-    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int fd = special ? open(part, O_WRONLY | O_CLOEXEC | O_NOCTTY)
+                     : open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     enum status status = STATUS_REFUSED;
 
     if (fd < 0) {
@@ -133,12 +137,14 @@ mgmt_backup(void *tool, const struct values *values)
     }
     status = backup_fetch(server, reply.size, fd, part);
     close(fd);
-    if (status == STATUS_DONE && rename(part, path) != 0) {
+    if (status == STATUS_DONE && !special && rename(part, path) != 0) {
         (void)file_failed(path);
         status = STATUS_REFUSED;
     }
     if (status != STATUS_DONE) {
-        unlink(part);
+        if (!special) {
+            unlink(part);
+        }
         return status;
     }
     printf("backupPartition success on server %u(%s)\nWritten to: %s file, %llu bytes\n",
