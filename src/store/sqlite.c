@@ -3,8 +3,8 @@
  * The store on SQLite: the writer thread with its queue, and the store's table of functions. Who
  * submits alone, as the one before did, writes by himself: the writer would have to be woken, and he
  * to be woken by it.
- * Each transaction runs in a savepoint of the group's SQL transaction, so that one that fails
- * leaves the others alone. How the file is made and checked is in database.c.
+ * Each transaction of several runs in a savepoint of the group's SQL transaction, so that one that
+ * fails leaves the others alone. How the file is made and checked is in database.c.
  */
 #include "store/sqlite.h"
 
@@ -129,46 +129,68 @@ compares_hold(struct database *database, const struct store_txn *txn, enum store
     return true;
 }
 
-/* The record leaves the sum as it was, and enters it as it is going to be. */
+/* The revision of a record before the transaction; mostly its compare, which has held, tells. */
 static bool
-change_guarded(struct sqlite *sqlite, const struct store_change *change, uint64_t revision)
+revision_before(struct sqlite *sqlite, const struct store_txn *txn, size_t change,
+                uint64_t *ret_revision)
 {
-    uint64_t before;
+    const view key = txn->changes[change].key;
 
     if (!sqlite->guard.on) {
+        *ret_revision = 0; /* nobody asks */
         return true;
     }
-    return database_revision_of(sqlite->database, change->key, &before) &&
-           (before == 0 || guard_remove(&sqlite->guard, change->key, before)) &&
-           (change->delete || guard_add(&sqlite->guard, change->key, revision));
+    for (size_t i = 0; i < change; i++) {
+        if (view_equal(txn->changes[i].key, key)) {
+            return database_revision_of(sqlite->database, key, ret_revision);
+        }
+    }
+    for (size_t i = 0; i < txn->compare_count; i++) {
+        if (view_equal(txn->compares[i].key, key)) {
+            *ret_revision = txn->compares[i].revision;
+            return true;
+        }
+    }
+    return database_revision_of(sqlite->database, key, ret_revision);
 }
 
+/* The record leaves the sum as it was, and enters it as it is going to be. */
 static bool
-change_run(struct sqlite *sqlite, const struct store_change *change, uint64_t revision)
+change_run(struct sqlite *sqlite, const struct store_change *change, uint64_t before,
+           uint64_t revision)
 {
     struct database *database = sqlite->database;
 
-    return change_guarded(sqlite, change, revision) &&
-           (change->delete ? database_delete(database, change->key)
-                           : database_put(database, change->key, change->value, revision));
+    if (sqlite->guard.on &&
+        ((before != 0 && !guard_remove(&sqlite->guard, change->key, before)) ||
+         (!change->delete && !guard_add(&sqlite->guard, change->key, revision)))) {
+        return false;
+    }
+    return change->delete ? database_delete(database, change->key)
+                          : database_put(database, change->key, change->value, revision);
 }
 
 static bool
 changes_run(struct sqlite *sqlite, const struct store_txn *txn, uint64_t revision)
 {
     struct journal_record record;
+    uint64_t before;
 
     for (size_t i = 0; i < txn->change_count; i++) {
-        if (!change_run(sqlite, txn->changes + i, revision)) {
+        if (!revision_before(sqlite, txn, i, &before) ||
+            !change_run(sqlite, txn->changes + i, before, revision)) {
             return false;
         }
     }
-    return txn->journal.len == 0 || (journal_make(&sqlite->journal, txn->journal, &record) &&
-                                     change_run(sqlite, &record.change, revision));
+    return txn->journal.len == 0 ||
+           (journal_make(&sqlite->journal, txn->journal, &record) &&
+            database_revision_of(sqlite->database, record.change.key, &before) &&
+            change_run(sqlite, &record.change, before, revision));
 }
 
+/* alone: nobody else is in the group, so that a failure may undo all of it. */
 static enum store_result
-submission_run(struct sqlite *sqlite, const struct store_txn *txn, uint64_t revision)
+submission_run(struct sqlite *sqlite, const struct store_txn *txn, bool alone, uint64_t revision)
 {
     struct database *database = sqlite->database;
     const struct guard before = sqlite->guard;
@@ -178,14 +200,18 @@ submission_run(struct sqlite *sqlite, const struct store_txn *txn, uint64_t revi
     if (!compares_hold(database, txn, &result)) {
         return result;
     }
-    if (!database_step(database, DATABASE_SAVEPOINT)) {
+    if (!alone && !database_step(database, DATABASE_SAVEPOINT)) {
         return STORE_FAILED;
     }
     if (changes_run(sqlite, txn, revision)) {
-        return database_step(database, DATABASE_RELEASE) ? STORE_OK : STORE_FAILED;
+        return alone || database_step(database, DATABASE_RELEASE) ? STORE_OK : STORE_FAILED;
     }
     sqlite->guard = before;
     sqlite->journal.end = journal_before;
+    if (alone) {
+        database_rollback(database);
+        return STORE_FAILED;
+    }
     /* SQLite may have undone the whole group already (disk full, no memory). */
     if (database_in_transaction(database) &&
         (!database_step(database, DATABASE_ROLLBACK_TO) ||
@@ -218,7 +244,7 @@ group_run(struct sqlite *sqlite, struct submission *group, uint64_t revision)
     bool good = database_step(database, DATABASE_BEGIN);
 
     for (struct submission *s = group; good && s != NULL; s = s->next) {
-        s->result = submission_run(sqlite, s->txn, reached + 1);
+        s->result = submission_run(sqlite, s->txn, group->next == NULL, reached + 1);
         good = database_in_transaction(database);
         if (s->result == STORE_OK) {
             reached++;
