@@ -266,6 +266,18 @@ loop_give_way(struct loop *loop, unsigned more_us)
     loop->more_us = more_us;
 }
 
+bool
+loop_turn(struct loop *loop)
+{
+    const int look = loop_lingers(loop) ? EVLOOP_NONBLOCK : EVLOOP_ONCE;
+
+    if (event_base_loop(loop->base, look | EVLOOP_NO_EXIT_ON_EMPTY) < 0) {
+        log_err("an event loop failed");
+        return false;
+    }
+    return !loop->over;
+}
+
 void
 loop_run(struct loop *loop)
 {
@@ -273,13 +285,7 @@ loop_run(struct loop *loop)
 
     urgency_start(&urgency, loop->more_us);
     loop->over = false;
-    while (!loop->over) {
-        const int look = loop_lingers(loop) ? EVLOOP_NONBLOCK : EVLOOP_ONCE;
-
-        if (event_base_loop(loop->base, look | EVLOOP_NO_EXIT_ON_EMPTY) < 0) {
-            log_err("an event loop failed");
-            return;
-        }
+    while (loop_turn(loop)) {
         if (loop->more_us > 0) {
             urgency_look(&urgency);
         }

@@ -23,6 +23,9 @@ uint64_t loop_second(const struct loop *loop);
 void loop_give_way(struct loop *loop, unsigned more_us);
 /* Runs until loop_stop(), which may have been called before. Each of those ends one run. */
 void loop_run(struct loop *loop);
+/* One round of it. Several threads may do that in turn, if no two are there at once. False: it was
+ * stopped. */
+MUST_USE bool loop_turn(struct loop *loop);
 /* From any thread. What was posted before is still run. */
 void loop_stop(struct loop *loop);
 

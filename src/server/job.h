@@ -16,6 +16,7 @@ struct job {
     struct queue_item item; /* first, so that an item is its job */
     struct peer *peer;
     enum hsm_place place;
+    bool writes; /* it is counted among the service's writers */
     struct frame request;
     struct writer body;
     struct writer reply;

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Connections and their requests. All of a peer belongs to its lane's thread. A job that is
- * away in a pool keeps its peer alive by being counted there; the link may be gone by the
- * time it comes back.
+ * Connections and their requests. All of a peer belongs to who runs its lane's loop. A job that is
+ * away, in a pool or with who ran the loop before, keeps its peer alive by being counted there; the
+ * link may be gone by the time it comes back.
  */
-#include "server/lane.h"
+#include "server/lane_private.h"
 
 #include "base/log.h"
 #include "base/urgency.h"
-#include "net/link.h"
 #include "net/meter.h"
-#include "server/job.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,41 +34,6 @@
 #define SILENT_TICKS_CLIENT (30000u / TICK_MS)
 #define SILENT_TICKS_MANAGE (3600000u / TICK_MS)
 
-struct peer {
-    struct lane *lane;
-    struct peer *next;
-    struct peer **at; /* who points at it */
-    struct link *link; /* NULL once the connection is over */
-    struct hsm_peer who;
-    char name[64]; /* the link's, which may be gone while a job is away */
-    struct writer certificate; /* where who.certificate points; on the port for management */
-    size_t jobs; /* away in the pools */
-    uint64_t heard; /* tick of its last frame */
-    bool up;
-    bool paused;
-};
-
-struct lane {
-    struct lane_service *service;
-    struct loop *loop;
-    pthread_t thread;
-    struct peer *peers;
-    struct arrival *arrivals; /* the first to have come first */
-    struct arrival **arrivals_last;
-    size_t arrival_count;
-    struct chore arriving;    /* waits while there are any */
-    size_t peer_count;
-    uint64_t tick;
-    struct timer *tick_timer;
-    struct timer *output_timer; /* runs while a peer is paused */
-    struct timer *drain_timer;   /* runs while draining */
-    struct job_shelf shelf;
-    struct seat seat;
-    void (*drained)(void *arg);
-    void *drained_arg;
-    bool draining;
-};
-
 static _Atomic uint64_t *
 peer_count_of(const struct peer *peer)
 {
@@ -79,8 +41,7 @@ peer_count_of(const struct peer *peer)
                 .connections[peer->who.port == PORTS_client ? LANE_CLIENT : LANE_MANAGE];
 }
 
-/* Releases the peer as soon as nothing refers to it any more. */
-static void
+void
 peer_free_unused(struct peer *peer)
 {
     if (peer->link != NULL || peer->jobs > 0) {
@@ -168,8 +129,7 @@ lane_look_at_output(void *arg)
     }
 }
 
-/* After something was appended. The peer may be gone afterwards. */
-static void
+void
 peer_send(struct peer *peer)
 {
     struct lane *lane = peer->lane;
@@ -191,87 +151,6 @@ peer_send(struct peer *peer)
         peer->paused = true;
         link_pause(peer->link);
     }
-}
-
-/*
- * What is asked for takes little: it must not wait for the end of a turn of those who compute. Where
- * nobody asks for such, they may have their turns.
- */
-static void
-lane_hurry(const struct lane_service *service, const struct frame *request)
-{
-    /* 0 is the number of what daemons ask for themselves, some times a second. */
-    if (request->request != 0 && (pool_is_busy(service->pools[PLACE_CPU]) ||
-                                  pool_is_busy(service->pools[PLACE_SLOW]))) {
-        urgency_hold();
-    }
-}
-
-/* Hands the job to the pool of its place; what does not fit is answered at once. */
-static void
-job_queue(struct lane_service *service, struct job *job)
-{
-    struct pool *pool = service->pools[job->place];
-
-    if (job->place == PLACE_STORE) {
-        lane_hurry(service, &job->request);
-    }
-
-    if (!pool_put(pool, job->request.context, &job->item)) {
-        atomic_fetch_add(&service->counts.refused[job->place], 1);
-        job->told = (struct hsm_told){ .mechanism = METER_NO_MECHANISM,
-                                       .code = (uint32_t)CKR_DEVICE_MEMORY };
-        job_refuse(job);
-        job_return(job);
-    }
-}
-
-/* On the lane's thread: the reply of a job that was away. */
-static void
-peer_job_back(void *arg)
-{
-    struct job *job = arg;
-    struct peer *peer = job->peer;
-    struct lane *lane = peer->lane;
-
-    peer->jobs--;
-    meter_request(peer->lane->service->meter, job->request.operation, job->told.mechanism,
-                  job->told.code, job->began);
-    if (peer->link == NULL) {
-        peer_free_unused(peer);
-    } else {
-        write_raw(link_output(peer->link), writer_view(&job->reply));
-        peer_send(peer);
-    }
-    job_free(&lane->shelf, job);
-}
-
-void
-job_return(struct job *job)
-{
-    loop_post_in(job->peer->lane->loop, &job->post, peer_job_back, job);
-}
-
-void
-lane_work(struct queue_item *item)
-{
-    struct job *job = (struct job *)item;
-    struct lane_service *service = job->peer->lane->service;
-
-    if (job_run(job, service->hsm, &job->peer->who)) {
-        job_return(job);
-    } else {
-        job_queue(service, job);
-    }
-}
-
-void
-lane_drop(struct queue_item *item)
-{
-    struct job *job = (struct job *)item;
-
-    job_refuse(job);
-    job_return(job);
 }
 
 static void
@@ -316,6 +195,7 @@ peer_frame(void *arg, struct link *link, const struct frame *frame, view body)
     peer->heard = peer->lane->tick;
     if (hsm_handle(service->hsm, &peer->who, PLACE_LOOP, frame, body, link_output(link),
                    &told) == HSM_DONE) {
+        lane_is_not_alone(peer->lane);
         meter_request(service->meter, frame->operation, told.mechanism, told.code, began);
         lane_hurry(service, frame);
         seat_look(&peer->lane->seat, &service->seats, link, is_first);
@@ -334,7 +214,14 @@ peer_frame(void *arg, struct link *link, const struct frame *frame, view body)
     }
     job->began = began;
     peer->jobs++;
-    job_queue(service, job);
+    if (job->place != PLACE_STORE) {
+        lane_is_not_alone(peer->lane);
+        job_queue(service, job);
+    } else if (lane_writes_alone(peer->lane, job)) {
+        peer->lane->aside = job;
+    } else {
+        job_queue(service, job);
+    }
 }
 
 static const struct link_events peer_events = { peer_up, peer_frame, peer_down };
@@ -499,10 +386,21 @@ static void *
 lane_run(void *arg)
 {
     struct lane *lane = arg;
+    struct urgency urgency;
 
     pthread_setname_np(pthread_self(), "lane");
-    loop_give_way(lane->loop, GIVE_WAY_US);
-    loop_run(lane->loop);
+    urgency_start(&urgency, GIVE_WAY_US);
+    while (relay_take(&lane->relay)) {
+        bool here = true;
+
+        while (here && loop_turn(lane->loop)) {
+            urgency_look(&urgency);
+            here = lane->aside == NULL || lane_write(lane);
+        }
+        if (here) {
+            relay_end(&lane->relay);
+        }
+    }
     return NULL;
 }
 
@@ -520,11 +418,14 @@ lane_new(struct lane_service *service)
     lane->arrivals_last = &lane->arrivals;
     lane->arriving.call = lane_next_arrival;
     lane->arriving.arg = lane;
-    if (pthread_create(&lane->thread, NULL, lane_run, lane) != 0) {
-        log_err("the thread of an event loop does not start");
-        loop_free(lane->loop);
-        free(lane);
-        return NULL;
+    relay_init(&lane->relay);
+    while (lane->thread_count < ARRAY_COUNT(lane->threads)) {
+        if (pthread_create(&lane->threads[lane->thread_count], NULL, lane_run, lane) != 0) {
+            log_err("the threads of an event loop do not start");
+            lane_free(lane);
+            return NULL;
+        }
+        lane->thread_count++;
     }
     return lane;
 }
@@ -538,7 +439,9 @@ lane_free(struct lane *lane)
         return;
     }
     loop_stop(lane->loop);
-    pthread_join(lane->thread, NULL);
+    while (lane->thread_count > 0) {
+        pthread_join(lane->threads[--lane->thread_count], NULL);
+    }
     for (struct peer *peer = lane->peers; peer != NULL; peer = next) {
         next = peer->next;
         peer->jobs = 0;
@@ -555,6 +458,7 @@ lane_free(struct lane *lane)
     timer_free(lane->output_timer);
     timer_free(lane->drain_timer);
     job_shelf_clear(&lane->shelf);
+    relay_clear(&lane->relay);
     loop_free(lane->loop);
     free(lane);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A lane: one event loop in a thread of its own, with the connections it was given. It handles
- * on the spot what is quick; the rest goes to the pools, and the replies come back to it.
+ * A lane: one event loop with the connections it was given. It handles on the spot what is quick; the
+ * rest goes to the pools, and the replies come back to it. Who writes to the store all alone is spared
+ * the way there and back: the lane's thread does that as well, and a second one steps in for it at the
+ * loop when the disk takes longer than a moment.
  */
 #ifndef SERVER_LANE_H
 #define SERVER_LANE_H
@@ -23,6 +25,7 @@ struct lane_service {
         _Atomic uint64_t connections[LANE_PORT_COUNT];
         _Atomic uint64_t refused[PLACE_STORE + 1]; /* they found the pool's queue full */
     } counts;
+    _Atomic uint64_t writers; /* jobs that began as the store's and are not over */
 };
 
 struct lane;
