@@ -400,11 +400,31 @@ command_help(const struct command *command, FILE *out)
     }
 }
 
-void
+static void
 command_list(const struct command_table *table, FILE *out)
 {
     fputs("\nCommands (COMMAND -h explains one):\n", out);
     for (size_t i = 0; i < table->count; i++) {
         fprintf(out, "    %-18s %s\n", table->rows[i].name, table->rows[i].help);
     }
+}
+
+enum status
+command_explain(const struct command_table *table, const char *name)
+{
+    const char *error = NULL;
+
+    if (name == NULL) {
+        command_list(table, stdout);
+        return STATUS_DONE;
+    }
+
+    const struct command *command = command_find(table, name, &error);
+
+    if (command == NULL) {
+        fprintf(stderr, "%s: %s\n", name, error);
+        return STATUS_MISUSED;
+    }
+    command_help(command, stdout);
+    return STATUS_DONE;
 }

@@ -106,7 +106,8 @@ void command_help(const struct command *command, FILE *out);
 /* Does a line begin with a command that takes a secret, and is one written out in it? Such a line
  * is not for the history. */
 bool command_line_is_secret(const struct command_table *table, const char *line);
-/* One line for each row. */
-void command_list(const struct command_table *table, FILE *out);
+/* On standard output: the command of that name, as command_help() has it; with NULL a line for each
+ * row. STATUS_MISUSED, with a line on stderr: there is none of that name. */
+enum status command_explain(const struct command_table *table, const char *name);
 
 #endif

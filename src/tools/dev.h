@@ -7,7 +7,7 @@
  *     client.key client.crt          the daemon's and the management tool's certificate
  *     node0/ node1/ ...              each node's state, its configuration
  *     etcd/                          of several nodes: their store, as azcloudhsm_etcd makes it
- *     nodes                          how many there are
+ *     node_count                     how many there are
  *     azcloudhsm_*.cfg               what the daemon, the tools and applications read
  *     client.pid client.log          the daemon's
  *     certstorage.*                  where certificates are kept, when not in the HSM; then also
@@ -53,6 +53,32 @@ struct dev {
 };
 
 enum dev_program { DEV_SERVER, DEV_DAEMON };
+
+/* dev_folder.c. Failures print a line on stderr. */
+/* D is given, or $AZCLOUDHSM_DEV_DIR, or the usual place; with make it is made where it is not. */
+MUST_USE bool dev_folder_choose(struct dev *dev, const char *given, bool make);
+/* D is given, made where it is not; or with NULL a temporary one, which the caller removes. */
+MUST_USE bool dev_folder_new(struct dev *dev, const char *given, bool *ret_temporary);
+
+/* dev_up.c: all programs of D. Failures print a line on stderr. */
+/* Sets how many nodes D has, or will have, into node_count; false: not as many as were asked for. */
+MUST_USE bool dev_count_nodes(struct dev *dev);
+/* Starts what is not running, makes what is not there; blocks until all of it answers. */
+MUST_USE bool dev_up(struct dev *dev);
+/* Stops all; false when something goes on. */
+bool dev_down(struct dev *dev);
+/* Does all of it run? */
+bool dev_is_up(const struct dev *dev);
+/* A line on standard output for each program. */
+void dev_print(struct dev *dev);
+/* What ran before an attempt: that stays. */
+struct dev_before {
+    bool daemon, etcd;
+    bool servers[DEV_NODES_MAX];
+};
+void dev_before_look(const struct dev *dev, struct dev_before *ret_before);
+/* Stops what did not run then. */
+void dev_before_restore(const struct dev *dev, const struct dev_before *before);
 
 /* dev_cert.c: makes the owner's and client's keys with their certificates in D. */
 MUST_USE bool dev_certificates(const struct dev *dev);

@@ -32,23 +32,8 @@ const struct command_table mgmt_commands = { rows, ARRAY_COUNT(rows), true };
 enum status
 mgmt_help(void *tool, const struct values *values)
 {
-    const char *name = values_text(values, "command");
-    const char *error = NULL;
-
     UNUSED(tool);
-    if (name == NULL) {
-        command_list(&mgmt_commands, stdout);
-        return STATUS_DONE;
-    }
-
-    const struct command *command = command_find(&mgmt_commands, name, &error);
-
-    if (command == NULL) {
-        fprintf(stderr, "%s: %s\n", name, error);
-        return STATUS_MISUSED;
-    }
-    command_help(command, stdout);
-    return STATUS_DONE;
+    return command_explain(&mgmt_commands, values_text(values, "command"));
 }
 
 enum status

@@ -198,23 +198,8 @@ const struct command_table util_commands = { rows, ARRAY_COUNT(rows), false };
 static enum status
 help(void *tool, const struct values *values)
 {
-    const char *name = values_text(values, "command");
-    const char *error = NULL;
-
     UNUSED(tool);
-    if (name == NULL) {
-        command_list(&util_commands, stdout);
-        return STATUS_DONE;
-    }
-
-    const struct command *command = command_find(&util_commands, name, &error);
-
-    if (command == NULL) {
-        fprintf(stderr, "%s: %s\n", name, error);
-        return STATUS_MISUSED;
-    }
-    command_help(command, stdout);
-    return STATUS_DONE;
+    return command_explain(&util_commands, values_text(values, "command"));
 }
 
 enum status
