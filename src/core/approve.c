@@ -14,14 +14,43 @@
 
 #define NONCE_LEN 32u
 
+/* The sealed record in place of what was there at *revision, which is its own then. Of several
+ * nodes none has changed users or who has to agree meanwhile. Under the lock for changes. */
+static CK_RV
+record_keep(struct request *r, struct record_name name, uint64_t version, view plain,
+            const struct directory *directory, uint64_t *revision)
+{
+    struct writer record;
+    CK_RV rv;
+
+    writer_init(&record, plain.len + RECORD_OVERHEAD);
+    rv = record_seal(&r->hsm->sealer, record_name_view(&name), 0, version, plain, &record);
+    if (rv == CKR_OK) {
+        const struct store_compare compares[] = {
+            { record_name_view(&name), *revision },
+            directory->compare,
+        };
+        const struct store_change changes[] = {
+            { record_name_view(&name), writer_view(&record), false },
+            directory->change,
+        };
+        const size_t count = 1 + directory->count;
+
+        rv = request_commit(r, compares, count, changes, count, revision);
+    }
+    writer_clear(&record);
+    if (rv == CKR_OK) {
+        directory_done(r->hsm, *revision);
+    }
+    return rv;
+}
+
 /* ---- an officer's key ---- */
 
 static CK_RV
 key_keep(struct request *r, struct quorum_key *key, const struct directory *directory)
 {
     struct hsm *hsm = r->hsm;
-    struct record_name name = record_name('k', key->user);
-    struct writer record;
     bool room;
     CK_RV rv;
 
@@ -31,25 +60,9 @@ key_keep(struct request *r, struct quorum_key *key, const struct directory *dire
     if (!room) {
         return CKR_DEVICE_MEMORY;
     }
-    writer_init(&record, QUORUM_KEY_MAX + RECORD_OVERHEAD);
-    rv = record_seal(&hsm->sealer, record_name_view(&name), 0, key->version,
-                     view_of(key->der, key->len), &record);
+    rv = record_keep(r, record_name('k', key->user), key->version, view_of(key->der, key->len),
+                     directory, &key->revision);
     if (rv == CKR_OK) {
-        const struct store_compare compares[] = {
-            { record_name_view(&name), key->revision },
-            directory->compare,
-        };
-        const struct store_change changes[] = {
-            { record_name_view(&name), writer_view(&record), false },
-            directory->change,
-        };
-        const size_t count = 1 + directory->count;
-
-        rv = request_commit(r, compares, count, changes, count, &key->revision);
-    }
-    writer_clear(&record);
-    if (rv == CKR_OK) {
-        directory_done(hsm, key->revision);
         pthread_mutex_lock(&hsm->quorum.lock);
         quorum_put(&hsm->quorum, key);
         pthread_mutex_unlock(&hsm->quorum.lock);
@@ -160,36 +173,17 @@ static CK_RV
 settings_keep(struct request *r, const struct settings *settings,
               const struct directory *directory)
 {
-    struct hsm *hsm = r->hsm;
-    struct quorum *quorum = &hsm->quorum;
-    struct record_name name = record_name('m', 1);
+    struct quorum *quorum = &r->hsm->quorum;
+    uint64_t revision = quorum->revision;
     uint8_t plain[12];
-    struct writer record;
-    uint64_t revision = 0;
     CK_RV rv;
 
     store_u32(plain, settings->users);
     store_u32(plain + 4, settings->misc);
     store_u32(plain + 8, settings->seconds);
-    writer_init(&record, 256);
-    rv = record_seal(&hsm->sealer, record_name_view(&name), 0, quorum->version + 1,
-                     view_of(plain, sizeof plain), &record);
+    rv = record_keep(r, record_name('m', 1), quorum->version + 1, view_of(plain, sizeof plain),
+                     directory, &revision);
     if (rv == CKR_OK) {
-        const struct store_compare compares[] = {
-            { record_name_view(&name), quorum->revision },
-            directory->compare,
-        };
-        const struct store_change changes[] = {
-            { record_name_view(&name), writer_view(&record), false },
-            directory->change,
-        };
-        const size_t count = 1 + directory->count;
-
-        rv = request_commit(r, compares, count, changes, count, &revision);
-    }
-    writer_clear(&record);
-    if (rv == CKR_OK) {
-        directory_done(hsm, revision);
         pthread_mutex_lock(&quorum->lock);
         quorum->needed_users = settings->users;
         quorum->needed_misc = settings->misc;

@@ -136,9 +136,7 @@ user_note(struct request *r, const struct user *user)
                 user->factor.len > 0 ? " 2fa=yes" : "");
 }
 
-/* A new user; factor is NULL where he has none. before, which may be NULL, is called when all but
- * the store is done. */
-static CK_RV
+CK_RV
 user_make(struct request *r, uint32_t role, view name, view password, const struct factor *factor,
           void (*before)(struct request *r, uint32_t id))
 {
@@ -197,7 +195,7 @@ create_answer(struct request *r, uint32_t id)
     user_create_reply_write(r->reply, &answer);
 }
 
-/* What user_create() and user_renew() ask for; proof is NULL where no second factor is. */
+/* What a request asks for that brings a password; proof is NULL where no second factor is. */
 struct wanted {
     uint32_t role;
     view name;
@@ -205,22 +203,17 @@ struct wanted {
     const struct factor_proof *proof;
 };
 
+typedef CK_RV wanted_act(struct request *r, const struct wanted *m, const struct factor *factor);
+
+/* Looks at the proof, asks the officers unless he is alone with it, and acts. */
 static CK_RV
-user_create(struct request *r, const struct wanted *m)
+wanted_run(struct request *r, const struct wanted *m, bool alone, wanted_act *act)
 {
     struct quorum_token *token = NULL;
     struct factor factor = { .len = 0 };
     struct context_challenge challenge = { .purpose = 0 };
     CK_RV rv = CKR_OK;
 
-    if (!role_can_be_made(m->role)) {
-        return CKR_USER_TYPE_INVALID;
-    }
-    if (!user_name_valid(m->name)) {
-        return CKR_ARGUMENTS_BAD;
-    }
-    note_detail(r, "role=%u name=%.*s", (unsigned)m->role, (int)m->name.len,
-                (const char *)m->name.data);
     if (!user_password_valid(m->password)) {
         return CKR_PIN_LEN_RANGE;
     }
@@ -231,9 +224,11 @@ user_create(struct request *r, const struct wanted *m)
         challenge = context_take_challenge(r->context);
         rv = factor_accept(r, &challenge, m->role, m->name, m->proof, &factor);
     }
-    if (rv == CKR_OK && (rv = quorum_take(r, SERVICE_USERS, &token)) == CKR_OK) {
-        rv = quorum_done(r, token, user_make(r, m->role, m->name, m->password, &factor,
-                                             create_answer));
+    if (rv == CKR_OK && !alone) {
+        rv = quorum_take(r, SERVICE_USERS, &token);
+    }
+    if (rv == CKR_OK) {
+        rv = quorum_done(r, token, act(r, m, &factor));
     }
     if (rv == CODE_CONFLICT && m->proof != NULL) {
         context_put_challenge(r->context, &challenge); /* this is run again */
@@ -241,18 +236,34 @@ user_create(struct request *r, const struct wanted *m)
     return rv;
 }
 
+static CK_RV
+create_act(struct request *r, const struct wanted *m, const struct factor *factor)
+{
+    return user_make(r, m->role, m->name, m->password, factor, create_answer);
+}
+
+static CK_RV
+user_create(struct request *r, const struct wanted *m)
+{
+    if (!role_can_be_made(m->role)) {
+        return CKR_USER_TYPE_INVALID;
+    }
+    if (!user_name_valid(m->name)) {
+        return CKR_ARGUMENTS_BAD;
+    }
+    note_detail(r, "role=%u name=%.*s", (unsigned)m->role, (int)m->name.len,
+                (const char *)m->name.data);
+    return wanted_run(r, m, false, create_act);
+}
+
 CK_RV
 handle_USER_CREATE(struct request *r)
 {
     struct user_create_request m;
 
-    if (!user_create_request_read(r->body, &m)) {
-        return CODE_BAD_FRAME;
-    }
-
-    const struct wanted wanted = { m.role, m.name, m.password, NULL };
-
-    return user_create(r, &wanted);
+    return user_create_request_read(r->body, &m)
+               ? user_create(r, &(struct wanted){ m.role, m.name, m.password, NULL })
+               : CODE_BAD_FRAME;
 }
 
 CK_RV
@@ -265,9 +276,8 @@ handle_USER_CREATE_SIGNED(struct request *r)
     }
 
     const struct factor_proof proof = { m.key, m.signature };
-    const struct wanted wanted = { m.role, m.name, m.password, &proof };
 
-    return user_create(r, &wanted);
+    return user_create(r, &(struct wanted){ m.role, m.name, m.password, &proof });
 }
 
 CK_RV
@@ -396,11 +406,7 @@ out:
     return rv;
 }
 
-/*
- * Another password. version is that of the user's record when the old one was looked at, or 0
- * where nobody asked for it. factor: the second factor from then on; NULL: the one that he has.
- */
-static CK_RV
+CK_RV
 user_change(struct request *r, uint32_t role, view name, view password, uint64_t version,
             const struct factor *factor)
 {
@@ -463,35 +469,17 @@ user_is_self(struct request *r, uint32_t role, view name)
     return self;
 }
 
+static CK_RV
+renew_act(struct request *r, const struct wanted *m, const struct factor *factor)
+{
+    return user_change(r, m->role, m->name, m->password, 0, factor);
+}
+
 /* Without a proof a second factor ends: what is not given again is taken away, as by the original. */
 static CK_RV
 user_renew(struct request *r, const struct wanted *m)
 {
-    struct quorum_token *token = NULL;
-    struct factor factor = { .len = 0 };
-    struct context_challenge challenge = { .purpose = 0 };
-    CK_RV rv = CKR_OK;
-
-    if (!user_password_valid(m->password)) {
-        return CKR_PIN_LEN_RANGE;
-    }
-    if (!request_may(r, PLACE_SLOW)) {
-        return CODE_LATER;
-    }
-    if (m->proof != NULL) {
-        challenge = context_take_challenge(r->context);
-        rv = factor_accept(r, &challenge, m->role, m->name, m->proof, &factor);
-    }
-    if (rv == CKR_OK && !user_is_self(r, m->role, m->name)) {
-        rv = quorum_take(r, SERVICE_USERS, &token);
-    }
-    if (rv == CKR_OK) {
-        rv = quorum_done(r, token, user_change(r, m->role, m->name, m->password, 0, &factor));
-    }
-    if (rv == CODE_CONFLICT && m->proof != NULL) {
-        context_put_challenge(r->context, &challenge); /* this is run again */
-    }
-    return rv;
+    return wanted_run(r, m, user_is_self(r, m->role, m->name), renew_act);
 }
 
 CK_RV
@@ -499,13 +487,9 @@ handle_USER_PASSWORD(struct request *r)
 {
     struct user_password_request m;
 
-    if (!user_password_request_read(r->body, &m)) {
-        return CODE_BAD_FRAME;
-    }
-
-    const struct wanted wanted = { m.role, m.name, m.password, NULL };
-
-    return user_renew(r, &wanted);
+    return user_password_request_read(r->body, &m)
+               ? user_renew(r, &(struct wanted){ m.role, m.name, m.password, NULL })
+               : CODE_BAD_FRAME;
 }
 
 CK_RV
@@ -518,96 +502,6 @@ handle_USER_PASSWORD_SIGNED(struct request *r)
     }
 
     const struct factor_proof proof = { m.key, m.signature };
-    const struct wanted wanted = { m.role, m.name, m.password, &proof };
 
-    return user_renew(r, &wanted);
-}
-
-/* ---- PINs through PKCS#11 ---- */
-
-/* A password after `name:`, where that stands before it. */
-static view
-password_of(view pin, view name)
-{
-    bool named = name.len > 0 && pin.len > name.len + 1 && pin.data[name.len] == ':' &&
-                 memcmp(pin.data, name.data, name.len) == 0;
-
-    return named ? view_slice(pin, name.len + 1, pin.len) : pin;
-}
-
-/* C_SetPIN: whoever knows the old password, logged in or not, but none other's than one's own. */
-CK_RV
-handle_PIN_SET(struct request *r)
-{
-    struct pin_set_request m;
-    char own[USER_NAME_MAX + 1];
-    struct user user = { 0 };
-    uint32_t role = r->who.role == ROLE_NONE ? ROLE_CU : (uint32_t)r->who.role;
-    CK_RV rv;
-
-    if (!pin_set_request_read(r->body, &m)) {
-        return CODE_BAD_FRAME;
-    }
-    if ((rv = rules_function_code(r->rules, FUNCTION_SetPIN)) != CKR_OK) {
-        return rv;
-    }
-    if (m.name.len == 0) {
-        if ((rv = login_own_name(r, own)) != CKR_OK) {
-            return rv;
-        }
-        m.name = view_str(own);
-    }
-    m.password = password_of(m.password, m.name);
-    if (!user_password_valid(m.password)) {
-        return CKR_PIN_LEN_RANGE;
-    }
-    if (!request_may(r, PLACE_SLOW)) {
-        return CODE_LATER;
-    }
-    rv = login_try(r, role, m.name, m.old, &user);
-    if (rv == CKR_OK && r->who.user != 0 && user.id != r->who.user) {
-        rv = CKR_PIN_INCORRECT;
-    }
-    if (rv == CKR_OK) {
-        rv = user_change(r, role, m.name, m.password, user.version, NULL);
-    }
-    wipe(&user, sizeof user);
-    return rv;
-}
-
-/* C_InitPIN: of the crypto user of that name, who is made when there is none. */
-CK_RV
-handle_PIN_INIT(struct request *r)
-{
-    struct pin_init_request m;
-    CK_RV rv;
-
-    if (!pin_init_request_read(r->body, &m)) {
-        return CODE_BAD_FRAME;
-    }
-    if ((rv = rules_function_code(r->rules, FUNCTION_InitPIN)) != CKR_OK) {
-        return rv;
-    }
-    if (!user_name_valid(m.name)) {
-        return CKR_PIN_INVALID;
-    }
-    note_detail(r, "name=%.*s", (int)m.name.len, (const char *)m.name.data);
-    if (!user_password_valid(m.password)) {
-        return CKR_PIN_LEN_RANGE;
-    }
-    if (!request_may(r, PLACE_SLOW)) {
-        return CODE_LATER;
-    }
-
-    struct quorum_token *token;
-
-    if (quorum_take(r, SERVICE_USERS, &token) != CKR_OK) {
-        return CKR_ACTION_PROHIBITED; /* where officers have to agree, by mgmt_util alone */
-    }
-    rv = user_change(r, ROLE_CU, m.name, m.password, 0, NULL);
-    if (rv == CODE_USER_UNKNOWN) {
-        rv = user_make(r, ROLE_CU, m.name, m.password, NULL, NULL);
-    }
-    rv = quorum_done(r, token, rv);
-    return rv == CODE_USER_EXISTS ? CKR_PIN_INVALID : rv; /* one of another role */
+    return user_renew(r, &(struct wanted){ m.role, m.name, m.password, &proof });
 }
