@@ -27,7 +27,7 @@ running_free(struct running *running)
     free(running);
 }
 
-struct context *
+static struct context *
 context_ref(struct context *context)
 {
     atomic_fetch_add_explicit(&context->refs, 1, memory_order_relaxed);

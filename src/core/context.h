@@ -89,7 +89,6 @@ context_change(struct context *context, uint32_t handle)
     return &context->changes[handle % CONTEXT_CHANGES];
 }
 
-struct context *context_ref(struct context *context);
 void context_unref(struct context *context);
 
 /* Who is logged in, read once under the lock. */

@@ -115,7 +115,8 @@ members_put(struct members *members, const struct member *member)
     return true;
 }
 
-struct member *
+/* NULL: there is none, or it was removed. */
+static struct member *
 members_find(struct members *members, uint32_t number)
 {
     for (size_t i = 0; i < members->count; i++) {

@@ -50,8 +50,6 @@ MUST_USE CK_RV member_from_record(const struct sealer *sealer, uint32_t number, 
 
 /* Adds it, or takes the place of that number. False: there is no room. */
 MUST_USE bool members_put(struct members *members, const struct member *member);
-/* NULL: there is none, or it was removed. */
-struct member *members_find(struct members *members, uint32_t number);
 /* Also one that was removed. */
 struct member *members_by_serial(struct members *members, view serial);
 

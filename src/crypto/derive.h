@@ -7,7 +7,6 @@
 #define CRYPTO_DERIVE_H
 
 #include "crypto/driver.h"
-#include "rules/kdf.h"
 
 /* kinds: of its base keys, bits of 1 << enum object_kind. */
 struct deriver {
@@ -20,13 +19,5 @@ extern const struct deriver kbkdf_deriver;
 extern const struct deriver tls_deriver;
 extern const struct deriver mix_deriver;
 extern const struct deriver hkdf_deriver;
-
-/*
- * The agreed value as a key of len bytes: through the row's function, or (plain) its end, all
- * of it with len 0. TEMPLATE_INCOMPLETE: a function needs a length. TEMPLATE_INCONSISTENT:
- * plain, and the value is shorter.
- */
-MUST_USE CK_RV derive_agreed(const struct kdf_row *kdf, view value, view shared, size_t len,
-                             struct writer *out);
 
 #endif

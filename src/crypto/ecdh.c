@@ -7,6 +7,7 @@
 #include "crypto/derive.h"
 #include "crypto/library.h"
 #include "crypto/digest.h"
+#include "rules/kdf.h"
 
 #define AGREED_MAX 66u /* P-521; X448 has 56 */
 
@@ -50,7 +51,12 @@ blocks_derive(const struct kdf_row *kdf, view value, view shared, size_t len, st
     return rv;
 }
 
-CK_RV
+/*
+ * The agreed value as a key of len bytes: through the row's function, or (plain) its end, all
+ * of it with len 0. TEMPLATE_INCOMPLETE: a function needs a length. TEMPLATE_INCONSISTENT:
+ * plain, and the value is shorter.
+ */
+static CK_RV
 derive_agreed(const struct kdf_row *kdf, view value, view shared, size_t len, struct writer *out)
 {
     if (kdf->form != KDF_plain) {

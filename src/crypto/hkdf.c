@@ -5,6 +5,7 @@
  */
 #include "crypto/derive.h"
 #include "crypto/library.h"
+#include "rules/kdf.h"
 
 #include <openssl/core_names.h>
 #include <openssl/params.h>

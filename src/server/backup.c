@@ -22,8 +22,9 @@
 
 /* ---- files ---- */
 
-bool
-backup_file_make(struct backup_host *host, struct backup_file *file)
+/* A file without a name in the state folder. */
+MUST_USE static bool
+file_make(struct backup_host *host, struct backup_file *file)
 {
     char path[FOLDER_PATH_MAX];
 
@@ -48,8 +49,8 @@ backup_file_close(struct backup_file *file)
     *file = (struct backup_file){ .fd = -1 };
 }
 
-bool
-backup_file_add(struct backup_file *file, view bytes)
+MUST_USE static bool
+file_add(struct backup_file *file, view bytes)
 {
     while (bytes.len > 0) {
         ssize_t wrote = pwrite(file->fd, bytes.data, bytes.len, (off_t)file->size);
@@ -87,8 +88,9 @@ backup_file_get(const struct backup_file *file, uint64_t offset, size_t len, str
     return true;
 }
 
-bool
-backup_text(const char *path, struct writer *out)
+/* A small file as a whole; logged. */
+MUST_USE static bool
+text_read(const char *path, struct writer *out)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     uint8_t *room = write_space(out, BACKUP_FILE_MAX * 4);
@@ -132,10 +134,10 @@ backup_identity(struct backup_host *host, struct writer *owner, struct writer *c
     }
     hsm_identity_clear(&identity);
     writer_init(&pem, BACKUP_FILE_MAX * 4);
-    got = backup_text(settings->owner_certificate, owner) &&
-          (certificate == NULL || backup_text(settings->certificate, certificate)) &&
+    got = text_read(settings->owner_certificate, owner) &&
+          (certificate == NULL || text_read(settings->certificate, certificate)) &&
           (ret_key == NULL ||
-           (backup_text(settings->private_key, &pem) &&
+           (text_read(settings->private_key, &pem) &&
             (*ret_key = owner_key_read(writer_view(&pem), NULL, NULL)) != NULL));
     writer_clear(&pem);
     return got;
@@ -169,7 +171,7 @@ owner_add_at(const struct backup_host *host, struct archive_header *header, unsi
         return owner_add(header, owner, share, sealed);
     }
     writer_init(&pem, BACKUP_FILE_MAX * 4);
-    added = backup_text(settings->backup_owners[at], &pem) &&
+    added = text_read(settings->backup_owners[at], &pem) &&
             owner_add(header, writer_view(&pem), share, sealed);
     writer_clear(&pem);
     return added;
@@ -245,7 +247,7 @@ begin_put(struct making *m, const uint8_t store_id[16], const char *serial, cons
         writer_patch_u32(&out, sizeof archive_mark,
                          (uint32_t)(out.len - sizeof archive_mark - 4));
         put = writer_ok(&out) && archive_digest_begin(&m->digest, writer_view(&out)) &&
-              backup_file_add(&m->file, writer_view(&out));
+              file_add(&m->file, writer_view(&out));
         memcpy(m->begin, m->digest.hash, sizeof m->begin);
     }
     writer_clear(&out);
@@ -267,8 +269,8 @@ chunk_put(struct making *m, bool last)
     if (put) {
         store_u32(len, (uint32_t)m->sealed.len);
         put = archive_digest_chunk(&m->digest, writer_view(&m->sealed)) &&
-              backup_file_add(&m->file, view_of(len, sizeof len)) &&
-              backup_file_add(&m->file, writer_view(&m->sealed));
+              file_add(&m->file, view_of(len, sizeof len)) &&
+              file_add(&m->file, writer_view(&m->sealed));
     }
     m->chunks++;
     writer_reset(&m->plain);
@@ -344,7 +346,7 @@ signature_put(struct making *m)
           owner_key_sign(key, view_of(m->digest.hash, sizeof m->digest.hash), &out);
     if (put) {
         writer_patch_u32(&out, start, (uint32_t)(out.len - start - 4));
-        put = writer_ok(&out) && backup_file_add(&m->file, writer_view(&out));
+        put = writer_ok(&out) && file_add(&m->file, writer_view(&out));
     }
     owner_key_free(key);
     writer_clear(&out);
@@ -370,7 +372,7 @@ backup_make(struct backups *backups, const uint8_t store_id[16], const char *ser
     writer_init(&m.sealed, ARCHIVE_CHUNK_MAX + 64);
     pthread_mutex_lock(&host->lock);
     backup_file_close(&host->made);
-    made = backup_file_make(host, &m.file) &&
+    made = file_make(host, &m.file) &&
            entropy->fill(entropy, secret_data(key), ARCHIVE_KEY_LEN) &&
            begin_put(&m, store_id, serial, label) && contents_put(&m) && signature_put(&m);
     if (made) {
@@ -415,13 +417,13 @@ backup_take(struct backups *backups, uint64_t offset, view bytes)
     CK_RV rv = CKR_OK;
 
     pthread_mutex_lock(&host->lock);
-    if (offset == 0 && !backup_file_make(host, &host->coming)) {
+    if (offset == 0 && !file_make(host, &host->coming)) {
         rv = CKR_DEVICE_ERROR;
     } else if (host->coming.fd < 0 || offset != host->coming.size) {
         rv = CKR_ARGUMENTS_BAD;
     } else if (bytes.len > BACKUP_SIZE_MAX - offset) {
         rv = CKR_DEVICE_MEMORY;
-    } else if (!backup_file_add(&host->coming, bytes)) {
+    } else if (!file_add(&host->coming, bytes)) {
         rv = CKR_DEVICE_ERROR;
     }
     pthread_mutex_unlock(&host->lock);

@@ -29,10 +29,7 @@ struct backup_host {
     struct backup_file coming;
 };
 
-/* A file without a name in the state folder. */
-MUST_USE bool backup_file_make(struct backup_host *host, struct backup_file *file);
 void backup_file_close(struct backup_file *file);
-MUST_USE bool backup_file_add(struct backup_file *file, view bytes);
 /* Exactly len bytes. */
 MUST_USE bool backup_file_get(const struct backup_file *file, uint64_t offset, size_t len,
                               struct writer *out);
@@ -41,8 +38,6 @@ MUST_USE bool backup_file_get(const struct backup_file *file, uint64_t offset, s
  * released in any case. */
 MUST_USE bool backup_identity(struct backup_host *host, struct writer *owner,
                               struct writer *certificate, struct owner_key **ret_key);
-/* A small file as a whole; logged. */
-MUST_USE bool backup_text(const char *path, struct writer *out);
 
 /* The whole of restore(): CODE_BAD_BACKUP, CKR_DEVICE_ERROR. */
 MUST_USE CK_RV restore_check(struct backup_host *host, view key);
