@@ -190,6 +190,24 @@ p11_generate_ec(CK_SESSION_HANDLE session, const char *label, CK_OBJECT_HANDLE *
                                   COUNT(private), ret_public, ret_private);
 }
 
+/* ECDSA with the one key, looked at with the other. */
+static inline CK_RV UNUSED_HERE
+p11_sign_and_verify(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE private, CK_OBJECT_HANDLE public,
+                    uint8_t *message, CK_ULONG message_len)
+{
+    CK_MECHANISM mechanism = { CKM_ECDSA_SHA256, NULL, 0 };
+    uint8_t signature[64];
+    CK_ULONG len = sizeof signature;
+    CK_RV rv;
+
+    if ((rv = p11->C_SignInit(session, &mechanism, private)) != CKR_OK ||
+        (rv = p11->C_Sign(session, message, message_len, signature, &len)) != CKR_OK ||
+        (rv = p11->C_VerifyInit(session, &mechanism, public)) != CKR_OK) {
+        return rv;
+    }
+    return p11->C_Verify(session, message, message_len, signature, len);
+}
+
 /* How many objects match, and the first max handles. */
 static inline CK_ULONG UNUSED_HERE
 p11_find(CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG template_count,

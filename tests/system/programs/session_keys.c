@@ -94,17 +94,8 @@ call_parts(struct worker *worker)
 static CK_RV
 call_sign(struct worker *worker)
 {
-    CK_MECHANISM mechanism = { CKM_ECDSA_SHA256, NULL, 0 };
-    uint8_t signature[64];
-    CK_ULONG len = sizeof signature;
-    CK_RV rv;
+    CK_RV rv = p11_sign_and_verify(worker->session, ec_private, ec_public, message, sizeof message);
 
-    if ((rv = p11->C_SignInit(worker->session, &mechanism, ec_private)) != CKR_OK ||
-        (rv = p11->C_Sign(worker->session, message, sizeof message, signature, &len)) != CKR_OK ||
-        (rv = p11->C_VerifyInit(worker->session, &mechanism, ec_public)) != CKR_OK) {
-        return rv;
-    }
-    rv = p11->C_Verify(worker->session, message, sizeof message, signature, len);
     return rv == CKR_SIGNATURE_INVALID || rv == CKR_SIGNATURE_LEN_RANGE ? WRONG : rv;
 }
 
