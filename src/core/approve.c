@@ -6,6 +6,7 @@
  */
 #include "core/approve.h"
 
+#include "core/directory.h"
 #include "core/load.h"
 #include "crypto/cert.h"
 

@@ -76,60 +76,6 @@ seen_has(const struct seen *seen, uint32_t number)
                                       number_order) != NULL;
 }
 
-/* Also of one that was removed. Under hsm->lock. */
-static uint64_t
-member_revision(const struct members *members, uint32_t number)
-{
-    uint64_t revision = 0;
-
-    for (size_t i = 0; i < members->count; i++) {
-        if (members->members[i].number == number) {
-            revision = members->members[i].revision;
-        }
-    }
-    return revision;
-}
-
-/* The revision that the tables have; *ret_kept: they keep one. */
-static uint64_t
-revision_of(struct hsm *hsm, char prefix, uint32_t number, bool *ret_kept)
-{
-    const struct object *object;
-    const struct user *user;
-    const struct quorum_key *key;
-    uint64_t revision = 0;
-
-    *ret_kept = true;
-    pthread_rwlock_rdlock(&hsm->lock);
-    if (prefix == 'o') {
-        object = table_find(&hsm->objects, number);
-        revision = object == NULL ? 0 : object->revision;
-    } else if (prefix == 'u' || prefix == 'f') {
-        user = user_by_id(&hsm->users, number);
-        *ret_kept = prefix == 'u' || user != NULL;
-        revision = user == NULL ? 0 : prefix == 'u' ? user->revision : user->failures_revision;
-    } else if (prefix == 'c') {
-        revision = owner_revision(&hsm->owner);
-    } else if (prefix == 'g') {
-        revision = hsm->directory;
-    } else if (prefix == 'h') {
-        revision = member_revision(&hsm->members, number);
-    } else if (prefix == 'v') {
-        revision = hsm->release.revision;
-    } else if (prefix == 'e') {
-        revision = hsm->life.revision;
-    } else if (prefix == 'k' || prefix == 'm') {
-        pthread_mutex_lock(&hsm->quorum.lock);
-        key = prefix == 'k' ? quorum_key_of(&hsm->quorum, number) : NULL;
-        revision = prefix == 'm' ? hsm->quorum.revision : key == NULL ? 0 : key->revision;
-        pthread_mutex_unlock(&hsm->quorum.lock);
-    } else {
-        *ret_kept = false;
-    }
-    pthread_rwlock_unlock(&hsm->lock);
-    return revision;
-}
-
 static bool
 others_add(struct others *others, view key)
 {
@@ -203,13 +149,12 @@ is_behind(struct hsm *hsm, view key, uint64_t revision)
     uint64_t login, had;
     uint32_t number;
     char prefix;
-    bool kept;
 
     if (record_name_parse(key, &prefix, &number)) {
         if (prefix == 'd') {
             return handle_is_certificate(number) && !numbers_knows(&hsm->certificates, number);
         }
-        return revision_of(hsm, prefix, number, &kept) < revision && kept;
+        return load_is_behind(hsm, prefix, number, revision);
     }
     if (token_name_parse(key, &token)) {
         return token_revision(hsm, &token) < revision;

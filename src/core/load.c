@@ -7,39 +7,13 @@
 
 #include "core/approve.h"
 #include "core/birth.h"
+#include "core/directory.h"
 #include "core/follow.h"
 #include "core/journal.h"
 
 #include <string.h>
 
-#define DIRECTORY_NUMBER 1u
-
-bool
-record_name_parse(view key, char *ret_prefix, uint32_t *ret_number)
-{
-    char text[9] = { 0 };
-    uint8_t bytes[4];
-    uint32_t number;
-    struct record_name name;
-    size_t len;
-
-    if (key.len != RECORD_NAME_LEN) {
-        return false;
-    }
-    memcpy(text, key.data + 2, 8);
-    if (!hex_decode(text, bytes, sizeof bytes, &len) || len != sizeof bytes) {
-        return false;
-    }
-    number = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
-             bytes[3];
-    name = record_name((char)key.data[0], number);
-    if (!view_equal(record_name_view(&name), key)) {
-        return false;
-    }
-    *ret_prefix = (char)key.data[0];
-    *ret_number = number;
-    return true;
-}
+#define KEPT_NOT UINT64_MAX
 
 /* ---- objects ---- */
 
@@ -296,38 +270,6 @@ directory_put(struct hsm *hsm, uint32_t number, view value, uint64_t revision)
     return CKR_OK;
 }
 
-CK_RV
-directory_begin(struct hsm *hsm, struct directory *directory)
-{
-    CK_RV rv;
-
-    *directory = (struct directory){ .name = record_name('g', DIRECTORY_NUMBER) };
-    if (!atomic_load(&hsm->follow.on)) {
-        return CKR_OK;
-    }
-    writer_init_fixed(&directory->record, directory->room, sizeof directory->room);
-    pthread_rwlock_rdlock(&hsm->lock);
-    directory->compare = (struct store_compare){ record_name_view(&directory->name),
-                                                 hsm->directory };
-    pthread_rwlock_unlock(&hsm->lock);
-    rv = record_seal(&hsm->sealer, record_name_view(&directory->name), 0, 1, VIEW_EMPTY,
-                     &directory->record);
-    directory->change = (struct store_change){ record_name_view(&directory->name),
-                                               writer_view(&directory->record), false };
-    directory->count = 1;
-    return rv;
-}
-
-void
-directory_done(struct hsm *hsm, uint64_t revision)
-{
-    pthread_rwlock_wrlock(&hsm->lock);
-    if (hsm->directory < revision) {
-        hsm->directory = revision;
-    }
-    pthread_rwlock_unlock(&hsm->lock);
-}
-
 static CK_RV
 member_put(struct hsm *hsm, uint32_t number, view value, uint64_t revision)
 {
@@ -485,23 +427,119 @@ user_gone(struct hsm *hsm, uint32_t number, uint64_t revision)
     pthread_mutex_unlock(&hsm->change);
 }
 
+/* ---- what the tables have ---- */
+
+static uint64_t
+object_had(struct hsm *hsm, uint32_t number)
+{
+    const struct object *object = table_find(&hsm->objects, number);
+
+    return object == NULL ? 0 : object->revision;
+}
+
+static uint64_t
+user_had(struct hsm *hsm, uint32_t number)
+{
+    const struct user *user = user_by_id(&hsm->users, number);
+
+    return user == NULL ? 0 : user->revision;
+}
+
+static uint64_t
+failures_had(struct hsm *hsm, uint32_t number)
+{
+    const struct user *user = user_by_id(&hsm->users, number);
+
+    return user == NULL ? KEPT_NOT : user->failures_revision; /* a gate's are not kept */
+}
+
+static uint64_t
+owner_cert_had(struct hsm *hsm, uint32_t number)
+{
+    UNUSED(number);
+    return owner_revision(&hsm->owner);
+}
+
+static uint64_t
+life_had(struct hsm *hsm, uint32_t number)
+{
+    UNUSED(number);
+    return hsm->life.revision;
+}
+
+static uint64_t
+directory_had(struct hsm *hsm, uint32_t number)
+{
+    UNUSED(number);
+    return hsm->directory;
+}
+
+/* Also of one that was removed. */
+static uint64_t
+member_had(struct hsm *hsm, uint32_t number)
+{
+    uint64_t revision = 0;
+
+    for (size_t i = 0; i < hsm->members.count; i++) {
+        if (hsm->members.members[i].number == number) {
+            revision = hsm->members.members[i].revision;
+        }
+    }
+    return revision;
+}
+
+static uint64_t
+quorum_key_had(struct hsm *hsm, uint32_t number)
+{
+    const struct quorum_key *key;
+    uint64_t revision;
+
+    pthread_mutex_lock(&hsm->quorum.lock);
+    key = quorum_key_of(&hsm->quorum, number);
+    revision = key == NULL ? 0 : key->revision;
+    pthread_mutex_unlock(&hsm->quorum.lock);
+    return revision;
+}
+
+static uint64_t
+quorum_settings_had(struct hsm *hsm, uint32_t number)
+{
+    uint64_t revision;
+
+    UNUSED(number);
+    pthread_mutex_lock(&hsm->quorum.lock);
+    revision = hsm->quorum.revision;
+    pthread_mutex_unlock(&hsm->quorum.lock);
+    return revision;
+}
+
+static uint64_t
+release_had(struct hsm *hsm, uint32_t number)
+{
+    UNUSED(number);
+    return hsm->release.revision;
+}
+
 /* clang-format off */
 static const struct load_row {
     char prefix;
     CK_RV (*put)(struct hsm *hsm, uint32_t number, view value, uint64_t revision);
+    /* The revision of what the tables have, 0: not that record; under hsm->lock. NULL, or KEPT_NOT:
+     * they keep none of it. */
+    uint64_t (*had)(struct hsm *hsm, uint32_t number);
     void (*gone)(struct hsm *hsm, uint32_t number, uint64_t revision); /* NULL: it says nothing */
 } rows[] = {
-    { 'c', owner_cert_put,      NULL },
-    { 'd', rest_put,            NULL },
-    { 'e', life_put,            NULL },
-    { 'f', failures_put,        NULL },
-    { 'g', directory_put,       NULL },
-    { 'h', member_put,          NULL },
-    { 'k', quorum_key_put,      NULL },
-    { 'm', quorum_settings_put, NULL },
-    { 'o', object_put,          object_gone },
-    { 'u', user_put,            user_gone },
-    { 'v', release_put,         NULL },
+    { 'c', owner_cert_put,      owner_cert_had,      NULL },
+    { 'd', rest_put,            NULL,                NULL },
+    { 'e', life_put,            life_had,            NULL },
+    { 'f', failures_put,        failures_had,        NULL },
+    { 'g', directory_put,       directory_had,       NULL },
+    { 'h', member_put,          member_had,          NULL },
+    { 'k', quorum_key_put,      quorum_key_had,      NULL },
+    { 'm', quorum_settings_put, quorum_settings_had, NULL },
+    { 'o', object_put,          object_had,          object_gone },
+    { 'u', user_put,            user_had,            user_gone },
+    { 'v', release_put,         release_had,         NULL },
 };
 /* clang-format on */
 
@@ -514,6 +552,21 @@ row_of(char prefix)
         }
     }
     return NULL;
+}
+
+bool
+load_is_behind(struct hsm *hsm, char prefix, uint32_t number, uint64_t revision)
+{
+    const struct load_row *row = row_of(prefix);
+    uint64_t had;
+
+    if (row == NULL || row->had == NULL) {
+        return false;
+    }
+    pthread_rwlock_rdlock(&hsm->lock);
+    had = row->had(hsm, number);
+    pthread_rwlock_unlock(&hsm->lock);
+    return had < revision;
 }
 
 CK_RV

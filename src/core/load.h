@@ -15,11 +15,12 @@ MUST_USE CK_RV load_put(struct hsm *hsm, view key, view value, uint64_t revision
 /* The record was removed by that transaction. */
 void load_gone(struct hsm *hsm, view key, uint64_t revision);
 
+/* Is what the tables have of that record older than revision, or not there at all? False for records
+ * of which they keep no revision. Takes hsm->lock. */
+bool load_is_behind(struct hsm *hsm, char prefix, uint32_t number, uint64_t revision);
+
 /* Is it a record that load_put() does not take: of a journal, of a node itself, the partition's? */
 bool load_is_apart(view key);
-
-/* "x/0123abcd" -> 'x' and the number; false for any other name, or other letters of this one. */
-MUST_USE bool record_name_parse(view key, char *ret_prefix, uint32_t *ret_number);
 
 /*
  * What a handler has committed goes into the tables by these, so that what another node has
@@ -35,22 +36,5 @@ void users_enter(struct hsm *hsm, const struct user *user);
 void users_leave(struct hsm *hsm, uint32_t id, uint64_t revision);
 /* A count of failed logins: of a user, or of a gate. */
 void failures_enter(struct hsm *hsm, uint32_t user, uint32_t failures, uint64_t revision);
-
-/*
- * The record that everybody compares and changes who makes or removes users, or changes who has
- * to agree, where several nodes write: two that do so at once do not both succeed, and the second
- * looks again. A step points at itself: it stays where it is.
- */
-struct directory {
-    struct record_name name;
-    uint8_t room[64];
-    struct writer record;
-    size_t count; /* 1; 0: this node is alone, and there is nothing to be added */
-    struct store_compare compare;
-    struct store_change change;
-};
-/* Before the tables are looked at. */
-MUST_USE CK_RV directory_begin(struct hsm *hsm, struct directory *directory);
-void directory_done(struct hsm *hsm, uint64_t revision);
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef CORE_MANAGE_H
 #define CORE_MANAGE_H
 
+#include "core/directory.h"
 #include "core/load.h"
 
 struct factor;

@@ -124,3 +124,30 @@ sealer_derive(const struct sealer *sealer, view use, uint8_t ret_key[32])
 {
     return record_key(sealer, use, ret_key);
 }
+
+bool
+record_name_parse(view key, char *ret_prefix, uint32_t *ret_number)
+{
+    char text[9] = { 0 };
+    uint8_t bytes[4];
+    uint32_t number;
+    struct record_name name;
+    size_t len;
+
+    if (key.len != RECORD_NAME_LEN) {
+        return false;
+    }
+    memcpy(text, key.data + 2, 8);
+    if (!hex_decode(text, bytes, sizeof bytes, &len) || len != sizeof bytes) {
+        return false;
+    }
+    number = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+             bytes[3];
+    name = record_name((char)key.data[0], number);
+    if (!view_equal(record_name_view(&name), key)) {
+        return false;
+    }
+    *ret_prefix = (char)key.data[0];
+    *ret_number = number;
+    return true;
+}

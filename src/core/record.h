@@ -28,9 +28,9 @@ struct sealer {
 MUST_USE CK_RV record_seal(const struct sealer *sealer, view name, unsigned part,
                            uint64_t version, view plain, struct writer *out);
 
-/* Appends the plaintext to out. CKR_GENERAL_ERROR when it does not open. */
 /* Is it of the format that this version writes? Any key may have made it. */
 bool record_is_known(view sealed);
+/* Appends the plaintext to out. CKR_GENERAL_ERROR when it does not open. */
 MUST_USE CK_RV record_open(const struct sealer *sealer, view name, unsigned part, view sealed,
                            uint64_t *ret_version, struct writer *out);
 
@@ -44,5 +44,7 @@ struct record_name {
 };
 struct record_name record_name(char prefix, uint32_t number);
 view record_name_view(const struct record_name *name);
+/* "x/0123abcd" -> 'x' and the number; false for any other name, or other letters of this one. */
+MUST_USE bool record_name_parse(view key, char *ret_prefix, uint32_t *ret_number);
 
 #endif
