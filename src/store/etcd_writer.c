@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define FIRST_ATTEMPT_MS 500u
+#define ELECTION_MS 2000u
+#define USUAL_TIMES 8u /* so many times as long as usual the first attempt waits, if that is longer */
+
 /* The answer says what became of the transaction, be it this time's or one before whose answer
  * was lost, also to libcurl, which sends a request again by itself when a connection that it kept
  * dies. The number is in no other transaction. */
@@ -35,24 +39,49 @@ answer_judge(struct etcd_writer *writer, const struct etcd_answer *answer, view 
     return STORE_FAILED;
 }
 
+/* How long the first attempt waits: a member that is stopped, or cut off, does not say so. One that is
+ * only slow is asked twice, which does no harm, and waited for longer the next time. */
+static uint32_t
+first_attempt(const struct etcd_writer *writer)
+{
+    const uint64_t wait = writer->usual_ms * USUAL_TIMES;
+
+    return (uint32_t)(wait < FIRST_ATTEMPT_MS  ? FIRST_ATTEMPT_MS
+                      : wait > ETCD_ATTEMPT_MS ? ETCD_ATTEMPT_MS
+                                               : wait);
+}
+
+/* The longest of late, forgotten bit by bit. */
+static void
+usual_learn(struct etcd_writer *writer, uint64_t took)
+{
+    const uint64_t less = writer->usual_ms - writer->usual_ms / 8;
+
+    writer->usual_ms = took > less ? took : less;
+}
+
 /* Until it is known what became of it: a transaction that may have happened is not given up but
  * when the store closes. */
 static enum store_result
 group_settle(struct etcd_writer *writer, const struct etcd_group *group, uint64_t *ret_revision)
 {
     const view number = view_of(group->number, sizeof group->number);
-    const uint64_t end = etcd_now() + ETCD_GIVE_UP_MS;
+    const uint64_t first = etcd_now(), end = first + ETCD_GIVE_UP_MS;
+    uint32_t attempt = first_attempt(writer);
     struct etcd_answer answer;
     bool lost = false;
 
     for (;;) {
+        const uint64_t began = etcd_now();
+
         if (atomic_load(&writer->place->refused)) {
             return STORE_FAILED;
         }
 
-        enum grpc_result sent = etcd_txn_run(writer->grpc, group->txn, ETCD_ATTEMPT_MS, &answer);
+        enum grpc_result sent = etcd_txn_run(writer->grpc, group->txn, attempt, &answer);
 
         if (sent == GRPC_OK) {
+            usual_learn(writer, etcd_now() - began);
             enum store_result result = answer_judge(writer, &answer, number, ret_revision);
 
             etcd_answer_clear(&answer);
@@ -62,6 +91,10 @@ group_settle(struct etcd_writer *writer, const struct etcd_group *group, uint64_
         etcd_answer_clear(&answer);
         etcd_trouble(writer->place, writer->grpc);
         lost = lost || sent == GRPC_LOST;
+        /* What was given to a leader that is no more is lost: often, until there is another. */
+        if (etcd_now() - first > ELECTION_MS) {
+            attempt = (uint32_t)size_min(2 * attempt, ETCD_ATTEMPT_MS);
+        }
         if (!lost && (sent == GRPC_REFUSED || etcd_now() > end)) {
             return STORE_FAILED;
         }

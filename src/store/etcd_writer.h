@@ -15,6 +15,7 @@ struct etcd_writer {
     struct etcd_place *place;
     struct grpc *grpc;     /* the thread's alone, as mark is */
     struct etcd_mark mark;
+    uint64_t usual_ms;     /* that an answer takes, as mark */
     pthread_t thread;
 
     pthread_mutex_t queue_lock;

@@ -30,6 +30,8 @@ struct worker {
     CK_SESSION_HANDLE session;
     uint64_t good, failed, wrong;
     uint64_t longest;
+    uint64_t destroying; /* in this call; destructions may wait for every node, and count apart */
+    uint64_t destroying_longest;
     size_t made;
     bool *gone; /* by the number of the object */
     bool *doubtful; /* nobody said how that one ended */
@@ -164,7 +166,10 @@ call_create(struct worker *worker)
         break;
     }
     if (rv == CKR_OK && worker->made % 4 == 1) {
+        const uint64_t start = now_ms();
+
         rv = p11->C_DestroyObject(worker->session, object);
+        worker->destroying = now_ms() - start;
         worker->gone[worker->made] = rv == CKR_OK;
     }
     worker->doubtful[worker->made] = rv != CKR_OK;
@@ -205,8 +210,12 @@ work(void *arg)
     while (!done) {
         uint64_t start = now_ms();
         CK_RV rv = worker->call(worker);
-        uint64_t took = now_ms() - start;
+        uint64_t took = now_ms() - start - worker->destroying;
 
+        if (worker->destroying > worker->destroying_longest) {
+            worker->destroying_longest = worker->destroying;
+        }
+        worker->destroying = 0;
         worker->longest = took > worker->longest ? took : worker->longest;
         if (rv == CKR_OK) {
             worker->good++;
@@ -311,7 +320,7 @@ on_term(int number)
 int
 main(int argc, char **argv)
 {
-    uint64_t failed = 0, wrong = 0, lost = 0, twice = 0, back = 0, made = 0;
+    uint64_t failed = 0, wrong = 0, lost = 0, twice = 0, back = 0, made = 0, destroying = 0;
     CK_C_INITIALIZE_ARGS threads = { .flags = CKF_OS_LOCKING_OK };
     CK_SESSION_HANDLE session;
 
@@ -366,8 +375,12 @@ main(int argc, char **argv)
         failed += worker->failed;
         wrong += worker->wrong;
         made += worker->made;
+        if (worker->destroying_longest > destroying) {
+            destroying = worker->destroying_longest;
+        }
         look(worker, session, &lost, &twice, &back);
     }
+    printf("# longest destruction %lu ms\n", (unsigned long)destroying);
     check(failed == 0, "no operation failed (%lu did)", (unsigned long)failed);
     check(wrong == 0, "no result was wrong (%lu were)", (unsigned long)wrong);
     check(lost == 0, "every acknowledged object is there (%lu of %lu are not)",

@@ -26,6 +26,7 @@ struct link {
     atomic_bool stop;
     atomic_int lose;   /* answers still to be lost: what comes back is dropped, and the link cut */
     atomic_int lost;
+    atomic_bool hold;  /* nothing is carried, as when etcd is stopped */
 };
 
 static int
@@ -64,6 +65,10 @@ pipe_run(void *arg)
     bool asked = false, going = true;
 
     while (going && !atomic_load(&link->stop)) {
+        if (atomic_load(&link->hold)) {
+            usleep(20000);
+            continue;
+        }
         if (poll(fds, 2, 20) <= 0) {
             continue;
         }
@@ -176,6 +181,40 @@ a_transaction_whose_answer_was_lost_happened_once(void **state)
     assert_true(atomic_load(&link.lost) >= 15);
     assert_int_equal(store->revision(store), 20);
     assert_holds(store, "a=20@20 ");
+    store->close(store);
+    link_end(&link);
+}
+
+static uint64_t
+now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* It takes connections as before, and is silent. */
+static void
+a_member_that_is_stopped_is_not_waited_for_long(void **state)
+{
+    struct link link;
+    struct store *store;
+    char endpoints[200];
+    uint64_t began;
+
+    UNUSED(state);
+    link_begin(&link);
+    snprintf(endpoints, sizeof endpoints, "%s,%s", link.endpoint, member.endpoint);
+    store = open_at(endpoints, "/stopped/");
+    assert_non_null(store);
+    assert_int_equal(put(store, "a", "1"), 1);
+    atomic_store(&link.hold, true);
+    began = now_ms();
+    assert_int_equal(put(store, "a", "2"), 2);
+    assert_true(now_ms() - began < 2000);
+    atomic_store(&link.hold, false);
+    assert_holds(store, "a=2@2 ");
     store->close(store);
     link_end(&link);
 }
@@ -518,6 +557,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_transaction_whose_answer_was_lost_happened_once),
+        cmocka_unit_test(a_member_that_is_stopped_is_not_waited_for_long),
         cmocka_unit_test(a_block_of_numbers_is_never_given_twice_when_answers_are_lost),
         cmocka_unit_test(two_nodes_have_one_store),
         cmocka_unit_test(what_was_acknowledged_is_there_after_etcd_was_killed),
