@@ -18,8 +18,8 @@
 #define LOW_MS 10000u      /* then what is usual is looked at again */
 #define REST_FIRST_MS 2000u
 #define REST_MAX_MS 32000u
-#define HOLD_MS 1000u
-#define HOLD_STEP_MS 100u  /* so often it is written that all read */
+#define HOLD_MS 250u
+#define HOLD_STEP_MS 20u  /* so often it is written that all read */
 
 static _Atomic uint64_t hold_until; /* milliseconds */
 

@@ -32,7 +32,7 @@ void urgency_start(struct urgency *urgency, unsigned more_us);
 /* Between pieces of work; mostly it does nothing but read a clock. */
 void urgency_look(struct urgency *urgency);
 
-/* For the next second every thread is urgent that does not compute. From any thread. */
+/* For the next quarter of a second every thread is urgent that does not compute. From any thread. */
 void urgency_hold(void);
 
 /* Is it to be of low urgency from now on? waited and turns have been counted since it was made. */

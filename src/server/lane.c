@@ -220,6 +220,7 @@ peer_frame(void *arg, struct link *link, const struct frame *frame, view body)
     } else if (lane_writes_alone(peer->lane, job)) {
         peer->lane->aside = job;
     } else {
+        lane_hurry(service, frame);
         job_queue(service, job);
     }
 }

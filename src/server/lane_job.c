@@ -31,10 +31,6 @@ job_queue(struct lane_service *service, struct job *job)
 {
     struct pool *pool = service->pools[job->place];
 
-    if (job->place == PLACE_STORE) {
-        lane_hurry(service, &job->request);
-    }
-
     if (!pool_put(pool, job->request.context, &job->item)) {
         atomic_fetch_add(&service->counts.refused[job->place], 1);
         job->told = (struct hsm_told){ .mechanism = METER_NO_MECHANISM,
