@@ -253,7 +253,16 @@ file_read(const char *path)
         return NULL;
     }
     len = fread(text, 1, FILE_MAX + 1, file);
+
+    /* A folder opens, and does not read. */
+    const int why = ferror(file) ? errno : 0;
+
     fclose(file);
+    if (why != 0) {
+        log_err("%s: %s", path, strerror(why));
+        free(text);
+        return NULL;
+    }
     if (len > FILE_MAX) {
         log_err("%s: larger than %u bytes", path, FILE_MAX);
         free(text);

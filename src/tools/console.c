@@ -52,6 +52,9 @@ line_read(char *line, size_t size, bool *ret_interrupted)
         any = true;
         if (c == INTERRUPT) {
             *ret_interrupted = true;
+            if (isatty(STDIN_FILENO)) {
+                break;
+            }
         }
         if (len + 1 < size) {
             line[len++] = (char)c;
@@ -172,8 +175,9 @@ console_secret(const char *prompt)
     if (terminal) {
         struct termios quiet = before;
 
-        /* Without signals: Ctrl-C must not leave a terminal that shows nothing. */
+        /* Without signals: Ctrl-C must not leave a terminal that shows nothing. It ends the line. */
         quiet.c_lflag &= (tcflag_t) ~(ECHO | ISIG);
+        quiet.c_cc[VEOL] = INTERRUPT;
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
     }
     fputs(prompt, stdout);
