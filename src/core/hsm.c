@@ -9,6 +9,7 @@
 #include "core/make.h"
 #include "core/spread.h"
 
+#include "base/lock.h"
 #include "base/log.h"
 
 #include <string.h>
@@ -73,16 +74,12 @@ hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t *ret_revision)
 }
 
 /* A commit has 5 s, and may have to wait for others'. A little less than a daemon waits for it all. */
-#define CHANGE_WAIT_S 12
+#define CHANGE_WAIT_MS 12000u
 
 CK_RV
 hsm_wait_for(pthread_mutex_t *lock)
 {
-    struct timespec limit;
-
-    clock_gettime(CLOCK_MONOTONIC, &limit);
-    limit.tv_sec += CHANGE_WAIT_S;
-    if (pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &limit) != 0) {
+    if (!lock_within(lock, CHANGE_WAIT_MS)) {
         log_wrn("a request was not done: another one waits for the store");
         return CKR_DEVICE_ERROR;
     }

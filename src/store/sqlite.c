@@ -8,6 +8,7 @@
  */
 #include "store/sqlite.h"
 
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "store/database.h"
@@ -95,12 +96,8 @@ hangs(struct sqlite *sqlite)
 static bool
 database_take(struct sqlite *sqlite, unsigned limit_ms)
 {
-    const uint64_t end = milliseconds() + limit_ms;
-    const struct timespec limit = { (time_t)(end / 1000), (long)(end % 1000) * 1000000 };
-
     return pthread_mutex_trylock(&sqlite->database_lock) == 0 ||
-           (!hangs(sqlite) &&
-            pthread_mutex_clocklock(&sqlite->database_lock, CLOCK_MONOTONIC, &limit) == 0);
+           (!hangs(sqlite) && lock_within(&sqlite->database_lock, limit_ms));
 }
 
 /* Under queue_lock. */
