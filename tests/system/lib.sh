@@ -113,6 +113,11 @@ tap() {
     fi
 }
 
+# Options of openssl x509 for a certificate whose time is over; 3.4 and later take no days that are negative.
+# shellcheck disable=SC2034
+EXPIRED=(-days -1)
+! openssl x509 -help 2>&1 | grep -q not_after || EXPIRED=(-not_before 20200101000000Z -not_after 20200102000000Z)
+
 # etcd_is_old: the one of Ubuntu 22.04 is.
 etcd_is_old() {
     [[ $(etcd --version 2>/dev/null) =~ etcd\ Version:\ ([0-9]+)\.([0-9]+) ]] &&

@@ -51,13 +51,18 @@ group_setup(void **state)
         " $new -x509 -subj /CN=owner -keyout PO.key -out PO.crt -days 2 &&"
         " $new -x509 -subj /CN=owner -keyout PO2.key -out PO2.crt -days 2 &&"
         " make() { $new -subj \"/CN=$2\" -keyout $1.key -out $1.csr &&"
-        "  openssl x509 -req -in $1.csr -CA $3.crt -CAkey $3.key -CAcreateserial -days $4 -out $1.crt; } &&"
-        " make member HSM:" MEMBER ":PARTN:1 PO 2 && make newcomer HSM:" NEWCOMER ":PARTN:1 PO 2 &&"
-        " make other HSM:" NEWCOMER ":PARTN:1 PO 2 && make expired HSM:" NEWCOMER ":PARTN:1 PO -1 &&"
-        " make stranger HSM:" NEWCOMER ":PARTN:1 PO2 2 && make nameless hsm.example PO 2 &&"
-        " make unlisted HSM:c000000000000000:PARTN:1 PO 2";
+        "  openssl x509 -req -in $1.csr -CA $3.crt -CAkey $3.key -CAcreateserial $4 -out $1.crt; } &&"
+        " gone='-days -1' && if openssl x509 -help 2>&1 | grep -q not_after; then"
+        "  gone='-not_before 20200101000000Z -not_after 20200102000000Z'; fi &&" /* from 3.4 on */
+        " make member HSM:" MEMBER ":PARTN:1 PO '-days 2' &&"
+        " make newcomer HSM:" NEWCOMER ":PARTN:1 PO '-days 2' &&"
+        " make other HSM:" NEWCOMER ":PARTN:1 PO '-days 2' &&"
+        " make expired HSM:" NEWCOMER ":PARTN:1 PO \"$gone\" &&"
+        " make stranger HSM:" NEWCOMER ":PARTN:1 PO2 '-days 2' &&"
+        " make nameless hsm.example PO '-days 2' &&"
+        " make unlisted HSM:c000000000000000:PARTN:1 PO '-days 2'";
     const char *base = getenv("TMPDIR");
-    char command[2048], pem[PEM_MAX];
+    char command[4096], pem[PEM_MAX];
     struct writer der;
 
     UNUSED(state);

@@ -68,7 +68,7 @@ run_record(const struct file *file)
     const char *second = record.text[alike ? KEY : KEY2];
     const char *third = record.text[alike ? KEY : KEY3];
     struct mechanism m = plain_mechanism(file->type);
-    uint8_t counter[4] = { 0 };
+    uint8_t counter[16] = { 0 };
     struct algo_key *key;
     view in = hex(record.text[IN]), out = hex(record.text[OUT]);
 
@@ -80,8 +80,8 @@ run_record(const struct file *file)
     }
     if (m.shape == PARAMS_chacha20) {
         counter[0] = (uint8_t)strtoul(record.text[COUNTER], NULL, 10); /* low byte first */
-        m.params.chacha20.counter = view_of(counter, sizeof counter);
-        m.params.chacha20.nonce = hex(record.text[IV]);
+        m.params.chacha20.nonce = hex(record.text[IV]); /* some versions have 64 bits of each */
+        m.params.chacha20.counter = view_of(counter, sizeof counter - m.params.chacha20.nonce.len);
     }
     VECTOR(file->type);
     if (record.given[OFFSET]) {
