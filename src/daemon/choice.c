@@ -76,7 +76,7 @@ node_has_later(const struct daemon *daemon, const struct node *node, uint32_t av
     return false;
 }
 
-static size_t
+size_t
 node_load(const struct node *node)
 {
     size_t load = 0;

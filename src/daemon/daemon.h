@@ -378,6 +378,8 @@ enum tie {
 };
 
 bool node_is_reached(const struct node *node);
+/* Requests that are on their way to it. */
+size_t node_load(const struct node *node);
 /* Is one of them reached? */
 bool nodes_are_there(const struct daemon *daemon);
 /* Is another one there that answers? */

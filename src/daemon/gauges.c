@@ -24,17 +24,6 @@ node_links_up(const struct node *node)
 }
 
 static size_t
-node_load(const struct node *node)
-{
-    size_t load = 0;
-
-    for (size_t i = 0; i < NODE_LINKS; i++) {
-        load += node->links[i].load;
-    }
-    return load;
-}
-
-static size_t
 node_release(const struct node *node)
 {
     return node->release;

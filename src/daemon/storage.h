@@ -118,6 +118,10 @@ MUST_USE CK_RV storage_refresh(struct storage_job *job);
  * CKR_DEVICE_ERROR. */
 MUST_USE CK_RV storage_current(struct storage_job *job, uint32_t handle, struct entry **ret_entry);
 
+/* storage_write.c, on a thread: nothing is to be removed under that number any more: it is a good
+ * certificate's, or it is done. Takes the storage's lock. */
+void storage_spare(struct storage *storage, uint32_t handle);
+
 /* storage_work.c, on a thread: does the job. */
 CK_RV storage_work(struct storage_job *job);
 

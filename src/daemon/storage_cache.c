@@ -167,14 +167,7 @@ remove_doomed(struct storage *storage, uint32_t handle)
     default:
         return;
     }
-    pthread_mutex_lock(&storage->lock);
-    for (size_t i = 0; i < storage->doomed_count; i++) {
-        if (storage->doomed[i] == handle) {
-            storage->doomed[i] = storage->doomed[--storage->doomed_count];
-            break;
-        }
-    }
-    pthread_mutex_unlock(&storage->lock);
+    storage_spare(storage, handle);
 }
 
 /* Reads a blob unless it is still the one with the entry's tag. */

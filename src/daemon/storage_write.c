@@ -160,9 +160,8 @@ doom(struct storage *storage, uint32_t handle)
     pthread_mutex_unlock(&storage->lock);
 }
 
-/* The number is a good certificate's now. */
-static void
-spare(struct storage *storage, uint32_t handle)
+void
+storage_spare(struct storage *storage, uint32_t handle)
 {
     pthread_mutex_lock(&storage->lock);
     for (size_t i = 0; i < storage->doomed_count; i++) {
@@ -218,7 +217,7 @@ storage_write_new(struct storage_job *job, uint32_t wanted, view list, uint32_t 
         if (result == BLOB_OK) {
             rv = settle(job, handle, view_of(hash, sizeof hash));
             if (rv == CKR_OK) {
-                spare(storage, handle);
+                storage_spare(storage, handle);
                 remember(job, handle, tag, list, hash);
                 *ret_handle = handle;
                 break;
