@@ -22,6 +22,7 @@ THEIRS = "p11-kit/pkcs11.h"
 PRIVATE = {
     r"CKC_OPENPGP": "a number of p11-kit's own, in the vendor range",
     r"CK_OTP_FORMAT": "a second name of CK_OTP_OUTPUT_FORMAT, unknown to the standard",
+    r"CK_FUNCTION_LIST_": "a macro of p11-kit 0.25 by which it declares its tables of functions",
     r"CK_SPEC": "a platform word of p11-kit",
     r"CK[A-Z]_IBM_\w+": "another vendor's numbers",
     r"CK_OTP_MECHANISM_INFO(_PTR)?": "declared by p11-kit, never defined",
