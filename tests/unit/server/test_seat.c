@@ -90,7 +90,7 @@ stand_elsewhere(const struct bench *b, const cpu_set_t *all)
 static void
 it_moves_to_where_its_requests_come_in(void **state)
 {
-    struct seats seats = { 0 };
+    struct seats seats = { NULL };
     struct seat seat = { 0 };
     cpu_set_t before, after;
     unsigned right = 0;
@@ -118,7 +118,7 @@ it_moves_to_where_its_requests_come_in(void **state)
 static void
 it_stays_while_others_are_busy(void **state)
 {
-    struct seats seats = { 0 };
+    struct seats seats = { NULL };
     struct seat one = { 0 }, two = { 0 };
     unsigned moved = 0;
     cpu_set_t all;
