@@ -263,15 +263,14 @@ copies_hand(struct request *r, uint32_t after, struct writer *copies)
 /* ---- what goes ---- */
 
 static bool
-tomb_of(struct request *r, const struct object *object, uint64_t version, struct tomb *ret_tomb)
+tomb_of(struct request *r, const struct object *object, uint64_t version, uint64_t until,
+        struct tomb *ret_tomb)
 {
-    struct hsm *hsm = r->hsm;
-
     *ret_tomb = (struct tomb){
         .handle = object->handle,
         .version = version,
-        .until = life_end(hsm),
-        .boot = hsm->changes.boot,
+        .until = until,
+        .boot = r->hsm->changes.boot,
     };
     memcpy(ret_tomb->context, r->context->id, FRAME_CONTEXT_LEN);
     return copy_identity(object_attributes(object), ret_tomb->identity);
@@ -290,7 +289,7 @@ copies_end(struct request *r, const struct object *object, uint64_t version)
     if (!request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    if (!tomb_of(r, object, version, &tomb)) {
+    if (!tomb_of(r, object, version, life_end(hsm), &tomb)) {
         return CKR_OK; /* then there is no copy */
     }
     entry = tomb_entry_new(&tomb);
@@ -321,6 +320,7 @@ struct ending {
     struct store_change changes[STORE_TXN_MAX];
     struct tomb_entry *entries[STORE_TXN_MAX];
     size_t count;
+    uint64_t until; /* life_end(), which takes a lock that comes before a context's */
 };
 
 static CK_RV
@@ -330,7 +330,7 @@ ending_add(struct request *r, struct ending *ending, const struct object *object
     struct tomb tomb;
     CK_RV rv;
 
-    if (!tomb_of(r, object, TOMB_VERSION_ALL, &tomb)) {
+    if (!tomb_of(r, object, TOMB_VERSION_ALL, ending->until, &tomb)) {
         return CKR_OK;
     }
     ending->entries[at] = tomb_entry_new(&tomb);
@@ -354,6 +354,7 @@ ending_gather(struct request *r, uint32_t session, struct ending *ending, uint32
     const struct object *object;
     CK_RV rv = CKR_OK;
 
+    ending->until = life_end(r->hsm);
     pthread_mutex_lock(&context->lock);
     while (rv == CKR_OK && ending->count < STORE_TXN_MAX &&
            (object = table_next(&context->objects, *after)) != NULL) {
