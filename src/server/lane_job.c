@@ -12,8 +12,10 @@
 
 /* So many writes in a row have to have been all that there was before a lane does one itself. */
 #define ALONE_MIN 4
-/* One that took longer than WRITE_US: so many more. */
+/* SLOW_MAX of them one after the other that took longer than WRITE_US: so many more. A single one is
+ * the store that clears up, or a disk that has something else to do for once. */
 #define ALONE_SLOW (-64)
+#define SLOW_MAX 3u
 #define WRITE_US 1000u
 
 void
@@ -136,8 +138,12 @@ lane_write(struct lane *lane)
     loan = relay_lend(&lane->relay);
     done = job_run(job, service->hsm, &job->peer->who);
     back = relay_back(&lane->relay, loan);
-    if (back && microseconds() - began > WRITE_US) {
-        lane->alone = ALONE_SLOW;
+    if (back) {
+        lane->slow = microseconds() - began > WRITE_US ? lane->slow + 1 : 0;
+        if (lane->slow >= SLOW_MAX) {
+            lane->alone = ALONE_SLOW;
+            lane->slow = 0;
+        }
     }
     if (!done) {
         job_queue(service, job);

@@ -33,6 +33,7 @@ struct lane {
     size_t thread_count;
     struct job *aside;     /* what who runs the loop does next, away from it */
     int alone;             /* writes without anything else between; or how many are missing, below 0 */
+    unsigned slow;         /* of those it did itself, the last ones that took long */
     struct peer *peers;
     struct arrival *arrivals; /* the first to have come first */
     struct arrival **arrivals_last;
