@@ -6,11 +6,12 @@
  *
  *   session_keys MODULE SECONDS
  *
- * It prints `running` when all threads work, and TAP lines when the time is over.
+ * SIGTERM ends the time. It prints `running` when all threads work, and TAP lines when the time is over.
  */
 #include "p11.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -152,11 +153,19 @@ work(void *arg)
     return NULL;
 }
 
+static void
+on_term(int number)
+{
+    (void)number;
+    done = true;
+}
+
 int
 main(int argc, char **argv)
 {
+    struct timespec pause = { .tv_nsec = 10000000 };
     CK_C_INITIALIZE_ARGS threads = { .flags = CKF_OS_LOCKING_OK };
-    uint64_t failed = 0, wrong = 0;
+    uint64_t failed = 0, wrong = 0, end;
     CK_OBJECT_HANDLE destroyed = 0, found[4];
     CK_ATTRIBUTE no_decrypt = { CKA_DECRYPT, &no, sizeof no };
     uint8_t out[sizeof expected];
@@ -167,6 +176,7 @@ main(int argc, char **argv)
     if (argc != 3) {
         die("usage: session_keys MODULE SECONDS");
     }
+    signal(SIGTERM, on_term);
     p11_load(argv[1]);
     MUST(p11->C_Initialize(&threads));
     session = p11_session();
@@ -186,12 +196,15 @@ main(int argc, char **argv)
         workers[i].session = p11_session();
         pthread_create(&workers[i].thread, NULL, work, &workers[i]);
     }
-    while (started < THREADS) {
+    while (started < THREADS && !done) {
         usleep(1000);
     }
     puts("running");
     fflush(stdout);
-    sleep((unsigned)atoi(argv[2]));
+    end = now_ms() + 1000u * (uint64_t)atoi(argv[2]);
+    while (!done && now_ms() < end) {
+        nanosleep(&pause, NULL);
+    }
     done = true;
     for (size_t i = 0; i < THREADS; i++) {
         struct worker *worker = &workers[i];
