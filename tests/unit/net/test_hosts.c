@@ -192,7 +192,7 @@ a_known_host_does_not_wait_for_a_crowd_of_strangers(void **state)
     unsigned before = CROWD;
 
     (void)state;
-    assert_int_equal(strangers_before(false), CROWD);
+    assert_in_range(strangers_before(false), CROWD - CROWD / 20, CROWD);
     for (unsigned i = 0; i < ROUNDS && before >= CROWD - CROWD / 10; i++) {
         before = strangers_before(true);
     }
