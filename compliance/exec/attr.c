@@ -32,6 +32,7 @@ struct attr_run {
     struct template template;
     CK_OBJECT_HANDLE made[4];       /* objects to remove at the end */
     size_t made_count;
+    CK_OBJECT_HANDLE *kept;         /* of the fixture's that it works on, or NULL */
     struct result *result;
 };
 
@@ -208,6 +209,7 @@ fresh(struct attr_run *r, CK_OBJECT_HANDLE *ret_object)
         *kept = CK_INVALID_HANDLE;
         return false;
     }
+    r->kept = *kept != CK_INVALID_HANDLE ? kept : NULL;
     if (!changes) {
         *ret_object = *kept;
         return true;
@@ -546,6 +548,9 @@ attr_run(struct runner *runner, const struct test *test, struct result *ret_resu
     }
     for (size_t i = 0; i < r.made_count; i++) {
         (void)call_destroy(runner->fixture.module, home(&r), r.made[i]);
+    }
+    if (ret_result->verdict >= VERDICT_CODE) {
+        fixture_drop(&runner->fixture, r.kept);
     }
     if (ret_result->verdict == VERDICT_NONE) {
         ret_result->verdict = ret_result->advisory ? VERDICT_ADVISORY : VERDICT_PASS;

@@ -268,3 +268,12 @@ fixture_gone(struct fixture *fixture)
     }
     return fixture->gone;
 }
+
+void
+fixture_drop(struct fixture *fixture, CK_OBJECT_HANDLE *kept)
+{
+    if (kept != NULL && *kept != CK_INVALID_HANDLE) {
+        (void)call_destroy(fixture->module, fixture->home, *kept);
+        *kept = CK_INVALID_HANDLE;
+    }
+}

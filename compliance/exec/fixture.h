@@ -61,6 +61,9 @@ CK_OBJECT_HANDLE fixture_key(struct fixture *fixture, enum key key, enum half ha
 CK_OBJECT_HANDLE fixture_data(struct fixture *fixture);
 CK_OBJECT_HANDLE fixture_gone(struct fixture *fixture);
 
+/* One that is kept for other tests, when a call on it deviated: who knows what it is now. NULL is fine. */
+void fixture_drop(struct fixture *fixture, CK_OBJECT_HANDLE *kept);
+
 /* Private objects are gone with a logout. */
 void fixture_forget(struct fixture *fixture);
 

@@ -247,7 +247,9 @@ kat_run(struct runner *runner, const struct test *test, struct result *ret_resul
     }
     if (ret_result->verdict == VERDICT_NONE) {
         ret_result->verdict = ret_result->advisory ? VERDICT_ADVISORY : VERDICT_PASS;
-    } else if (ret_result->verdict != VERDICT_SKIPPED && ret_result->verdict != VERDICT_OUTPUT) {
-        runner->dirty = true;       /* an answer that is another was given to its end */
+    } else if (ret_result->verdict == VERDICT_OUTPUT) {
+        kat_key_drop(runner);       /* it was given to its end */
+    } else if (ret_result->verdict != VERDICT_SKIPPED) {
+        runner->dirty = true;
     }
 }

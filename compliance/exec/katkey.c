@@ -148,6 +148,13 @@ is_alike(const struct vector_row *a, const struct vector_row *b)
            strcmp(a->key, b->key) == 0;
 }
 
+void
+kat_key_drop(struct runner *runner)
+{
+    fixture_drop(&runner->fixture, &runner->fixture.answer.key);
+    runner->fixture.answer.row = NULL;
+}
+
 /* Vectors come in groups with one key, and each is tried in both directions: the last key stays for
  * the next test. */
 bool
@@ -160,9 +167,7 @@ kat_key(struct kat *k, uint32_t rung)
     }
     rung = 2 * rung + (k->back && k->row->kind == VECTOR_WRAP);     /* a wrapping key does one thing */
     if (f->answer.row == NULL || f->answer.rung != rung || !is_alike(f->answer.row, k->row)) {
-        if (f->answer.row != NULL) {
-            (void)call_destroy(f->module, f->home, f->answer.key);
-        }
+        kat_key_drop(k->runner);
         f->answer.key = key_new(k, rung / 2);
         f->answer.row = f->answer.key != CK_INVALID_HANDLE ? k->row : NULL;
         f->answer.rung = rung;

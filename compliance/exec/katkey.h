@@ -34,6 +34,9 @@ size_t kat_unhex(const char *text, uint8_t *ret_bytes, size_t room);
 /* The key of the row as an object; false when there is no way in for it. */
 bool kat_key(struct kat *k, uint32_t rung);
 
+/* It is not kept for the next test. */
+void kat_key_drop(struct runner *runner);
+
 /* Wraps, unwraps or derives, and judges what comes of it. */
 void kat_travel(struct kat *k);
 

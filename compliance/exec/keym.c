@@ -18,6 +18,8 @@ struct keym_run {
     CK_MECHANISM mech;
     CK_OBJECT_HANDLE made[6];
     size_t made_count;
+    CK_OBJECT_HANDLE *kept[2];      /* the fixture's that it works with */
+    size_t kept_count;
     struct result *result;
 };
 
@@ -66,6 +68,9 @@ kept_key(struct keym_run *r, enum key key, enum travel travel, bool able)
         if (call_create(r->runner->fixture.module, home(r), t.attr, t.count, kept) != CKR_OK) {
             *kept = CK_INVALID_HANDLE;
         }
+    }
+    if (r->kept_count < COUNT(r->kept)) {
+        r->kept[r->kept_count++] = kept;
     }
     return *kept;
 }
@@ -384,6 +389,9 @@ keym_run(struct runner *runner, const struct test *test, struct result *ret_resu
     }
     for (size_t i = 0; i < r.made_count; i++) {
         (void)call_destroy(runner->fixture.module, home(&r), r.made[i]);
+    }
+    for (size_t i = 0; i < r.kept_count && ret_result->verdict >= VERDICT_CODE; i++) {
+        fixture_drop(&runner->fixture, r.kept[i]);
     }
     if (ret_result->verdict == VERDICT_NONE) {
         ret_result->verdict = ret_result->advisory ? VERDICT_ADVISORY : VERDICT_PASS;

@@ -29,6 +29,7 @@
  *       leak             C_GetOperationState shows the last key that was created
  *       fake             takes an object that it should refuse
  *       again            C_CreateObject makes another one beside it
+ *       both             C_CopyObject changes the object as well as the copy
  *       same             C_CreateObject gives the handle of the object before
  *       apart            answers bad input one way and then another; what begins with s is good
  *       stale            C_Sign gives the first half of an earlier signature

@@ -125,8 +125,11 @@ special_C_CopyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTR
         return weakened(mutant_behind.C_CopyObject(session, object, NULL, 0, copy), copy);
     }
     attrs = passed("C_CopyObject", attrs, &count);
-    return mutant_after("C_CopyObject",
-                        mutant_behind.C_CopyObject(session, object, attrs, count, copy));
+    rv = mutant_behind.C_CopyObject(session, object, attrs, count, copy);
+    if (rv == CKR_OK && mutant_errs("C_CopyObject") && mutant_does("both")) {
+        (void)mutant_behind.C_SetAttributeValue(session, object, attrs, count);
+    }
+    return mutant_after("C_CopyObject", rv);
 }
 
 static CK_RV
