@@ -94,6 +94,7 @@ teardown(void **state)
 
     write_code = SQLITE_OK;
     sync_code = SQLITE_OK;
+    sync_hangs = false;
     if (f->store != NULL) {
         f->store->close(f->store);
     }
