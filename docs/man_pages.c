@@ -40,8 +40,8 @@ static const struct program {
       "configuration again.",
       NULL },
     { "azcloudhsm_dev", 1, "a throwaway HSM for a laptop or CI",
-      "azcloudhsm_dev up | down | status | env | run [--dir DIR] [--policy POLICY] [--nodes COUNT] "
-      "[--certstore KIND] [-- COMMAND]",
+      "azcloudhsm_dev up | down | status | env | run [--dir DIR] [--policy POLICY] [--switches LIST] "
+      "[--nodes COUNT] [--certstore KIND] [-- COMMAND]",
       "Starts server and daemon with users and certificates of their own, and runs a command with "
       "them. Its passwords are known to all: it is for trying and testing.",
       NULL },

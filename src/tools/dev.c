@@ -191,6 +191,10 @@ tool_env(void *opaque, const struct values *values)
     if (!dev_folder_choose(&tool->dev, values_text(values, "--dir"), false)) {
         return STATUS_MISUSED;
     }
+    if (!dev_exists(&tool->dev, "made")) {
+        fprintf(stderr, "%s holds no HSM; azcloudhsm_dev up makes one\n", dir);
+        return STATUS_REFUSED;
+    }
     printf("export AZCLOUDHSM_APPLICATION_CFG='%s/azcloudhsm_application.cfg'\n", dir);
     printf("export AZCLOUDHSM_DEV_DIR='%s'\n", dir);
     if (dev_module_path(module)) {

@@ -183,6 +183,8 @@ MUST_USE bool dev_storage_end(const struct dev *dev);
 bool dev_storage_stop(const struct dev *dev);
 /* For azcloudhsm_application.cfg. */
 MUST_USE bool dev_storage_lines(const struct dev *dev, char *lines, size_t size);
+/* Does what keeps certificates run, where that is a program? */
+bool dev_storage_runs(const struct dev *dev);
 /* A line of the status, where there is something to tell. */
 void dev_storage_print(const struct dev *dev);
 

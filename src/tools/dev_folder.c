@@ -20,7 +20,8 @@ dir_set(struct dev *dev, const char *path)
     char resolved[PATH_MAX];
 
     if (realpath(path, resolved) == NULL) {
-        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        fprintf(stderr, "%s: %s%s\n", path, strerror(errno),
+                errno == ENOENT ? "; azcloudhsm_dev up makes an HSM in it" : "");
         return false;
     }
     if (strlen(resolved) >= sizeof dev->dir - 64) {

@@ -122,6 +122,12 @@ dev_storage_lines(const struct dev *dev, char *lines, size_t size)
     return true;
 }
 
+bool
+dev_storage_runs(const struct dev *dev)
+{
+    return kind_of(dev) != KIND_AZURITE || azurite_running(dev) != 0;
+}
+
 void
 dev_storage_print(const struct dev *dev)
 {

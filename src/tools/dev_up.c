@@ -18,7 +18,8 @@ dev_count_nodes(struct dev *dev)
     char text[16];
 
     dev->node_count = asked == 0 ? 1 : asked;
-    if (dev_exists(dev, "made")) {
+    /* It is there before the HSM is whole: down stops all of one that was never finished, too. */
+    if (dev_exists(dev, "made") || dev_exists(dev, "node_count")) {
         dev->node_count = 1;
         if (dev_read(dev, "node_count", text, sizeof text)) {
             dev->node_count = (unsigned)strtoul(text, NULL, 10);
@@ -111,7 +112,9 @@ make_all(struct dev *dev)
     char path[DEV_PATH_MAX];
 
     if (dev_exists(dev, "node0")) {
-        fprintf(stderr, "%s holds an HSM that was never finished; remove the folder\n", dev->dir);
+        fprintf(stderr,
+                "%s holds an HSM that was never finished; run down, and remove the folder\n",
+                dev->dir);
         return false;
     }
     if (!dev_etcd_found(dev) || !dev_path(dev, "node0", path)) {
@@ -195,7 +198,7 @@ dev_is_up(const struct dev *dev)
     for (unsigned i = 0; i < dev->node_count; i++) {
         all = all && dev_running(dev, DEV_SERVER, i) != 0;
     }
-    return dev_etcd_print(dev, true) && all;
+    return dev_etcd_print(dev, true) && dev_storage_runs(dev) && all;
 }
 
 static void
