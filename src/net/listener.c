@@ -380,7 +380,10 @@ listener_new(struct loop *loop, const char *address, void (*accepted)(void *arg,
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     }
     if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) != 0) {
-        log_err("cannot listen on %s: %s", address, strerror(errno));
+        const bool taken = errno == EADDRINUSE;
+
+        log_err("cannot listen on %s: %s%s", address, strerror(errno),
+                taken ? "; stop what has it, or set another port in the configuration" : "");
         if (fd >= 0) {
             close(fd);
         }
