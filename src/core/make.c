@@ -284,7 +284,6 @@ store_objects(struct request *request, struct make *const makes[], size_t count)
     return rv;
 }
 
-/* Session objects first: they are the ones that can be refused. */
 /* Is another object there? A library chooses a handle once; so one that came of a copy was made by this
  * very request, on a node that is no more, and nobody was told of it. It goes. */
 static bool
@@ -299,6 +298,7 @@ handle_is_taken(struct context *context, uint32_t handle)
     return object != NULL;
 }
 
+/* Session objects first: they are the ones that can be refused. */
 static CK_RV
 enter_session_objects(struct request *request, struct make *const makes[], size_t count)
 {
