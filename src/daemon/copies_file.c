@@ -28,6 +28,7 @@
 
 #define MAGIC VIEW_TEXT("OCHCOPY1")
 #define SLACK (256u * 1024u) /* of lines that count no more, before it is written anew */
+#define UID_SLACK_MAX (64u * 1024u * 1024u) /* and of all files of a uid, roughly */
 #define FILE_MAX (4u * COPIES_BYTES_MAX)
 #define LIFE_S 660           /* no copy opens after 10 minutes */
 #define SWEEP_MS 60000u
@@ -82,13 +83,16 @@ static bool
 file_write(const char *path, int flags, view bytes)
 {
     int fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
-    bool done;
+    ssize_t wrote;
 
     if (fd < 0) {
         return false;
     }
-    done = write(fd, bytes.data, bytes.len) == (ssize_t)bytes.len;
-    return close(fd) == 0 && done;
+    wrote = write(fd, bytes.data, bytes.len);
+    if (wrote >= 0 && wrote != (ssize_t)bytes.len) {
+        errno = ENOSPC;
+    }
+    return close(fd) == 0 && wrote == (ssize_t)bytes.len;
 }
 
 static uint32_t
@@ -122,9 +126,22 @@ file_renew(const struct daemon *daemon, struct context *context, const char *pat
     snprintf(fresh, sizeof fresh, "%s.new", path);
     done = writer_ok(&out) && file_write(fresh, O_CREAT | O_TRUNC, writer_view(&out)) &&
            rename(fresh, path) == 0;
+    if (!done) {
+        const int error = errno;
+
+        (void)unlink(fresh); /* what is short of room gets back what was begun */
+        errno = error;
+    }
     context->copies.filed = done ? out.len : 0;
     writer_clear(&out);
     return done;
+}
+
+/* Many processes of one uid have less each: the folder is in memory, and others need that, too. */
+static size_t
+slack_of(const struct context *context)
+{
+    return size_min(SLACK, UID_SLACK_MAX / size_max(context->owner->contexts, 1));
 }
 
 /* At its end, without what counts no more taking more room than what counts. */
@@ -135,7 +152,7 @@ file_append(const struct daemon *daemon, struct context *context, const char *pa
     struct writer out;
     bool done = false;
 
-    if (copies->filed == 0 || copies->filed + lines.len > 2 * copies->bytes + SLACK) {
+    if (copies->filed == 0 || copies->filed + lines.len > 2 * copies->bytes + slack_of(context)) {
         return false;
     }
     writer_init(&out, lines.len + COPIES_LINE_OVERHEAD);

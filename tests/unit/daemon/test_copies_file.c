@@ -9,6 +9,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <utime.h>
 
@@ -292,6 +294,16 @@ it_does_not_grow(void **state)
         assert_true(st.st_size < 400000);
     }
     assert_int_equal(st.st_mode & 0777, 0600);
+    /* Where the uid has as many processes as it may, each one's takes less. */
+    first(f)->owner->contexts += UID_CONTEXTS_MAX;
+    for (size_t i = 0; i < 200; i++) {
+        line.copy.version++;
+        copies_apply(f->daemon.contexts, &line);
+        copies_file_note(&f->daemon, f->daemon.contexts, writer_view(&out));
+        assert_int_equal(stat(file_name(f), &st), 0);
+        assert_true(st.st_size < 60000);
+    }
+    first(f)->owner->contexts -= UID_CONTEXTS_MAX;
     writer_clear(&out);
     die(f);
     UNUSED(app_in(f, 1));
@@ -380,6 +392,34 @@ where_nothing_can_be_written_they_are_in_memory(void **state)
     assert_string_equal(file_name(f), "");
 }
 
+static bool
+is_asked(void *arg)
+{
+    return ((struct fixture *)arg)->daemon.contexts->copies.asked == NULL;
+}
+
+/* Neither the file of before, which is not true any more, nor what was begun of the next one. */
+static void
+a_full_disk_keeps_nothing_of_them(void **state)
+{
+    struct fixture *f = *state;
+    const struct rlimit small = { 20, RLIM_INFINITY };
+    struct rlimit before;
+    struct app *app;
+
+    UNUSED(begin(f, &app));
+    assert_true(loop_until(f->daemon.loop, is_asked, f, LIMIT_MS));
+    assert_string_not_equal(file_name(f), "");
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    copies_file_note(&f->daemon, f->daemon.contexts, VIEW_TEXT("line"));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_string_equal(file_name(f), "");
+    assert_int_equal(first(f)->copies.count, 1);
+    assert_int_equal(first(f)->copies.filed, 0);
+}
+
 #define FILES(test) cmocka_unit_test_setup_teardown(test, setup_files, teardown_files)
 
 int
@@ -398,6 +438,7 @@ main(void)
         FILES(what_nobody_wants_goes),
         FILES(a_folder_that_others_may_enter_is_not_used),
         FILES(where_nothing_can_be_written_they_are_in_memory),
+        FILES(a_full_disk_keeps_nothing_of_them),
     };
 
     return cmocka_run_group_tests_name("daemon/copies_file", tests, NULL, NULL);
