@@ -281,7 +281,9 @@ password_asked(bool twice)
         struct secret *again = console_secret("Confirm password: ");
 
         if (again == NULL || !view_equal_secret(secret_view(password), secret_view(again))) {
-            fputs("the passwords differ\n", stderr);
+            if (again != NULL) {
+                fputs("the passwords differ\n", stderr);
+            }
             secret_free(password);
             password = NULL;
         }

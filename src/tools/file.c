@@ -105,39 +105,121 @@ all_written(int fd, view bytes)
     return true;
 }
 
+/* Is it where standard output goes? */
+static bool
+is_output(const struct stat *status)
+{
+    struct stat output;
+
+    return fstat(STDOUT_FILENO, &output) == 0 && output.st_dev == status->st_dev &&
+           output.st_ino == status->st_ino;
+}
+
 bool
 file_is_special(const char *path)
 {
     struct stat status;
 
-    return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+    return stat(path, &status) == 0 && (!S_ISREG(status.st_mode) || is_output(&status));
+}
+
+int
+file_open_special(const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) == 0 && is_output(&status)) {
+        fflush(stdout); /* behind what was said, and before what will be */
+        return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    }
+    return open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+}
+
+bool
+file_place(const char *path, char ret_place[FILE_PATH_MAX])
+{
+    struct stat status;
+    char *real = lstat(path, &status) == 0 && S_ISLNK(status.st_mode) ? realpath(path, NULL) : NULL;
+    const int len = snprintf(ret_place, FILE_PATH_MAX, "%s", real != NULL ? real : path);
+
+    free(real);
+    if (len < 0 || len >= (int)FILE_PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return failed(path);
+    }
+    return true;
+}
+
+/* As the one that is there; a new one as whoever asks for files makes them. */
+static bool
+mode_share(int fd, const char *place)
+{
+    struct stat status;
+    mode_t mask;
+
+    if (stat(place, &status) == 0) {
+        if (fchown(fd, status.st_uid, status.st_gid) != 0) {
+            errno = 0; /* then it is ours */
+        }
+        return fchmod(fd, status.st_mode & 0777) == 0;
+    }
+    mask = umask(0);
+    umask(mask);
+    return fchmod(fd, 0666 & ~mask) == 0;
+}
+
+static bool
+special_put(const char *path, view bytes)
+{
+    const int fd = file_open_special(path);
+    bool ok = fd >= 0 && all_written(fd, bytes);
+
+    if (!ok) {
+        failed(path);
+    }
+    if (fd >= 0 && close(fd) != 0 && errno != EINTR && ok) {
+        ok = failed(path);
+    }
+    return ok;
+}
+
+static bool
+file_put(const char *path, view bytes, bool shared)
+{
+    char place[FILE_PATH_MAX];
+    char name[FILE_PATH_MAX + sizeof ".XXXXXX"];
+    bool ok;
+    int fd;
+
+    if (file_is_special(path)) {
+        return special_put(path, bytes);
+    }
+    if (!file_place(path, place)) {
+        return false;
+    }
+    snprintf(name, sizeof name, "%s.XXXXXX", place);
+    fd = mkostemp(name, O_CLOEXEC);
+    if (fd < 0) {
+        return failed(path);
+    }
+    ok = (!shared || mode_share(fd, place)) && all_written(fd, bytes) && fsync(fd) == 0;
+    ok = (close(fd) == 0 || errno == EINTR) && ok;
+    ok = ok && rename(name, place) == 0;
+    if (!ok) {
+        failed(path);
+        unlink(name);
+    }
+    return ok;
 }
 
 bool
 file_write(const char *path, view bytes)
 {
-    char name[4096];
-    const bool special = file_is_special(path);
-    const int len = snprintf(name, sizeof name, special ? "%s" : "%s.XXXXXX", path);
-    bool ok;
-    int fd;
+    return file_put(path, bytes, false);
+}
 
-    if (len < 0 || (size_t)len >= sizeof name) {
-        errno = ENAMETOOLONG;
-        return failed(path);
-    }
-    fd = special ? open(name, O_WRONLY | O_CLOEXEC | O_NOCTTY) : mkostemp(name, O_CLOEXEC);
-    if (fd < 0) {
-        return failed(path);
-    }
-    ok = all_written(fd, bytes) && (special || fsync(fd) == 0);
-    ok = (close(fd) == 0 || errno == EINTR) && ok;
-    ok = ok && (special || rename(name, path) == 0);
-    if (!ok) {
-        failed(path);
-        if (!special) {
-            unlink(name);
-        }
-    }
-    return ok;
+bool
+file_write_shared(const char *path, view bytes)
+{
+    return file_put(path, bytes, true);
 }

@@ -124,8 +124,6 @@ CK_RV mgmt_key_version(struct mgmt_server *server, uint32_t handle, uint32_t *re
 
 /* The whole file, at most max bytes, appended; false with a line on stderr. */
 MUST_USE bool mgmt_file_read(const char *path, size_t max, struct writer *out);
-/* Replaces the file; false with a line on stderr. */
-MUST_USE bool mgmt_file_write(const char *path, view bytes);
 
 /* {"server":0,"hostname":"hsm1"}: listings add what they found. */
 json_t *mgmt_json_server(const struct mgmt_server *server);

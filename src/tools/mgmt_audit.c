@@ -173,9 +173,13 @@ mgmt_verify_audit(void *tool, const struct values *values)
     if (verify_files(&v, folder, files, count)) {
         status = verify_report(&v, count);
     }
-    if (v.out != NULL && fclose(v.out) != 0) {
-        fprintf(stderr, "%s: %s\n", out, strerror(errno));
-        status = STATUS_REFUSED;
+    if (v.out != NULL) {
+        const bool lost = ferror(v.out) != 0; /* which its end may not tell of */
+
+        if (fclose(v.out) != 0 || lost) {
+            fprintf(stderr, "%s: not all records were written\n", out);
+            status = STATUS_REFUSED;
+        }
     }
 out:
     free(files);

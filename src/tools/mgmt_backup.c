@@ -109,14 +109,15 @@ mgmt_backup(void *tool, const struct values *values)
     struct backup_reply reply = { 0 };
     struct writer body;
     const bool special = file_is_special(path);
-    char part[4096];
+    char place[FILE_PATH_MAX];
+    char part[FILE_PATH_MAX + sizeof ".part"];
     view bytes;
     CK_RV rv;
 
-    if (snprintf(part, sizeof part, special ? "%s" : "%s.part", path) >= (int)sizeof part) {
-        fprintf(stderr, "%s: too long\n", path);
+    if (!file_place(path, place)) {
         return STATUS_MISUSED;
     }
+    snprintf(part, sizeof part, "%s.part", place);
     writer_init(&body, MGMT_BODY_MAX);
     rv = call_once(server, OPERATION_BACKUP, &body, &bytes);
     if (rv == CKR_OK && !backup_reply_read(bytes, &reply)) {
@@ -127,17 +128,17 @@ mgmt_backup(void *tool, const struct values *values)
         return STATUS_REFUSED;
     }
 
-    int fd = special ? open(part, O_WRONLY | O_CLOEXEC | O_NOCTTY)
+    int fd = special ? file_open_special(path)
                      : open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     enum status status = STATUS_REFUSED;
 
     if (fd < 0) {
-        (void)file_failed(part);
+        (void)file_failed(special ? path : part);
         return STATUS_REFUSED;
     }
-    status = backup_fetch(server, reply.size, fd, part);
+    status = backup_fetch(server, reply.size, fd, special ? path : part);
     close(fd);
-    if (status == STATUS_DONE && !special && rename(part, path) != 0) {
+    if (status == STATUS_DONE && !special && rename(part, place) != 0) {
         (void)file_failed(path);
         status = STATUS_REFUSED;
     }
@@ -344,7 +345,7 @@ shares_write(const struct archive_header *header, const char *file)
 
     for (unsigned i = 0; i < header->count; i++) {
         snprintf(path, sizeof path, "%.4000s.owner%u", file, i + 1);
-        if (!mgmt_file_write(path, header->owners[i].share)) {
+        if (!file_write_shared(path, header->owners[i].share)) {
             return STATUS_REFUSED;
         }
         printf("Sealed share of owner %u written to: %s\n", i + 1, path);

@@ -7,6 +7,7 @@
 
 #include "tools/console.h"
 #include "tools/factor_file.h"
+#include "tools/file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +80,7 @@ file_give(const char *path, const struct factor_file *file)
     bool gave;
 
     writer_init(&text, FACTOR_FILE_MAX);
-    gave = factor_file_write(file, &text) && mgmt_file_write(path, writer_view(&text));
+    gave = factor_file_write(file, &text) && file_write_shared(path, writer_view(&text));
     writer_clear(&text);
     if (gave) {
         printf("Authentication data written to: \"%s\"\n"

@@ -8,6 +8,7 @@
 #include "rules/rules.h"
 #include "tools/attribute_name.h"
 #include "tools/console.h"
+#include "tools/file.h"
 #include "wire/role.h"
 
 #include <stdarg.h>
@@ -74,7 +75,7 @@ text_put(const struct writer *text, const char *file)
     view bytes = writer_view(text);
 
     fwrite(bytes.data, 1, bytes.len, stdout);
-    return writer_ok(text) && (file == NULL || mgmt_file_write(file, bytes));
+    return writer_ok(text) && (file == NULL || file_write_shared(file, bytes));
 }
 
 /* ---- lists ---- */

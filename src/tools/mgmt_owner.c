@@ -7,6 +7,7 @@
 
 #include "crypto/cert.h"
 #include "tools/code.h"
+#include "tools/file.h"
 
 #include <string.h>
 
@@ -48,7 +49,7 @@ mgmt_get_cert_req(void *tool, const struct values *values)
     if (rv != CKR_OK) {
         return one_failed("getCertReq", rv);
     }
-    if (!mgmt_file_write(values_text(values, "file"), reply.request)) {
+    if (!file_write_shared(values_text(values, "file"), reply.request)) {
         return STATUS_REFUSED;
     }
     puts("getCertReq success");
@@ -76,7 +77,7 @@ mgmt_get_cert(void *tool, const struct values *values)
     if (rv != CKR_OK) {
         return one_failed("getCert", rv);
     }
-    if (!mgmt_file_write(values_text(values, "file"), reply.certificate)) {
+    if (!file_write_shared(values_text(values, "file"), reply.certificate)) {
         return STATUS_REFUSED;
     }
     puts("getCert success");

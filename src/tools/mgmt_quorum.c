@@ -8,6 +8,7 @@
 #include "core/quorum.h"
 #include "tools/approval.h"
 #include "tools/code.h"
+#include "tools/file.h"
 #include "wire/role.h"
 
 #include <string.h>
@@ -239,7 +240,7 @@ mgmt_get_token(void *tool, const struct values *values)
 
     status = mgmt_everywhere(tool, &step, &body);
     if (status == STATUS_DONE &&
-        !mgmt_file_write(values_text(values, "file"), writer_view(&file))) {
+        !file_write_shared(values_text(values, "file"), writer_view(&file))) {
         status = STATUS_REFUSED;
     }
     writer_clear(&body);

@@ -196,24 +196,6 @@ mgmt_file_read(const char *path, size_t max, struct writer *out)
     return whole && writer_ok(out);
 }
 
-bool
-mgmt_file_write(const char *path, view bytes)
-{
-    FILE *file = fopen(path, "we");
-    bool wrote;
-
-    if (file == NULL) {
-        fprintf(stderr, "%s: %s\n", path, strerror(errno));
-        return false;
-    }
-    wrote = fwrite(bytes.data, 1, bytes.len, file) == bytes.len;
-    if (fclose(file) != 0 || !wrote) {
-        fprintf(stderr, "%s: %s\n", path, strerror(errno));
-        return false;
-    }
-    return true;
-}
-
 json_t *
 mgmt_json_server(const struct mgmt_server *server)
 {

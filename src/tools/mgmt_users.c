@@ -6,6 +6,7 @@
 #include "tools/mgmt.h"
 
 #include "tools/console.h"
+#include "tools/file.h"
 #include "wire/role.h"
 
 #include <string.h>
@@ -454,7 +455,7 @@ challenge_show(void *arg, struct mgmt_server *server, view bytes)
     struct challenge_reply reply;
 
     UNUSED(server);
-    return challenge_reply_read(bytes, &reply) && mgmt_file_write(arg, reply.challenge);
+    return challenge_reply_read(bytes, &reply) && file_write_shared(arg, reply.challenge);
 }
 
 enum status
