@@ -301,17 +301,6 @@ dev_read_socket(struct dev *dev)
     return true;
 }
 
-void
-dev_remove_socket(struct dev *dev)
-{
-    if (dev_read_socket(dev) &&
-        strncmp(dev->socket_path, SOCKET_FOLDER, strlen(SOCKET_FOLDER)) == 0) {
-        unlink(dev->socket_path);
-        *strrchr(dev->socket_path, '/') = '\0';
-        rmdir(dev->socket_path);
-    }
-}
-
 static int
 entry_remove(const char *path, const struct stat *status, int type, struct FTW *where)
 {
@@ -319,6 +308,22 @@ entry_remove(const char *path, const struct stat *status, int type, struct FTW *
     UNUSED(type);
     UNUSED(where);
     return remove(path);
+}
+
+void
+dev_remove_socket(struct dev *dev)
+{
+    char copies[DEV_PATH_MAX + sizeof ".copies"];
+
+    if (dev_read_socket(dev) &&
+        strncmp(dev->socket_path, SOCKET_FOLDER, strlen(SOCKET_FOLDER)) == 0) {
+        /* What the daemon keeps beside it is for the next one at that path: there is none. */
+        snprintf(copies, sizeof copies, "%s.copies", dev->socket_path);
+        (void)nftw(copies, entry_remove, 16, FTW_DEPTH | FTW_PHYS);
+        unlink(dev->socket_path);
+        *strrchr(dev->socket_path, '/') = '\0';
+        rmdir(dev->socket_path);
+    }
 }
 
 void

@@ -239,6 +239,7 @@ a_deep_folder_gets_a_short_socket(void **state)
     struct dev *dev = *state;
     struct dev deep = *dev;
     char folder[DEV_PATH_MAX];
+    char copies[DEV_PATH_MAX + 32];
 
     memset(folder, 0, sizeof folder);
     assert_true(dev_path(dev, "a-folder-with-a-name-that-is-much-too-long-for-the-path-of-a-socket"
@@ -253,6 +254,11 @@ a_deep_folder_gets_a_short_socket(void **state)
     assert_true(dev_read_socket(&deep));
     assert_int_equal(strncmp(deep.socket_path, "/tmp/azcloudhsm-", 16), 0);
 
+    /* As the daemon leaves it. */
+    snprintf(copies, sizeof copies, "%s.copies", deep.socket_path);
+    assert_int_equal(mkdir(copies, 0700), 0);
+    strcat(copies, "/0123");
+    assert_int_equal(mknod(copies, S_IFREG | 0600, 0), 0);
     dev_remove_socket(&deep);
     assert_int_not_equal(access(deep.socket_path, F_OK), 0);
 }
