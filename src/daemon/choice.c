@@ -207,7 +207,8 @@ node_before(struct daemon *daemon, const struct context *context)
     return NULL;
 }
 
-/* The one before, or else the drawn one, is given a moment to come up, where it may have something. */
+/* The one before, or else the drawn one, is given a moment to come up, where it may have something; and
+ * which one that was is known only when a node has said what numbers they have. */
 static struct node *
 node_home(struct daemon *daemon, struct context *context, enum tie tie, uint32_t avoid)
 {
@@ -215,17 +216,24 @@ node_home(struct daemon *daemon, struct context *context, enum tie tie, uint32_t
     const bool fresh = daemon_now() - daemon->started_at < START_MS;
     struct node *before = node_before(daemon, context);
     struct node *drawn = before != NULL ? before : node_drawn(daemon, context);
+    const bool unknown = context->home_number != 0 && !daemon->rostered;
     struct node *home;
 
-    if (drawn == NULL || (has && fresh && (!daemon->rostered || !node_is_reached(drawn)))) {
+    if (drawn == NULL || (has && (unknown || (fresh && (!daemon->rostered ||
+                                                        !node_is_reached(drawn)))))) {
         return NULL;
     }
     home = node_is_well(drawn) && (avoid & (UINT32_C(1) << drawn->index)) == 0
                ? drawn
                : node_near(daemon, context, avoid);
     if (home != NULL && before != NULL) {
-        context->copies.left = before != home ? (unsigned)before->index + 1 : 0;
+        context->copies.left = 0;
         context->home_number = 0;
+        if (home != before) {
+            context->copies.left = (unsigned)before->index + 1;
+            context->attachments[before->index] =
+                (struct attachment){ .state = ATTACHMENT_NONE, .stale = true };
+        }
     }
     return home;
 }

@@ -160,6 +160,19 @@ the_next_daemon_hands_them_in(void **state)
     assert_ptr_not_equal(node_that_saw(f, OPERATION_SIGN), home);
     assert_int_equal(node_that_saw(f, OPERATION_SIGN)->copies_handed, 1);
     assert_int_equal(node_that_saw(f, OPERATION_SIGN)->copies_last, OBJECT);
+
+    /* The home of before, which may have been cut off alone, forgets what it has before it is one again. */
+    node_begin(home);
+    assert_true(loop_until(f->daemon.loop, links_up, f, LIMIT_MS));
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        if (&f->nodes[i] != home) {
+            node_kill(&f->nodes[i]);
+        }
+    }
+    home->seen_count = 0;
+    sign(f, app);
+    assert_int_equal(node_seen_of(home, OPERATION_DETACH), 1);
+    assert_int_equal(home->seen[0].operation, OPERATION_DETACH);
 }
 
 /* Wherever the lot would fall. */
@@ -187,6 +200,45 @@ the_next_daemon_finds_the_home(void **state)
     next->seen_count = 0;
     sign(f, app);
     assert_int_equal(node_seen_of(next, OPERATION_SIGN), 1);
+}
+
+static bool
+is_waited_for(void *arg)
+{
+    return ((struct fixture *)arg)->daemon.pending_count == 1;
+}
+
+/* Also where nodes come late: until one of them says so nobody knows which of them has that number. */
+static void
+the_home_is_found_when_numbers_are_known(void **state)
+{
+    struct fixture *f = *state;
+    struct app *app;
+    struct fake_node *home = begin(f, &app), *next;
+
+    node_kill(home);
+    sign(f, app);
+    next = node_that_saw(f, OPERATION_SIGN);
+    node_begin(home);
+    next->gives = OBJECT + 1;
+    app_send_with(app, OPERATION_GENERATE_KEY, 3, FRAME_LOCAL, VIEW_TEXT("key"));
+    assert_true(answered(f, app, 4));
+    assert_true(loop_until(f->daemon.loop, links_up, f, LIMIT_MS));
+    die(f);
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        f->daemon.nodes[i].id = 0;
+        f->nodes[i].seen_count = 0;
+    }
+    f->daemon.rostered = false;
+    f->daemon.roster_asked_at = daemon_now();
+    app = app_in(f, 1);
+    app_send_with(app, OPERATION_SIGN, 2, FRAME_LOCAL, VIEW_TEXT("sign"));
+    assert_true(loop_until(f->daemon.loop, is_waited_for, f, LIMIT_MS));
+    roster_ask(&f->daemon.nodes[0].links[0]);
+    assert_true(answered(f, app, 2));
+    assert_int_equal(app->last.code, CKR_OK);
+    assert_int_equal(node_seen_of(next, OPERATION_SIGN), 1);
+    assert_int_equal(node_seen_of(next, OPERATION_ATTACH), 1);
 }
 
 static void
@@ -428,6 +480,7 @@ main(void)
     static const struct CMUnitTest tests[] = {
         FILES(the_next_daemon_hands_them_in),
         FILES(the_next_daemon_finds_the_home),
+        FILES(the_home_is_found_when_numbers_are_known),
         FILES(only_who_has_a_login_gets_them),
         FILES(a_logout_takes_the_file_along),
         FILES(a_logout_takes_that_of_before_along),
