@@ -369,6 +369,8 @@ MUST_USE bool known_read(view bytes, struct known *ret_known);
 void known_load(struct daemon *daemon);
 /* Keeps them, where they are others than were kept. */
 void known_save(struct daemon *daemon);
+/* They are not those of the settings' store. */
+void known_forget(struct daemon *daemon);
 
 /* choice.c: which node does it */
 enum tie {

@@ -186,6 +186,18 @@ known_save(struct daemon *daemon)
     writer_clear(&bytes);
 }
 
+void
+known_forget(struct daemon *daemon)
+{
+    char path[PATH_MAX_LEN];
+
+    if (daemon->settings.state[0] != '\0') {
+        snprintf(path, sizeof path, "%s/nodes", daemon->settings.state);
+        (void)unlink(path);
+        memset(daemon->known, 0, sizeof daemon->known);
+    }
+}
+
 /* What stands in the file; false: there is none, or it is damaged. */
 static bool
 known_get(const char *path, struct known *ret_known)

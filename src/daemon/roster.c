@@ -65,6 +65,7 @@ store_change(struct daemon *daemon, const struct node *by)
         }
         node->id = 0;
     }
+    known_forget(daemon);
 }
 
 void

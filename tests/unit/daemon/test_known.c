@@ -157,6 +157,26 @@ nodes_of_another_store_are_left(void **state)
     assert_int_equal(f->daemon.store[0], 2);
 }
 
+/* One that is alone tells of no nodes: what was kept would be asked first at each start. */
+static void
+what_is_of_another_store_is_kept_no_more(void **state)
+{
+    struct fixture *f = *state;
+
+    learn(f);
+    set_stores(f, 1, 1);
+    begin_again(f);
+    assert_true(loop_until(f->daemon.loop, store_is_told, f, LIMIT_MS));
+    known_save(&f->daemon);
+    assert_true(is_kept(NULL));
+
+    set_stores(f, 2, 1);
+    f->nodes[0].id = 0;
+    begin_again(f);
+    assert_true(loop_until(f->daemon.loop, one_is_asked_no_more, f, LIMIT_MS));
+    assert_false(is_kept(NULL));
+}
+
 /* What is told of by one of the right store, and is of another, is asked nothing at all. */
 static void
 a_learned_node_says_first_whose_it_is(void **state)
@@ -242,6 +262,7 @@ main(void)
         KEPT(they_are_found_while_those_of_the_settings_are_away),
         KEPT(what_is_kept_is_written_once),
         KEPT(nodes_of_another_store_are_left),
+        KEPT(what_is_of_another_store_is_kept_no_more),
         KEPT(a_learned_node_says_first_whose_it_is),
         KEPT(other_settings_know_nothing),
         KEPT(a_file_that_is_damaged_counts_for_nothing),
