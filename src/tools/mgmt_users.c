@@ -256,11 +256,18 @@ mgmt_rename_officer(void *tool, const struct values *values)
                                     .arg = login };
     struct writer body;
 
-    snprintf(login, sizeof login, "%.40s(%s)", values_text(values, "name"), role_name(ROLE_CO));
+    enum status status;
 
+    snprintf(login, sizeof login, "%.40s(%s)", values_text(values, "name"), role_name(ROLE_CO));
     writer_init(&body, BODY_MAX);
     user_rename_request_write(&body, &request);
-    return mgmt_change(tool, &step, &body);
+    status = mgmt_change(tool, &step, &body);
+    /* Those of a cluster, too, which only looked at what the first one did. */
+    for (struct mgmt_server *server = NULL;
+         status == STATUS_DONE && (server = mgmt_next(tool, server)) != NULL;) {
+        (void)login_show(login, server, VIEW_EMPTY);
+    }
+    return status;
 }
 
 enum status
