@@ -87,7 +87,8 @@ enum hsm_result hsm_handle(struct hsm *hsm, const struct hsm_peer *peer, enum hs
 void hsm_lack_user(struct hsm *hsm, view name);
 
 /* How long tickets live that are made from now on (10 minutes unless set). Where it is longer than
- * before hsm_keep_ticket_life() has to succeed before the first request. */
+ * before hsm_keep_ticket_life() has to succeed before the first request; until the store has it they
+ * live no longer than before. */
 void hsm_set_ticket_life(struct hsm *hsm, uint64_t ms);
 MUST_USE CK_RV hsm_keep_ticket_life(struct hsm *hsm);
 

@@ -88,16 +88,16 @@ life_known(struct hsm *hsm)
 uint64_t
 life_own(struct hsm *hsm)
 {
-    return atomic_load(&hsm->ticket_life);
+    const uint64_t set = atomic_load(&hsm->ticket_life);
+    const uint64_t longest = life_known(hsm).longest;
+
+    return set < longest ? set : longest;
 }
 
 uint64_t
 life_end(struct hsm *hsm)
 {
-    const uint64_t own = life_own(hsm);
-    const uint64_t longest = life_known(hsm).longest;
-
-    return hsm_time(hsm) + (own > longest ? own : longest) + LIFE_MARGIN_MS;
+    return hsm_time(hsm) + life_known(hsm).longest + LIFE_MARGIN_MS;
 }
 
 static CK_RV
@@ -138,6 +138,7 @@ hsm_keep_ticket_life(struct hsm *hsm)
 CK_RV
 life_raise(struct hsm *hsm)
 {
+    const uint64_t set = atomic_load(&hsm->ticket_life);
     CK_RV rv = CODE_CONFLICT;
 
     if (hsm_release(hsm) < LIFE_RELEASE) {
@@ -146,10 +147,10 @@ life_raise(struct hsm *hsm)
     for (int i = 0; i < TRIES && rv == CODE_CONFLICT; i++) {
         const struct life life = life_known(hsm);
 
-        if (life_own(hsm) <= life.longest) {
+        if (set <= life.longest) {
             return CKR_OK;
         }
-        rv = life_commit(hsm, life_own(hsm), life.revision);
+        rv = life_commit(hsm, set, life.revision);
         if (rv == CODE_CONFLICT && !follow_catch_up(hsm)) {
             rv = CKR_DEVICE_ERROR;
         }

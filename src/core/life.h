@@ -24,7 +24,8 @@ struct record_name life_name(void);
 /* Writes it where this node's tickets live longer than it says, and comes back when all nodes know
  * of it. Until every node reads it nothing is written. */
 MUST_USE CK_RV life_raise(struct hsm *hsm);
-/* Of a ticket that is made now. */
+/* Of a ticket that is made now: as set, but no longer than the store says, for who ends logins on
+ * another node knows no more. This and the next take hsm->lock. */
 uint64_t life_own(struct hsm *hsm);
 /* Until when (hsm_time()) there may be a ticket that was made by now: on whichever node, whose clock
  * may be LIFE_MARGIN_MS ahead. */

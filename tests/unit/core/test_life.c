@@ -161,7 +161,7 @@ a_store_that_does_not_take_it_is_told_of(void **state)
     assert_int_equal(outside_count(&n->one.outside, "e/"), 1);
 }
 
-/* One of the release before would not read it. */
+/* One of the release before would not read it; and who ends a login does not know how long it lives. */
 static void
 it_is_written_when_all_nodes_read_it(void **state)
 {
@@ -173,10 +173,12 @@ it_is_written_when_all_nodes_read_it(void **state)
     hsm_fixture_follow(&f, "A1");
     begin(&f, "one", LONG_MS);
     assert_int_equal(outside_count(&f.outside, "e/"), 0);
+    assert_int_equal(life_own(f.hsm), TICKET_LIFE_MS);
     f.outside.ports.release = FRAME_VERSION;
     hsm_fixture_reopen(&f);
     begin(&f, "one", LONG_MS);
     assert_int_equal(outside_count(&f.outside, "e/"), 1);
+    assert_int_equal(life_own(f.hsm), LONG_MS);
     hsm_fixture_clear(&f);
 }
 
