@@ -315,6 +315,27 @@ journal_drop(struct hsm *hsm)
     return dropped;
 }
 
+/* What was not known to be done may have been done: then the store has gone on. */
+static void
+journal_first_look(struct hsm *hsm)
+{
+    struct store *store = hsm->ports.store;
+    const struct journal_name name = journal_first_name(hsm->node);
+    struct chain before;
+    struct writer value;
+    uint64_t revision = 0;
+
+    writer_init(&value, STORE_VALUE_MAX);
+    if (store->get(store, journal_name_view(&name), &revision, &value) &&
+        revision > hsm->journal_first_revision &&
+        journal_first_open(&hsm->sealer, journal_name_view(&name), writer_view(&value), &before) ==
+            CKR_OK) {
+        hsm->journal_first = before.count + 1;
+        hsm->journal_first_revision = revision;
+    }
+    writer_clear(&value);
+}
+
 void
 hsm_trim_journal(struct hsm *hsm, uint64_t keep, uint64_t limit_ms)
 {
@@ -328,7 +349,11 @@ hsm_trim_journal(struct hsm *hsm, uint64_t keep, uint64_t limit_ms)
     }
     /* In whole transactions, so that a busy node does not write one for each record. */
     while (end.count + 1 - hsm->journal_first >= keep + DROP_COUNT &&
-           clock->monotonic(clock) - start < limit_ms && journal_drop(hsm)) {
+           clock->monotonic(clock) - start < limit_ms) {
+        if (!journal_drop(hsm)) {
+            journal_first_look(hsm);
+            break;
+        }
     }
 }
 

@@ -395,6 +395,33 @@ the_journal_lets_its_oldest_go(void **state)
     assert_int_equal(outside_count(&f->hsm.outside, "j/"), count);
 }
 
+/* That was not known to have happened: the node still believes what was before. */
+static void
+what_was_let_go_unheard_is_looked_up(void **state)
+{
+    struct fixture *f = *state;
+    struct object_destroy_reply destroyed;
+    const uint64_t first = f->hsm.hsm->journal_first;
+    const uint64_t revision = f->hsm.hsm->journal_first_revision;
+    size_t count;
+
+    for (unsigned i = 0; i < 100; i++) {
+        const struct object_destroy_request m = { create(&f->cu1, LIST(PRIVATE_DATA, TOKEN_YES)) };
+
+        assert_code(app_send_object_destroy(&f->cu1, &m, &destroyed), CKR_OK);
+    }
+    count = outside_count(&f->hsm.outside, "j/");
+    hsm_trim_journal(f->hsm.hsm, count - STORE_TXN_MAX, 1000);
+    assert_true(outside_count(&f->hsm.outside, "j/") < count);
+    f->hsm.hsm->journal_first = first;
+    f->hsm.hsm->journal_first_revision = revision;
+
+    hsm_trim_journal(f->hsm.hsm, 20, 1000);
+    hsm_trim_journal(f->hsm.hsm, 20, 1000);
+    assert_true(outside_count(&f->hsm.outside, "j/") >= 20);
+    assert_true(outside_count(&f->hsm.outside, "j/") < 20 + STORE_TXN_MAX);
+}
+
 /* A mark that was forged, or of another store, is none. */
 static void
 where_the_journal_begins_is_sealed(void **state)
@@ -465,6 +492,7 @@ main(void)
         AZURE(without_the_audit_no_key_is_used),
         AZURE(what_the_role_forbids_is_recorded),
         AZURE(the_journal_lets_its_oldest_go),
+        AZURE(what_was_let_go_unheard_is_looked_up),
         AZURE(where_the_journal_begins_is_sealed),
         AZURE(no_record_holds_the_contexts_id),
     };
