@@ -181,6 +181,15 @@ journal_begin(struct store *store, struct journal_keeper *keeper, const struct c
     store->journal(store, end, journal_entry, keeper);
 }
 
+void
+journal_stop(struct store *store)
+{
+    struct chain end;
+
+    store->journal_end(store, &end);
+    store->journal(store, &end, NULL, NULL);
+}
+
 bool
 audit_seed(const struct sealer *sealer, uint8_t ret_seed[32])
 {

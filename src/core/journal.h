@@ -36,13 +36,15 @@ MUST_USE CK_RV journal_first_seal(const struct sealer *sealer, const char *node,
 MUST_USE CK_RV journal_first_open(const struct sealer *sealer, view key, view value,
                                   struct chain *ret_before);
 
-/* Who writes a journal; outlives the store's use. */
+/* Who writes a journal; stays until journal_stop(). */
 struct journal_keeper {
     const struct sealer *sealer;
     const char *node;
 };
 /* Lets the store write a journal, which ends so far at end. */
 void journal_begin(struct store *store, struct journal_keeper *keeper, const struct chain *end);
+/* What is still submitted to the store, and nobody waits for any more, fails from here on. */
+void journal_stop(struct store *store);
 
 /* The key pair that signs heads (core/audit.h), derived from the sealer's key for its store. */
 MUST_USE bool audit_seed(const struct sealer *sealer, uint8_t ret_seed[32]);

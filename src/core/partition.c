@@ -484,6 +484,9 @@ hsm_close(struct hsm *hsm)
         return;
     }
     follow_stop(hsm);
+    if (hsm->journal.sealer != NULL) {
+        journal_stop(hsm->ports.store);
+    }
     follow_clear(&hsm->follow);
     context_table_clear(&hsm->contexts);
     replies_clear(&hsm->replies);

@@ -128,7 +128,8 @@ struct store {
      * left, which was logged. */
     bool (*guard)(struct store *store, const uint8_t key[32]);
     /* Transactions may have journal entries from now on; end is that of those that are there.
-     * Called once, before the first of them. */
+     * Called before the first of them, and once more without an entry: then there is nobody who makes
+     * them any more, those that have one fail, and none is under way when it comes back. */
     void (*journal)(struct store *store, const struct chain *end, store_entry *entry, void *arg);
     /* The chain's end with the last transaction that was acknowledged. */
     void (*journal_end)(struct store *store, struct chain *ret_end);

@@ -134,8 +134,8 @@ group_run(struct etcd_writer *writer, struct etcd_waiting *first, size_t max, si
     pthread_mutex_lock(&writer->journal_lock);
     journal = writer->journal;
     fence = writer->fence;
-    pthread_mutex_unlock(&writer->journal_lock);
     etcd_group_make(writer->place, &writer->mark, &fence, &journal, first, max, &group);
+    pthread_mutex_unlock(&writer->journal_lock); /* who keeps the journal may go now */
     if (!group.broken) {
         result = group_settle(writer, &group, &revision);
     }

@@ -89,7 +89,7 @@ journal_make(struct journal *journal, view entry, struct journal_record *record)
     writer_init_fixed(&record->key, record->key_room, sizeof record->key_room);
     writer_init_fixed(&record->value, record->value_room, sizeof record->value_room);
     if (journal->entry == NULL) {
-        log_err("store: a journal entry before there is a journal");
+        log_err("store: not written: nobody is there any more who keeps its journal");
         return false;
     }
     if (!journal->entry(journal->arg, &journal->end, entry, &record->key, &record->value) ||

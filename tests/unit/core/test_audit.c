@@ -422,6 +422,24 @@ what_was_let_go_unheard_is_looked_up(void **state)
     assert_true(outside_count(&f->hsm.outside, "j/") < 20 + STORE_TXN_MAX);
 }
 
+/* What nobody waited for may still be with the store when the partition goes, and its keys with it. */
+static void
+nobody_keeps_the_journal_after_the_end(void **state)
+{
+    struct fixture *f = *state;
+    struct store *store = f->hsm.outside.ports.store;
+    const struct store_change change = { VIEW_TEXT("o/00050000"), VIEW_TEXT("1"), false };
+    const struct store_txn txn = { NULL, 0, &change, 1, VIEW_TEXT("entry") };
+    uint64_t revision;
+
+    hsm_close(f->hsm.hsm);
+    f->hsm.hsm = NULL;
+    assert_int_equal(store_commit(store, &txn, &revision), STORE_FAILED);
+    hsm_fixture_reopen(&f->hsm);
+    assert_ok(app_attach(&f->cu1));
+    (void)create(&f->cu1, LIST(PRIVATE_DATA, TOKEN_YES));
+}
+
 /* A mark that was forged, or of another store, is none. */
 static void
 where_the_journal_begins_is_sealed(void **state)
@@ -493,6 +511,7 @@ main(void)
         AZURE(what_the_role_forbids_is_recorded),
         AZURE(the_journal_lets_its_oldest_go),
         AZURE(what_was_let_go_unheard_is_looked_up),
+        AZURE(nobody_keeps_the_journal_after_the_end),
         AZURE(where_the_journal_begins_is_sealed),
         AZURE(no_record_holds_the_contexts_id),
     };
