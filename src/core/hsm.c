@@ -47,11 +47,16 @@ commit(struct hsm *hsm, const struct store_txn *txn, bool alone, uint64_t *ret_r
 {
     struct stopwatch *watch = hsm->ports.watch;
     const uint64_t began = watch != NULL ? watch->start(watch) : 0;
+    struct store_late *late = NULL;
     uint64_t revision = 0;
-    const enum store_result result = alone ? store_commit_alone(hsm->ports.store, txn, &revision)
-                                           : store_commit(hsm->ports.store, txn, &revision);
+    const enum store_result result =
+        store_commit_late(hsm->ports.store, txn, alone, &revision,
+                          atomic_load(&hsm->follow.on) ? NULL : &late);
     uint64_t seen;
 
+    if (late != NULL) {
+        lates_take(&hsm->lates, late);
+    }
     if (watch != NULL) {
         watch->stop(watch, began, result == STORE_OK);
     }

@@ -423,7 +423,7 @@ hsm_open(const struct hsm_ports *ports, view master_key, struct hsm **ret_hsm)
         (struct sealer){ .key = secret_new(HSM_MASTER_KEY_LEN), .entropy = ports->entropy };
     if (!locks_init(hsm) || !context_table_init(&hsm->contexts) ||
         !replies_init(&hsm->replies) || !logouts_init(&hsm->logouts) ||
-        !tombs_init(&hsm->tombs) ||
+        !tombs_init(&hsm->tombs) || !lates_init(&hsm->lates) ||
         !changes_init(&hsm->changes) || !follow_init(&hsm->follow) ||
         !keyed_init(&hsm->keyed, KEYED_MAX) || !numbers_init(&hsm->certificates) ||
         !admissions_init(&hsm->admissions) ||
@@ -492,6 +492,7 @@ hsm_close(struct hsm *hsm)
     replies_clear(&hsm->replies);
     logouts_clear(&hsm->logouts);
     tombs_clear(&hsm->tombs);
+    lates_clear(&hsm->lates);
     changes_clear(&hsm->changes);
     keyed_clear(&hsm->keyed);
     containers_clear(&hsm->containers);

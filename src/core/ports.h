@@ -166,6 +166,21 @@ MUST_USE enum store_result store_commit_alone(struct store *store, const struct 
                                               uint64_t *ret_revision);
 
 /*
+ * As one of these two. With STORE_UNKNOWN *ret_late, which may be NULL, is the transaction with its
+ * changes, whose end can be asked for; untouched where memory is short. Free it at any time.
+ */
+struct store_late;
+MUST_USE enum store_result store_commit_late(struct store *store, const struct store_txn *txn,
+                                             bool alone, uint64_t *ret_revision,
+                                             struct store_late **ret_late);
+/* Is it known what became of it? */
+MUST_USE bool store_late_ended(struct store_late *late, enum store_result *ret_result,
+                               uint64_t *ret_revision);
+/* Valid with late. */
+const struct store_change *store_late_changes(const struct store_late *late, size_t *ret_count);
+void store_late_free(struct store_late *late);
+
+/*
  * Backups, as the edge keeps them: one that was made and one that is coming in, both gone with the
  * process. All may wait for the store and the disk. CKR_DEVICE_ERROR: logged.
  */

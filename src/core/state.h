@@ -17,6 +17,7 @@
 #include "core/hsm.h"
 #include "core/journal.h"
 #include "core/keyed.h"
+#include "core/lates.h"
 #include "core/life.h"
 #include "core/logout.h"
 #include "core/member.h"
@@ -73,6 +74,7 @@ struct hsm {
     struct keyed keyed;
     struct context_table contexts;
     struct replies replies;
+    struct lates lates;
     struct logouts logouts;
     struct tombs tombs;
     _Atomic uint64_t copies_given; /* of session objects, to daemons; these three since the start */

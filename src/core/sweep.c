@@ -87,6 +87,7 @@ hsm_sweep(struct hsm *hsm, uint64_t idle_ms)
     uint64_t wall = hsm_time(hsm);
     struct gone gone = { .hsm = hsm };
 
+    lates_settle(hsm);
     if (now > idle_ms) {
         context_sweep(&hsm->contexts, now - idle_ms);
     }
