@@ -417,7 +417,9 @@ sqlite_load_all(struct store *store, store_visit *visit, void *arg)
 {
     struct sqlite *sqlite = (struct sqlite *)store;
 
-    pthread_mutex_lock(&sqlite->database_lock);
+    if (!database_take(sqlite, STORE_WAIT_MS)) {
+        return false;
+    }
 
     bool loaded = database_each(sqlite->database, visit, arg);
 
