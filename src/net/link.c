@@ -360,7 +360,10 @@ link_make(struct loop *loop, const struct link_pack *pack, bool server,
     link->arg = arg;
     link->connecting = !server;
     link->body_max = FRAME_BODY_MAX;
-    link_name_find(link);
+    memcpy(link->name, pack->name, sizeof link->name);
+    if (link->name[0] == '\0') {
+        link_name_find(link);
+    }
     writer_init(&link->output, OUTPUT_MAX);
     link->readable = event_new(base, link->fd, EV_READ | EV_PERSIST, on_readable, link);
     link->writable = event_new(base, link->fd, EV_WRITE | EV_PERSIST, on_writable, link);
@@ -392,7 +395,8 @@ link_new(struct loop *loop, int fd, struct tls_context *tls, bool server,
 void
 link_pack(struct link *link, struct link_pack *ret_pack)
 {
-    *ret_pack = (struct link_pack){ link->fd, link->ssl, link->tls };
+    *ret_pack = (struct link_pack){ .fd = link->fd, .ssl = link->ssl, .tls = link->tls };
+    memcpy(ret_pack->name, link->name, sizeof ret_pack->name);
     event_del(link->readable);
     event_del(link->writable);
     link->fd = -1;

@@ -35,6 +35,8 @@ void link_free(struct link *link);
 /* Like link_free() once all that was written has left (at most 1 s). */
 void link_free_later(struct link *link);
 
+#define LINK_NAME_SIZE 64u
+
 /*
  * A link that is up may go on in another loop, maybe on another thread. Packed it is freed, and nothing
  * was read or written yet, as in .up(); unpacked it comes up once more. Whoever has the pack unpacks or
@@ -44,6 +46,7 @@ struct link_pack {
     int fd;
     void *ssl; /* the TLS library's */
     struct tls_context *tls;
+    char name[LINK_NAME_SIZE]; /* where the other end was, which may be gone by now; empty: not known */
 };
 void link_pack(struct link *link, struct link_pack *ret_pack);
 /* NULL when memory is short; the pack is used up in any case. */

@@ -37,7 +37,7 @@ struct link {
     size_t output_sent;
     int passed;            /* descriptor that goes with the next bytes, -1: none */
     size_t output_high;    /* held from there on; 0: never */
-    char name[64];
+    char name[LINK_NAME_SIZE];
     struct chore chore;    /* its next step, while it has sent no frame */
     int awaited;           /* bytes of the first record that the kernel waits for */
     bool late;             /* its limit is over */

@@ -13,8 +13,10 @@
 
 #include "lib/tls_fixture.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -768,6 +770,61 @@ a_link_that_is_up_goes_on_in_another_loop(void **state)
     loop_free(other);
 }
 
+/* Two ends of a connection of TCP. */
+static void
+tcp_pair_of(int fds[2])
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    socklen_t len = sizeof address;
+    int door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(door, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(listen(door, 1), 0);
+    assert_int_equal(getsockname(door, (struct sockaddr *)&address, &len), 0);
+    fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fds[0], (struct sockaddr *)&address, len), 0);
+    assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+    fds[1] = accept4(door, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    assert_true(fds[1] >= 0);
+    close(door);
+}
+
+/* Who asks and is gone at once is named all the same: what he asked for is still done. */
+static void
+a_pack_keeps_its_name_when_the_other_end_is_gone(void **state)
+{
+    struct fixture *f = *state;
+    const struct linger none = { 1, 0 };
+    struct loop *other = loop_new();
+    struct tls_context *server = tls_fixture_server(&f->tls, "node", "ca");
+    struct tls_context *client = tls_fixture_client(&f->tls, "client");
+    struct sockaddr_storage address;
+    struct link_pack pack;
+    char name[LINK_NAME_SIZE];
+    int fds[2];
+
+    tcp_pair_of(fds);
+    f->b.pack_when_up = &pack;
+    f->a.link = link_new(f->loop, fds[0], client, false, &end_events, &f->a);
+    f->b.link = link_new(f->loop, fds[1], server, true, &end_events, &f->b);
+    tls_context_free(client);
+    tls_context_free(server);
+    snprintf(name, sizeof name, "%s", link_name(f->b.link));
+    assert_true(loop_until(f->loop, b_is_packed, f, LIMIT_MS));
+    assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_LINGER, &none, sizeof none), 0);
+    link_free(f->a.link);
+    f->a.link = NULL;
+    assert_false(link_pack_address(&pack, &address));
+
+    f->b.link = link_unpack(other, &pack, &end_events, &f->b);
+    assert_non_null(f->b.link);
+    assert_string_equal(link_name(f->b.link), name);
+    assert_ptr_equal(strstr(name, "127.0.0.1:"), name);
+    link_free(f->b.link);
+    f->b.link = NULL;
+    loop_free(other);
+}
+
 static void
 a_pack_may_be_given_up(void **state)
 {
@@ -989,6 +1046,7 @@ main(void)
         TEST(a_first_record_without_sense_ends_the_link),
         TEST(a_handshake_may_come_in_pieces),
         TEST(a_link_that_is_up_goes_on_in_another_loop),
+        TEST(a_pack_keeps_its_name_when_the_other_end_is_gone),
         TEST(a_pack_may_be_given_up),
         TEST(chores_let_others_go_first),
         TEST(a_pause_loses_nothing),
