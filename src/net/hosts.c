@@ -141,7 +141,8 @@ hosts_know(struct hosts *hosts, const struct sockaddr *address, uint64_t now)
 
     const struct host *host = place_of(hosts, key, &known);
 
-    known = known && now - host->met < HOSTS_KNOWN_MS;
+    /* It may have been met since the caller looked at the clock. */
+    known = known && (now < host->met || now - host->met < HOSTS_KNOWN_MS);
     pthread_mutex_unlock(&hosts->lock);
     return known;
 }

@@ -59,6 +59,7 @@ who_was_met_is_known_for_a_day(void **state)
     assert_false(hosts_know(hosts, v4(0x0a000001), 5));
     hosts_meet(hosts, v4(0x0a000001), 5);
     assert_true(hosts_know(hosts, v4(0x0a000001), 5));
+    assert_true(hosts_know(hosts, v4(0x0a000001), 4)); /* by a clock that was read before */
     assert_false(hosts_know(hosts, v4(0x0a000002), 5));
     assert_true(hosts_know(hosts, v6("::ffff:10.0.0.1"), 4 + HOSTS_KNOWN_MS));
     assert_false(hosts_know(hosts, v4(0x0a000001), 5 + HOSTS_KNOWN_MS));
