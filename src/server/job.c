@@ -39,6 +39,7 @@ job_new(struct job_shelf *shelf, struct peer *peer, enum hsm_place place,
     job->peer = peer;
     job->place = place;
     job->writes = false;
+    job->slow = false;
     job->request = *request;
     job->began = 0;
     write_raw(&job->body, body);

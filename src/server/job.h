@@ -17,6 +17,7 @@ struct job {
     struct peer *peer;
     enum hsm_place place;
     bool writes; /* it is counted among the service's writers */
+    bool slow;   /* the lane did it itself, and had better not have */
     struct frame request;
     struct writer body;
     struct writer reply;

@@ -54,6 +54,10 @@ peer_job_back(void *arg)
     if (job->writes) {
         atomic_fetch_sub(&peer->lane->service->writers, 1);
     }
+    if (job->slow && ++lane->slow >= SLOW_MAX) {
+        lane->alone = ALONE_SLOW;
+        lane->slow = 0;
+    }
     meter_request(peer->lane->service->meter, job->request.operation, job->told.mechanism,
                   job->told.code, job->began);
     if (peer->link == NULL) {
@@ -137,13 +141,10 @@ lane_write(struct lane *lane)
     began = microseconds();
     loan = relay_lend(&lane->relay);
     done = job_run(job, service->hsm, &job->peer->who);
+    job->slow = microseconds() - began > WRITE_US; /* also when the other has stepped in by now */
     back = relay_back(&lane->relay, loan);
-    if (back) {
-        lane->slow = microseconds() - began > WRITE_US ? lane->slow + 1 : 0;
-        if (lane->slow >= SLOW_MAX) {
-            lane->alone = ALONE_SLOW;
-            lane->slow = 0;
-        }
+    if (back && !job->slow) {
+        lane->slow = 0;
     }
     if (!done) {
         job_queue(service, job);
