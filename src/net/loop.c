@@ -311,6 +311,12 @@ loop_stop(struct loop *loop)
     loop_poke(loop);
 }
 
+void
+loop_settle(struct loop *loop)
+{
+    loop_wake(-1, 0, loop);
+}
+
 static void
 loop_put(struct loop *loop, struct post *post)
 {

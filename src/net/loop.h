@@ -28,6 +28,8 @@ void loop_run(struct loop *loop);
 MUST_USE bool loop_turn(struct loop *loop);
 /* From any thread. What was posted before is still run. */
 void loop_stop(struct loop *loop);
+/* Nobody runs it any more, nor posts: what was posted since it was stopped is run, on the calling thread. */
+void loop_settle(struct loop *loop);
 
 /*
  * What follows is likely to come within microseconds: before it sleeps again the loop looks for it,

@@ -443,6 +443,11 @@ lane_free(struct lane *lane)
     while (lane->thread_count > 0) {
         pthread_join(lane->threads[--lane->thread_count], NULL);
     }
+    /* A write that the lane did itself may have outlived its loop, or not have begun. */
+    if (lane->aside != NULL) {
+        lane_drop(&lane->aside->item);
+    }
+    loop_settle(lane->loop);
     for (struct peer *peer = lane->peers; peer != NULL; peer = next) {
         next = peer->next;
         peer->jobs = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A lane that does a lone write itself: when that is slow.
+ * A lane that does a lone write itself: when that is slow, and when the lane ends meanwhile.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -225,11 +225,24 @@ after_slow_writes_the_next_ones_go_to_the_pool(void **state)
     }
 }
 
+static void
+a_write_that_outlives_its_loop_is_over_with_the_lane(void **state)
+{
+    struct fixture *f = *state;
+
+    lane_begins_a_slow_one(f);
+    usleep(SLOW_US / 2);
+    lane_end(f);
+    assert_int_equal(atomic_load(&f->service.writers), 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(after_slow_writes_the_next_ones_go_to_the_pool, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_write_that_outlives_its_loop_is_over_with_the_lane, setup,
                                         teardown),
     };
 
