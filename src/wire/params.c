@@ -219,26 +219,12 @@ take_items(const void *array, CK_ULONG count,
     && take_##shape(&(CK_MECHANISM){ .pParameter = c.pointer,                          \
                                      .ulParameterLen = sizeof *c.pointer }, &p->field)
 #define PARAM_THERE(field) && take_u32(1, &p->field)
-#define PARAMS_ABSENT(shape)
 #define PARAM_ITEMS(field, array, count, layout) \
     && take_items(c.array, c.count, take_item_##layout, &p->field)
 #define PARAMS_END(shape) \
     ;                     \
     }
 #include "wire/params.def"
-#undef PARAMS_PLAIN
-#undef PARAMS_ALSO
-#undef PARAMS
-#undef PARAM_BYTES
-#undef PARAM_BITS
-#undef PARAM_ARRAY
-#undef PARAM_U32
-#undef PARAM_ITEMS
-#undef PARAM_GIVEN
-#undef PARAM_INNER
-#undef PARAM_THERE
-#undef PARAMS_ABSENT
-#undef PARAMS_END
 
 /* To and from the wire: bytes with their length, arrays as they are, u32; items as u32 count,
  * then each u32 type, u8 method, u8 width, u8 little endian, bytes; of a key these are its handle. */
@@ -323,22 +309,9 @@ read_items(struct reader *r, struct params_items *items)
 #define PARAM_GIVEN(field, member) write_u32(w, p->field);
 #define PARAM_INNER(field, pointer, shape) write_##shape(w, &p->field);
 #define PARAM_THERE(field) write_u32(w, p->field);
-#define PARAMS_ABSENT(shape)
 #define PARAM_ITEMS(field, array, count, layout) write_items(w, &p->field);
 #define PARAMS_END(shape) }
 #include "wire/params.def"
-#undef PARAMS_PLAIN
-#undef PARAMS
-#undef PARAM_BYTES
-#undef PARAM_BITS
-#undef PARAM_ARRAY
-#undef PARAM_U32
-#undef PARAM_ITEMS
-#undef PARAM_GIVEN
-#undef PARAM_INNER
-#undef PARAM_THERE
-#undef PARAMS_ABSENT
-#undef PARAMS_END
 
 /*
  * static bool
@@ -363,34 +336,11 @@ read_items(struct reader *r, struct params_items *items)
 #define PARAM_GIVEN(field, member) && read_u32(r, &p->field) && p->field <= 1
 #define PARAM_INNER(field, pointer, shape) && read_##shape(r, &p->field)
 #define PARAM_THERE(field) && read_u32(r, &p->field) && p->field <= 1
-#define PARAMS_ABSENT(shape)
 #define PARAM_ITEMS(field, array, count, layout) && read_items(r, &p->field)
 #define PARAMS_END(shape) \
     ;                     \
     }
 #include "wire/params.def"
-#undef PARAMS_PLAIN
-#undef PARAMS
-#undef PARAM_BYTES
-#undef PARAM_BITS
-#undef PARAM_ARRAY
-#undef PARAM_U32
-#undef PARAM_ITEMS
-#undef PARAM_GIVEN
-#undef PARAM_INNER
-#undef PARAM_THERE
-#undef PARAMS_ABSENT
-#undef PARAMS_END
-
-#define PARAM_BITS(field, pointer, bits, max)
-#define PARAM_BYTES(field, pointer, length, max)
-#define PARAM_ARRAY(field, member, length)
-#define PARAM_U32(field, member)
-#define PARAM_GIVEN(field, member)
-#define PARAM_INNER(field, pointer, shape)
-#define PARAM_THERE(field)
-#define PARAM_ITEMS(field, array, count, layout)
-#define PARAMS_END(shape)
 
 /* if (shape == PARAMS_gcm && take_gcm_text(m, &taken->params.gcm)) { return true; } */
 static bool
@@ -407,14 +357,8 @@ take(enum params_shape shape, const CK_MECHANISM *m, struct mechanism *taken)
         return true;                                                                       \
     }
 #include "wire/params.def"
-#undef PARAMS_ABSENT
-#undef PARAMS_ALSO
-#undef PARAMS
-#undef PARAMS_PLAIN
     return false;
 }
-
-#define PARAMS_ABSENT(shape)
 
 /* case PARAMS_gcm: write_gcm(w, &mechanism->params.gcm); break; */
 static void
@@ -427,8 +371,6 @@ shape_write(struct writer *w, const struct mechanism *mechanism)
         write_##shape(w, &mechanism->params.shape);   \
         break;
 #include "wire/params.def"
-#undef PARAMS_PLAIN
-#undef PARAMS
     }
 }
 
@@ -443,8 +385,6 @@ shape_read(struct reader *r, uint8_t shape, struct mechanism *mechanism)
     case PARAMS_##shape:    \
         return read_##shape(r, &mechanism->params.shape);
 #include "wire/params.def"
-#undef PARAMS_PLAIN
-#undef PARAMS
     default:
         return false;
     }

@@ -41,24 +41,11 @@ struct params_items {
 #define PARAM_GIVEN(field, member) uint32_t field;
 #define PARAM_INNER(field, pointer, shape) struct params_##shape field;
 #define PARAM_THERE(field) uint32_t field;
-#define PARAMS_ABSENT(shape)
 #define PARAM_ITEMS(field, array, count, layout) struct params_items field;
 #define PARAMS_END(shape) \
     }                     \
     ;
 #include "wire/params.def"
-#undef PARAMS_PLAIN
-#undef PARAMS
-#undef PARAM_BYTES
-#undef PARAM_BITS
-#undef PARAM_ARRAY
-#undef PARAM_U32
-#undef PARAM_ITEMS
-#undef PARAM_GIVEN
-#undef PARAM_INNER
-#undef PARAM_THERE
-#undef PARAMS_ABSENT
-#undef PARAMS_END
 
 /* Views are borrowed: from the application's structure, or from the frame. */
 struct mechanism {
