@@ -23,7 +23,6 @@
 #define RECORD_HANDSHAKE 22
 #define RECORD_MAX (RECORD_HEAD_LEN + 16384)
 #define HANDSHAKE_MS 5000u
-#define LINGER_MS 1000u
 
 /* Where the other end is. */
 static void
@@ -87,10 +86,6 @@ link_fail(struct link *link, const char *reason)
     link->down = true;
     event_del(link->readable);
     event_del(link->writable);
-    if (link->lingering) {
-        link_free(link);
-        return;
-    }
     link->busy++;
     link->events->down(link->arg, link, reason);
     link_leave(link);
@@ -323,14 +318,8 @@ on_limit(void *arg)
 {
     struct link *link = arg;
 
-    if (!link->lingering) {
-        link->late = true;
-        loop_chore(link->loop, &link->chore);
-        return;
-    }
-    link->busy++;
-    link_free(link);
-    link_leave(link);
+    link->late = true;
+    loop_chore(link->loop, &link->chore);
 }
 
 /* ---- life ---- */
@@ -458,24 +447,6 @@ link_free(struct link *link)
     if (link->busy == 0) {
         link_destroy(link);
     }
-}
-
-void
-link_free_later(struct link *link)
-{
-    if (link_is_over(link) || link_backlog(link) == 0 || !link->up) {
-        link_free(link);
-        return;
-    }
-    link->lingering = true;
-    event_del(link->readable);
-    timer_free(link->limit);
-    link->limit = timer_new(link->loop, LINGER_MS, false, on_limit, link);
-    if (link->limit == NULL) {
-        link_free(link);
-        return;
-    }
-    event_active(link->flush, EV_TIMEOUT, 0);
 }
 
 struct writer *

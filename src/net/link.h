@@ -32,8 +32,6 @@ struct link *link_new(struct loop *loop, int fd, struct tls_context *tls, bool s
                       const struct link_events *events, void *arg);
 /* Sends nothing more, closes; a TLS link says close_notify first. Safe inside events. */
 void link_free(struct link *link);
-/* Like link_free() once all that was written has left (at most 1 s). */
-void link_free_later(struct link *link);
 
 #define LINK_NAME_SIZE 64u
 

@@ -170,9 +170,6 @@ link_write(struct link *link)
     output_empty(link);
     link_want(link, false);
     output_unhold(link);
-    if (link->lingering) {
-        link_free(link);
-    }
 }
 
 /* ---- TLS's own buffers ---- */

@@ -46,7 +46,6 @@ struct link {
     bool down;
     bool paused;           /* by the owner */
     bool held;             /* the peer does not fetch its output */
-    bool lingering;
     bool freed;
     unsigned busy;         /* events on the stack */
 };
@@ -55,7 +54,7 @@ struct link {
 void link_fail(struct link *link, const char *reason);
 /* Which events it waits for. */
 void link_want(struct link *link, bool write);
-/* Sends what it can; frees a lingering link that has sent all. */
+/* Sends what it can. */
 void link_write(struct link *link);
 /* Reads what is there and hands it out. */
 void link_read(struct link *link);
@@ -70,7 +69,7 @@ link_is_over(const struct link *link)
 static inline bool
 link_reads(const struct link *link)
 {
-    return !link->paused && !link->held && !link->lingering;
+    return !link->paused && !link->held;
 }
 
 #endif

@@ -532,27 +532,6 @@ a_link_may_be_freed_when_it_comes_up(void **state)
 }
 
 static void
-a_link_freed_later_says_all_it_has(void **state)
-{
-    struct fixture *f = *state;
-
-    connect_tls(f);
-    assert_true(loop_until(f->loop, both_up, f, LIMIT_MS));
-    for (size_t i = 1; i <= 100; i++) {
-        frame_append(link_output(f->a.link), i, 20000);
-    }
-    frame_append(link_output(f->b.link), 1, 10); /* that nobody reads any more */
-    link_flush(f->b.link);
-    link_free_later(f->a.link);
-    f->a.link = NULL;
-
-    assert_true(loop_until(f->loop, b_is_down, f, LIMIT_MS));
-
-    assert_int_equal(f->b.frames, 100);
-    assert_true(f->b.in_order);
-}
-
-static void
 a_peer_that_never_reads_is_not_read_either(void **state)
 {
     struct fixture *f = *state;
@@ -1054,7 +1033,6 @@ main(void)
         TEST(a_pause_during_the_handshake_lets_it_end),
         TEST(a_link_may_be_freed_inside_its_events),
         TEST(a_link_may_be_freed_when_it_comes_up),
-        TEST(a_link_freed_later_says_all_it_has),
         TEST(a_peer_that_never_reads_is_not_read_either),
         TEST(a_listener_gives_its_port_and_takes_connections),
         TEST(a_listener_without_descriptors_rests_and_goes_on),
