@@ -179,6 +179,8 @@ beat_make(struct hsm *hsm, struct beat *beat, bool asks)
     return true;
 }
 
+static void beat_send(struct hsm *hsm);
+
 static void
 beat_done(void *arg, enum store_result result, uint64_t revision)
 {
@@ -198,15 +200,16 @@ beat_done(void *arg, enum store_result result, uint64_t revision)
         follow->again = false;
         pthread_mutex_unlock(&follow->lock);
         if (again) {
-            follow_beat(link->hsm);
+            beat_send(link->hsm);
         }
     }
     pthread_mutex_unlock(&link->lock);
     link_leave(link);
 }
 
-void
-follow_beat(struct hsm *hsm)
+/* And does not wait. One that is asked for while another is on its way follows it. */
+static void
+beat_send(struct hsm *hsm)
 {
     struct follow *follow = &hsm->follow;
     struct beat *beat;
@@ -414,7 +417,7 @@ on_reached(void *arg, uint64_t revision)
     pthread_mutex_unlock(&follow->lock);
     if (follow->hurry) {
         follow->hurry = false;
-        follow_beat(hsm);
+        beat_send(hsm);
     }
 }
 
@@ -589,7 +592,7 @@ hsm_beat(struct hsm *hsm)
     if (!atomic_load(&follow->on)) {
         return;
     }
-    follow_beat(hsm);
+    beat_send(hsm);
     fresh = age_of(hsm) <= FENCE_MS;
     pthread_mutex_lock(&follow->lock);
     said = follow->said_stale;

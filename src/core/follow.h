@@ -89,8 +89,6 @@ bool follow_is_fresh(struct hsm *hsm);
 /* Was that boot of another node over: ended, begun anew, or not heard for LEASE_MS? By what this node
  * has heard. at: clock.monotonic before follow_catch_up(), for this node may have been stopped since. */
 bool follow_is_over(struct hsm *hsm, view node, uint64_t boot, uint64_t at);
-/* Sends a beat, and does not wait. */
-void follow_beat(struct hsm *hsm);
 
 /* A beat that is found at the start. */
 bool beat_name_is(view key);
