@@ -80,7 +80,8 @@ join_seal(const uint8_t hash[JOIN_HASH_LEN], const uint8_t own[JOIN_SHARE_LEN],
     return sealed;
 }
 
-bool
+/* False also where it was not sealed in this exchange. */
+static bool
 join_open(const uint8_t hash[JOIN_HASH_LEN], const uint8_t own[JOIN_SHARE_LEN],
           const uint8_t other[JOIN_SHARE_LEN], view sealed, struct writer *out)
 {

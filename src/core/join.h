@@ -37,12 +37,9 @@ MUST_USE bool join_side_draw(struct entropy *entropy, struct join_side *side,
 MUST_USE bool join_hash(const struct join_talk *talk, uint8_t ret_hash[JOIN_HASH_LEN]);
 /* What the member (else the newcomer) signs. */
 void join_signed(struct writer *w, bool member, const uint8_t hash[JOIN_HASH_LEN]);
-/* The master key, sealed or opened, appended to out. False: the other's share is none, or it was
- * not sealed in this exchange. */
+/* The master key, sealed, appended to out. False: the other's share is none. */
 MUST_USE bool join_seal(const uint8_t hash[JOIN_HASH_LEN], const uint8_t own[JOIN_SHARE_LEN],
                         const uint8_t other[JOIN_SHARE_LEN], view master, struct writer *out);
-MUST_USE bool join_open(const uint8_t hash[JOIN_HASH_LEN], const uint8_t own[JOIN_SHARE_LEN],
-                        const uint8_t other[JOIN_SHARE_LEN], view sealed, struct writer *out);
 
 /* ---- the newcomer ---- */
 

@@ -10,7 +10,7 @@
 #define PLAIN_LEN 8u
 #define TRIES 4
 
-struct record_name
+static struct record_name
 life_name(void)
 {
     return record_name('e', LIFE_NUMBER);

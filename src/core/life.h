@@ -20,7 +20,6 @@ struct life {
 
 /* The record of the store. CKR_GENERAL_ERROR: it does not open or read. */
 MUST_USE CK_RV life_put(struct hsm *hsm, uint32_t number, view value, uint64_t revision);
-struct record_name life_name(void);
 /* Writes it where this node's tickets live longer than it says, and comes back when all nodes know
  * of it. Until every node reads it nothing is written. */
 MUST_USE CK_RV life_raise(struct hsm *hsm);

@@ -58,7 +58,7 @@ okp_made(const struct algo_key *key, view given, struct writer *attributes,
 const struct key_parser okp_public_parser = { okp_public_parse, okp_made };
 const struct key_parser okp_private_parser = { okp_private_parse, okp_made };
 
-CK_RV
+static CK_RV
 okp_pair_write(EVP_PKEY *pkey, struct writer *public_part, struct writer *secrets)
 {
     uint8_t bytes[OKP_LEN_MAX];

@@ -15,7 +15,6 @@ CK_RV rsa_pair_write(EVP_PKEY *pkey, const BIGNUM *e, struct writer *public_part
                      struct writer *private_part, struct writer *secrets);
 CK_RV ec_pair_write(EVP_PKEY *pkey, const struct curve_row *curve, struct writer *public_part,
                     struct writer *secrets);
-CK_RV okp_pair_write(EVP_PKEY *pkey, struct writer *public_part, struct writer *secrets);
 CK_RV okp_generate(const struct curve_row *curve, struct writer *public_part,
                    struct writer *secrets);
 

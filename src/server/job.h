@@ -44,7 +44,5 @@ void job_shelf_clear(struct job_shelf *shelf);
 MUST_USE bool job_run(struct job *job, struct hsm *hsm, const struct hsm_peer *who);
 /* The reply of a request that finds no room. */
 void job_refuse(struct job *job);
-/* Sends the job back to its peer's lane; from any thread. (In lane.c, which knows peers.) */
-void job_return(struct job *job);
 
 #endif

@@ -28,20 +28,6 @@ lane_hurry(const struct lane_service *service, const struct frame *request)
     }
 }
 
-void
-job_queue(struct lane_service *service, struct job *job)
-{
-    struct pool *pool = service->pools[job->place];
-
-    if (!pool_put(pool, job->request.context, &job->item)) {
-        atomic_fetch_add(&service->counts.refused[job->place], 1);
-        job->told = (struct hsm_told){ .mechanism = METER_NO_MECHANISM,
-                                       .code = (uint32_t)CKR_DEVICE_MEMORY };
-        job_refuse(job);
-        job_return(job);
-    }
-}
-
 /* On the lane's thread: the reply of a job that was away. */
 static void
 peer_job_back(void *arg)
@@ -69,10 +55,25 @@ peer_job_back(void *arg)
     job_free(&lane->shelf, job);
 }
 
-void
+/* Sends it back to its peer's lane; from any thread. */
+static void
 job_return(struct job *job)
 {
     loop_post_in(job->peer->lane->loop, &job->post, peer_job_back, job);
+}
+
+void
+job_queue(struct lane_service *service, struct job *job)
+{
+    struct pool *pool = service->pools[job->place];
+
+    if (!pool_put(pool, job->request.context, &job->item)) {
+        atomic_fetch_add(&service->counts.refused[job->place], 1);
+        job->told = (struct hsm_told){ .mechanism = METER_NO_MECHANISM,
+                                       .code = (uint32_t)CKR_DEVICE_MEMORY };
+        job_refuse(job);
+        job_return(job);
+    }
 }
 
 void
