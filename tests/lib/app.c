@@ -231,6 +231,19 @@ app_attach(struct app *app)
 }
 
 CK_RV
+app_move(struct app *app, struct hsm_fixture *to)
+{
+    const uint64_t request = app->request;
+    CK_RV rv;
+
+    app->hsm = &to->hsm;
+    app->outside = &to->outside;
+    rv = app_attach(app);
+    app->request = request;
+    return rv;
+}
+
+CK_RV
 app_detach(struct app *app)
 {
     struct detach_reply answer;

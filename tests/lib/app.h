@@ -152,6 +152,9 @@ APP_OPERATIONS(APP_DECLARE)
 
 CK_RV app_attach(struct app *app);
 CK_RV app_detach(struct app *app);
+/* The same process on another node, with its login and all that it has seen; its next request has
+ * the number that it would have had. */
+CK_RV app_move(struct app *app, struct hsm_fixture *to);
 /* Keeps the ticket for the next app_attach(). */
 CK_RV app_login(struct app *app, uint32_t role, const char *name, const char *password);
 CK_RV app_logout(struct app *app);

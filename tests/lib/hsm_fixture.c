@@ -105,6 +105,15 @@ hsm_fixture_join(struct hsm_fixture *f, struct hsm_fixture *first, const char *n
 }
 
 CK_RV
+hsm_fixture_enter(struct hsm_fixture *f, const char *hostname)
+{
+    const struct hsm_place_of_node place = { .hostname = hostname, .client_port = 1,
+                                             .manage_port = 2 };
+
+    return hsm_enter(f->hsm, &place);
+}
+
+CK_RV
 hsm_fixture_try_open(struct hsm_fixture *f)
 {
     struct store *store = f->outside.ports.store;

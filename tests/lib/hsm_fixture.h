@@ -41,6 +41,8 @@ void hsm_fixture_reopen(struct hsm_fixture *f);
 void hsm_fixture_follow(struct hsm_fixture *f, const char *node);
 /* Another node on the store of the first, which follows. */
 void hsm_fixture_join(struct hsm_fixture *f, struct hsm_fixture *first, const char *node);
+/* Enters the list of nodes, as the edge does when it has started; from elsewhere, it has moved. */
+MUST_USE CK_RV hsm_fixture_enter(struct hsm_fixture *f, const char *hostname);
 
 /* Opens a second HSM on the same store and closes it; what hsm_open() said. */
 CK_RV hsm_fixture_try_open(struct hsm_fixture *f);

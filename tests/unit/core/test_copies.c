@@ -6,6 +6,7 @@
 #include "unit/core/core_test.h"
 
 #include "core/copies.h"
+#include "lib/nodes.h"
 #include "store/memory.h"
 
 #include <unistd.h>
@@ -22,32 +23,39 @@ struct kept {
     size_t len;
 };
 
-/* What a daemon would have of one context. */
-struct keeper {
+/* What a daemon would have of one context; empty when a test begins. */
+static struct {
     struct kept kept[KEPT_MAX];
     size_t count;
     bool more;
-};
+} keeper;
+
+static int
+setup(void **state)
+{
+    keeper.count = 0;
+    return fixture_setup(state);
+}
 
 static struct kept *
-kept_find(struct keeper *keeper, uint32_t handle)
+kept_find(uint32_t handle)
 {
-    for (size_t i = 0; i < keeper->count; i++) {
-        if (keeper->kept[i].handle == handle) {
-            return &keeper->kept[i];
+    for (size_t i = 0; i < keeper.count; i++) {
+        if (keeper.kept[i].handle == handle) {
+            return &keeper.kept[i];
         }
     }
     return NULL;
 }
 
 static void
-kept_take(struct keeper *keeper, const struct copy_info *info)
+kept_take(const struct copy_info *info)
 {
-    struct kept *kept = kept_find(keeper, info->handle);
+    struct kept *kept = kept_find(info->handle);
 
     if (kept == NULL) {
-        assert_true(keeper->count < KEPT_MAX);
-        kept = &keeper->kept[keeper->count++];
+        assert_true(keeper.count < KEPT_MAX);
+        kept = &keeper.kept[keeper.count++];
     }
     kept->handle = info->handle;
     kept->session = info->session;
@@ -57,28 +65,28 @@ kept_take(struct keeper *keeper, const struct copy_info *info)
 }
 
 static size_t
-kept_reply(struct keeper *keeper, const struct copies_reply *m)
+kept_reply(const struct copies_reply *m)
 {
     struct reader r = reader_of(m->copies.bytes);
     struct copy_info info;
 
     while (copy_array_next(&r, &info)) {
-        kept_take(keeper, &info);
+        kept_take(&info);
     }
     for (size_t i = 0; i < number_array_count(m->gone); i++) {
-        struct kept *kept = kept_find(keeper, number_array_get(m->gone, i));
+        struct kept *kept = kept_find(number_array_get(m->gone, i));
 
         if (kept != NULL) {
-            *kept = keeper->kept[--keeper->count];
+            *kept = keeper.kept[--keeper.count];
         }
     }
-    keeper->more = m->more;
+    keeper.more = m->more;
     return number_array_count(m->gone);
 }
 
 /* What came before the last reply; false: nothing did. */
 static bool
-kept_told(struct keeper *keeper, const struct app *app)
+kept_told(const struct app *app)
 {
     struct copies_reply m;
 
@@ -87,32 +95,32 @@ kept_told(struct keeper *keeper, const struct app *app)
     }
     assert_true(copies_reply_read(writer_view(&app->told), &m));
     assert_false(m.asked);
-    (void)kept_reply(keeper, &m);
+    (void)kept_reply(&m);
     return true;
 }
 
 /* From now on copies come. */
 static void
-keep(struct app *app, struct keeper *keeper)
+keep(struct app *app)
 {
     struct copies_reply answer;
 
     assert_ok(app_send_copies(app, &(struct copies_request){ .after = 0 }, &answer));
     assert_true(answer.asked);
-    (void)kept_reply(keeper, &answer);
+    (void)kept_reply(&answer);
 }
 
 /* Hands all copies in; *ret_gone: how many are not good. */
 static CK_RV
-revive(struct app *app, struct keeper *keeper, size_t *ret_gone)
+revive(struct app *app, size_t *ret_gone)
 {
     struct copies_reply answer;
     struct writer copies;
     CK_RV rv;
 
     writer_init(&copies, FRAME_BODY_MAX);
-    for (size_t i = 0; i < keeper->count; i++) {
-        const struct kept *kept = &keeper->kept[i];
+    for (size_t i = 0; i < keeper.count; i++) {
+        const struct kept *kept = &keeper.kept[i];
         const struct copy_info info = { kept->handle, kept->session, kept->version,
                                         view_of(kept->sealed, kept->len) };
 
@@ -126,17 +134,17 @@ revive(struct app *app, struct keeper *keeper, size_t *ret_gone)
     rv = app_send_copies(app, &m, &answer);
     writer_clear(&copies);
     if (rv == CKR_OK) {
-        *ret_gone = kept_reply(keeper, &answer);
+        *ret_gone = kept_reply(&answer);
     }
     return rv;
 }
 
 static size_t
-refused(struct app *app, struct keeper *keeper)
+refused(struct app *app)
 {
     size_t gone = 0;
 
-    assert_ok(revive(app, keeper, &gone));
+    assert_ok(revive(app, &gone));
     return gone;
 }
 
@@ -154,6 +162,19 @@ works(struct app *app, uint32_t key)
 }
 
 #define SESSION_KEY LIST(AES_CREATE, BYTES(LABEL, "mine"))
+
+/* A session key of which there is a copy. */
+static uint32_t
+copied(struct app *app)
+{
+    uint32_t key;
+
+    keep(app);
+    key = create(app, SESSION_KEY);
+    assert_true(kept_told(app));
+    assert_int_equal(keeper.count, 1);
+    return key;
+}
 
 static void
 restart(struct fixture *f, struct app *app)
@@ -210,50 +231,41 @@ static void
 what_nobody_was_told_of_is_made_anew(void **state)
 {
     struct fixture *f = *state;
-    struct keeper *keeper = calloc(1, sizeof *keeper);
     struct key_info info;
-    uint32_t key;
+    uint32_t key = copied(&f->cu1);
 
-    keep(&f->cu1, keeper);
-    key = create(&f->cu1, SESSION_KEY);
-    assert_true(kept_told(keeper, &f->cu1));
     restart(f, &f->cu1);
-    assert_int_equal(refused(&f->cu1, keeper), 0);
+    assert_int_equal(refused(&f->cu1), 0);
     f->cu1.handle = key;
     assert_int_equal(create(&f->cu1, SESSION_KEY), key);
-    assert_true(kept_told(keeper, &f->cu1));
+    assert_true(kept_told(&f->cu1));
     assert_true(works(&f->cu1, key));
     assert_int_equal(found(&f->cu1, LIST(BYTES(LABEL, "mine"))), 1);
     f->cu1.handle = key; /* what was made here is another's */
     assert_code(app_create(&f->cu1, SESSION_KEY, &info), CKR_ARGUMENTS_BAD);
     restart(f, &f->cu1);
-    assert_int_equal(refused(&f->cu1, keeper), 0);
+    assert_int_equal(refused(&f->cu1), 0);
     assert_true(works(&f->cu1, key));
-    free(keeper);
 }
 
 static void
 a_session_key_works_after_a_restart(void **state)
 {
     struct fixture *f = *state;
-    struct keeper *keeper = calloc(1, sizeof *keeper);
     struct mechanism cbc = mechanism_iv(CKM_AES_CBC, VIEW_TEXT("0123456789abcdef"));
     uint8_t before[16];
-    uint32_t key, made;
+    uint32_t key = copied(&f->cu1), made;
     view out;
 
-    keep(&f->cu1, keeper);
-    key = create(&f->cu1, SESSION_KEY);
-    assert_true(kept_told(keeper, &f->cu1));
     made = generate(&f->cu1, CKM_AES_KEY_GEN, LIST(AES_GENERATE));
-    assert_true(kept_told(keeper, &f->cu1));
-    assert_int_equal(keeper->count, 2);
+    assert_true(kept_told(&f->cu1));
+    assert_int_equal(keeper.count, 2);
     assert_ok(app_encrypt(&f->cu1, cbc, made, VIEW_TEXT("fedcba9876543210"), &out));
     memcpy(before, out.data, sizeof before);
 
     restart(f, &f->cu1);
     assert_false(works(&f->cu1, key));
-    assert_int_equal(refused(&f->cu1, keeper), 0);
+    assert_int_equal(refused(&f->cu1), 0);
 
     assert_true(works(&f->cu1, key));
     assert_view_equal(get(&f->cu1, key, CKA_LABEL), VIEW_TEXT("mine"));
@@ -261,51 +273,44 @@ a_session_key_works_after_a_restart(void **state)
     assert_view_equal(out, view_of(before, sizeof before));
     assert_int_equal(found(&f->cu1, LIST(BYTES(LABEL, "mine"))), 1);
     assert_true(outside_audit_has(&f->hsm.outside, "revived=2 refused=0"));
-    free(keeper);
 }
 
 static void
 it_does_so_again_and_again(void **state)
 {
     struct fixture *f = *state;
-    struct keeper *keeper = calloc(1, sizeof *keeper);
-    uint32_t key;
+    uint32_t key = copied(&f->cu1);
 
-    keep(&f->cu1, keeper);
-    key = create(&f->cu1, SESSION_KEY);
-    assert_true(kept_told(keeper, &f->cu1));
     for (int i = 0; i < 3; i++) {
         restart(f, &f->cu1);
-        assert_int_equal(refused(&f->cu1, keeper), 0);
-        assert_int_equal(refused(&f->cu1, keeper), 0); /* twice is once */
+        assert_int_equal(refused(&f->cu1), 0);
+        assert_int_equal(refused(&f->cu1), 0); /* twice is once */
         assert_true(works(&f->cu1, key));
         assert_int_equal(found(&f->cu1, LIST(BYTES(LABEL, "mine"))), 1);
     }
-    free(keeper);
 }
 
 static void
 pairs_and_their_changes_too(void **state)
 {
     struct fixture *f = *state;
-    struct keeper *keeper = calloc(1, sizeof *keeper);
     struct mechanism ecdsa = mechanism_plain(CKM_ECDSA);
     struct pair pair;
     uint8_t kept_signature[64];
     view signature;
 
-    keep(&f->cu1, keeper);
+    keep(&f->cu1);
     pair = generate_pair(&f->cu1, CKM_EC_KEY_PAIR_GEN,
                          LIST(BYTES(EC_PARAMS, P256_OID), VERIFY_USES), LIST(SIGN_USES));
-    assert_true(kept_told(keeper, &f->cu1));
-    assert_int_equal(keeper->count, 2);
+    assert_true(kept_told(&f->cu1));
+    assert_int_equal(keeper.count, 2);
     assert_ok(app_set(&f->cu1, pair.private, LIST(BYTES(LABEL, "other"))));
-    assert_true(kept_told(keeper, &f->cu1));
-    assert_int_equal(keeper->count, 2);
-    assert_int_equal(kept_find(keeper, pair.private)->version, 2);
+    assert_true(kept_told(&f->cu1));
+    assert_int_equal(keeper.count, 2);
+    assert_int_equal(kept_find(pair.private)->version, 2);
 
     restart(f, &f->cu1);
-    assert_int_equal(refused(&f->cu1, keeper), 0);
+    assert_int_equal(refused(&f->cu1), 0);
 
     assert_view_equal(get(&f->cu1, pair.private, CKA_LABEL), VIEW_TEXT("other"));
     assert_ok(app_sign(&f->cu1, ecdsa, pair.private, VIEW_TEXT("0123456789abcdef0123456789abcdef"),
@@ -314,7 +319,6 @@ pairs_and_their_changes_too(void **state)
     assert_ok(app_verify(&f->cu1, ecdsa, pair.public,
                          VIEW_TEXT("0123456789abcdef0123456789abcdef"),
                          view_of(kept_signature, sizeof kept_signature)));
-    free(keeper);
 }
 
 static void
@@ -330,17 +334,15 @@ static void
 token_objects_have_no_copies(void **state)
 {
     struct fixture *f = *state;
-    struct keeper *keeper = calloc(1, sizeof *keeper);
     uint32_t key;
 
-    keep(&f->cu1, keeper);
+    keep(&f->cu1);
     key = create(&f->cu1, LIST(AES_CREATE, TOKEN_YES));
     assert_int_equal(f->cu1.told.len, 0);
     assert_ok(app_destroy(&f->cu1, key));
     assert_int_equal(f->cu1.told.len, 0);
     assert_ok(app_find(&f->cu1, LIST(BYTES(LABEL, "mine")), FIND_MAX, NULL, 0, &(size_t){ 0 }));
     assert_int_equal(f->cu1.told.len, 0);
-    free(keeper);
 }
 
 /* A reply that was lost is asked for again: its copy comes again, too. */
@@ -348,21 +350,19 @@ static void
 a_repeat_brings_the_copy_again(void **state)
 {
     struct fixture *f = *state;
-    struct keeper *keeper = calloc(1, sizeof *keeper);
     struct writer body;
     view reply;
 
-    keep(&f->cu1, keeper);
+    keep(&f->cu1);
     writer_init(&body, 4096);
     object_create_request_write(
         &body, &(struct object_create_request){ f->cu1.handle++, SESSION_KEY });
     assert_ok(app_call(&f->cu1, OPERATION_OBJECT_CREATE, writer_view(&body), &reply));
     writer_reset(&f->cu1.told);
     assert_ok(app_repeat(&f->cu1, OPERATION_OBJECT_CREATE, writer_view(&body), &reply));
-    assert_true(kept_told(keeper, &f->cu1));
-    assert_int_equal(keeper->count, 1);
+    assert_true(kept_told(&f->cu1));
+    assert_int_equal(keeper.count, 1);
     writer_clear(&body);
-    free(keeper);
 }
 
 /* Who changes another object may wait for the store for seconds; no loop stands still so long. */
@@ -370,11 +370,10 @@ static void
 a_copy_does_not_wait_for_who_changes_another_object(void **state)
 {
     struct fixture *f = *state;
-    struct keeper *keeper = calloc(1, sizeof *keeper);
     struct context *context = context_find(&f->hsm.hsm->contexts, f->cu1.context);
     uint32_t key;
 
-    keep(&f->cu1, keeper);
+    keep(&f->cu1);
     for (size_t i = 0; i < CONTEXT_CHANGES; i++) {
         pthread_mutex_lock(&context->changes[i]);
     }
@@ -384,12 +383,11 @@ a_copy_does_not_wait_for_who_changes_another_object(void **state)
     }
     context_unref(context);
     assert_int_equal(f->cu1.place_count, 0); /* made on the loop */
-    assert_true(kept_told(keeper, &f->cu1));
-    assert_int_equal(keeper->count, 1);
+    assert_true(kept_told(&f->cu1));
+    assert_int_equal(keeper.count, 1);
 
     assert_ok(app_destroy(&f->cu1, key));
     assert_int_equal(outside_count(&f->hsm.outside, "d/"), 1);
-    free(keeper);
 }
 
 /* It goes with its session, and its end was not stored. */
@@ -397,21 +395,19 @@ static void
 what_is_made_while_its_session_closes_has_no_copy(void **state)
 {
     struct fixture *f = *state;
-    struct keeper *keeper = calloc(1, sizeof *keeper);
     struct context *context = context_find(&f->hsm.hsm->contexts, f->cu1.context);
 
-    keep(&f->cu1, keeper);
+    keep(&f->cu1);
     context->closing = true;
     context->closing_session = f->cu1.session;
     (void)create(&f->cu1, SESSION_KEY);
-    (void)kept_told(keeper, &f->cu1);
-    assert_int_equal(keeper->count, 0);
+    (void)kept_told(&f->cu1);
+    assert_int_equal(keeper.count, 0);
     context->closing_session = f->cu1.session + 1;
     (void)create(&f->cu1, SESSION_KEY);
-    assert_true(kept_told(keeper, &f->cu1));
-    assert_int_equal(keeper->count, 1);
+    assert_true(kept_told(&f->cu1));
+    assert_int_equal(keeper.count, 1);
     context_unref(context);
-    free(keeper);
 }
 
 /* A daemon that was started anew has nothing, and gets all; in pieces where it is much. */
@@ -419,7 +415,6 @@ static void
 all_copies_are_handed_over_when_asked_for(void **state)
 {
     struct fixture *f = *state;
-    struct keeper *keeper = calloc(1, sizeof *keeper);
     struct copies_reply answer;
     static const char filler[] = "0123456789012345678901234567890123456789012345678901234567890123";
     uint8_t value[1024];
@@ -440,155 +435,141 @@ all_copies_are_handed_over_when_asked_for(void **state)
     }
     do {
         assert_ok(app_send_copies(&f->cu1, &(struct copies_request){ .after = after }, &answer));
-        (void)kept_reply(keeper, &answer);
-        after = keeper->kept[keeper->count - 1].handle;
+        (void)kept_reply(&answer);
+        after = keeper.kept[keeper.count - 1].handle;
         pieces++;
-    } while (keeper->more);
-    assert_int_equal(keeper->count, 300);
+    } while (keeper.more);
+    assert_int_equal(keeper.count, 300);
     assert_true(pieces > 1);
-    free(keeper);
 }
 
 /* ---- what a copy is not good for ---- */
 
-struct copied {
-    struct fixture *f;
-    struct keeper *keeper;
-    uint32_t key;
-};
-
-static struct copied
-copied(struct fixture *f)
-{
-    struct copied c = { .f = f, .keeper = calloc(1, sizeof *c.keeper) };
-
-    keep(&f->cu1, c.keeper);
-    c.key = create(&f->cu1, SESSION_KEY);
-    assert_true(kept_told(c.keeper, &f->cu1));
-    assert_int_equal(c.keeper->count, 1);
-    return c;
-}
-
+/* Whoever brings the copy: the key is not there. */
 static void
-assert_refused(struct copied *c, struct app *app)
+assert_refused(struct fixture *f, struct app *app, uint32_t key)
 {
-    assert_int_equal(refused(app, c->keeper), 1);
-    assert_int_equal(c->keeper->count, 0);
-    assert_false(works(&c->f->cu1, c->key));
-    free(c->keeper);
+    assert_int_equal(refused(app), 1);
+    assert_int_equal(keeper.count, 0);
+    assert_false(works(&f->cu1, key));
 }
 
 static void
 an_altered_copy_does_not_open(void **state)
 {
-    struct copied c = copied(*state);
-    const struct kept whole = c.keeper->kept[0];
-    struct kept *kept = &c.keeper->kept[0];
+    struct fixture *f = *state;
+    uint32_t key = copied(&f->cu1);
+    const struct kept whole = keeper.kept[0];
+    struct kept *kept = &keeper.kept[0];
 
-    restart(c.f, &c.f->cu1);
+    restart(f, &f->cu1);
     for (size_t i = 0; i < whole.len; i += 13) {
         *kept = whole;
         kept->sealed[i] ^= 1;
-        assert_int_equal(refused(&c.f->cu1, c.keeper), 1);
-        c.keeper->count = 1;
+        assert_int_equal(refused(&f->cu1), 1);
+        keeper.count = 1;
     }
     for (size_t len = 0; len < whole.len; len += 17) {
         *kept = whole;
         kept->len = len;
-        assert_int_equal(refused(&c.f->cu1, c.keeper), 1);
-        c.keeper->count = 1;
+        assert_int_equal(refused(&f->cu1), 1);
+        keeper.count = 1;
     }
     *kept = whole;
     kept->handle++;
-    assert_refused(&c, &c.f->cu1);
+    assert_refused(f, &f->cu1, key);
 }
 
 static void
 a_copy_of_another_login_does_not_open(void **state)
 {
-    struct copied c = copied(*state);
+    struct fixture *f = *state;
+    uint32_t key = copied(&f->cu1);
 
-    hsm_fixture_reopen(&c.f->hsm);
-    app_ticket(&c.f->cu1, &c.f->hsm, USER1, UINT64_MAX); /* the same user, context and uid */
-    assert_ok(app_attach(&c.f->cu1));
-    assert_refused(&c, &c.f->cu1);
+    hsm_fixture_reopen(&f->hsm);
+    app_ticket(&f->cu1, &f->hsm, USER1, UINT64_MAX); /* the same user, context and uid */
+    assert_ok(app_attach(&f->cu1));
+    assert_refused(f, &f->cu1, key);
 }
 
 static void
 a_copy_without_a_login_does_not_open(void **state)
 {
-    struct copied c = copied(*state);
+    struct fixture *f = *state;
 
-    c.f->cu1.ticket_len = 0;
-    restart(c.f, &c.f->cu1);
-    assert_int_equal(refused(&c.f->cu1, c.keeper), 1);
-    assert_false(outside_audit_has(&c.f->hsm.outside, "revived=0 refused=1"));
-    free(c.keeper);
+    (void)copied(&f->cu1);
+    f->cu1.ticket_len = 0;
+    restart(f, &f->cu1);
+    assert_int_equal(refused(&f->cu1), 1);
+    assert_false(outside_audit_has(&f->hsm.outside, "revived=0 refused=1"));
 }
 
 static void
 a_copy_of_another_context_does_not_open(void **state)
 {
-    struct copied c = copied(*state);
+    struct fixture *f = *state;
+    uint32_t key = copied(&f->cu1);
 
-    restart(c.f, &c.f->cu1);
-    assert_ok(app_attach(&c.f->cu2));
-    assert_refused(&c, &c.f->cu2);
+    restart(f, &f->cu1);
+    assert_ok(app_attach(&f->cu2));
+    assert_refused(f, &f->cu2, key);
 }
 
 static void
 a_copy_of_a_login_that_was_ended_does_not_open(void **state)
 {
-    struct copied c = copied(*state);
+    struct fixture *f = *state;
 
-    assert_ok(app_logout(&c.f->cu1));
-    hsm_fixture_reopen(&c.f->hsm);
-    assert_ok(app_attach(&c.f->cu1)); /* its ticket is of no use */
-    assert_int_equal(refused(&c.f->cu1, c.keeper), 1);
-    free(c.keeper);
+    (void)copied(&f->cu1);
+    assert_ok(app_logout(&f->cu1));
+    hsm_fixture_reopen(&f->hsm);
+    assert_ok(app_attach(&f->cu1)); /* its ticket is of no use */
+    assert_int_equal(refused(&f->cu1), 1);
 }
 
 static void
 a_copy_ends_with_its_time(void **state)
 {
-    struct copied c = copied(*state);
+    struct fixture *f = *state;
+    uint32_t key = copied(&f->cu1);
 
-    outside_move_clock(&c.f->hsm.outside, TICKET_LIFE_MS + 1);
-    restart(c.f, &c.f->cu1); /* this ticket lives for ever */
-    assert_refused(&c, &c.f->cu1);
+    outside_move_clock(&f->hsm.outside, TICKET_LIFE_MS + 1);
+    restart(f, &f->cu1); /* this ticket lives for ever */
+    assert_refused(f, &f->cu1, key);
 }
 
 static void
 copies_are_renewed_when_asked_for(void **state)
 {
-    struct copied c = copied(*state);
+    struct fixture *f = *state;
+    uint32_t key = copied(&f->cu1);
 
-    outside_move_clock(&c.f->hsm.outside, TICKET_LIFE_MS - 1);
-    keep(&c.f->cu1, c.keeper);
-    outside_move_clock(&c.f->hsm.outside, TICKET_LIFE_MS - 1);
-    restart(c.f, &c.f->cu1);
-    assert_int_equal(refused(&c.f->cu1, c.keeper), 0);
-    assert_true(works(&c.f->cu1, c.key));
-    free(c.keeper);
+    outside_move_clock(&f->hsm.outside, TICKET_LIFE_MS - 1);
+    keep(&f->cu1);
+    outside_move_clock(&f->hsm.outside, TICKET_LIFE_MS - 1);
+    restart(f, &f->cu1);
+    assert_int_equal(refused(&f->cu1), 0);
+    assert_true(works(&f->cu1, key));
 }
 
 static void
 what_was_destroyed_does_not_come_back(void **state)
 {
-    struct copied c = copied(*state);
-    const struct kept stolen = c.keeper->kept[0];
+    struct fixture *f = *state;
+    uint32_t key = copied(&f->cu1);
+    const struct kept stolen = keeper.kept[0];
 
-    assert_int_equal(outside_count(&c.f->hsm.outside, "d/"), 0);
-    assert_ok(app_destroy(&c.f->cu1, c.key));
-    assert_int_equal(outside_count(&c.f->hsm.outside, "d/"), 1);
-    assert_true(kept_told(c.keeper, &c.f->cu1));
-    assert_int_equal(c.keeper->count, 0);
+    assert_int_equal(outside_count(&f->hsm.outside, "d/"), 0);
+    assert_ok(app_destroy(&f->cu1, key));
+    assert_int_equal(outside_count(&f->hsm.outside, "d/"), 1);
+    assert_true(kept_told(&f->cu1));
+    assert_int_equal(keeper.count, 0);
 
-    c.keeper->kept[c.keeper->count++] = stolen;
-    assert_int_equal(refused(&c.f->cu1, c.keeper), 1); /* at once, */
-    c.keeper->kept[c.keeper->count++] = stolen;
-    restart(c.f, &c.f->cu1);
-    assert_refused(&c, &c.f->cu1); /* and later */
+    keeper.kept[keeper.count++] = stolen;
+    assert_int_equal(refused(&f->cu1), 1); /* at once, */
+    keeper.kept[keeper.count++] = stolen;
+    restart(f, &f->cu1);
+    assert_refused(f, &f->cu1, key); /* and later */
 }
 
 static void
@@ -596,25 +577,24 @@ what_went_with_its_session_does_not_come_back(void **state)
 {
     struct fixture *f = *state;
     struct session_close_reply answer;
-    struct copied c = copied(f);
-    const struct kept stolen = c.keeper->kept[0];
+    uint32_t key = copied(&f->cu1);
+    const struct kept stolen = keeper.kept[0];
     uint32_t other;
 
     f->cu1.session = 2;
     other = create(&f->cu1, SESSION_KEY);
-    assert_true(kept_told(c.keeper, &f->cu1));
+    assert_true(kept_told(&f->cu1));
     f->cu1.session = 1;
     assert_ok(app_send_session_close(&f->cu1, NULL, &answer));
     assert_int_equal(outside_count(&f->hsm.outside, "d/"), 1);
     assert_true(works(&f->cu1, other));
-    assert_false(works(&f->cu1, c.key));
+    assert_false(works(&f->cu1, key));
 
-    assert_true(c.keeper->count == 2);
+    assert_true(keeper.count == 2);
     restart(f, &f->cu1);
-    assert_int_equal(refused(&f->cu1, c.keeper), 1);
+    assert_int_equal(refused(&f->cu1), 1);
     assert_true(works(&f->cu1, other));
     assert_false(works(&f->cu1, stolen.handle));
-    free(c.keeper);
 }
 
 /* More than one transaction takes. */
@@ -622,57 +602,56 @@ static void
 all_of_a_session_is_ended(void **state)
 {
     struct fixture *f = *state;
-    struct keeper *keeper = calloc(1, sizeof *keeper);
     struct session_close_reply answer;
 
-    keep(&f->cu1, keeper);
+    keep(&f->cu1);
     for (unsigned i = 0; i < 2 * STORE_TXN_MAX + 3; i++) {
         (void)create(&f->cu1, LIST(PRIVATE_DATA));
-        assert_true(kept_told(keeper, &f->cu1));
+        assert_true(kept_told(&f->cu1));
     }
     f->cu1.session = 0;
     assert_ok(app_send_session_close(&f->cu1, NULL, &answer));
     assert_int_equal(outside_count(&f->hsm.outside, "d/"), 2 * STORE_TXN_MAX + 3);
     restart(f, &f->cu1);
-    assert_int_equal(refused(&f->cu1, keeper), 2 * STORE_TXN_MAX + 3);
+    assert_int_equal(refused(&f->cu1), 2 * STORE_TXN_MAX + 3);
     assert_ok(app_attach(&f->cu2));
     assert_int_equal(app_count(&f->cu1), app_count(&f->cu2));
-    free(keeper);
 }
 
 static void
 an_older_version_does_not_come_back(void **state)
 {
-    struct copied c = copied(*state);
-    const struct kept stolen = c.keeper->kept[0];
+    struct fixture *f = *state;
+    uint32_t key = copied(&f->cu1);
+    const struct kept stolen = keeper.kept[0];
 
-    assert_ok(app_set(&c.f->cu1, c.key, LIST(BOOL(ENCRYPT, false))));
-    assert_true(kept_told(c.keeper, &c.f->cu1));
+    assert_ok(app_set(&f->cu1, key, LIST(BOOL(ENCRYPT, false))));
+    assert_true(kept_told(&f->cu1));
 
-    restart(c.f, &c.f->cu1);
-    c.keeper->kept[c.keeper->count++] = stolen;
-    assert_int_equal(refused(&c.f->cu1, c.keeper), 1);
-    assert_false(get_bool(&c.f->cu1, c.key, CKA_ENCRYPT));
-    assert_int_equal(found(&c.f->cu1, LIST(BYTES(LABEL, "mine"))), 1);
-    free(c.keeper);
+    restart(f, &f->cu1);
+    keeper.kept[keeper.count++] = stolen;
+    assert_int_equal(refused(&f->cu1), 1);
+    assert_false(get_bool(&f->cu1, key, CKA_ENCRYPT));
+    assert_int_equal(found(&f->cu1, LIST(BYTES(LABEL, "mine"))), 1);
 }
 
 /* The node forgets the context, and is the same boot: whoever brings the copy might have it twice. */
 static void
 a_copy_does_not_open_where_it_was_given(void **state)
 {
-    struct copied c = copied(*state);
+    struct fixture *f = *state;
+    uint32_t key = copied(&f->cu1);
 
-    assert_ok(app_detach(&c.f->cu1));
-    assert_ok(app_attach(&c.f->cu1));
-    assert_refused(&c, &c.f->cu1);
+    assert_ok(app_detach(&f->cu1));
+    assert_ok(app_attach(&f->cu1));
+    assert_refused(f, &f->cu1, key);
 }
 
 static void
 what_is_too_large_has_no_copy(void **state)
 {
     struct fixture *f = *state;
-    struct copied c = copied(f);
+    uint32_t key = copied(&f->cu1);
     struct writer template;
     uint8_t *value = calloc(1, 2 * COPY_MAX);
     uint32_t large;
@@ -681,84 +660,71 @@ what_is_too_large_has_no_copy(void **state)
     write_raw(&template, LIST(ULONG(CLASS, CKO_DATA), BOOL(PRIVATE, true)));
     attribute_write(&template, CKA_VALUE, view_of(value, COPY_MAX));
     large = create(&f->cu1, writer_view(&template));
-    (void)kept_told(c.keeper, &f->cu1);
-    assert_null(kept_find(c.keeper, large));
+    (void)kept_told(&f->cu1);
+    assert_null(kept_find(large));
     assert_ok(app_destroy(&f->cu1, large));
     assert_int_equal(outside_count(&f->hsm.outside, "d/"), 0);
 
     /* One that grows loses it. */
     writer_truncate(&template, 0);
     attribute_write(&template, CKA_LABEL, view_of(value, COPY_MAX));
-    assert_ok(app_set(&f->cu1, c.key, writer_view(&template)));
-    assert_true(kept_told(c.keeper, &f->cu1));
-    assert_int_equal(c.keeper->count, 0);
+    assert_ok(app_set(&f->cu1, key, writer_view(&template)));
+    assert_true(kept_told(&f->cu1));
+    assert_int_equal(keeper.count, 0);
     assert_int_equal(outside_count(&f->hsm.outside, "d/"), 1);
     writer_clear(&template);
     free(value);
-    free(c.keeper);
 }
 
 static void
 what_cannot_be_recorded_is_not_done(void **state)
 {
-    struct copied c = copied(*state);
-    struct outside *outside = &c.f->hsm.outside;
+    struct fixture *f = *state;
+    uint32_t key = copied(&f->cu1);
+    struct outside *outside = &f->hsm.outside;
     struct session_close_reply answer;
 
     outside_fail(outside, CALL_SUBMIT, 1);
-    assert_code(app_destroy(&c.f->cu1, c.key), CKR_DEVICE_ERROR);
+    assert_code(app_destroy(&f->cu1, key), CKR_DEVICE_ERROR);
     assert_true(outside_mend(outside));
-    assert_true(works(&c.f->cu1, c.key));
+    assert_true(works(&f->cu1, key));
     outside_fail(outside, CALL_SUBMIT, 1);
-    assert_code(app_set(&c.f->cu1, c.key, LIST(BOOL(ENCRYPT, false))), CKR_DEVICE_ERROR);
+    assert_code(app_set(&f->cu1, key, LIST(BOOL(ENCRYPT, false))), CKR_DEVICE_ERROR);
     assert_true(outside_mend(outside));
-    assert_true(works(&c.f->cu1, c.key));
+    assert_true(works(&f->cu1, key));
     outside_fail(outside, CALL_SUBMIT, 1);
-    assert_code(app_send_session_close(&c.f->cu1, NULL, &answer), CKR_DEVICE_ERROR);
+    assert_code(app_send_session_close(&f->cu1, NULL, &answer), CKR_DEVICE_ERROR);
     assert_true(outside_mend(outside));
-    assert_false(works(&c.f->cu1, c.key)); /* but for this, which nobody asks for twice */
-    free(c.keeper);
+    assert_false(works(&f->cu1, key)); /* but for this, which nobody asks for twice */
 }
 
 static void
 records_go_when_their_time_is_over(void **state)
 {
-    struct copied c = copied(*state);
-    struct outside *outside = &c.f->hsm.outside;
+    struct fixture *f = *state;
+    uint32_t key = copied(&f->cu1);
+    struct outside *outside = &f->hsm.outside;
 
-    assert_ok(app_destroy(&c.f->cu1, c.key));
-    hsm_sweep(c.f->hsm.hsm, UINT64_MAX);
+    assert_ok(app_destroy(&f->cu1, key));
+    hsm_sweep(f->hsm.hsm, UINT64_MAX);
     assert_int_equal(outside_count(outside, "d/"), 1);
     outside_move_clock(outside, TICKET_LIFE_MS + 60001);
-    hsm_sweep(c.f->hsm.hsm, UINT64_MAX);
+    hsm_sweep(f->hsm.hsm, UINT64_MAX);
     assert_int_equal(outside_count(outside, "d/"), 0);
-    free(c.keeper);
 }
 
 /* ---- two nodes ---- */
 
-struct nodes {
-    struct hsm_fixture one;
-    struct hsm_fixture two;
-    struct app cu1; /* begins on the first */
-    struct keeper keeper;
-    uint32_t key;
-};
+static uint32_t session_key; /* made on the first */
 
 static int
 nodes_setup(void **state)
 {
-    struct nodes *n = calloc(1, sizeof *n);
+    struct nodes *n = nodes_new(POLICY_AZURE);
 
-    hsm_fixture_init(&n->one, POLICY_AZURE);
-    hsm_fixture_follow(&n->one, "A1");
-    assert_ok(hsm_enter(n->one.hsm, &(struct hsm_place_of_node){ .hostname = "one" }));
-    hsm_fixture_join(&n->two, &n->one, "B2");
-    assert_ok(hsm_enter(n->two.hsm, &(struct hsm_place_of_node){ .hostname = "two" }));
-    app_init(&n->cu1, &n->one, USER1);
-    keep(&n->cu1, &n->keeper);
-    n->key = create(&n->cu1, SESSION_KEY);
-    assert_true(kept_told(&n->keeper, &n->cu1));
+    nodes_enter(n);
+    keeper.count = 0;
+    session_key = copied(&n->cu1);
     *state = n;
     return 0;
 }
@@ -766,21 +732,8 @@ nodes_setup(void **state)
 static int
 nodes_teardown(void **state)
 {
-    struct nodes *n = *state;
-
-    app_clear(&n->cu1);
-    hsm_fixture_clear(&n->two);
-    hsm_fixture_clear(&n->one);
-    free(n);
+    nodes_free(*state);
     return 0;
-}
-
-static void
-move(struct app *app, struct hsm_fixture *to)
-{
-    app->hsm = &to->hsm;
-    app->outside = &to->outside;
-    assert_ok(app_attach(app));
 }
 
 static void
@@ -789,19 +742,19 @@ a_copy_opens_when_the_issuers_lease_is_over(void **state)
     struct nodes *n = *state;
     size_t gone;
 
-    move(&n->cu1, &n->two);
-    assert_code(revive(&n->cu1, &n->keeper, &gone), CODE_LAGGING); /* it may live */
-    assert_false(works(&n->cu1, n->key));
+    assert_ok(app_move(&n->cu1, &n->two));
+    assert_code(revive(&n->cu1, &gone), CODE_LAGGING); /* it may live */
+    assert_false(works(&n->cu1, session_key));
     outside_move_clock(&n->two.outside, LEASE_MS - 1);
-    assert_code(revive(&n->cu1, &n->keeper, &gone), CODE_LAGGING);
+    assert_code(revive(&n->cu1, &gone), CODE_LAGGING);
     hsm_beat(n->one.hsm); /* it does */
     assert_true(follow_catch_up(n->two.hsm));
     outside_move_clock(&n->two.outside, LEASE_MS - 1);
-    assert_code(revive(&n->cu1, &n->keeper, &gone), CODE_LAGGING);
+    assert_code(revive(&n->cu1, &gone), CODE_LAGGING);
     outside_move_clock(&n->two.outside, 1);
 
-    assert_int_equal(refused(&n->cu1, &n->keeper), 0);
-    assert_true(works(&n->cu1, n->key));
+    assert_int_equal(refused(&n->cu1), 0);
+    assert_true(works(&n->cu1, session_key));
 }
 
 /* The issuer was heard when this one was stopped: what it has not heard since says nothing. */
@@ -811,10 +764,10 @@ a_node_that_was_stopped_takes_nobody_for_over(void **state)
     struct nodes *n = *state;
     size_t gone;
 
-    move(&n->cu1, &n->two);
+    assert_ok(app_move(&n->cu1, &n->two));
     outside_jump(&n->two.outside, 0, LEASE_MS); /* while it asks the store */
-    assert_code(revive(&n->cu1, &n->keeper, &gone), CODE_LAGGING);
-    assert_false(works(&n->cu1, n->key));
+    assert_code(revive(&n->cu1, &gone), CODE_LAGGING);
+    assert_false(works(&n->cu1, session_key));
 }
 
 static void
@@ -823,9 +776,9 @@ it_opens_at_once_when_the_issuer_has_begun_anew(void **state)
     struct nodes *n = *state;
 
     hsm_fixture_reopen(&n->one);
-    move(&n->cu1, &n->two);
-    assert_int_equal(refused(&n->cu1, &n->keeper), 0);
-    assert_true(works(&n->cu1, n->key));
+    assert_ok(app_move(&n->cu1, &n->two));
+    assert_int_equal(refused(&n->cu1), 0);
+    assert_true(works(&n->cu1, session_key));
 }
 
 /* What lives again is the second node's, and so are its copies: it dies, and the first has it. */
@@ -835,31 +788,31 @@ it_goes_on_from_node_to_node(void **state)
     struct nodes *n = *state;
 
     hsm_fixture_reopen(&n->one);
-    move(&n->cu1, &n->two);
-    assert_int_equal(refused(&n->cu1, &n->keeper), 0);
-    keep(&n->cu1, &n->keeper);
+    assert_ok(app_move(&n->cu1, &n->two));
+    assert_int_equal(refused(&n->cu1), 0);
+    keep(&n->cu1);
     hsm_fixture_reopen(&n->two);
-    move(&n->cu1, &n->one);
-    assert_int_equal(refused(&n->cu1, &n->keeper), 0);
-    assert_true(works(&n->cu1, n->key));
+    assert_ok(app_move(&n->cu1, &n->one));
+    assert_int_equal(refused(&n->cu1), 0);
+    assert_true(works(&n->cu1, session_key));
 }
 
 static void
 a_destruction_is_known_on_the_other_node(void **state)
 {
     struct nodes *n = *state;
-    const struct kept stolen = n->keeper.kept[0];
+    const struct kept stolen = keeper.kept[0];
     uint64_t revision;
 
-    assert_ok(app_destroy(&n->cu1, n->key));
+    assert_ok(app_destroy(&n->cu1, session_key));
     hsm_fixture_reopen(&n->one);
-    move(&n->cu1, &n->two);
+    assert_ok(app_move(&n->cu1, &n->two));
     revision = n->cu1.revision;
     n->cu1.revision = 0; /* tells nothing of what it has seen */
-    n->keeper.kept[0] = stolen;
-    n->keeper.count = 1;
-    assert_int_equal(refused(&n->cu1, &n->keeper), 1);
-    assert_false(works(&n->cu1, n->key));
+    keeper.kept[0] = stolen;
+    keeper.count = 1;
+    assert_int_equal(refused(&n->cu1), 1);
+    assert_false(works(&n->cu1, session_key));
     n->cu1.revision = revision;
 }
 
@@ -873,15 +826,15 @@ a_destruction_reaches_who_still_has_it(void **state)
     writer_init(&there.reply, FRAME_MAX);
     writer_init(&there.told, FRAME_MAX);
     outside_move_clock(&n->two.outside, LEASE_MS);
-    move(&n->cu1, &n->two);
-    assert_int_equal(refused(&n->cu1, &n->keeper), 0);
-    assert_true(works(&there, n->key));
+    assert_ok(app_move(&n->cu1, &n->two));
+    assert_int_equal(refused(&n->cu1), 0);
+    assert_true(works(&there, session_key));
     there.request += 100;
 
-    assert_ok(app_destroy(&n->cu1, n->key));
+    assert_ok(app_destroy(&n->cu1, session_key));
     assert_true(follow_catch_up(n->one.hsm));
     there.patient = true;
-    assert_false(works(&there, n->key));
+    assert_false(works(&there, session_key));
     app_clear(&there);
 }
 
@@ -894,15 +847,15 @@ a_change_reaches_who_still_has_it(void **state)
     writer_init(&there.reply, FRAME_MAX);
     writer_init(&there.told, FRAME_MAX);
     outside_move_clock(&n->two.outside, LEASE_MS);
-    move(&n->cu1, &n->two);
-    assert_int_equal(refused(&n->cu1, &n->keeper), 0);
+    assert_ok(app_move(&n->cu1, &n->two));
+    assert_int_equal(refused(&n->cu1), 0);
     there.request += 100;
 
-    assert_ok(app_set(&n->cu1, n->key, LIST(BOOL(ENCRYPT, false))));
+    assert_ok(app_set(&n->cu1, session_key, LIST(BOOL(ENCRYPT, false))));
     assert_true(follow_catch_up(n->one.hsm));
     there.patient = true;
-    assert_false(works(&there, n->key));
-    assert_false(get_bool(&n->cu1, n->key, CKA_ENCRYPT));
+    assert_false(works(&there, session_key));
+    assert_false(get_bool(&n->cu1, session_key, CKA_ENCRYPT));
     app_clear(&there);
 }
 
@@ -913,12 +866,12 @@ a_node_that_does_not_hear_the_store_opens_none(void **state)
     size_t gone;
 
     hsm_fixture_reopen(&n->one);
-    move(&n->cu1, &n->two);
+    assert_ok(app_move(&n->cu1, &n->two));
     memory_store_cut(n->two.outside.inner, true);
-    assert_code(revive(&n->cu1, &n->keeper, &gone), CODE_LAGGING);
+    assert_code(revive(&n->cu1, &gone), CODE_LAGGING);
     memory_store_cut(n->two.outside.inner, false);
     assert_true(follow_catch_up(n->two.hsm));
-    assert_int_equal(refused(&n->cu1, &n->keeper), 0);
+    assert_int_equal(refused(&n->cu1), 0);
 }
 
 /* A connection was lost, and no more: what is there needs no store. */
@@ -930,63 +883,67 @@ what_is_there_is_there_without_the_store(void **state)
 
     assert_true(follow_catch_up(n->one.hsm));
     memory_store_cut(n->one.outside.inner, true);
-    assert_ok(revive(&n->cu1, &n->keeper, &gone));
+    assert_ok(revive(&n->cu1, &gone));
     memory_store_cut(n->one.outside.inner, false);
     assert_int_equal(gone, 0);
-    assert_true(works(&n->cu1, n->key));
+    assert_true(works(&n->cu1, session_key));
 }
 
 static void
 ends_that_were_not_told_are_found_by_comparing(void **state)
 {
     struct nodes *n = *state;
-    const struct kept stolen = n->keeper.kept[0];
+    const struct kept stolen = keeper.kept[0];
 
     assert_true(follow_catch_up(n->two.hsm));
     memory_store_drop(n->two.outside.inner, true);
-    assert_ok(app_destroy(&n->cu1, n->key));
+    assert_ok(app_destroy(&n->cu1, session_key));
     memory_store_drop(n->two.outside.inner, false);
     hsm_compare(n->two.hsm);
     hsm_fixture_reopen(&n->one);
-    move(&n->cu1, &n->two);
-    n->keeper.kept[0] = stolen;
-    n->keeper.count = 1;
-    assert_int_equal(refused(&n->cu1, &n->keeper), 1);
+    assert_ok(app_move(&n->cu1, &n->two));
+    keeper.kept[0] = stolen;
+    keeper.count = 1;
+    assert_int_equal(refused(&n->cu1), 1);
 }
 
+#define ALONE_IN(policy, test)                                             \
+    cmocka_unit_test_prestate_setup_teardown(test, setup, fixture_teardown, \
+                                             (void *)(uintptr_t)&policy)
+#define ALONE(test) ALONE_IN(azure_policy, test)
 #define NODES(test) cmocka_unit_test_setup_teardown(test, nodes_setup, nodes_teardown)
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        AZURE(what_was_sealed_opens_alike),
-        AZURE(a_session_key_works_after_a_restart),
-        STANDARD(a_session_key_works_after_a_restart),
-        AZURE(what_nobody_was_told_of_is_made_anew),
-        AZURE(it_does_so_again_and_again),
-        AZURE(pairs_and_their_changes_too),
-        AZURE(who_keeps_nothing_gets_nothing),
-        AZURE(token_objects_have_no_copies),
-        AZURE(a_repeat_brings_the_copy_again),
-        AZURE(a_copy_does_not_wait_for_who_changes_another_object),
-        AZURE(what_is_made_while_its_session_closes_has_no_copy),
-        AZURE(all_copies_are_handed_over_when_asked_for),
-        AZURE(an_altered_copy_does_not_open),
-        AZURE(a_copy_of_another_login_does_not_open),
-        AZURE(a_copy_without_a_login_does_not_open),
-        AZURE(a_copy_of_another_context_does_not_open),
-        AZURE(a_copy_of_a_login_that_was_ended_does_not_open),
-        AZURE(a_copy_ends_with_its_time),
-        AZURE(copies_are_renewed_when_asked_for),
-        AZURE(what_was_destroyed_does_not_come_back),
-        AZURE(what_went_with_its_session_does_not_come_back),
-        AZURE(all_of_a_session_is_ended),
-        AZURE(an_older_version_does_not_come_back),
-        AZURE(a_copy_does_not_open_where_it_was_given),
-        AZURE(what_is_too_large_has_no_copy),
-        AZURE(what_cannot_be_recorded_is_not_done),
-        AZURE(records_go_when_their_time_is_over),
+        ALONE(what_was_sealed_opens_alike),
+        ALONE(a_session_key_works_after_a_restart),
+        ALONE_IN(standard_policy, a_session_key_works_after_a_restart),
+        ALONE(what_nobody_was_told_of_is_made_anew),
+        ALONE(it_does_so_again_and_again),
+        ALONE(pairs_and_their_changes_too),
+        ALONE(who_keeps_nothing_gets_nothing),
+        ALONE(token_objects_have_no_copies),
+        ALONE(a_repeat_brings_the_copy_again),
+        ALONE(a_copy_does_not_wait_for_who_changes_another_object),
+        ALONE(what_is_made_while_its_session_closes_has_no_copy),
+        ALONE(all_copies_are_handed_over_when_asked_for),
+        ALONE(an_altered_copy_does_not_open),
+        ALONE(a_copy_of_another_login_does_not_open),
+        ALONE(a_copy_without_a_login_does_not_open),
+        ALONE(a_copy_of_another_context_does_not_open),
+        ALONE(a_copy_of_a_login_that_was_ended_does_not_open),
+        ALONE(a_copy_ends_with_its_time),
+        ALONE(copies_are_renewed_when_asked_for),
+        ALONE(what_was_destroyed_does_not_come_back),
+        ALONE(what_went_with_its_session_does_not_come_back),
+        ALONE(all_of_a_session_is_ended),
+        ALONE(an_older_version_does_not_come_back),
+        ALONE(a_copy_does_not_open_where_it_was_given),
+        ALONE(what_is_too_large_has_no_copy),
+        ALONE(what_cannot_be_recorded_is_not_done),
+        ALONE(records_go_when_their_time_is_over),
         NODES(a_copy_opens_when_the_issuers_lease_is_over),
         NODES(a_node_that_was_stopped_takes_nobody_for_over),
         NODES(it_opens_at_once_when_the_issuer_has_begun_anew),

@@ -7,6 +7,7 @@
 #include "unit/core/core_test.h"
 
 #include "core/follow.h"
+#include "lib/nodes.h"
 
 #define CALLS (CALL_SUBMIT | CALL_NUMBERS | CALL_ENTROPY | CALL_AUDIT)
 
@@ -542,32 +543,22 @@ a_reply_that_cannot_be_swept_is_swept_after_the_next_start(void **state)
 static void
 what_is_told_without_memory_is_there_all_the_same(void **state)
 {
-    struct fixture *f = *state;
-    struct hsm_fixture one, two;
-    struct app here, there;
-    int n = 1;
+    struct nodes *n = nodes_new(POLICY_AZURE);
+    int tried = 0;
 
-    UNUSED(f);
-    hsm_fixture_init(&one, POLICY_AZURE);
-    hsm_fixture_follow(&one, "A1");
-    hsm_fixture_join(&two, &one, "B2");
-    app_init(&here, &one, USER1);
-    app_init(&there, &two, USER1);
-    there.patient = true;
-    for (bool failed = true; failed; n++) {
+    UNUSED(state);
+    nodes_be_patient(n);
+    for (bool failed = true; failed; tried++) {
         uint32_t made;
 
-        outside_fail(&two.outside, CALL_MEMORY, n);
-        made = create(&here, LIST(AES_CREATE, TOKEN_YES));
-        assert_true(follow_catch_up(two.hsm));
-        failed = outside_mend(&two.outside);
-        assert_true(app_finds(&there, made));
+        outside_fail(&n->two.outside, CALL_MEMORY, tried + 1);
+        made = create(&n->cu1, LIST(AES_CREATE, TOKEN_YES));
+        assert_true(follow_catch_up(n->two.hsm));
+        failed = outside_mend(&n->two.outside);
+        assert_true(app_finds(&n->other, made));
     }
-    assert_true(n > 3);
-    app_clear(&here);
-    app_clear(&there);
-    hsm_fixture_clear(&two);
-    hsm_fixture_clear(&one);
+    assert_true(tried > 2);
+    nodes_free(n);
 }
 
 int
@@ -649,7 +640,7 @@ main(void)
         AZURE(reading_without_memory_fails_cleanly),
         AZURE(a_failing_login_counts_at_most_one_failure),
         AZURE(what_only_reads_asks_the_audit_alone),
-        AZURE(what_is_told_without_memory_is_there_all_the_same),
+        cmocka_unit_test(what_is_told_without_memory_is_there_all_the_same),
         AZURE(a_reply_that_cannot_be_swept_is_swept_after_the_next_start),
     };
 

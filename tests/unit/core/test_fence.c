@@ -5,76 +5,40 @@
 #include "unit/core/core_test.h"
 
 #include "core/follow.h"
+#include "lib/nodes.h"
 #include "store/memory.h"
 
 #include <pthread.h>
 #include <unistd.h>
 
-#define NODE_A "a000000000000000"
-#define NODE_B "b000000000000000"
 #define CREATED LIST(AES_CREATE, TOKEN_YES, BYTES(LABEL, "made"))
 
-struct nodes {
-    struct hsm_fixture one;
-    struct hsm_fixture two;
-    struct app app;    /* on the first */
-    struct app other;  /* the same user on the second */
-    struct app officer;
-    struct renewal renewal;
-    atomic_int renewed;
-};
-
-static void
-enter(struct hsm_fixture *f, const char *hostname)
-{
-    const struct hsm_place_of_node place = { .hostname = hostname, .client_port = 1,
-                                             .manage_port = 2 };
-
-    assert_ok(hsm_enter(f->hsm, &place));
-}
+static atomic_int renewed; /* how often the second was told to open anew */
 
 static void
 renew(struct renewal *renewal)
 {
-    struct nodes *n = (struct nodes *)(void *)((char *)renewal - offsetof(struct nodes, renewal));
-
-    atomic_fetch_add(&n->renewed, 1);
+    UNUSED(renewal);
+    atomic_fetch_add(&renewed, 1);
 }
 
 static int
-nodes_setup(void **state)
+setup(void **state)
 {
-    const enum policy *policy = *state;
-    struct nodes *n = calloc(1, sizeof *n);
+    static struct renewal renewal = { .again = renew };
+    struct nodes *n = nodes_new(POLICY_STANDARD);
 
-    hsm_fixture_init(&n->one, *policy);
-    hsm_fixture_follow(&n->one, NODE_A);
-    enter(&n->one, "one");
-    hsm_fixture_join(&n->two, &n->one, NODE_B);
-    enter(&n->two, "two");
-    n->renewal.again = renew;
-    hsm_set_renewal(n->two.hsm, &n->renewal);
-    app_init(&n->app, &n->one, USER1);
-    app_init(&n->other, &n->two, USER1);
-    app_init(&n->officer, &n->one, OFFICER_USER);
-    n->officer.port = PORTS_manage;
-    assert_true(follow_catch_up(n->one.hsm));
-    assert_true(follow_catch_up(n->two.hsm));
+    nodes_enter(n);
+    atomic_store(&renewed, 0);
+    hsm_set_renewal(n->two.hsm, &renewal);
     *state = n;
     return 0;
 }
 
 static int
-nodes_teardown(void **state)
+teardown(void **state)
 {
-    struct nodes *n = *state;
-
-    app_clear(&n->app);
-    app_clear(&n->other);
-    app_clear(&n->officer);
-    hsm_fixture_clear(&n->two);
-    hsm_fixture_clear(&n->one);
-    free(n);
+    nodes_free(*state);
     return 0;
 }
 
@@ -111,20 +75,20 @@ who_stood_still_for_long_writes_nothing_more(void **state)
     stand_still(n, true);
     pass(n, 44);
     assert_ok(made(&n->other)); /* not for so long */
-    assert_int_equal(atomic_load(&n->renewed), 0);
+    assert_int_equal(atomic_load(&renewed), 0);
     pass(n, 44);
     assert_code(made(&n->other), CODE_LAGGING);
-    assert_int_equal(atomic_load(&n->renewed), 1);
+    assert_int_equal(atomic_load(&renewed), 1);
     /* Nor is anything answered until it opens anew. */
     assert_code(app_get(&n->other, 0x40000, CKA_LABEL, &(struct attribute){ 0 }), CODE_LAGGING);
 
     stand_still(n, false);
     hsm_fixture_reopen(&n->two);
-    enter(&n->two, "two");
+    assert_ok(hsm_fixture_enter(&n->two, "two"));
     assert_ok(app_attach(&n->other));
     assert_ok(made(&n->other));
     assert_true(follow_catch_up(n->one.hsm));
-    assert_int_equal(found(&n->app, LIST(BYTES(LABEL, "made"))), 2);
+    assert_int_equal(found(&n->cu1, LIST(BYTES(LABEL, "made"))), 2);
 }
 
 static void
@@ -134,12 +98,12 @@ who_hears_that_it_was_fenced_opens_anew(void **state)
 
     stand_still(n, true);
     pass(n, 68);
-    assert_int_equal(atomic_load(&n->renewed), 0);
+    assert_int_equal(atomic_load(&renewed), 0);
     stand_still(n, false);
-    for (int i = 0; i < 500 && atomic_load(&n->renewed) == 0; i++) {
+    for (int i = 0; i < 500 && atomic_load(&renewed) == 0; i++) {
         usleep(10000);
     }
-    assert_int_equal(atomic_load(&n->renewed), 1);
+    assert_int_equal(atomic_load(&renewed), 1);
     assert_code(app_get(&n->other, 0x40000, CKA_LABEL, &(struct attribute){ 0 }), CODE_LAGGING);
 }
 
@@ -172,7 +136,7 @@ who_is_fenced_while_it_loads_loads_once(void **state)
     store->load_all = slow_load;
     hsm_fixture_reopen(&n->two);
     assert_true(store->load_all == whole_load);
-    two = members_by_serial(&n->two.hsm->members, VIEW_TEXT(NODE_B));
+    two = members_by_serial(&n->two.hsm->members, VIEW_TEXT(NODE_TWO));
     assert_int_equal(two->fenced, 1);
     assert_true(follow_catch_up(n->two.hsm));
     assert_false(fence_is_lost(n->two.hsm));
@@ -192,7 +156,7 @@ who_was_removed_writes_nothing_more(void **state)
     assert_ok(app_send_node_remove(&n->officer, &m, &answer));
     assert_true(made(&n->other) != CKR_OK);
     assert_true(follow_catch_up(n->one.hsm));
-    assert_int_equal(found(&n->app, LIST(BYTES(LABEL, "made"))), 1);
+    assert_int_equal(found(&n->cu1, LIST(BYTES(LABEL, "made"))), 1);
     stand_still(n, false);
 }
 
@@ -219,11 +183,11 @@ who_moves_goes_on_writing(void **state)
 {
     struct nodes *n = *state;
 
-    enter(&n->two, "elsewhere");
+    assert_ok(hsm_fixture_enter(&n->two, "elsewhere"));
     assert_ok(made(&n->other));
     assert_true(follow_catch_up(n->two.hsm));
     assert_ok(made(&n->other));
-    assert_int_equal(atomic_load(&n->renewed), 0);
+    assert_int_equal(atomic_load(&renewed), 0);
     hsm_fixture_reopen(&n->two);
     assert_ok(app_attach(&n->other));
     assert_ok(made(&n->other));
@@ -257,12 +221,12 @@ who_enters_by_a_slow_store_goes_on_writing(void **state)
 
     whole_submit = store->submit;
     store->submit = slow_submit;
-    enter(&n->two, "elsewhere");
+    assert_ok(hsm_fixture_enter(&n->two, "elsewhere"));
     assert_true(store->submit == whole_submit);
     assert_ok(made(&n->other));
     assert_true(follow_catch_up(n->two.hsm));
     assert_ok(made(&n->other));
-    assert_int_equal(atomic_load(&n->renewed), 0);
+    assert_int_equal(atomic_load(&renewed), 0);
 }
 
 /* What it did before it stood still, another one has done meanwhile: the reply is there as long as it
@@ -271,28 +235,28 @@ static void
 replies_stay_while_somebody_is_silent(void **state)
 {
     struct nodes *n = *state;
-    struct reply_key key = { .request = n->app.request + 1 };
+    struct reply_key key = { .request = n->cu1.request + 1 };
     struct store *store = n->one.outside.inner;
     struct reply_name name;
     struct writer value;
     uint64_t revision = 0;
 
-    memcpy(key.context, n->app.context, FRAME_CONTEXT_LEN);
+    memcpy(key.context, n->cu1.context, FRAME_CONTEXT_LEN);
     name = reply_name(&key);
     writer_init(&value, STORE_VALUE_MAX);
-    assert_ok(made(&n->app));
+    assert_ok(made(&n->cu1));
     stand_still(n, true);
     outside_move_clock(&n->one.outside, REPLY_REST_MS + 1000);
     hsm_beat(n->one.hsm); /* it did not hear: who else did not is not known */
     assert_true(follow_catch_up(n->one.hsm));
-    n->app.back = 1; /* all before is settled */
+    n->cu1.back = 1; /* all before is settled */
     for (int i = 0; i < 2; i++) {
-        assert_ok(made(&n->app));
+        assert_ok(made(&n->cu1));
         assert_true(store->get(store, reply_name_view(&name), &revision, &value));
         assert_true(revision != 0);
     }
     pass(n, 68);
-    assert_ok(made(&n->app));
+    assert_ok(made(&n->cu1));
     assert_true(store->get(store, reply_name_view(&name), &revision, &value));
     assert_int_equal(revision, 0);
     writer_clear(&value);
@@ -304,28 +268,28 @@ static void
 who_has_just_begun_takes_no_reply_away(void **state)
 {
     struct nodes *n = *state;
-    struct reply_key key = { .request = n->app.request + 1 };
+    struct reply_key key = { .request = n->cu1.request + 1 };
     struct reply_name name;
     struct writer value;
 
-    memcpy(key.context, n->app.context, FRAME_CONTEXT_LEN);
+    memcpy(key.context, n->cu1.context, FRAME_CONTEXT_LEN);
     name = reply_name(&key);
     writer_init(&value, STORE_VALUE_MAX);
-    assert_ok(made(&n->app));
+    assert_ok(made(&n->cu1));
     hsm_beat(n->two.hsm);
     stand_still(n, true);
     pass(n, 56);
     hsm_fixture_reopen(&n->one);
-    assert_ok(app_attach(&n->app));
+    assert_ok(app_attach(&n->cu1));
     outside_move_clock(&n->one.outside, 1000);
     pass(n, 4);
-    n->app.back = 1; /* all before is settled */
+    n->cu1.back = 1; /* all before is settled */
     for (int i = 0; i < 2; i++) {
-        assert_ok(made(&n->app));
+        assert_ok(made(&n->cu1));
         assert_true(outside_record(&n->one.outside, name.text, &value));
     }
     pass(n, 68);
-    assert_ok(made(&n->app));
+    assert_ok(made(&n->cu1));
     assert_false(outside_record(&n->one.outside, name.text, &value));
     writer_clear(&value);
     stand_still(n, false);
@@ -406,8 +370,8 @@ who_asks_for_what_never_was_holds_nobody_up(void **state)
         stand_still(n, true);
         assert_code(app_get(&liar, 0x40000, CKA_LABEL, &attribute), CODE_LAGGING);
 
-        assert_ok(app_create(&n->app, CREATED, &info));
-        n->other.revision = n->app.revision;
+        assert_ok(app_create(&n->cu1, CREATED, &info));
+        n->other.revision = n->cu1.revision;
         assert_int_equal(pthread_create(&soon, NULL, let_go_soon, n->two.outside.inner), 0);
         rv = app_get(&n->other, info.handle, CKA_LABEL, &attribute);
         pthread_join(soon, NULL);
@@ -416,9 +380,7 @@ who_asks_for_what_never_was_holds_nobody_up(void **state)
     app_clear(&liar);
 }
 
-#define NODES(test)                                                       \
-    cmocka_unit_test_prestate_setup_teardown(test, nodes_setup, nodes_teardown, \
-                                             (void *)(uintptr_t)&standard_policy)
+#define NODES(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
 main(void)

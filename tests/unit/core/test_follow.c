@@ -6,64 +6,27 @@
 #include "unit/core/core_test.h"
 
 #include "core/follow.h"
+#include "lib/nodes.h"
 #include "store/memory.h"
 
 #include <pthread.h>
 #include <unistd.h>
 
-struct nodes {
-    struct hsm_fixture one;
-    struct hsm_fixture two;
-    struct app cu1;     /* on the first */
-    struct app officer;
-    struct app other;   /* user 1 again, on the second */
-    struct app cu2;
-};
-
 static int
-nodes_setup(void **state)
+setup(void **state)
 {
-    const enum policy *policy = *state;
-    struct nodes *n = calloc(1, sizeof *n);
+    struct nodes *n = nodes_new(POLICY_STANDARD);
 
-    hsm_fixture_init(&n->one, *policy);
-    hsm_fixture_follow(&n->one, "A1");
-    hsm_fixture_join(&n->two, &n->one, "B2");
-    app_init(&n->cu1, &n->one, USER1);
-    app_init(&n->officer, &n->one, OFFICER_USER);
-    n->officer.port = PORTS_manage;
-    app_init(&n->other, &n->two, USER1);
-    app_init(&n->cu2, &n->two, USER2);
-    n->cu1.patient = n->officer.patient = n->other.patient = n->cu2.patient = true;
+    nodes_be_patient(n);
     *state = n;
     return 0;
 }
 
 static int
-nodes_teardown(void **state)
+teardown(void **state)
 {
-    struct nodes *n = *state;
-
-    app_clear(&n->cu1);
-    app_clear(&n->officer);
-    app_clear(&n->other);
-    app_clear(&n->cu2);
-    hsm_fixture_clear(&n->two);
-    hsm_fixture_clear(&n->one);
-    free(n);
+    nodes_free(*state);
     return 0;
-}
-
-/* The same process and login, on the other node; it has seen what it has seen. */
-static void
-move(struct app *app, struct hsm_fixture *to)
-{
-    uint64_t request = app->request;
-
-    app->hsm = &to->hsm;
-    app->outside = &to->outside;
-    assert_ok(app_attach(app));
-    app->request = request;
 }
 
 /* Has seen what the other one has. */
@@ -211,7 +174,7 @@ a_login_is_taken_up_when_the_node_knows_its_user(void **state)
     assert_ok(app_login(&app, ROLE_CU, "new", "password1"));
     key = create(&app, CREATED);
 
-    move(&app, &n->two);
+    assert_ok(app_move(&app, &n->two));
     assert_code(app_get(&app, key, CKA_LABEL, &attribute), CODE_LAGGING);
     memory_store_hold(store, false);
     assert_true(follow_await(n->two.hsm, app.revision, 5000));
@@ -233,7 +196,7 @@ a_login_that_is_over_is_not_taken_up_by_who_has_not_heard(void **state)
     assert_true(follow_catch_up(n->two.hsm));
     memory_store_hold(store, true);
     assert_ok(app_logout(&app));
-    move(&app, &n->two);
+    assert_ok(app_move(&app, &n->two));
     context = context_find(&n->two.hsm->contexts, app.context);
     assert_non_null(context);
     assert_int_equal(context_identity(context).role, ROLE_NONE);
@@ -286,7 +249,7 @@ a_login_goes_with_its_ticket_and_ends_with_its_logout(void **state)
     app.patient = true;
     assert_ok(app_login(&app, ROLE_CU, USER1_NAME, USER1_PASSWORD));
     key = create(&app, CREATED);
-    move(&app, &n->two);
+    assert_ok(app_move(&app, &n->two));
     assert_view_equal(get(&app, key, CKA_LABEL), VIEW_TEXT("made"));
     assert_ok(app_logout(&app));
     app.hsm = &n->one.hsm;
@@ -331,7 +294,7 @@ a_repeat_on_another_node_gets_the_first_reply(void **state)
         assert_ok(app_call(&n->cu1, OPERATION_OBJECT_CREATE, writer_view(&w), &body));
         assert_true(object_create_reply_read(body, &answer));
         first = info_array_get(answer.made, 0).handle;
-        move(&n->cu1, &n->two);
+        assert_ok(app_move(&n->cu1, &n->two));
         n->cu1.revision = seen;             /* the reply never came */
         if (held == 0) {
             assert_true(follow_catch_up(n->two.hsm));
@@ -342,7 +305,7 @@ a_repeat_on_another_node_gets_the_first_reply(void **state)
         assert_int_equal(info_array_get(answer.made, 0).handle, first);
         pthread_join(soon, NULL);
         assert_int_equal(found(&n->cu1, LIST(BYTES(LABEL, "made"))), before + 1);
-        move(&n->cu1, &n->one);
+        assert_ok(app_move(&n->cu1, &n->one));
         writer_clear(&w);
     }
 }
@@ -356,11 +319,11 @@ settings_of_the_quorum_are_the_same_on_both(void **state)
     struct quorum_get_reply answer;
 
     assert_ok(app_send_quorum_time(&n->officer, &m, &done));
-    move(&n->officer, &n->two);
+    assert_ok(app_move(&n->officer, &n->two));
     assert_ok(app_send_quorum_get(&n->officer, NULL, &answer));
     assert_int_equal(answer.seconds, 77);
     assert_ok(app_send_quorum_time(&n->officer, &(struct quorum_time_request){ 78 }, &done));
-    move(&n->officer, &n->one);
+    assert_ok(app_move(&n->officer, &n->one));
     assert_ok(app_send_quorum_time(&n->officer, &(struct quorum_time_request){ 79 }, &done));
 }
 
@@ -525,14 +488,14 @@ each_node_has_a_journal_of_its_own(void **state)
     }
     a->journal_end(a, &one);
     b->journal_end(b, &two);
-    assert_int_equal(outside_count(&n->one.outside, "j/A1/"), one.count);
-    assert_int_equal(outside_count(&n->one.outside, "j/B2/"), two.count);
+    assert_int_equal(outside_count(&n->one.outside, "j/" NODE_ONE "/"), one.count);
+    assert_int_equal(outside_count(&n->one.outside, "j/" NODE_TWO "/"), two.count);
 
     hsm_fixture_reopen(&n->two);            /* goes on where it ended */
     assert_ok(app_attach(&n->other));
     create(&n->other, CREATED);
     b->journal_end(b, &two);
-    assert_int_equal(outside_count(&n->one.outside, "j/B2/"), two.count);
+    assert_int_equal(outside_count(&n->one.outside, "j/" NODE_TWO "/"), two.count);
 }
 
 /* ---- what is not told ---- */
@@ -687,32 +650,26 @@ static void
 a_destruction_that_comes_again_waits_as_well(void **state)
 {
     struct nodes *n = *state;
-    struct hsm_fixture three;
     struct app app = n->cu1;
     struct writer_thread first = { .app = &n->cu1, .object = create(&n->cu1, CREATED) };
     struct repeat_thread t = { .app = &app, .object = first.object };
 
-    hsm_fixture_join(&three, &n->one, "C3");
-    assert_true(follow_catch_up(n->one.hsm));
-    memory_store_hold(three.outside.inner, true);
-    app.request = n->cu1.request + 1;
+    nodes_join_third(n);
+    memory_store_hold(n->three.outside.inner, true);
+    app.request = n->cu1.request;
     writer_init(&app.reply, FRAME_MAX);
-    app.hsm = &n->two.hsm;
-    app.outside = &n->two.outside;
-    app.request--;
-    move(&app, &n->two);
-    app.request++;
+    assert_ok(app_move(&app, &n->two));
+    app.request++; /* the destruction's */
     pthread_create(&first.thread, NULL, destroyer, &first);
     assert_false(ends_within(first.thread, 200));
     pthread_create(&t.thread, NULL, repeater, &t);
     assert_false(ends_within(t.thread, 300));
-    memory_store_hold(three.outside.inner, false);
+    memory_store_hold(n->three.outside.inner, false);
     assert_true(ends_within(t.thread, 5000));
     assert_true(ends_within(first.thread, 5000));
     assert_ok(t.rv);
     assert_int_equal(first.done, 1);
     app_clear(&app);
-    hsm_fixture_clear(&three);
 }
 
 static void
@@ -792,9 +749,7 @@ without_the_store_nothing_is_changed(void **state)
     assert_ok(app_set(&n->other, key, LIST(BYTES(LABEL, "yes"))));
 }
 
-#define NODES(test)                                                       \
-    cmocka_unit_test_prestate_setup_teardown(test, nodes_setup, nodes_teardown, \
-                                             (void *)(uintptr_t)&standard_policy)
+#define NODES(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
 main(void)

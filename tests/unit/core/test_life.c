@@ -4,41 +4,29 @@
  */
 #include "unit/core/core_test.h"
 
+#include "lib/nodes.h"
+
 #define LONG_MS (3 * TICKET_LIFE_MS)
-
-struct nodes {
-    struct hsm_fixture one;
-    struct hsm_fixture two;
-    struct app app; /* on the first */
-};
-
-static void
-enter(struct hsm_fixture *f, const char *hostname)
-{
-    assert_ok(hsm_enter(f->hsm, &(struct hsm_place_of_node){ .hostname = hostname }));
-}
 
 /* As the edge does it when it starts. */
 static void
 begin(struct hsm_fixture *f, const char *hostname, uint64_t life)
 {
     hsm_set_ticket_life(f->hsm, life);
-    enter(f, hostname);
+    assert_ok(hsm_fixture_enter(f, hostname));
     assert_ok(hsm_keep_ticket_life(f->hsm));
 }
 
 static int
 setup(void **state)
 {
-    struct nodes *n = calloc(1, sizeof *n);
+    struct nodes *n = nodes_new(POLICY_STANDARD);
 
-    hsm_fixture_init(&n->one, POLICY_STANDARD);
-    hsm_fixture_follow(&n->one, "A1");
     begin(&n->one, "one", TICKET_LIFE_MS);
-    hsm_fixture_join(&n->two, &n->one, "B2");
     begin(&n->two, "two", TICKET_LIFE_MS);
-    app_init(&n->app, &n->one, APP_NOBODY);
-    n->app.patient = true;
+    app_clear(&n->cu1);
+    app_init(&n->cu1, &n->one, APP_NOBODY); /* who logs in by himself */
+    nodes_be_patient(n);
     *state = n;
     return 0;
 }
@@ -46,21 +34,8 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    struct nodes *n = *state;
-
-    app_clear(&n->app);
-    hsm_fixture_clear(&n->two);
-    hsm_fixture_clear(&n->one);
-    free(n);
+    nodes_free(*state);
     return 0;
-}
-
-static void
-move(struct app *app, struct hsm_fixture *to)
-{
-    app->hsm = &to->hsm;
-    app->outside = &to->outside;
-    assert_ok(app_attach(app));
 }
 
 static void
@@ -78,7 +53,7 @@ pass(struct nodes *n, uint64_t ms)
 static bool
 comes_back(struct app *app, struct hsm_fixture *to)
 {
-    move(app, to);
+    assert_ok(app_move(app, to));
     return app_create(app, LIST(AES_CREATE), NULL) == CKR_OK;
 }
 
@@ -89,18 +64,18 @@ a_logout_outlives_the_longest_ticket_of_all_nodes(void **state)
 
     hsm_set_ticket_life(n->two.hsm, LONG_MS);
     assert_ok(hsm_keep_ticket_life(n->two.hsm));
-    move(&n->app, &n->two);
-    assert_ok(app_login(&n->app, ROLE_CU, USER1_NAME, USER1_PASSWORD)); /* with a long ticket */
-    assert_true(comes_back(&n->app, &n->one));
-    assert_ok(app_logout(&n->app)); /* where they are short */
+    assert_ok(app_move(&n->cu1, &n->two));
+    assert_ok(app_login(&n->cu1, ROLE_CU, USER1_NAME, USER1_PASSWORD)); /* with a long ticket */
+    assert_true(comes_back(&n->cu1, &n->one));
+    assert_ok(app_logout(&n->cu1)); /* where they are short */
     pass(n, LONG_MS - 1000);
     assert_int_equal(outside_count(&n->one.outside, "t/"), 1);
-    assert_ok(app_detach(&n->app));
-    assert_false(comes_back(&n->app, &n->two));
+    assert_ok(app_detach(&n->cu1));
+    assert_false(comes_back(&n->cu1, &n->two));
     pass(n, 1000 + LIFE_MARGIN_MS + 1);
     assert_int_equal(outside_count(&n->one.outside, "t/"), 0);
-    assert_ok(app_detach(&n->app));
-    assert_false(comes_back(&n->app, &n->two));
+    assert_ok(app_detach(&n->cu1));
+    assert_false(comes_back(&n->cu1, &n->two));
 }
 
 /* The ticket of a time before is still about. */
@@ -111,15 +86,15 @@ it_is_known_after_the_setting_was_lowered(void **state)
 
     hsm_set_ticket_life(n->two.hsm, LONG_MS);
     assert_ok(hsm_keep_ticket_life(n->two.hsm));
-    move(&n->app, &n->two);
-    assert_ok(app_login(&n->app, ROLE_CU, USER1_NAME, USER1_PASSWORD));
+    assert_ok(app_move(&n->cu1, &n->two));
+    assert_ok(app_login(&n->cu1, ROLE_CU, USER1_NAME, USER1_PASSWORD));
     hsm_fixture_reopen(&n->two);
     begin(&n->two, "two", TICKET_LIFE_MS);
-    assert_true(comes_back(&n->app, &n->two));
-    assert_ok(app_logout(&n->app));
+    assert_true(comes_back(&n->cu1, &n->two));
+    assert_ok(app_logout(&n->cu1));
     pass(n, LONG_MS - 1000);
-    assert_ok(app_detach(&n->app));
-    assert_false(comes_back(&n->app, &n->two));
+    assert_ok(app_detach(&n->cu1));
+    assert_false(comes_back(&n->cu1, &n->two));
 }
 
 static void
@@ -170,7 +145,7 @@ it_is_written_when_all_nodes_read_it(void **state)
     UNUSED(state);
     hsm_fixture_init(&f, POLICY_STANDARD);
     f.outside.ports.release = FRAME_VERSION - 1;
-    hsm_fixture_follow(&f, "A1");
+    hsm_fixture_follow(&f, NODE_ONE);
     begin(&f, "one", LONG_MS);
     assert_int_equal(outside_count(&f.outside, "e/"), 0);
     assert_int_equal(life_own(f.hsm), TICKET_LIFE_MS);

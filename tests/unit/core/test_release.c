@@ -5,24 +5,10 @@
  */
 #include "unit/core/core_test.h"
 
+#include "lib/nodes.h"
 #include "store/memory.h"
 
-#define PRINT VIEW_TEXT("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")
 #define NEXT (FRAME_VERSION + 1)
-
-struct nodes {
-    struct hsm_fixture one;
-    struct hsm_fixture two;
-};
-
-static CK_RV
-enter(struct hsm_fixture *f, const char *hostname)
-{
-    struct hsm_place_of_node place = { .hostname = hostname, .client_port = 1, .manage_port = 2 };
-
-    memcpy(place.print, PRINT.data, sizeof place.print);
-    return hsm_enter(f->hsm, &place);
-}
 
 /* It is started anew with that release. */
 static void
@@ -30,7 +16,7 @@ renew(struct hsm_fixture *f, uint32_t release, const char *hostname)
 {
     f->outside.ports.release = release;
     hsm_fixture_reopen(f);
-    assert_ok(enter(f, hostname));
+    assert_ok(hsm_fixture_enter(f, hostname));
 }
 
 /* What it says when it has heard of all that was written. */
@@ -44,13 +30,10 @@ told(struct hsm_fixture *f)
 static int
 setup(void **state)
 {
-    struct nodes *n = calloc(1, sizeof *n);
+    struct nodes *n = nodes_new(POLICY_STANDARD);
 
-    hsm_fixture_init(&n->one, POLICY_STANDARD);
-    hsm_fixture_follow(&n->one, "A1");
-    assert_ok(enter(&n->one, "one"));
-    hsm_fixture_join(&n->two, &n->one, "B2");
-    assert_ok(enter(&n->two, "two"));
+    nodes_enter(n);
+    nodes_be_patient(n);
     *state = n;
     return 0;
 }
@@ -58,11 +41,7 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    struct nodes *n = *state;
-
-    hsm_fixture_clear(&n->two);
-    hsm_fixture_clear(&n->one);
-    free(n);
+    nodes_free(*state);
     return 0;
 }
 
@@ -112,14 +91,12 @@ static void
 who_comes_in_meanwhile_is_refused(void **state)
 {
     struct nodes *n = *state;
-    struct hsm_fixture late;
 
-    hsm_fixture_join(&late, &n->one, "C3");
+    nodes_join_third(n);
     renew(&n->one, NEXT, "one");
     renew(&n->two, NEXT, "two");
-    assert_code(enter(&late, "late"), CKR_GENERAL_ERROR);
+    assert_code(hsm_fixture_enter(&n->three, "late"), CKR_GENERAL_ERROR);
     assert_int_equal(told(&n->two), NEXT);
-    hsm_fixture_clear(&late);
 }
 
 static void
@@ -128,18 +105,14 @@ a_node_that_was_removed_holds_nothing_up(void **state)
     struct nodes *n = *state;
     const struct node_remove_request m = { 2 };
     struct node_remove_reply answer;
-    struct app officer;
 
     renew(&n->one, NEXT, "one");
     hsm_sweep(n->one.hsm, 1000);
     assert_int_equal(told(&n->one), FRAME_VERSION);
-    app_init(&officer, &n->one, OFFICER_USER);
-    officer.port = PORTS_manage;
-    officer.patient = true;
-    assert_ok(app_send_node_remove(&officer, &m, &answer));
+    assert_ok(app_attach(&n->officer));
+    assert_ok(app_send_node_remove(&n->officer, &m, &answer));
     hsm_sweep(n->one.hsm, 1000);
     assert_int_equal(told(&n->one), NEXT);
-    app_clear(&officer);
 }
 
 static void
@@ -151,7 +124,7 @@ a_store_that_fails_is_asked_again(void **state)
     n->two.outside.ports.release = NEXT;
     hsm_fixture_reopen(&n->two);
     outside_fail(&n->two.outside, CALL_SUBMIT, 2); /* the first is its own entry */
-    assert_ok(enter(&n->two, "two"));
+    assert_ok(hsm_fixture_enter(&n->two, "two"));
     assert_true(outside_mend(&n->two.outside));
     assert_int_equal(told(&n->one), FRAME_VERSION);
     hsm_sweep(n->two.hsm, 1000);
@@ -166,30 +139,20 @@ setup_before(void **state)
 
     hsm_fixture_init(&n->one, POLICY_STANDARD);
     n->one.outside.ports.release = FRAME_VERSION - 1;
-    hsm_fixture_follow(&n->one, "A1");
-    assert_ok(enter(&n->one, "one"));
+    hsm_fixture_follow(&n->one, NODE_ONE);
+    assert_ok(hsm_fixture_enter(&n->one, "one"));
     n->one.outside.ports.release = 0;
     *state = n;
-    return 0;
-}
-
-static int
-teardown_before(void **state)
-{
-    struct nodes *n = *state;
-
-    hsm_fixture_clear(&n->one);
-    free(n);
     return 0;
 }
 
 static void
 join_before(struct nodes *n)
 {
-    hsm_fixture_join(&n->two, &n->one, "B2");
+    hsm_fixture_join(&n->two, &n->one, NODE_TWO);
     n->two.outside.ports.release = FRAME_VERSION - 1;
     hsm_fixture_reopen(&n->two);
-    assert_ok(enter(&n->two, "two"));
+    assert_ok(hsm_fixture_enter(&n->two, "two"));
     renew(&n->one, FRAME_VERSION, "one");
     assert_int_equal(told(&n->one), FRAME_VERSION - 1);
 }
@@ -217,7 +180,6 @@ copies_are_given_when_all_nodes_know_their_end(void **state)
     assert_int_equal(told(&n->one), FRAME_VERSION);
     assert_ok(ask_copies(&app));
     app_clear(&app);
-    hsm_fixture_clear(&n->two);
 }
 
 /* Nor a record of the list that says so. */
@@ -237,11 +199,10 @@ nobody_is_fenced_before_all_nodes_read_it(void **state)
         hsm_beat(n->one.hsm);
     }
     assert_int_equal(told(&n->one), FRAME_VERSION - 1);
-    two = members_by_serial(&n->one.hsm->members, VIEW_TEXT("B2"));
+    two = members_by_serial(&n->one.hsm->members, VIEW_TEXT(NODE_TWO));
     assert_int_equal(two->fenced, 0);
     memory_store_hold(n->two.outside.inner, false);
     assert_int_equal(told(&n->two), FRAME_VERSION - 1);
-    hsm_fixture_clear(&n->two);
 }
 
 static void
@@ -252,14 +213,14 @@ who_is_alone_is_of_his_own(void **state)
     UNUSED(state);
     hsm_fixture_init(&f, POLICY_STANDARD);
     assert_int_equal(hsm_release(f.hsm), FRAME_VERSION);
-    assert_ok(enter(&f, "alone"));
+    assert_ok(hsm_fixture_enter(&f, "alone"));
     hsm_sweep(f.hsm, 1000);
     assert_int_equal(outside_count(&f.outside, "v/"), 0);
     hsm_fixture_clear(&f);
 }
 
 #define OF_TWO(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-#define OF_BEFORE(test) cmocka_unit_test_setup_teardown(test, setup_before, teardown_before)
+#define OF_BEFORE(test) cmocka_unit_test_setup_teardown(test, setup_before, teardown)
 
 int
 main(void)

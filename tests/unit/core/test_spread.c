@@ -5,6 +5,7 @@
 #include "unit/core/core_test.h"
 
 #include "core/follow.h"
+#include "lib/nodes.h"
 #include "store/memory.h"
 
 #include <pthread.h>
@@ -12,43 +13,21 @@
 #define CREATED LIST(AES_CREATE, TOKEN_YES, BYTES(LABEL, "made"))
 #define FOUND LIST(BYTES(LABEL, "made"))
 
-struct nodes {
-    struct hsm_fixture one;
-    struct hsm_fixture two;
-    struct hsm_fixture three;
-    struct app app;    /* on the first */
-    struct app other;  /* the same user on the second */
-};
-
 static int
-nodes_setup(void **state)
+setup(void **state)
 {
-    const enum policy *policy = *state;
-    struct nodes *n = calloc(1, sizeof *n);
+    struct nodes *n = nodes_new(POLICY_STANDARD);
 
-    hsm_fixture_init(&n->one, *policy);
-    hsm_fixture_follow(&n->one, "A1");
-    hsm_fixture_join(&n->two, &n->one, "B2");
-    hsm_fixture_join(&n->three, &n->one, "C3");
-    app_init(&n->app, &n->one, USER1);
-    app_init(&n->other, &n->two, USER1);
-    n->app.patient = n->other.patient = true;
-    assert_true(follow_catch_up(n->one.hsm)); /* it has heard of the others */
+    nodes_join_third(n);
+    nodes_be_patient(n);
     *state = n;
     return 0;
 }
 
 static int
-nodes_teardown(void **state)
+teardown(void **state)
 {
-    struct nodes *n = *state;
-
-    app_clear(&n->app);
-    app_clear(&n->other);
-    hsm_fixture_clear(&n->three);
-    hsm_fixture_clear(&n->two);
-    hsm_fixture_clear(&n->one);
-    free(n);
+    nodes_free(*state);
     return 0;
 }
 
@@ -133,14 +112,14 @@ static void
 it_is_acknowledged_when_as_many_have_it(void **state)
 {
     struct nodes *n = *state;
-    struct creation c = { .app = &n->app };
+    struct creation c = { .app = &n->cu1 };
 
-    n->app.nodes = 2;
+    n->cu1.nodes = 2;
     memory_store_hold(n->two.outside.inner, true);
     creation_begin(&c);
     assert_true(creation_ends(&c, IN_TIME));    /* the third has it */
     assert_ok(c.rv);
-    n->app.nodes = 3;
+    n->cu1.nodes = 3;
     creation_begin(&c);
     assert_false(creation_ends(&c, 300));
     memory_store_hold(n->two.outside.inner, false);
@@ -154,9 +133,9 @@ static void
 a_busy_store_leaves_it_the_same_time(void **state)
 {
     struct nodes *n = *state;
-    struct creation c = { .app = &n->app };
+    struct creation c = { .app = &n->cu1 };
 
-    n->app.nodes = 3;
+    n->cu1.nodes = 3;
     memory_store_hold(n->two.outside.inner, true);
     creation_begin(&c);
     pause_ms(100);
@@ -175,28 +154,28 @@ static void
 where_fewer_are_heard_of_nothing_is_made(void **state)
 {
     struct nodes *n = *state;
-    struct creation c = { .app = &n->app, .again = true };
+    struct creation c = { .app = &n->cu1, .again = true };
 
-    n->app.nodes = 4;
-    assert_code(app_create(&n->app, CREATED, NULL), CKR_DEVICE_ERROR);
-    n->app.nodes = 1;
+    n->cu1.nodes = 4;
+    assert_code(app_create(&n->cu1, CREATED, NULL), CKR_DEVICE_ERROR);
+    n->cu1.nodes = 1;
     assert_int_equal(on(&n->one), 0);
     creation_begin(&c); /* nothing was kept of it, so it is done now */
     assert_true(creation_ends(&c, IN_TIME));
     assert_ok(c.rv);
     assert_int_equal(on(&n->one), 1);
     /* Session objects are nobody else's. */
-    assert_ok(app_create(&n->app, LIST(AES_CREATE), NULL));
-    n->app.nodes = 3;
-    assert_ok(app_create(&n->app, CREATED, NULL));
+    assert_ok(app_create(&n->cu1, LIST(AES_CREATE), NULL));
+    n->cu1.nodes = 3;
+    assert_ok(app_create(&n->cu1, CREATED, NULL));
 
     /* One ends, and is nobody who could have it. */
     hsm_close(n->three.hsm);
     n->three.hsm = NULL;
     assert_true(follow_catch_up(n->one.hsm));
-    assert_code(app_create(&n->app, CREATED, NULL), CKR_DEVICE_ERROR);
-    n->app.nodes = 2;
-    assert_ok(app_create(&n->app, CREATED, NULL));
+    assert_code(app_create(&n->cu1, CREATED, NULL), CKR_DEVICE_ERROR);
+    n->cu1.nodes = 2;
+    assert_ok(app_create(&n->cu1, CREATED, NULL));
     assert_int_equal(on(&n->two), 3);
 }
 
@@ -205,9 +184,9 @@ what_too_few_have_is_taken_back(void **state)
 {
     struct nodes *n = *state;
 
-    n->app.nodes = 3;
+    n->cu1.nodes = 3;
     for (int i = 0; i < 2; i++) {
-        struct creation c = { .app = &n->app, .pair = i == 1 };
+        struct creation c = { .app = &n->cu1, .pair = i == 1 };
 
         assert_true(follow_catch_up(n->two.hsm));
         hsm_beat(n->two.hsm);
@@ -230,9 +209,9 @@ static void
 what_was_taken_back_stays_so(void **state)
 {
     struct nodes *n = *state;
-    struct creation c = { .app = &n->app }, again = { .app = &n->app, .again = true };
+    struct creation c = { .app = &n->cu1 }, again = { .app = &n->cu1, .again = true };
 
-    n->app.nodes = 3;
+    n->cu1.nodes = 3;
     memory_store_hold(n->two.outside.inner, true);
     creation_begin(&c);
     assert_false(creation_ends(&c, 300));
@@ -247,15 +226,12 @@ what_was_taken_back_stays_so(void **state)
     assert_true(creation_ends(&again, IN_TIME));
     assert_code(again.rv, CKR_DEVICE_ERROR);
     hsm_fixture_reopen(&n->one);
-    assert_ok(app_attach(&n->app));
-    n->app.request--;
+    assert_ok(app_attach(&n->cu1));
+    n->cu1.request--;
     creation_begin(&again);
     assert_true(creation_ends(&again, IN_TIME));
     assert_code(again.rv, CKR_DEVICE_ERROR);
-    n->app.hsm = &n->two.hsm;
-    n->app.outside = &n->two.outside;
-    assert_ok(app_attach(&n->app));
-    n->app.request--;
+    assert_ok(app_move(&n->cu1, &n->two));
     creation_begin(&again);
     assert_true(creation_ends(&again, IN_TIME));
     assert_code(again.rv, CKR_DEVICE_ERROR);
@@ -267,12 +243,12 @@ static void
 a_repeat_looks_whether_as_many_have_it(void **state)
 {
     struct nodes *n = *state;
-    struct creation c = { .app = &n->app }, again = { .app = &n->app, .again = true };
+    struct creation c = { .app = &n->cu1 }, again = { .app = &n->cu1, .again = true };
 
     creation_begin(&c);
     assert_true(creation_ends(&c, IN_TIME));
     assert_ok(c.rv);
-    n->app.nodes = 3;
+    n->cu1.nodes = 3;
     creation_begin(&again);
     assert_true(creation_ends(&again, IN_TIME));
     assert_ok(again.rv);
@@ -297,9 +273,7 @@ alone_one_is_all_there_is(void **state)
     assert_ok(app_create(&f->cu1, CREATED, NULL));
 }
 
-#define NODES(test)                                                       \
-    cmocka_unit_test_prestate_setup_teardown(test, nodes_setup, nodes_teardown, \
-                                             (void *)(uintptr_t)&standard_policy)
+#define NODES(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
 main(void)
