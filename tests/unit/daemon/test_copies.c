@@ -7,45 +7,66 @@
 
 #define OBJECT 0x80000001u
 
-static struct app *
-app_begin_in(struct fixture *f, size_t number, const char *key)
-{
-    struct app *app = app_connect(f, number);
-
-    app_say_hello(app, key, "ticket");
-    assert_true(answered(f, app, 1));
-    return app;
-}
-
 static struct fake_node *
-home_of(struct fixture *f)
+node_that_saw(struct fixture *f, enum operation operation)
 {
     for (size_t i = 0; i < FAKE_NODES; i++) {
-        if (node_seen_of(&f->nodes[i], OPERATION_GENERATE_KEY) > 0) {
+        if (node_seen_of(&f->nodes[i], operation) > 0) {
             return &f->nodes[i];
         }
     }
-    fail_msg("no node was asked");
     return NULL;
 }
 
 static struct fake_node *
 node_that_signed(struct fixture *f)
 {
+    return node_that_saw(f, OPERATION_SIGN);
+}
+
+static struct fake_node *
+home_of(struct fixture *f)
+{
+    struct fake_node *home = node_that_saw(f, OPERATION_GENERATE_KEY);
+
+    assert_non_null(home);
+    return home;
+}
+
+/* What all of them say when copies are handed in. */
+static void
+copies_code(struct fixture *f, uint32_t code)
+{
     for (size_t i = 0; i < FAKE_NODES; i++) {
-        if (node_seen_of(&f->nodes[i], OPERATION_SIGN) > 0) {
-            return &f->nodes[i];
-        }
+        f->nodes[i].copies_code = code;
     }
-    return NULL;
+}
+
+/* Asks for a signature by the session object, which its home makes. */
+static void
+ask_to_sign(struct app *app, uint64_t request)
+{
+    app_send_with(app, OPERATION_SIGN, request, FRAME_LOCAL, VIEW_TEXT("sign"));
+}
+
+/* It is answered; the node that did it. */
+static struct fake_node *
+sign(struct fixture *f, struct app *app, uint64_t request)
+{
+    ask_to_sign(app, request);
+    assert_true(answered(f, app, app->answers + 1));
+    assert_int_equal(app->last.code, CKR_OK);
+    return node_that_signed(f);
 }
 
 /* An application with a session object at its home, of which the daemon has a copy. */
 static struct fake_node *
 begin(struct fixture *f, struct app **ret_app)
 {
-    struct app *app = app_begin_in(f, 0, KEY);
+    struct app *app = app_connect(f, 0);
 
+    app_say_hello(app, KEY, "ticket");
+    assert_true(answered(f, app, 1));
     for (size_t i = 0; i < FAKE_NODES; i++) {
         f->nodes[i].gives = OBJECT;
     }
@@ -93,8 +114,7 @@ the_home_is_told_once(void **state)
     struct fake_node *home = begin(f, &app);
 
     for (uint64_t i = 2; i < 6; i++) {
-        app_send_with(app, OPERATION_SIGN, i, FRAME_LOCAL, VIEW_TEXT("sign"));
-        assert_true(answered(f, app, (size_t)i + 1));
+        assert_ptr_equal(sign(f, app, i), home);
     }
     assert_int_equal(home->copies_asked, 1);
     assert_int_equal(home->copies_handed, 0);
@@ -120,10 +140,7 @@ the_next_home_gets_them_first(void **state)
     struct fake_node *next;
 
     node_kill(home);
-    app_send_with(app, OPERATION_SIGN, 2, FRAME_LOCAL, VIEW_TEXT("sign"));
-    assert_true(answered(f, app, 3));
-    assert_int_equal(app->last.code, CKR_OK);
-    next = node_that_signed(f);
+    next = sign(f, app, 2);
     assert_ptr_not_equal(next, home);
     assert_int_equal(next->copies_handed, 1);
     assert_int_equal(next->copies_last, OBJECT);
@@ -137,11 +154,9 @@ what_is_about_them_waits_for_the_lease(void **state)
     struct app *app;
     struct fake_node *home = begin(f, &app);
 
-    for (size_t i = 0; i < FAKE_NODES; i++) {
-        f->nodes[i].copies_code = CODE_LAGGING;
-    }
+    copies_code(f, CODE_LAGGING);
     node_kill(home);
-    app_send_with(app, OPERATION_SIGN, 2, FRAME_LOCAL, VIEW_TEXT("sign"));
+    ask_to_sign(app, 2);
     assert_true(asked_in_all(f, home->copies_asked + 3)); /* again and again */
     assert_null(node_that_signed(f));
     /* Others do not wait. */
@@ -156,9 +171,7 @@ what_is_about_them_waits_for_the_lease(void **state)
     UNUSED(loop_until(f->daemon.loop, never, NULL, 100));
     assert_int_equal(app->answers, 2);
 
-    for (size_t i = 0; i < FAKE_NODES; i++) {
-        f->nodes[i].copies_code = CKR_OK;
-    }
+    copies_code(f, CKR_OK);
     assert_true(answered(f, app, 3));
     assert_int_equal(app->last.code, CKR_OK);
     assert_string_equal(app->body, "sign");
@@ -185,9 +198,7 @@ they_are_not_given_up_while_nobody_waits(void **state)
     assert_true(loop_until(f->daemon.loop, is_in_doubt, f, LIMIT_MS));
     clock_ahead += COPIES_MS + 1000;
 
-    app_send_with(app, OPERATION_SIGN, 2, FRAME_LOCAL, VIEW_TEXT("sign"));
-    assert_true(answered(f, app, 3));
-    next = node_that_signed(f);
+    next = sign(f, app, 2);
     assert_ptr_not_equal(next, home);
     assert_int_equal(next->copies_handed, 1);
     assert_int_equal(f->daemon.contexts->copies.count, 1);
@@ -205,7 +216,7 @@ the_home_may_come_back(void **state)
         f->nodes[i].copies_code = &f->nodes[i] == home ? CKR_OK : CODE_LAGGING;
     }
     node_kill(home);
-    app_send_with(app, OPERATION_SIGN, 2, FRAME_LOCAL, VIEW_TEXT("sign"));
+    ask_to_sign(app, 2);
     assert_true(asked_in_all(f, home->copies_asked + 2));
     /* Whatever is asked of it first: it is not told to forget what it has. */
     for (size_t i = 0; i < FAKE_NODES; i++) {
@@ -232,7 +243,7 @@ a_node_that_was_started_anew_gets_them(void **state)
     node->forgetful = true;
     assert_ptr_equal(begin(f, &app), node);
     node_kill(node);
-    app_send_with(app, OPERATION_SIGN, 2, FRAME_LOCAL, VIEW_TEXT("sign"));
+    ask_to_sign(app, 2);
     UNUSED(loop_until(f->daemon.loop, never, NULL, 50));
     node_begin(node);
     assert_true(answered(f, app, 3));
@@ -251,9 +262,7 @@ a_node_that_has_forgotten_gets_them(void **state)
     node->forgetful = true;
     UNUSED(begin(f, &app));
     node->known = false;
-    app_send_with(app, OPERATION_SIGN, 2, FRAME_LOCAL, VIEW_TEXT("sign"));
-    assert_true(answered(f, app, 3));
-    assert_int_equal(app->last.code, CKR_OK);
+    assert_ptr_equal(sign(f, app, 2), node);
     assert_int_equal(node->copies_handed, 1);
 }
 
@@ -301,15 +310,11 @@ they_live_again_while_nobody_waits(void **state)
     struct fake_node *home = begin(f, &app);
     size_t asked = 0;
 
-    for (size_t i = 0; i < FAKE_NODES; i++) {
-        f->nodes[i].copies_code = CODE_LAGGING;
-    }
+    copies_code(f, CODE_LAGGING);
     node_kill(home);
     assert_true(loop_until(f->daemon.loop, is_in_doubt, f, LIMIT_MS));
     renew(f, app, 2);
-    for (size_t i = 0; i < FAKE_NODES; i++) {
-        f->nodes[i].copies_code = CKR_OK;
-    }
+    copies_code(f, CKR_OK);
     assert_true(loop_until(f->daemon.loop, is_handed, f, LIMIT_MS));
     for (size_t i = 0; i < FAKE_NODES; i++) {
         asked += f->nodes[i].copies_handed;
@@ -374,9 +379,7 @@ a_session_takes_them_along(void **state)
 
     close_session(f, app);
     node_kill(home);
-    app_send_with(app, OPERATION_SIGN, 3, FRAME_LOCAL, VIEW_TEXT("sign"));
-    assert_true(answered(f, app, 4));
-    assert_int_equal(node_that_signed(f)->copies_handed, 0);
+    assert_int_equal(sign(f, app, 3)->copies_handed, 0);
 }
 
 /* Its node could not store that: the session is over all the same. */
@@ -403,9 +406,7 @@ a_logout_takes_them_along(void **state)
     app_send(app, OPERATION_LOGOUT, 2, VIEW_EMPTY);
     assert_true(answered(f, app, 3));
     node_kill(home);
-    app_send_with(app, OPERATION_SIGN, 3, FRAME_LOCAL, VIEW_TEXT("sign"));
-    assert_true(answered(f, app, 4));
-    assert_int_equal(node_that_signed(f)->copies_handed, 0);
+    assert_int_equal(sign(f, app, 3)->copies_handed, 0);
 }
 
 static void
@@ -415,11 +416,9 @@ they_are_given_up_in_the_end(void **state)
     struct app *app;
     struct fake_node *home = begin(f, &app);
 
-    for (size_t i = 0; i < FAKE_NODES; i++) {
-        f->nodes[i].copies_code = CODE_LAGGING;
-    }
+    copies_code(f, CODE_LAGGING);
     node_kill(home);
-    app_send_with(app, OPERATION_SIGN, 2, FRAME_LOCAL, VIEW_TEXT("sign"));
+    ask_to_sign(app, 2);
     assert_true(asked_in_all(f, home->copies_asked + 1));
     clock_ahead = COPIES_MS + 100;
     assert_true(answered(f, app, 3));
@@ -441,9 +440,7 @@ a_context_has_so_many(void **state)
     }
     assert_int_equal(f->daemon.contexts->copies.count, COPIES_MAX);
     node_kill(home);
-    app_send_with(app, OPERATION_SIGN, 5000, FRAME_LOCAL, VIEW_TEXT("sign"));
-    assert_true(answered(f, app, COPIES_MAX + 7));
-    assert_int_equal(node_that_signed(f)->copies_handed, COPIES_MAX);
+    assert_int_equal(sign(f, app, 5000)->copies_handed, COPIES_MAX);
 }
 
 #define ONE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
