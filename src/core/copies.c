@@ -143,21 +143,25 @@ copy_add(struct request *r, uint32_t handle, struct writer *copies)
     return added;
 }
 
-/* What the reply says was made or changed. */
+/* What the reply says was made or changed, and what the request destroyed. */
 static void
-tell_infos(struct request *r, bool data_first, struct writer *copies, struct writer *gone)
+tell_objects(struct request *r, struct writer *copies, struct writer *gone)
 {
-    struct reader reader = reader_of(view_of(r->reply->data + r->reply_start,
-                                             r->reply->len - r->reply_start));
-    struct info_array infos;
-    view data;
+    struct object_destroy_request destroyed;
+    struct info_array objects;
 
-    if ((data_first && !read_bytes(&reader, FRAME_BODY_MAX, &data)) ||
-        !read_bytes(&reader, FRAME_BODY_MAX, &infos.bytes)) {
+    if (r->row->operation == OPERATION_OBJECT_DESTROY) {
+        if (object_destroy_request_read(r->body, &destroyed) &&
+            handle_is_session(destroyed.object)) {
+            number_write(gone, destroyed.object);
+        }
         return;
     }
-    for (size_t i = 0; i < info_array_count(infos); i++) {
-        const uint32_t handle = info_array_get(infos, i).handle;
+    if (!request_reply_objects(r, &objects)) {
+        return;
+    }
+    for (size_t i = 0; i < info_array_count(objects); i++) {
+        const uint32_t handle = info_array_get(objects, i).handle;
 
         if (handle_is_session(handle) && !copy_add(r, handle, copies)) {
             number_write(gone, handle); /* it may have had one before */
@@ -168,7 +172,6 @@ tell_infos(struct request *r, bool data_first, struct writer *copies, struct wri
 void
 copies_tell(struct request *r, struct writer *out)
 {
-    struct object_destroy_request destroyed;
     struct copies_reply m = { .asked = false };
     struct frame frame = { .operation = OPERATION_COPIES, .flags = FRAME_REPLY };
     struct writer copies, gone;
@@ -180,28 +183,7 @@ copies_tell(struct request *r, struct writer *out)
     }
     writer_init(&copies, TOLD_MAX);
     writer_init(&gone, MAKE_MAX * sizeof(uint32_t));
-    switch (r->row->operation) {
-    case OPERATION_OBJECT_CREATE:
-    case OPERATION_OBJECT_COPY:
-    case OPERATION_OBJECT_SET:
-    case OPERATION_OBJECT_UNMASK:
-    case OPERATION_GENERATE_KEY:
-    case OPERATION_GENERATE_PAIR:
-    case OPERATION_UNWRAP:
-        tell_infos(r, false, &copies, &gone);
-        break;
-    case OPERATION_DERIVE:
-        tell_infos(r, true, &copies, &gone);
-        break;
-    case OPERATION_OBJECT_DESTROY:
-        if (object_destroy_request_read(r->body, &destroyed) &&
-            handle_is_session(destroyed.object)) {
-            number_write(&gone, destroyed.object);
-        }
-        break;
-    default:
-        break;
-    }
+    tell_objects(r, &copies, &gone);
     if (copies.len + gone.len > 0 && writer_ok(&copies) && writer_ok(&gone)) {
         m.copies.bytes = writer_view(&copies);
         m.gone.bytes = writer_view(&gone);

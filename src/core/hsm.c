@@ -143,13 +143,6 @@ request_reply_key(const struct request *request)
     return key;
 }
 
-static view
-request_reply_body(const struct request *request)
-{
-    return view_of(request->reply->data + request->reply_start,
-                   request->reply->len - request->reply_start);
-}
-
 CK_RV
 request_commit(struct request *request, const struct store_compare *compares,
                size_t compare_count, const struct store_change *changes, size_t change_count,
@@ -278,7 +271,7 @@ static CK_RV
 request_call(struct request *request)
 {
     switch (request->row->operation) {
-#define OPERATION(name, number, access, ports, repeat, work, audit, changes) \
+#define OPERATION(name, number, access, ports, repeat, work, audit, changes, names) \
     case OPERATION_##name:                                                   \
         return handle_##name(request);
 #include "wire/operations.def"

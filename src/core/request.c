@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What handlers ask of their request: where they may run, what it sees, and what may be done with
- * a key.
+ * What handlers ask of their request: where they may run, what it sees, what may be done with a
+ * key, and what its reply says.
  */
 #include "core/state.h"
 
@@ -133,4 +133,37 @@ request_key_check(const struct request *request, const struct mechanism_row *row
         return CKR_KEY_FUNCTION_NOT_PERMITTED;
     }
     return object_allows(key, type) ? CKR_OK : CKR_MECHANISM_INVALID;
+}
+
+view
+request_reply_body(const struct request *request)
+{
+    return view_of(request->reply->data + request->reply_start,
+                   request->reply->len - request->reply_start);
+}
+
+bool
+request_reply_objects(const struct request *request, struct info_array *ret_objects)
+{
+    const view body = request_reply_body(request);
+    struct generate_key_reply made;
+    struct derive_reply derived;
+
+    switch (request->row->names) {
+    case NAMES_made:
+    case NAMES_changed:
+        if (!generate_key_reply_read(body, &made)) { /* all of them have its form */
+            return false;
+        }
+        *ret_objects = made.made;
+        return true;
+    case NAMES_derived:
+        if (!derive_reply_read(body, &derived)) {
+            return false;
+        }
+        *ret_objects = derived.made;
+        return true;
+    default:
+        return false;
+    }
 }

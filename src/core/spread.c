@@ -247,47 +247,14 @@ take_back(struct request *r, const uint32_t *handles, size_t count)
 
 /* ---- requests ---- */
 
-static bool
-is_creation(enum operation operation)
-{
-    switch (operation) {
-    case OPERATION_OBJECT_CREATE:
-    case OPERATION_OBJECT_COPY:
-    case OPERATION_OBJECT_UNMASK:
-    case OPERATION_GENERATE_KEY:
-    case OPERATION_GENERATE_PAIR:
-    case OPERATION_DERIVE:
-    case OPERATION_UNWRAP:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static view
-reply_body(const struct request *request)
-{
-    return view_slice(writer_view(request->reply), request->reply_start, request->reply->len);
-}
-
-/* The token objects that a reply of another time names: all creations but one have the same. */
+/* The token objects that a reply of another time names. */
 static void
 reply_made(struct request *request)
 {
-    struct derive_reply derived;
-    struct generate_key_reply generated;
     struct info_array made;
 
-    if (request->row->operation == OPERATION_DERIVE) {
-        if (!derive_reply_read(reply_body(request), &derived)) {
-            return;
-        }
-        made = derived.made;
-    } else {
-        if (!generate_key_reply_read(reply_body(request), &generated)) {
-            return;
-        }
-        made = generated.made;
+    if (!request_reply_objects(request, &made)) {
+        return;
     }
     for (size_t i = 0; i < info_array_count(made) && i < COMMIT_MAX; i++) {
         const struct key_info info = info_array_get(made, i);
@@ -302,9 +269,10 @@ CK_RV
 request_spread(struct request *request)
 {
     const unsigned wanted = frame_nodes(request->frame);
+    const enum operation_names names = request->row->names;
 
-    if (request->kept && is_creation(request->row->operation)) {
-        if (reply_body(request).len == 0) {
+    if (request->kept && (names == NAMES_made || names == NAMES_derived)) {
+        if (request_reply_body(request).len == 0) {
             return CKR_DEVICE_ERROR; /* it was taken back */
         }
         if (wanted > 1) {
@@ -327,7 +295,7 @@ request_spread(struct request *request)
 
         writer_truncate(request->reply, request->reply_start);
         if (!replies_find(&request->hsm->replies, &key, request->reply) ||
-            reply_body(request).len == 0) {
+            request_reply_body(request).len == 0) {
             return CKR_DEVICE_ERROR; /* meanwhile, by whoever asked before */
         }
     }

@@ -152,8 +152,14 @@ struct request {
 bool request_may(struct request *request, enum hsm_place needed);
 bool request_may_work(struct request *request, enum work work);
 
+/* The body of its reply, as far as it is written. */
+view request_reply_body(const struct request *request);
+/* The objects that it names, by column `names` of operations.def. False: it does not, or not yet. */
+MUST_USE bool request_reply_objects(const struct request *request,
+                                    struct info_array *ret_objects);
+
 /* One handler per row of operations.def that the core answers. */
-#define OPERATION(name, number, access, ports, repeat, work, audit, changes) \
+#define OPERATION(name, number, access, ports, repeat, work, audit, changes, names) \
     CK_RV handle_##name(struct request *r);
 #include "wire/operations.def"
 #undef OPERATION

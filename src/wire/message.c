@@ -13,10 +13,11 @@
 #define AUDIT_no false
 #define AUDIT_yes true
 
-/* { OPERATION_SIGN, "SIGN", ACCESS_cu, PORTS_client, REPEAT_repeat, OPERATION_WORK_key, true, CHANGES_none } */
-#define OPERATION(name, number, access, ports, repeat, work, audit, changes) \
+/* { OPERATION_SIGN, "SIGN", ACCESS_cu, PORTS_client, REPEAT_repeat, OPERATION_WORK_key, true,
+ *   CHANGES_none, NAMES_none } */
+#define OPERATION(name, number, access, ports, repeat, work, audit, changes, names) \
     { OPERATION_##name, #name, ACCESS_##access, PORTS_##ports, REPEAT_##repeat, \
-      OPERATION_WORK_##work, AUDIT_##audit, CHANGES_##changes },
+      OPERATION_WORK_##work, AUDIT_##audit, CHANGES_##changes, NAMES_##names },
 static const struct operation_row rows[] = {
 #include "wire/operations.def"
 };
@@ -25,12 +26,12 @@ static const struct operation_row rows[] = {
 /* Where the row of a number is: [52] = ROW_SIGN, which counts from 1. */
 enum {
     ROW_NONE,
-#define OPERATION(name, number, access, ports, repeat, work, audit, changes) ROW_##name,
+#define OPERATION(name, number, access, ports, repeat, work, audit, changes, names) ROW_##name,
 #include "wire/operations.def"
 #undef OPERATION
 };
 static const uint8_t row_of[] = {
-#define OPERATION(name, number, access, ports, repeat, work, audit, changes) \
+#define OPERATION(name, number, access, ports, repeat, work, audit, changes, names) \
     [number] = ROW_##name,
 #include "wire/operations.def"
 #undef OPERATION

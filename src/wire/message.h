@@ -119,7 +119,7 @@ struct copy_array {
 /* Operations, rows of operations.def: OPERATION_SIGN is 52. */
 enum operation {
     OPERATION_NONE = 0,
-#define OPERATION(name, number, access, ports, repeat, work, audit, changes) \
+#define OPERATION(name, number, access, ports, repeat, work, audit, changes, names) \
     OPERATION_##name = (number),
 #include "wire/operations.def"
 #undef OPERATION
@@ -131,6 +131,7 @@ enum repeat { REPEAT_repeat, REPEAT_once, REPEAT_bound };
 enum operation_work { OPERATION_WORK_inline, OPERATION_WORK_slow, OPERATION_WORK_store,
                       OPERATION_WORK_key };
 enum operation_changes { CHANGES_none, CHANGES_object, CHANGES_all };
+enum operation_names { NAMES_none, NAMES_made, NAMES_changed, NAMES_derived };
 
 struct operation_row {
     enum operation operation;
@@ -141,6 +142,7 @@ struct operation_row {
     enum operation_work work;
     bool audited;
     enum operation_changes changes;
+    enum operation_names names;
 };
 
 /* NULL when there is no such operation. */

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -959,6 +960,44 @@ every_operation_has_both_messages(void **state)
     }
 }
 
+/* Who reads them (core/request.c) reads all with one of two messages, and copies of what they name
+ * come with the first reply to a number. */
+static void
+replies_that_name_objects_have_one_form(void **state)
+{
+    size_t count;
+    const struct operation_row *rows = operation_rows(&count);
+    struct writer made, derived, reply;
+
+    UNUSED(state);
+    writer_init(&made, FRAME_BODY_MAX);
+    writer_init(&derived, FRAME_BODY_MAX);
+    writer_init(&reply, FRAME_BODY_MAX);
+    generate_key_reply_sample(&made);
+    derive_reply_sample(&derived);
+    for (size_t i = 0; i < count; i++) {
+        const struct writer *form = rows[i].names == NAMES_derived ? &derived : &made;
+        char name[64];
+
+        if (rows[i].names == NAMES_none) {
+            continue;
+        }
+        assert_int_equal(rows[i].repeat, REPEAT_once);
+        snprintf(name, sizeof name, "%s_reply", rows[i].name);
+        writer_reset(&reply);
+        for (size_t k = 0; k < ARRAY_COUNT(messages); k++) {
+            if (strcasecmp(messages[k].name, name) == 0) {
+                messages[k].sample(&reply);
+            }
+        }
+        assert_true(reply.len > 0);
+        assert_true(view_equal(writer_view(&reply), writer_view(form)));
+    }
+    writer_clear(&made);
+    writer_clear(&derived);
+    writer_clear(&reply);
+}
+
 int
 main(void)
 {
@@ -992,6 +1031,7 @@ main(void)
         cmocka_unit_test(numbers_step_by_four),
         cmocka_unit_test(operations_are_found_by_their_number),
         cmocka_unit_test(every_operation_has_both_messages),
+        cmocka_unit_test(replies_that_name_objects_have_one_form),
     };
 
     return cmocka_run_group_tests_name("message", tests, NULL, NULL);
