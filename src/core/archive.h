@@ -76,7 +76,11 @@ struct archive_digest {
 MUST_USE bool archive_digest_begin(struct archive_digest *digest, view begin);
 MUST_USE bool archive_digest_chunk(struct archive_digest *digest, view sealed);
 
-/* Appends the sealed bytes; number counts from 0. */
+/*
+ * AES-256-GCM, appended; begin is the SHA-256 of everything before the first chunk, number counts
+ * from 0, last: it is the last one. False: the library fails, or, opened, it is not that chunk of
+ * that archive; nothing is appended then.
+ */
 MUST_USE bool archive_chunk_seal(const uint8_t key[ARCHIVE_KEY_LEN], const uint8_t begin[32],
                                  uint64_t number, bool last, view plain, struct writer *out);
 MUST_USE bool archive_chunk_open(const uint8_t key[ARCHIVE_KEY_LEN], const uint8_t begin[32],

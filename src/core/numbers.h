@@ -32,7 +32,8 @@ void numbers_clear(struct numbers *numbers);
 /* At the start: what the store has. resting_since in seconds; 0: it is used. The next number is the
  * one after the highest of these. */
 void numbers_load(struct numbers *numbers, uint32_t handle, uint32_t resting_since);
-/* The next number that is free at `now`; it is used from then on. False: there is none. */
+/* The next number that is free at `now`, in seconds as everywhere here; it is used from then on.
+ * False: there is none. */
 MUST_USE bool numbers_take(struct numbers *numbers, uint32_t now, uint32_t *ret_handle);
 /* The next number is above this one. */
 void numbers_pass(struct numbers *numbers, uint32_t handle);
@@ -49,7 +50,7 @@ void numbers_sweep(struct numbers *numbers, uint32_t now, size_t max,
 /* Is it used, or does it rest? */
 bool numbers_knows(struct numbers *numbers, uint32_t handle);
 
-/* The sealed record of a rest. */
+/* The sealed record of a rest that began at second `since`. CKR_GENERAL_ERROR: it does not open. */
 MUST_USE CK_RV rest_record(const struct sealer *sealer, uint32_t handle, uint32_t since,
                            struct writer *out);
 MUST_USE CK_RV rest_from_record(const struct sealer *sealer, uint32_t handle, view record,

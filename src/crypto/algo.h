@@ -103,10 +103,11 @@ MUST_USE CK_RV algo_once(struct rules rules, const struct mechanism_row *row, CK
                          view signature, struct writer *out);
 
 /*
- * Multi-part. The key must outlive the operation. update appends what is ready (for DECRYPT
- * of an AEAD: plaintext before its tag was checked; who must not see it is core's business),
- * final the rest; final on VERIFY takes the signature. After any error the operation is only
- * good for algo_op_free().
+ * Multi-part. The key must outlive the operation, the mechanism only the call of start. update
+ * appends what is ready (for DECRYPT of an AEAD: plaintext before its tag was checked; who must not
+ * see it is core's business), final the rest; final on VERIFY takes the signature. start, beside
+ * the codes of algo_once(): MECHANISM_INVALID (single-part only), KEY_TYPE_INCONSISTENT. After any
+ * error the operation is only good for algo_op_free().
  */
 MUST_USE CK_RV algo_start(struct rules rules, const struct mechanism_row *row, CK_FLAGS function,
                           const struct mechanism *mechanism, const struct algo_key *key,

@@ -14,9 +14,9 @@
 #define CERT_PEM_MAX 16384u /* of one certificate or public key, as it comes from outside */
 #define CERT_NAME_MAX 64u   /* of a common name (RFC 5280, ub-common-name) */
 
-/* A new private key of a node, on P-256. */
+/* A new private key of a node, on P-256, appended; the writer is to wipe. */
 MUST_USE CK_RV cert_key_new(struct writer *out);
-/* The same as "BEGIN PRIVATE KEY". */
+/* What cert_key_new() gave, as PEM ("BEGIN PRIVATE KEY"); the writer is to wipe. */
 MUST_USE CK_RV cert_key_pem(view key, struct writer *out);
 /* The request for a certificate of that name, PEM: C=US, ST=CA, O=Cavium, OU=N3FIPS, L=SanJose. */
 MUST_USE CK_RV cert_request(view key, const char *name, struct writer *out);

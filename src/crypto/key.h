@@ -65,7 +65,11 @@ MUST_USE CK_RV made_public_key_info(const struct algo_key *key, view given,
 MUST_USE CK_RV key_curve(struct algo_key *key, view attributes);
 /* The curve that CKA_EC_PARAMS names, with the same codes. */
 MUST_USE CK_RV curve_find(view attributes, const struct curve_row **ret_curve);
-/* The point of CKA_EC_POINT, of one of these two lengths, bare or in an OCTET STRING. */
+/*
+ * The point of CKA_EC_POINT, of one of these two lengths in bytes; borrowed from attributes. It is
+ * the DER of an OCTET STRING (PKCS #11 v3.1, 6.3.3); the bare point, as many applications give it,
+ * is taken as well. False: there is none such.
+ */
 MUST_USE bool key_point(view attributes, size_t len, size_t other_len, view *ret_point);
 /* As CKA_EC_POINT, in an OCTET STRING. */
 void key_point_write(struct writer *w, view point);

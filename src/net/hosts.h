@@ -15,7 +15,8 @@
 
 #define ADDRESS_KEY_LEN 9u
 
-/* Family, and IPv4 or the first half of IPv6. False: it is no address of a host. */
+/* 4 or 6, and IPv4 or the first half of IPv6 in network order; zeros behind. An IPv4 address that
+ * is mapped into IPv6 (RFC 4291, 2.5.5.2) is IPv4. False: it is no address of a host. */
 bool address_key(const struct sockaddr *address, uint8_t ret_key[ADDRESS_KEY_LEN]);
 /* Of which nobody knows the order who does not know the seed. */
 uint64_t address_hash(uint64_t seed, const uint8_t key[ADDRESS_KEY_LEN]);

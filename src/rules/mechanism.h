@@ -164,7 +164,8 @@ struct curve_row {
     CK_FLAGS fips[INTERFACE_COUNT];
 };
 
-/* By what may stand in CKA_EC_PARAMS: the object identifier, or another name of the curve. */
+/* By what may stand in CKA_EC_PARAMS (PKCS #11 v3.1, 6.3.3), in DER: the object
+ * identifier, or another name of the curve. NULL: it names none of ours. */
 const struct curve_row *curve_by_params(view params);
 const struct curve_row *curve_by_tool_id(unsigned tool_id);
 const struct curve_row *curve_rows(size_t *ret_count);

@@ -38,7 +38,7 @@ struct use_row {
 const struct use_row *use_row(enum object_kind kind, CK_ATTRIBUTE_TYPE type);
 const struct use_row *use_rows(size_t *ret_count);
 const struct use_rule *use_rule(struct rules rules, const struct use_row *row);
-/* A secret part (footnote 7), hidden when SENSITIVE or not EXTRACTABLE. */
+/* A secret part, hidden when SENSITIVE or not EXTRACTABLE (PKCS #11 v3.1, 4.2, footnote 7). */
 bool use_is_secret(enum object_kind kind, CK_ATTRIBUTE_TYPE type);
 
 /*

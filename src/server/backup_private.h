@@ -30,7 +30,8 @@ struct backup_host {
 };
 
 void backup_file_close(struct backup_file *file);
-/* Exactly len bytes. */
+/* Appends exactly len bytes from offset. False: there are not so many, or, logged, they do not
+ * read; out may have some of them then. */
 MUST_USE bool backup_file_get(const struct backup_file *file, uint64_t offset, size_t len,
                               struct writer *out);
 /* The owner's certificate, PEM, of this partition; the node's, and its key, where they are asked

@@ -10,7 +10,8 @@
 
 struct pool;
 
-/* nice: how much these threads give way to others. NULL with a line in the log. */
+/* nice: how much its threads give way to others, as setpriority() has it; 0: they do not. At most
+ * queue_max items wait. NULL with a line in the log. */
 struct pool *pool_new(const char *name, size_t threads, int nice, size_t queue_max,
                       void (*work)(struct queue_item *item));
 /* From any thread. work(item) runs on a thread of the pool. False: full or stopped; item is

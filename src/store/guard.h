@@ -25,7 +25,8 @@ struct guard {
 MUST_USE bool guard_add(struct guard *guard, view key, uint64_t revision);
 MUST_USE bool guard_remove(struct guard *guard, view key, uint64_t revision);
 
-/* What is stored with the store's revision. */
+/* The masked sum and its MAC, as they are stored with the store's revision. False: the hash
+ * function failed. */
 MUST_USE bool guard_value(const struct guard *guard, uint64_t revision,
                           uint8_t ret_value[GUARD_VALUE_LEN]);
 
