@@ -210,6 +210,7 @@ etcd_txn_run(struct grpc *grpc, const struct etcd_txn *txn, uint32_t timeout_ms,
     writer_init(&reply, ANSWER_MAX);
     result = message_call(grpc, "/etcdserverpb.KV/Txn", &request.base, timeout_ms, &reply);
     if (result == GRPC_OK && !etcd_answer_read(writer_view(&reply), ret_answer)) {
+        etcd_answer_clear(ret_answer);
         result = GRPC_LOST;
     }
     writer_clear(&reply);
