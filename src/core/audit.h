@@ -73,7 +73,7 @@ void audit_line_json(const struct audit_record *record, const struct audit_place
  */
 #define AUDIT_KEY_LEN 32u
 struct audit_head {
-    uint64_t time;
+    uint64_t time;        /* clock.wall, milliseconds */
     struct chain trail;   /* of all before the head itself */
     struct chain journal;
 };

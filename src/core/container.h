@@ -21,6 +21,7 @@ struct token_name {
     uint8_t container[CONTAINER_ID_LEN];
     uint32_t handle;
 };
+/* A record's name, from and to its parts. */
 struct token_name token_name(const uint8_t container[CONTAINER_ID_LEN], uint32_t handle);
 view token_name_view(const struct token_name *name);
 MUST_USE bool token_name_parse(view key, struct token_name *ret_name);

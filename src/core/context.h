@@ -89,6 +89,7 @@ context_change(struct context *context, uint32_t handle)
     return &context->changes[handle % CONTEXT_CHANGES];
 }
 
+/* The last one frees it, with all that runs in it. NULL is fine. */
 void context_unref(struct context *context);
 
 /* Who is logged in, read once under the lock. */

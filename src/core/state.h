@@ -248,6 +248,8 @@ MUST_USE CK_RV login_own_name(struct request *r, char ret_name[USER_NAME_MAX + 1
 /* Tokens whose certificates never came to be, and numbers that have rested (token.c). */
 void tokens_sweep(struct hsm *hsm);
 
+/* Where passwords of that name are tried, one at a time; never NULL. Names share gates, by a hash
+ * that anybody can work out. */
 struct password_gate *password_gate(struct hsm *hsm, view name);
 
 /* The context is the ticket's user's from now on, if that user is still what it was when the

@@ -23,6 +23,7 @@ struct ticket {
     uint64_t expires; /* clock.wall */
 };
 
+/* Appended to out. */
 MUST_USE CK_RV ticket_seal(const struct sealer *sealer, const struct ticket *ticket,
                            struct writer *out);
 /* False when it does not open; whether it still holds is the caller's question. */

@@ -32,6 +32,7 @@ struct tomb_name tomb_name(const uint8_t identity[COPY_IDENTITY_LEN]);
 view tomb_name_view(const struct tomb_name *name);
 MUST_USE bool tomb_name_parse(view key, uint8_t ret_identity[COPY_IDENTITY_LEN]);
 
+/* The sealed record, appended to out. */
 MUST_USE CK_RV tomb_record(const struct sealer *sealer, const struct tomb *tomb,
                            struct writer *out);
 /* ret_tomb->identity names the record. CKR_GENERAL_ERROR: it does not open or read. */

@@ -10,6 +10,7 @@
 
 #define DIGEST_MAX 64u
 
+/* out has as many bytes as the hash is long; what is behind them stays as it was. */
 MUST_USE CK_RV digest_once(enum hash hash, view in, uint8_t out[DIGEST_MAX]);
 
 /* The digest of op->call.row->hash, in op->md. */

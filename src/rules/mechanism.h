@@ -136,6 +136,7 @@ struct cipher_row {
     size_t mac;   /* bytes of a MAC */
 };
 
+/* Never NULL: static. */
 const struct cipher_row *cipher_row(const struct mechanism_row *row);
 
 /* Bytes of a MAC that is not cut short: of the hash inside, or what the cipher's row says. */

@@ -40,6 +40,7 @@ struct etcd_answer {
 };
 void etcd_answer_clear(struct etcd_answer *answer);
 
+/* One transaction, as grpc_call(); *ret_answer is to be cleared after GRPC_OK only. */
 MUST_USE enum grpc_result etcd_txn_run(struct grpc *grpc, const struct etcd_txn *txn,
                                        uint32_t timeout_ms, struct etcd_answer *ret_answer);
 /* An answer's bytes; false: they are none. Released by etcd_answer_clear() in either case. */
@@ -64,8 +65,10 @@ struct etcd_records {
 };
 void etcd_records_clear(struct etcd_records *records);
 
+/* As grpc_call(); *ret_records are to be cleared after GRPC_OK only. */
 MUST_USE enum grpc_result etcd_range_run(struct grpc *grpc, const struct etcd_range *range,
                                          uint32_t timeout_ms, struct etcd_records *ret_records);
+/* Of an answer's bytes; false: they are none. Released by etcd_records_clear() in either case. */
 MUST_USE bool etcd_records_read(view message, struct etcd_records *ret_records);
 
 #endif

@@ -38,6 +38,9 @@ struct memory_watch {
     size_t next;
 };
 
+/* From now on a thread tells the watcher what came after that revision, or, where the log does not
+ * reach back so far, that something is lost. lock and revision are the store's, borrowed until
+ * memory_watch_end(), which waits for the thread. False, logged: it does not start. */
 MUST_USE bool memory_watch_start(struct memory_watch *watch, struct memory_log *log,
                                  pthread_mutex_t *lock, const uint64_t *revision, uint64_t after,
                                  const struct store_watcher *watcher);
