@@ -130,8 +130,10 @@ flight_hear(struct flight *flight)
             }
             break;
         }
-        if (!flight->series->hear(flight->series->arg, flight->heard, &reply,
-                                  view_of(connection->reply + at + FRAME_HEADER_LEN, reply.body_len))) {
+
+        const view body = view_of(connection->reply + at + FRAME_HEADER_LEN, reply.body_len);
+
+        if (!flight->series->hear(flight->series->arg, flight->heard, &reply, body)) {
             flight->stopped = true;
         }
         flight->heard++;

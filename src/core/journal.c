@@ -123,7 +123,8 @@ journal_first_seal(const struct sealer *sealer, const char *node, const struct c
 
     writer_init_fixed(&plain, room, sizeof room);
     chain_write(&plain, before);
-    return record_seal(sealer, journal_name_view(&name), 0, before->count, writer_view(&plain), out);
+    return record_seal(sealer, journal_name_view(&name), 0, before->count, writer_view(&plain),
+                       out);
 }
 
 CK_RV

@@ -178,7 +178,8 @@ okp_decode(view der, bool zero_padded, struct writer *attributes, struct writer 
         return CKR_WRAPPED_KEY_INVALID;
     }
     curve = curve_by_params(oid);
-    if (curve == NULL || curve->key_type == CKK_EC || key.len != curve_len(curve) || !public_fits(curve, key, public)) {
+    if (curve == NULL || curve->key_type == CKK_EC || key.len != curve_len(curve) ||
+        !public_fits(curve, key, public)) {
         return CKR_WRAPPED_KEY_INVALID;
     }
     attribute_write(attributes, CKA_EC_PARAMS, oid);

@@ -28,7 +28,8 @@ master_derive(const struct algo_derivation *d, struct writer *out)
     if (d->lens[0] != 48) {
         return CKR_TEMPLATE_INCONSISTENT;
     }
-    rv = extended ? prf(d, e->hash, extended_seeds, 48, out) : prf(d, m->hash, plain_seeds, 48, out);
+    rv = extended ? prf(d, e->hash, extended_seeds, 48, out)
+                  : prf(d, m->hash, plain_seeds, 48, out);
     if (rv == CKR_OK && (extended ? e->version : m->version) != 0) {
         write_raw(out, view_slice(secret_view(d->base->value), 0, 2));
     }

@@ -539,7 +539,8 @@ link_processor(const struct link *link)
     int processor = -1;
     socklen_t len = sizeof processor;
 
-    return getsockopt(link->fd, SOL_SOCKET, SO_INCOMING_CPU, &processor, &len) == 0 ? processor : -1;
+    return getsockopt(link->fd, SOL_SOCKET, SO_INCOMING_CPU, &processor, &len) == 0 ? processor
+                                                                                    : -1;
 }
 
 const char *

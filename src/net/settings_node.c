@@ -88,7 +88,8 @@ take_endpoints(const struct section *store, char *out, size_t size)
 
     out[0] = '\0';
     for (size_t i = 0; i < count; i++) {
-        const char *text = json_string_value(json_is_array(value) ? json_array_get(value, i) : value);
+        const char *text =
+            json_string_value(json_is_array(value) ? json_array_get(value, i) : value);
         int more = text == NULL || text[0] == '\0'
                        ? -1
                        : snprintf(out + len, size - len, "%s%s", i == 0 ? "" : ",", text);

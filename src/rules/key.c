@@ -253,7 +253,8 @@ size_fits(struct rules rules, const struct mechanism_row *row, CK_FLAGS function
         if ((function & (CKF_WRAP | CKF_UNWRAP)) != 0) {
             function = CKF_DERIVE;
         }
-        return curve != NULL && curve->key_type == key->key_type && (curve_functions(rules, curve) & function) != 0;
+        return curve != NULL && curve->key_type == key->key_type &&
+               (curve_functions(rules, curve) & function) != 0;
     }
     if (row->driver == DRIVER_hmac) {
         /* RFC 2104, 2: a key longer than the block is hashed first, so none is too long;

@@ -64,7 +64,8 @@ CK_RV
 wrapped_key_check(const struct wrapping_row *row, const struct key_info *wrapping,
                   const struct key_info *key)
 {
-    const bool fits = key->class == CKO_SECRET_KEY || (key->class == CKO_PRIVATE_KEY && row->any_key);
+    const bool fits = key->class == CKO_SECRET_KEY ||
+                      (key->class == CKO_PRIVATE_KEY && row->any_key);
 
     if (key->class != CKO_SECRET_KEY && key->class != CKO_PRIVATE_KEY) {
         return CKR_KEY_NOT_WRAPPABLE;

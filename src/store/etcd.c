@@ -114,9 +114,10 @@ numbers_try(struct etcd *etcd, const struct etcd_name *name, uint32_t count, uin
     struct etcd_records records;
     uint64_t revision = 0, next = start;
     uint8_t value[8];
-    enum grpc_result result = txn == NULL ? GRPC_REFUSED
-                                          : etcd_range_ask(&etcd->place, etcd->reads, &range, ETCD_GIVE_UP_MS,
-                                                      &records);
+    enum grpc_result result = txn == NULL
+                                  ? GRPC_REFUSED
+                                  : etcd_range_ask(&etcd->place, etcd->reads, &range,
+                                                   ETCD_GIVE_UP_MS, &records);
 
     if (result != GRPC_OK) {
         goto out;

@@ -50,8 +50,8 @@ struct etcd_group {
 
 /* As many from first on as go together, but at most max; at least one. */
 void etcd_group_make(const struct etcd_place *place, struct etcd_mark *mark,
-                     const struct etcd_fence *fence, const struct journal *journal, const struct etcd_waiting *first, size_t max,
-                     struct etcd_group *ret_group);
+                     const struct etcd_fence *fence, const struct journal *journal,
+                     const struct etcd_waiting *first, size_t max, struct etcd_group *ret_group);
 void etcd_group_clear(struct etcd_group *group);
 
 #endif

@@ -217,7 +217,8 @@ dev_write_clients(struct dev *dev)
 
     storage_lines(dev, storage, sizeof storage);
     nodes_lines(dev, nodes, sizeof nodes);
-    return manage_lines(dev, manage, sizeof manage) && dev_storage_lines(dev, kept, sizeof kept) && socket_choose(dev) &&
+    return manage_lines(dev, manage, sizeof manage) &&
+           dev_storage_lines(dev, kept, sizeof kept) && socket_choose(dev) &&
            dev_write(dev, "socket_path", "%s\n", dev->socket_path) &&
            dev_write(dev, "azcloudhsm_client.cfg",
                      "{\n"

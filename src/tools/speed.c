@@ -125,7 +125,8 @@ pair_make(struct speed *speed, uint32_t *ret_key)
         attribute_write(&public, CKA_PUBLIC_EXPONENT, view_of(exponent, sizeof exponent));
     } else {
         attribute_write(&public, CKA_EC_PARAMS,
-                        speed->bits == 256 ? view_of(p256, sizeof p256) : view_of(p384, sizeof p384));
+                        speed->bits == 256 ? view_of(p256, sizeof p256)
+                                           : view_of(p384, sizeof p384));
     }
     attribute_write_bool(&private, CKA_TOKEN, false);
     attribute_write_bool(&private, CKA_SIGN, true);

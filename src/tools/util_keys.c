@@ -76,7 +76,8 @@ file_add(struct writer *w, CK_ATTRIBUTE_TYPE type, const char *path)
 
 /* Of the reply, which is borrowed until the call ends. */
 static CK_RV
-details_read(struct util *util, uint32_t key, struct call *call, struct key_details_reply *ret_reply)
+details_read(struct util *util, uint32_t key, struct call *call,
+             struct key_details_reply *ret_reply)
 {
     const struct key_details_request request = { .object = key };
     CK_RV rv = call_begin(util->client, call);
