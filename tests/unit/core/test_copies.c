@@ -5,6 +5,7 @@
  */
 #include "unit/core/core_test.h"
 
+#include "base/lock.h"
 #include "core/copies.h"
 #include "lib/nodes.h"
 #include "store/memory.h"
@@ -618,6 +619,52 @@ all_of_a_session_is_ended(void **state)
     assert_int_equal(app_count(&f->cu1), app_count(&f->cu2));
 }
 
+struct closing {
+    struct app *app;
+    CK_RV rv;
+};
+
+static void *
+close_run(void *arg)
+{
+    struct closing *closing = arg;
+    struct session_close_reply answer;
+
+    closing->rv = app_send_session_close(closing->app, NULL, &answer);
+    return NULL;
+}
+
+/* Who logs in takes the context's lock under the HSM's. */
+static void
+a_session_that_closes_waits_for_the_hsm_without_its_contexts_lock(void **state)
+{
+    struct fixture *f = *state;
+    struct context *context = context_find(&f->hsm.hsm->contexts, f->cu1.context);
+    struct closing closing = { &f->cu1, CKR_OK };
+    bool begun = false, free_of_it = true;
+    pthread_t thread;
+
+    keep(&f->cu1);
+    (void)create(&f->cu1, SESSION_KEY);
+    pthread_rwlock_wrlock(&f->hsm.hsm->lock);
+    assert_int_equal(pthread_create(&thread, NULL, close_run, &closing), 0);
+    while (!begun && (free_of_it = lock_within(&context->lock, 2000))) {
+        begun = context->closing;
+        pthread_mutex_unlock(&context->lock);
+    }
+    pause_ms(50);
+    free_of_it = free_of_it && lock_within(&context->lock, 2000);
+    if (free_of_it) {
+        pthread_mutex_unlock(&context->lock);
+    }
+    pthread_rwlock_unlock(&f->hsm.hsm->lock);
+    pthread_join(thread, NULL);
+    assert_true(free_of_it);
+    assert_ok(closing.rv);
+    assert_int_equal(outside_count(&f->hsm.outside, "d/"), 1);
+    context_unref(context);
+}
+
 static void
 an_older_version_does_not_come_back(void **state)
 {
@@ -939,6 +986,7 @@ main(void)
         ALONE(what_was_destroyed_does_not_come_back),
         ALONE(what_went_with_its_session_does_not_come_back),
         ALONE(all_of_a_session_is_ended),
+        ALONE(a_session_that_closes_waits_for_the_hsm_without_its_contexts_lock),
         ALONE(an_older_version_does_not_come_back),
         ALONE(a_copy_does_not_open_where_it_was_given),
         ALONE(what_is_too_large_has_no_copy),
