@@ -22,8 +22,8 @@
 #define TICKET_AGAIN_MS 1000 /* between attempts to renew */
 #define TRIES_MAX 4u
 #define LINGER_LOSS 2u /* of trust, for a look in vain */
-/* Without trust, so many in a row of so many requests linger all the same: the first of them may have
- * found the node on our own processor, which then moves away. */
+/* Without trust, so many in a row of so many requests linger all the same: the first of them may
+ * have found the node on our own processor, which then moves away. */
 #define LINGER_TRIES 32u
 #define LINGER_TRY 2048u
 
@@ -149,8 +149,8 @@ is_slow(const struct client *client, const struct operation_row *row)
 
 /*
  * On a host that has a processor to spare, a thread that is alone looks for the reply for a moment
- * before it sleeps: to be woken takes longer than most replies. Where they take longer, as the node is
- * far or busy, that is tried seldom.
+ * before it sleeps: to be woken takes longer than most replies. Where they take longer, as the node
+ * is far or busy, that is tried seldom.
  */
 static bool
 client_lingers(struct client *client, const struct operation_row *row)

@@ -38,7 +38,7 @@ struct client {
     _Atomic size_t taken;    /* connections that threads have; changed under lock */
     _Atomic unsigned linger_trust;
     _Atomic unsigned linger_not; /* requests that did not, for want of trust */
-    uint8_t ticket[CLIENT_TICKET_MAX]; /* under lock: of the login, so that it outlives the daemon */
+    uint8_t ticket[CLIENT_TICKET_MAX]; /* under lock: of the login, which outlives the daemon so */
     size_t ticket_len;          /* under lock */
     int64_t ticket_renew_at;    /* under lock: half of its life is over then */
     bool ticket_renewing;       /* under lock: by one thread */

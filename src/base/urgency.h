@@ -6,8 +6,8 @@
  * privilege) waits until who runs has to wait himself, and then finds more to do at once.
  *
  * Where somebody computes for long it would wait until his turn is over, some milliseconds. So each
- * thread looks how long it waits, and is urgent as soon as low urgency makes it wait much longer than
- * what is usual; and a process that knows better says so, by urgency_hold().
+ * thread looks how long it waits, and is urgent as soon as low urgency makes it wait much longer
+ * than what is usual; and a process that knows better says so, by urgency_hold().
  */
 #ifndef BASE_URGENCY_H
 #define BASE_URGENCY_H
@@ -32,7 +32,8 @@ void urgency_start(struct urgency *urgency, unsigned more_us);
 /* Between pieces of work; mostly it does nothing but read a clock. */
 void urgency_look(struct urgency *urgency);
 
-/* For the next quarter of a second every thread is urgent that does not compute. From any thread. */
+/* For the next quarter of a second every thread is urgent that does not
+ * compute. From any thread. */
 void urgency_hold(void);
 
 /* Is it to be of low urgency from now on? waited and turns have been counted since it was made. */

@@ -423,7 +423,8 @@ list_page(struct azure *azure, char marker[LISTING_MARKER_MAX], blob_visit *visi
         writer_clear(&xml);
         return BLOB_FAILED;
     }
-    /* The next listing has fewer: this one has waited long enough, perhaps for one who does not listen. */
+    /* The next listing has fewer: this one has waited long enough, perhaps for
+     * one who does not listen. */
     if (reply.late) {
         page = page / 4 > PAGE_LEAST ? page / 4 : PAGE_LEAST;
     } else if (reply.status == 200 && now_ms() - began < PAGE_QUICK_MS) {

@@ -121,8 +121,8 @@ newcomer_check(struct request *r, struct join_side *newcomer)
     return rv == CKR_OK ? list_check(r->hsm, newcomer, &member) : rv;
 }
 
-/* The list may have been changed elsewhere, and is read anew where it does not have the node as it is:
- * but not for anybody, for that takes as many reads as there were nodes. */
+/* The list may have been changed elsewhere, and is read anew where it does not have the node as it
+ * is: but not for anybody, for that takes as many reads as there were nodes. */
 static CK_RV
 newcomer_refresh(struct request *r)
 {

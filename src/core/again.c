@@ -27,8 +27,8 @@ request_find_missed(struct request *request)
     return follow_await(hsm, revision, LAG_MS) ? CKR_OK : CODE_LAGGING;
 }
 
-/* Of those who change one record at once somebody gets through each time; who does not, tries for so
- * long, and so often. */
+/* Of those who change one record at once somebody gets through each time; who does not, tries for
+ * so long, and so often. */
 #define CONFLICT_MS 4000u
 #define CONFLICTS_MAX 256
 

@@ -21,8 +21,8 @@ void attach_late(struct request *request);
  */
 MUST_USE CK_RV request_again(struct request *request, CK_RV (*call)(struct request *request));
 
-/* What was revoked is answered when every node knows of it, or uses no keys any more; also where the
- * reply is that of another time. CODE_LATER. */
+/* What was revoked is answered when every node knows of it, or uses no keys any more; also where
+ * the reply is that of another time. CODE_LATER. */
 MUST_USE CK_RV request_barrier(struct request *request);
 
 #endif

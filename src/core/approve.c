@@ -136,8 +136,8 @@ handle_QUORUM_KEY(struct request *r)
     if (!request_may(r, PLACE_STORE)) {
         return CODE_LATER;
     }
-    /* Looked at where nobody changes it: who was deleted meanwhile leaves no key, and no two officers
-     * have one. */
+    /* Looked at where nobody changes it: who was deleted meanwhile leaves no key, and no
+     * two officers have one. */
     if ((rv = hsm_change_begin(hsm)) != CKR_OK) {
         return rv;
     }

@@ -176,8 +176,8 @@ out:
     return rv;
 }
 
-/* What a tag-only pass would return is thrown away slice by slice: it stays in one small place, which
- * is wiped. */
+/* What a tag-only pass would return is thrown away slice by slice: it stays in one small
+ * place, which is wiped. */
 static CK_RV
 fed_silently(struct running *running, view data)
 {

@@ -2,8 +2,8 @@
  *
  * Certificates that are kept elsewhere, as signed tokens in a container of blobs. A token names no
  * handle and no version, so the HSM remembers for each handle the SHA-256 of the token that is the
- * present one, and, while another is on its way there, of that one, too: whatever else the container
- * shows is another's, or old, and refused. Records are "c/<container>/<handle>".
+ * present one, and, while another is on its way there, of that one, too: whatever else the
+ * container shows is another's, or old, and refused. Records are "c/<container>/<handle>".
  */
 #ifndef CORE_CONTAINER_H
 #define CORE_CONTAINER_H

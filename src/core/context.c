@@ -442,7 +442,7 @@ struct counting {
     size_t logins;
     size_t objects;
     size_t running;
-    struct context *busy[COUNT_BUCKETS]; /* somebody is at it: it is counted without the table's lock */
+    struct context *busy[COUNT_BUCKETS]; /* in use: counted without the table's lock */
     size_t busy_count;
 };
 

@@ -61,8 +61,8 @@ struct context {
     _Atomic bool copies; /* its daemon keeps copies of session objects (copies.h) */
     _Atomic bool ready; /* attached whole, its ticket's login taken up: may be found */
 
-    /* A ticket that came before this node knew all that its login may rest on: it is taken up by the
-     * first request after that. */
+    /* A ticket that came before this node knew all that its login may rest on: it is taken up by
+     * the first request after that. */
     _Atomic uint64_t behind; /* the revision; 0: there is none. Changed under attaching */
     struct ticket late;      /* under attaching */
     pthread_mutex_t attaching; /* taken before all others */

@@ -2,7 +2,8 @@
  *
  * A copy lives again where its context is logged in by the login in which it was given, when the
  * boot of the node that gave it is over, and if nothing was taken from the object since. The store
- * is asked how far it has come before that is decided, so that what another node has stored is known.
+ * is asked how far it has come before that is decided, so that what another
+ * node has stored is known.
  */
 #include "core/copies.h"
 

@@ -23,9 +23,9 @@ bool copies_are_of(const struct context *context, const struct object *object);
  * only where object->copied says that there may be one. CODE_LATER.
  */
 MUST_USE CK_RV copies_end(struct request *request, const struct object *object, uint64_t version);
-/* Ends a session (0: all of them), and the copies of what goes with it first. Where the store does not
- * take that, the session ends all the same, and its copies may live until their time is over:
- * CKR_DEVICE_ERROR. */
+/* Ends a session (0: all of them), and the copies of what goes with it first. Where the store
+ * does not take that, the session ends all the same, and its copies may live until their time is
+ * over: CKR_DEVICE_ERROR. */
 MUST_USE CK_RV copies_close_session(struct request *request, uint32_t session);
 
 #endif

@@ -131,7 +131,8 @@ fence_hears_all(struct hsm *hsm)
     }
     pthread_mutex_lock(&follow->lock);
     now = hsm->ports.clock->monotonic(hsm->ports.clock);
-    /* A beat that was found at the start, or came late behind a gap, may be from any time before. */
+    /* A beat that was found at the start, or came late behind a gap, may be
+     * from any time before. */
     all = hsm->fence.hearing != 0 && now - hsm->fence.hearing >= LEASE_MS;
     for (size_t i = 0; i < follow->member_count && all; i++) {
         all = now - follow->members[i].heard < LEASE_MS;
@@ -149,7 +150,8 @@ silent_find(struct hsm *hsm, struct follow_member *ret_silent)
     bool found = false;
 
     pthread_mutex_lock(&follow->lock);
-    now = hsm->ports.clock->monotonic(hsm->ports.clock); /* under the lock: nobody was heard after */
+    /* Under the lock: nobody was heard after. */
+    now = hsm->ports.clock->monotonic(hsm->ports.clock);
     for (size_t i = 0; i < follow->member_count && !found; i++) {
         const struct follow_member *member = &follow->members[i];
 

@@ -81,13 +81,14 @@ bool follow_catch_up(struct hsm *hsm);
 void follow_barrier(struct hsm *hsm, uint64_t revision);
 /* The same for all that was committed before this call. */
 void follow_barrier_all(struct hsm *hsm);
-/* Asks all nodes to tell how far they are: who has heard of *ret_revision has all that was committed
- * before this call. False: the store does not take it. */
+/* Asks all nodes to tell how far they are: who has heard of *ret_revision has all that was
+ * committed before this call. False: the store does not take it. */
 MUST_USE bool follow_ask(struct hsm *hsm, uint64_t *ret_revision);
 /* May keys be used, as far as this node has heard? */
 bool follow_is_fresh(struct hsm *hsm);
-/* Was that boot of another node over: ended, begun anew, or not heard for LEASE_MS? By what this node
- * has heard. at: clock.monotonic before follow_catch_up(), for this node may have been stopped since. */
+/* Was that boot of another node over: ended, begun anew, or not heard for LEASE_MS? By
+ * what this node has heard. at: clock.monotonic before follow_catch_up(), for this node
+ * may have been stopped since. */
 bool follow_is_over(struct hsm *hsm, view node, uint64_t boot, uint64_t at);
 
 /* A beat that is found at the start. */

@@ -78,7 +78,8 @@ hsm_commit(struct hsm *hsm, const struct store_txn *txn, uint64_t *ret_revision)
     return commit(hsm, txn, false, ret_revision);
 }
 
-/* A commit has 5 s, and may have to wait for others'. A little less than a daemon waits for it all. */
+/* A commit has 5 s, and may have to wait for others'. A little less than a
+ * daemon waits for it all. */
 #define CHANGE_WAIT_MS 12000u
 
 CK_RV
@@ -320,8 +321,8 @@ request_run_again(struct request *request, struct reply_run *run, CK_RV rv)
     return request->kept ? CKR_OK : rv;
 }
 
-/* Was the node stopped for so long that what it found may be so no more? What takes something away is
- * done all the same. */
+/* Was the node stopped for so long that what it found may be so no more? What takes something away
+ * is done all the same. */
 static bool
 request_is_late(const struct request *request)
 {

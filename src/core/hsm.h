@@ -69,14 +69,14 @@ struct hsm_peer {
     unsigned port;        /* PORTS_client or PORTS_manage */
     uint64_t connection;  /* a number of the edge's, for log and audit */
     const char *name;     /* its address; may be NULL */
-    view certificate;     /* PEM, whose key it has proved to have; nobody has looked who signed it */
+    view certificate;     /* PEM, whose key it has proved to have; who signed it is not known */
 };
 
 /*
  * Handles one request. HSM_DONE: a whole reply frame was appended to reply; before it, for who has
- * asked COPIES once and has now made, changed or destroyed a session object, one of that operation. HSM_LATER:
- * nothing happened yet; the same call has to be made again at ret_told->place. body may hold
- * secrets; the caller wipes it. A frame whose context is not known here (and that is no
+ * asked COPIES once and has now made, changed or destroyed a session object, one of that operation.
+ * HSM_LATER: nothing happened yet; the same call has to be made again at ret_told->place. body may
+ * hold secrets; the caller wipes it. A frame whose context is not known here (and that is no
  * ATTACH) answers CODE_UNKNOWN_CONTEXT with no effect: attach, then repeat it.
  */
 enum hsm_result hsm_handle(struct hsm *hsm, const struct hsm_peer *peer, enum hsm_place place,
@@ -87,8 +87,8 @@ enum hsm_result hsm_handle(struct hsm *hsm, const struct hsm_peer *peer, enum hs
 void hsm_lack_user(struct hsm *hsm, view name);
 
 /* How long tickets live that are made from now on (10 minutes unless set). Where it is longer than
- * before hsm_keep_ticket_life() has to succeed before the first request; until the store has it they
- * live no longer than before. */
+ * before hsm_keep_ticket_life() has to succeed before the first request; until the store has it
+ * they live no longer than before. */
 void hsm_set_ticket_life(struct hsm *hsm, uint64_t ms);
 MUST_USE CK_RV hsm_keep_ticket_life(struct hsm *hsm);
 
@@ -170,8 +170,8 @@ bool hsm_is_alone(struct hsm *hsm);
 /* Was this node removed from the list? Then it has to end. */
 bool hsm_is_removed(struct hsm *hsm);
 
-/* For metrics: the release of each node that has the master key, at most max, and that of the store.
- * Gives how many. */
+/* For metrics: the release of each node that has the master key, at most max, and that of the
+ * store. Gives how many. */
 struct hsm_node_release {
     char serial[17];
     uint32_t release;

@@ -71,7 +71,8 @@ key_was_used(void *arg, uint32_t handle)
     return used;
 }
 
-/* When memory is short the key stays, and the next one to be parsed is more than there should be. */
+/* When memory is short the key stays, and the next one to be parsed is more
+ * than there should be. */
 static void
 key_forget(struct hsm *hsm, uint32_t handle)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Changes that came late: a transaction whose end nobody could wait for, as the disk hung, may have
- * happened all the same. Where other nodes write, too, it is told like theirs (follow.h). Where this
- * node is alone it is kept here, and taken into the tables when it has ended; else they would be
- * behind the store until the next start, and what was changed could not be changed again.
+ * happened all the same. Where other nodes write, too, it is told like theirs (follow.h). Where
+ * this node is alone it is kept here, and taken into the tables when it has ended; else they would
+ * be behind the store until the next start, and what was changed could not be changed again.
  */
 #ifndef CORE_LATES_H
 #define CORE_LATES_H

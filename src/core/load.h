@@ -15,8 +15,8 @@ MUST_USE CK_RV load_put(struct hsm *hsm, view key, view value, uint64_t revision
 /* The record was removed by that transaction. */
 void load_gone(struct hsm *hsm, view key, uint64_t revision);
 
-/* Is what the tables have of that record older than revision, or not there at all? False for records
- * of which they keep no revision. Takes hsm->lock. */
+/* Is what the tables have of that record older than revision, or not there at all? False for
+ * records of which they keep no revision. Takes hsm->lock. */
 bool load_is_behind(struct hsm *hsm, char prefix, uint32_t number, uint64_t revision);
 
 /* Is it a record that load_put() does not take: of a journal, of a node itself, the partition's? */

@@ -116,8 +116,8 @@ failures_set(struct request *r, struct user *user, uint32_t failures)
     return CKR_OK;
 }
 
-/* Stands for a user who is not there, or who is locked: his attempt is counted on the gate's record,
- * as a first one, and no password is right. */
+/* Stands for a user who is not there, or who is locked: his attempt is counted on the gate's
+ * record, as a first one, and no password is right. */
 static struct user
 gate_user(struct hsm *hsm, const struct password_gate *gate, view name)
 {
@@ -158,8 +158,8 @@ failures_reset(struct request *r, struct password_gate *gate, uint32_t role, vie
     return rv;
 }
 
-/* The same request, asked once more because its connection was lost, is one attempt. Under the gate's
- * lock. */
+/* The same request, asked once more because its connection was lost, is one attempt.
+ * Under the gate's lock. */
 static CK_RV
 refused_before(struct request *r)
 {

@@ -305,8 +305,8 @@ is_shared_with(const struct object *object, uint32_t id)
     return false;
 }
 
-/* What keeps a user: his objects; and of who has closed his access also what is shared with him, for
- * nobody is to come back as him. */
+/* What keeps a user: his objects; and of who has closed his access also what is shared with him,
+ * for nobody is to come back as him. */
 static CK_RV
 user_may_go(struct hsm *hsm, const struct user *user)
 {
@@ -475,7 +475,8 @@ renew_act(struct request *r, const struct wanted *m, const struct factor *factor
     return user_change(r, m->role, m->name, m->password, 0, factor);
 }
 
-/* Without a proof a second factor ends: what is not given again is taken away, as by the original. */
+/* Without a proof a second factor ends: what is not given again is taken away, as by the
+ * original. */
 static CK_RV
 user_renew(struct request *r, const struct wanted *m)
 {

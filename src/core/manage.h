@@ -23,8 +23,8 @@ MUST_USE CK_RV user_store(struct request *r, struct user *user, const struct dir
 
 /*
  * A new user; the role and the form of name and password were looked at. factor is NULL where he
- * has none. before, which may be NULL, is called when all but the store is done: it writes the reply.
- * CODE_USER_EXISTS, CKR_DEVICE_MEMORY: there are too many. Slow; takes the lock for changes.
+ * has none. before, which may be NULL, is called when all but the store is done: it writes the
+ * reply. CODE_USER_EXISTS, CKR_DEVICE_MEMORY: there are too many. Slow; takes the lock for changes.
  */
 MUST_USE CK_RV user_make(struct request *r, uint32_t role, view name, view password,
                          const struct factor *factor,

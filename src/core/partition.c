@@ -62,9 +62,9 @@ later_new(view key, view value, uint64_t revision)
     return later;
 }
 
-/* Of a journal only the last record counts, for it carries the chain's end: it takes the place of the
- * one before. The store's guard has seen that all are there; whether each follows the one before it is
- * for who reads the audit. */
+/* Of a journal only the last record counts, for it carries the chain's end: it takes the place of
+ * the one before. The store's guard has seen that all are there; whether each follows the one
+ * before it is for who reads the audit. */
 static CK_RV
 load_later(struct loading *loading, view key, view value, uint64_t revision)
 {

@@ -91,7 +91,8 @@ bytes_keep(uint8_t **next, view bytes)
     return kept;
 }
 
-/* One allocation: the record, its changes, and their bytes. The waiter's side of wait is its own. */
+/* One allocation: the record, its changes, and their bytes. The waiter's side of wait is its
+ * own. */
 static struct store_late *
 late_new(struct wait *wait, const struct store_txn *txn)
 {

@@ -42,12 +42,12 @@ enum store_result {
     STORE_OK,
     STORE_CONFLICT, /* a compare did not hold; nothing was written */
     STORE_FAILED,   /* not written, as far as the store can tell; logged with its own text */
-    STORE_UNKNOWN   /* no answer within the limit of store_commit(): it may be written, now or later */
+    STORE_UNKNOWN   /* no answer within the limit of store_commit(): written, or will be, or not */
 };
 
 #define STORE_KEY_MAX 256u
 #define STORE_VALUE_MAX (512u * 1024u)
-#define STORE_TXN_MAX 64u /* compares and changes of one transaction, each; a journal entry is apart */
+#define STORE_TXN_MAX 64u /* compares of a transaction, and changes, but for a journal entry */
 
 struct store_compare {
     view key;
@@ -113,23 +113,24 @@ struct store {
     bool (*get)(struct store *store, view key, uint64_t *ret_revision, struct writer *out);
     /* All or nothing; what txn points at is copied before submit returns. */
     void (*submit)(struct store *store, const struct store_txn *txn, store_done *done, void *arg);
-    /* For who waits anyway, and nobody of whom waits without a limit: when nobody else writes, and nobody
-     * did the last time, on this thread, which takes as long as the disk. False: it is not done; submit
-     * it. NULL: never. */
+    /* For who waits anyway, and nobody of whom waits without a limit: when nobody else writes, and
+     * nobody did the last time, on this thread, which takes as long as the disk. False: it is not
+     * done; submit it. NULL: never. */
     bool (*commit_alone)(struct store *store, const struct store_txn *txn,
                          enum store_result *ret_result, uint64_t *ret_revision);
     /* A block of numbers never given before, also after a crash: *ret_first .. +count-1. */
     bool (*next_numbers)(struct store *store, const char *counter, uint32_t count,
                          uint64_t start, uint64_t *ret_first);
-    /* The counters that numbers were taken of, each with the next one. NULL where there is no backup. */
+    /* The counters that numbers were taken of, each with the next one. NULL
+     * where there is no backup. */
     bool (*each_number)(struct store *store, store_count *count, void *arg);
     /* Keeps a keyed hash over all records from now on, where the engine has one (else NULL).
      * Called once, before the first transaction. False: these are not the records that were
      * left, which was logged. */
     bool (*guard)(struct store *store, const uint8_t key[32]);
     /* Transactions may have journal entries from now on; end is that of those that are there.
-     * Called before the first of them, and once more without an entry: then there is nobody who makes
-     * them any more, those that have one fail, and none is under way when it comes back. */
+     * Called before the first of them, and once more without an entry: then there is nobody who
+     * makes them any more, those that have one fail, and none is under way when it comes back. */
     void (*journal)(struct store *store, const struct chain *end, store_entry *entry, void *arg);
     /* The chain's end with the last transaction that was acknowledged. */
     void (*journal_end)(struct store *store, struct chain *ret_end);
@@ -153,11 +154,11 @@ struct store {
 /*
  * Submits and waits for the end, at most STORE_WAIT_MS. What the store calls a
  * failure is looked at once more, as a commit may have reached the disk and failed after that: when
- * the first value of the transaction is found there as it was to be written (a sealed one is like no
- * other), it is STORE_OK.
+ * the first value of the transaction is found there as it was to be written (a sealed one is like
+ * no other), it is STORE_OK.
  */
-/* In a cluster a write has 15 s: a daemon gives it to up to three nodes, for one that does not reach the
- * store must not have them all. */
+/* In a cluster a write has 15 s: a daemon gives it to up to three nodes, for one that does not
+ * reach the store must not have them all. */
 #define STORE_WAIT_MS 5000u
 MUST_USE enum store_result store_commit(struct store *store, const struct store_txn *txn,
                                         uint64_t *ret_revision);

@@ -158,8 +158,8 @@ raise_compare(struct raise *raise, struct record_name name, uint64_t revision)
     raise->count++;
 }
 
-/* False: it is high enough, or there are too many. Who was listed and has not come yet looks when he
- * enters. */
+/* False: it is high enough, or there are too many. Who was listed and has not come yet
+ * looks when he enters. */
 static bool
 raise_make(struct hsm *hsm, struct raise *raise)
 {

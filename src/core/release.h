@@ -22,7 +22,8 @@ MUST_USE CK_RV release_record(const struct sealer *sealer, uint32_t number, stru
 MUST_USE CK_RV release_from_record(const struct sealer *sealer, view record,
                                    uint32_t *ret_number);
 
-/* What another node has written. CKR_GENERAL_ERROR: it does not open, or is later than this node. */
+/* What another node has written. CKR_GENERAL_ERROR: it does not open, or is
+ * later than this node. */
 MUST_USE CK_RV release_put(struct hsm *hsm, uint32_t number, view value, uint64_t revision);
 /* Looks it up. CKR_GENERAL_ERROR, with a line in the log: this node is too early for the store. */
 MUST_USE CK_RV release_look(struct hsm *hsm);

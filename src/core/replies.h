@@ -72,13 +72,14 @@ MUST_USE bool replies_room(struct reply_run *run, size_t len);
  * body without room is lost, and a repeat runs again. */
 void replies_keep_run(struct replies *replies, struct reply_run *run, uint64_t at, bool stored,
                       view body);
-/* The same of a refusal that counts, as that of a wrong password does: who repeats the request makes
- * no other attempt. */
+/* The same of a refusal that counts, as that of a wrong password does: who repeats the request
+ * makes no other attempt. */
 void replies_keep_refusal(struct replies *replies, struct reply_run *run, uint64_t at, CK_RV code);
 /* The refusal of that request; CKR_OK: none is kept. */
 CK_RV replies_refusal(struct replies *replies, const struct reply_key *key);
 /* Settled requests of its context, kept then or before, whose records are to be removed with what
- * it writes itself; at most REPLIES_OVER_MAX. They come again if replies_over_done() is not called. */
+ * it writes itself; at most REPLIES_OVER_MAX. They come again if
+ * replies_over_done() is not called. */
 size_t replies_over(struct replies *replies, struct reply_run *run, uint64_t before,
                     struct reply_key keys[REPLIES_OVER_MAX]);
 void replies_over_done(struct reply_run *run);

@@ -82,7 +82,7 @@ struct hsm {
     _Atomic uint64_t copies_refused;
     _Atomic uint64_t ticket_life; /* milliseconds; life.h */
 
-    pthread_mutex_t change;  /* one change or removal of a stored record at a time: hsm_change_begin() */
+    pthread_mutex_t change;  /* one change or removal of a record at a time: hsm_change_begin() */
     pthread_mutex_t numbers; /* guards the block */
     struct number_block {
         uint64_t next;
@@ -97,7 +97,7 @@ struct hsm {
     uint64_t monotonic_start;
     _Atomic uint64_t revision;
     struct journal_keeper journal;
-    uint64_t journal_first;  /* number of the oldest record; these two: hsm_trim_journal()'s alone */
+    uint64_t journal_first;  /* of the oldest record; these two are hsm_trim_journal()'s alone */
     uint64_t journal_first_revision; /* of the record that tells it */
     _Atomic uint64_t logins; /* counter of logins of this boot */
     char lacking[USER_NAME_MAX + 1]; /* hsm_lack_user(), "" but in tests */
@@ -129,8 +129,8 @@ struct request {
     size_t reply_start;   /* where the reply's body begins */
     bool reply_kept;
     struct reply_run *run; /* of a `once` request */
-    bool alone;           /* nobody waits without a limit for what it holds: its commit may take as long
-                             as the disk */
+    bool alone;           /* nobody waits without a limit for what it holds: its commit may take as
+                             long as the disk */
     struct note note;
     uint32_t missed;      /* a stored object that was asked for, and is not here */
     bool barrier;         /* answered when every node knows of it */
@@ -154,7 +154,8 @@ bool request_may_work(struct request *request, enum work work);
 
 /* The body of its reply, as far as it is written. */
 view request_reply_body(const struct request *request);
-/* The objects that it names, by column `names` of operations.def. False: it does not, or not yet. */
+/* The objects that it names, by column `names` of operations.def. False: it
+ * does not, or not yet. */
 MUST_USE bool request_reply_objects(const struct request *request,
                                     struct info_array *ret_objects);
 

@@ -71,7 +71,8 @@ gone_tomb(void *arg, const uint8_t identity[COPY_IDENTITY_LEN])
 
 #define RESTS_MAX 256u /* ended by one sweep */
 
-/* Under the lock of the numbers: nobody has taken the number again before its record is on its way. */
+/* Under the lock of the numbers: nobody has taken the number again before its
+ * record is on its way. */
 static void
 gone_rest(void *arg, uint32_t handle)
 {

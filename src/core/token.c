@@ -289,8 +289,8 @@ out:
 /* ---- settling ---- */
 
 /*
- * Under hsm->change. Who comes late finds that a reader has settled for him, and that another change
- * is on its way: that one is left alone.
+ * Under hsm->change. Who comes late finds that a reader has settled for him, and that another
+ * change is on its way: that one is left alone.
  */
 static CK_RV
 settle(struct request *r, struct container *container, uint32_t handle, view hash, view dropped)

@@ -136,7 +136,8 @@ tomb_entry_free(struct tomb_entry *entry)
     free(entry);
 }
 
-/* Identities are random: the first bytes are hash enough. Under the lock: where it is, or the end. */
+/* Identities are random: the first bytes are hash enough. Under the lock:
+ * where it is, or the end. */
 static struct tomb_entry **
 entry_at(struct tombs *tombs, const uint8_t identity[COPY_IDENTITY_LEN])
 {

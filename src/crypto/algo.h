@@ -67,8 +67,9 @@ void algo_value_adjust(enum object_kind kind, uint8_t *value, size_t len);
 /*
  * Derives for a row with CKF_DERIVE: the bytes of the new key (or keys, one after the other)
  * are appended to out. lens is how many each of count keys wants; 0, for one key alone, when
- * as many as there are. others are further keys that the parameter names, or NULL. Codes: PUBLIC_KEY_INVALID (the peer's point),
- * TEMPLATE_INCOMPLETE (a length is needed), TEMPLATE_INCONSISTENT (more than there is).
+ * as many as there are. others are further keys that the parameter names, or NULL. Codes:
+ * PUBLIC_KEY_INVALID (the peer's point), TEMPLATE_INCOMPLETE (a length is needed),
+ * TEMPLATE_INCONSISTENT (more than there is).
  */
 #define ALGO_KEYS_MAX 4u
 struct algo_derivation {

@@ -37,9 +37,9 @@ MUST_USE CK_RV cert_check_owner(view owner, uint64_t now);
 MUST_USE CK_RV cert_check_node(view owner, view node, view key, const char *name, uint64_t now);
 
 /*
- * Is it the certificate of a node of that owner's, by its name "HSM:<serial>:PARTN:<n>"? Room for 16
- * letters or digits and an end. CODE_CERT_BAD; CODE_CERT_CHAIN; CODE_CERT_TIME; CODE_CERT_KEY: of
- * another kind of name.
+ * Is it the certificate of a node of that owner's, by its name "HSM:<serial>:PARTN:<n>"? Room for
+ * 16 letters or digits and an end. CODE_CERT_BAD; CODE_CERT_CHAIN; CODE_CERT_TIME; CODE_CERT_KEY:
+ * of another kind of name.
  */
 #define CERT_SERIAL_MAX 16u
 MUST_USE CK_RV cert_check_member(view owner, view node, uint64_t now,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Keys that are strings of bytes, little-endian, as RFC 8032 and RFC 7748 have them: parsed, completed,
- * generated. A point is checked to be one, which the library leaves to the first use.
+ * Keys that are strings of bytes, little-endian, as RFC 8032 and RFC 7748 have them: parsed,
+ * completed, generated. A point is checked to be one, which the library leaves to the first use.
  */
 #include "crypto/edwards.h"
 #include "crypto/library.h"

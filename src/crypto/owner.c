@@ -55,7 +55,8 @@ owner_print(view certificate, uint8_t ret_print[OWNER_PRINT_LEN])
     return made;
 }
 
-/* A context for OAEP with SHA-256, in the direction that begin gives; NULL when it is no such key. */
+/* A context for OAEP with SHA-256, in the direction that begin gives; NULL
+ * when it is no such key. */
 static EVP_PKEY_CTX *
 oaep(EVP_PKEY *pkey, int (*begin)(EVP_PKEY_CTX *ctx))
 {

@@ -105,7 +105,8 @@ aes_made(const struct algo_key *key, view given, struct writer *attributes,
     return rv;
 }
 
-/* PKCS #11 v3.1, 6.8.1: of whatever is no block cipher's key, the start of the SHA-1 hash of the value. */
+/* PKCS #11 v3.1, 6.8.1: of whatever is no block cipher's key, the start of the
+ * SHA-1 hash of the value. */
 static CK_RV
 generic_made(const struct algo_key *key, view given, struct writer *attributes,
              struct writer *secrets)

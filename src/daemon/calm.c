@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whether this host has a processor to spare. To be woken costs a process that waits for a reply more
- * than to look for it for some microseconds; but only where nobody else wants the processor.
+ * Whether this host has a processor to spare. To be woken costs a process that waits for a reply
+ * more than to look for it for some microseconds; but only where nobody else wants the processor.
  */
 #include "daemon/daemon.h"
 

@@ -387,8 +387,8 @@ copies_ready(struct daemon *daemon, struct context *context, struct node_link *l
     return false;
 }
 
-/* A login lives for as long as its ticket is renewed, and copies no longer than a ticket: so they are
- * handed in, and asked for anew, also while the process is busy with other things. */
+/* A login lives for as long as its ticket is renewed, and copies no longer than a ticket: so they
+ * are handed in, and asked for anew, also while the process is busy with other things. */
 void
 copies_check(struct daemon *daemon, struct context *context)
 {

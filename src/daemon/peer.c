@@ -155,7 +155,8 @@ peers_clear(struct daemon *daemon)
     }
 }
 
-/* Strangers stand in the order of their coming. Not all of thousands go at once, for others wait. */
+/* Strangers stand in the order of their coming. Not all of thousands go at
+ * once, for others wait. */
 void
 peers_check(struct daemon *daemon)
 {
@@ -328,8 +329,8 @@ owner_make_room(struct daemon *daemon, const struct owner *owner)
     return false;
 }
 
-/* Has it said already what is no HELLO? Then no more is done for it: who sends garbage without end costs
- * little of the others' time. */
+/* Has it said already what is no HELLO? Then no more is done for it: who sends garbage without end
+ * costs little of the others' time. */
 static bool
 is_no_peer(struct daemon *daemon, int fd)
 {

@@ -206,9 +206,9 @@ pending_elsewhere(struct daemon *daemon, struct pending *pending)
     }
 }
 
-/* A node that gave up on the store may be the only one that is cut off from it; the number keeps what
- * it may have done from being done twice. Where there is no other, it is asked again while there is
- * time: the store may be back. */
+/* A node that gave up on the store may be the only one that is cut off from it; the number keeps
+ * what it may have done from being done twice. Where there is no other, it is asked again while
+ * there is time: the store may be back. */
 static bool
 is_given_up(const struct daemon *daemon, const struct pending *pending, uint32_t code)
 {

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* No call takes longer than 30 s, with what it waits for a processor. What a job asks the HSM when its
- * time is over, to leave things in order, has a moment each, and a few seconds in all. */
+/* No call takes longer than 30 s, with what it waits for a processor. What a job asks the HSM when
+ * its time is over, to leave things in order, has a moment each, and a few seconds in all. */
 #define JOB_MS 25000u
 #define LAST_CALL_MS 1500u
 #define LAST_CALLS_MS 3000u
@@ -271,8 +271,8 @@ list_is_certificate(view list)
     return attributes_ulong(list, CKA_CLASS, &class) && class == CKO_CERTIFICATE;
 }
 
-/* Searches that no certificate can match go straight to the HSM; so do those of the tools for all that
- * there is, for they want keys. */
+/* Searches that no certificate can match go straight to the HSM; so do those of the tools for all
+ * that there is, for they want keys. */
 static bool
 find_concerns(const struct context *context, view template)
 {

@@ -51,7 +51,7 @@ struct storage {
     struct entry **entries; /* by rising handle */
     size_t count;
     size_t size;
-    uint64_t pause;         /* until it is listed again behind searches: the longer it takes, the longer */
+    uint64_t pause;         /* until it is listed again behind searches; longer if it takes long */
     uint64_t listed;        /* when the listing began that was the last to end well; 0: never */
     bool listing;           /* a thread is at it */
     uint32_t found;         /* how far it is: names, those that are to be read, those that were */
@@ -94,8 +94,8 @@ void storage_peer_gone(struct daemon *daemon, struct peer *peer);
 bool storage_is_busy(const struct daemon *daemon);
 void storage_clear(struct daemon *daemon);
 
-/* storage.c, on a thread: asks the HSM, as the job's context, for as long as the job has time. body is
- * read, reply appended to. */
+/* storage.c, on a thread: asks the HSM, as the job's context, for as long as the job has time. body
+ * is read, reply appended to. */
 MUST_USE CK_RV storage_call(struct storage_job *job, enum operation operation, view body,
                             struct writer *reply);
 /* Jobs of our own: lists the container again while nobody waits. */

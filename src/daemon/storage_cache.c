@@ -68,8 +68,8 @@ refusal(CK_RV rv)
 }
 
 /* The attributes as an object has them: stored, whatever the token says, and with all that a
- * certificate has by default. Trust is a crypto officer's to give, and a token is signed with a crypto
- * user's key: it says nothing of it. */
+ * certificate has by default. Trust is a crypto officer's to give, and a token is signed with a
+ * crypto user's key: it says nothing of it. */
 static void
 complete(const struct storage *storage, view attributes, struct writer *out)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A table of fixed size: a host has a few places that it can be at, by a hash that nobody outside knows.
+ * A table of fixed size: a host has a few places that it can be at, by a hash
+ * that nobody outside knows.
  */
 #include "net/hosts.h"
 
@@ -89,7 +90,8 @@ hosts_free(struct hosts *hosts)
     }
 }
 
-/* Its place; else the one of those it may have that is nobody's, or whose host was met longest ago. */
+/* Its place; else the one of those it may have that is nobody's, or whose host was met longest
+ * ago. */
 static struct host *
 place_of(struct hosts *hosts, const uint8_t key[ADDRESS_KEY_LEN], bool *ret_its)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Hosts that are known: they have shaken hands lately. Strangers cannot take what is kept for them. What
- * is remembered is bounded; of those that might be forgotten the one that was met longest ago is. An IPv6
- * host is known with its /64. Any thread may call.
+ * Hosts that are known: they have shaken hands lately. Strangers cannot take what is kept for them.
+ * What is remembered is bounded; of those that might be forgotten the one that was met longest ago
+ * is. An IPv6 host is known with its /64. Any thread may call.
  */
 #ifndef NET_HOSTS_H
 #define NET_HOSTS_H

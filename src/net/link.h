@@ -36,9 +36,9 @@ void link_free(struct link *link);
 #define LINK_NAME_SIZE 64u
 
 /*
- * A link that is up may go on in another loop, maybe on another thread. Packed it is freed, and nothing
- * was read or written yet, as in .up(); unpacked it comes up once more. Whoever has the pack unpacks or
- * frees it.
+ * A link that is up may go on in another loop, maybe on another thread. Packed it is freed, and
+ * nothing was read or written yet, as in .up(); unpacked it comes up once more. Whoever has the
+ * pack unpacks or frees it.
  */
 struct link_pack {
     int fd;
@@ -75,8 +75,8 @@ void link_resume(struct link *link);
 
 /* The peer's uid and pid on a Unix socket; false elsewhere. */
 bool link_peer(const struct link *link, uint32_t *ret_uid, uint32_t *ret_pid);
-/* The certificate whose key the peer has proved to have, PEM, appended to out; nothing when it showed
- * none. Once the link is up. */
+/* The certificate whose key the peer has proved to have, PEM, appended to out; nothing when it
+ * showed none. Once the link is up. */
 void link_certificate(const struct link *link, struct writer *out);
 /* That its last packet came in on; -1: not known. */
 int link_processor(const struct link *link);
@@ -90,7 +90,8 @@ struct listener *listener_new(struct loop *loop, const char *address,
                               void (*accepted)(void *arg, int fd), void *arg);
 struct listener *listener_unix_new(struct loop *loop, const char *path, unsigned mode,
                                    void (*accepted)(void *arg, int fd), void *arg);
-/* Hosts that are known there have a share of the handshakes to themselves. They outlive the listener. */
+/* Hosts that are known there have a share of the handshakes to themselves. They
+ * outlive the listener. */
 struct hosts;
 void listener_hosts(struct listener *listener, struct hosts *hosts);
 /* The port that a ":0" address was given. */

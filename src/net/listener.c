@@ -31,8 +31,8 @@
 #define ACCEPTS_AT_ONCE 64u
 #define ACCEPTS_PER_MS 2u
 #define ACCEPTS_PAUSE_MS 2u
-/* A handshake costs more than the taking: of those there are fewer, whoever begins them. Hosts that are known
- * (hosts.h) have a share of their own; strangers wait for theirs, where there is room. */
+/* A handshake costs more than the taking: of those there are fewer, whoever begins them. Hosts that
+ * are known (hosts.h) have a share of their own; strangers wait for theirs, where there is room. */
 #define HANDSHAKES_AT_ONCE 128u
 #define HANDSHAKES_PER_SECOND 500u
 #define WAITING_MAX 256u

@@ -18,8 +18,8 @@ struct event_base *loop_base(struct loop *loop);
 /* The clock's second as of this round's beginning. On the loop's thread. */
 uint64_t loop_second(const struct loop *loop);
 
-/* Before it runs: its thread is to be of low urgency, as long as it does not wait longer for its turns
- * than twice what is usual and more_us (base/urgency.h). */
+/* Before it runs: its thread is to be of low urgency, as long as it does not wait longer for its
+ * turns than twice what is usual and more_us (base/urgency.h). */
 void loop_give_way(struct loop *loop, unsigned more_us);
 /* Runs until loop_stop(), which may have been called before. Each of those ends one run. */
 void loop_run(struct loop *loop);
@@ -28,13 +28,14 @@ void loop_run(struct loop *loop);
 MUST_USE bool loop_turn(struct loop *loop);
 /* From any thread. What was posted before is still run. */
 void loop_stop(struct loop *loop);
-/* Nobody runs it any more, nor posts: what was posted since it was stopped is run, on the calling thread. */
+/* Nobody runs it any more, nor posts: what was posted since it was stopped is run,
+ * on the calling thread. */
 void loop_settle(struct loop *loop);
 
 /*
  * What follows is likely to come within microseconds: before it sleeps again the loop looks for it,
- * 60 us at most, for a processor that sleeps is woken for more than that. A loop that looked in vain
- * does so more and more seldom. On the loop's thread.
+ * 60 us at most, for a processor that sleeps is woken for more than that. A loop that looked in
+ * vain does so more and more seldom. On the loop's thread.
  */
 void loop_linger(struct loop *loop);
 /* It came. */

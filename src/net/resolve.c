@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One look-up at a time: a detached thread that posts its result to the loop. Who is freed meanwhile
- * leaves it to itself; a thread inside getaddrinfo() cannot be called back.
+ * One look-up at a time: a detached thread that posts its result to the loop. Who is freed
+ * meanwhile leaves it to itself; a thread inside getaddrinfo() cannot be called back.
  */
 #include "net/resolve.h"
 

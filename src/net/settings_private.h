@@ -28,7 +28,8 @@ struct section {
 /* NULL, logged. Either way text is the caller's to free. */
 json_t *source_open(const char *path, struct source *source);
 
-/* Logs file and line of the field, and what is wanted there; the settings are wrong from then on. */
+/* Logs file and line of the field, and what is wanted there; the settings are wrong from then
+ * on. */
 void refuse(const struct section *section, const char *field, const char *want);
 /* NULL: there is none. */
 json_t *field(const struct section *section, const char *name);

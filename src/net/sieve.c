@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A program of the classic packet filter, made anew when the list changes: a packet of IPv4 whose source
- * is on the list is dropped, all others pass.
+ * A program of the classic packet filter, made anew when the list changes: a packet of IPv4 whose
+ * source is on the list is dropped, all others pass.
  */
 #include "net/sieve.h"
 

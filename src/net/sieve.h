@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whose packets the kernel drops before a listening socket sees them: IPv4 hosts that open connections
- * without end, though they are refused. To refuse one more costs a look at its address then, and none of
- * our time. A few at a time, for a moment each: then they are looked at again. Where the kernel does not
- * take a filter, they are refused as before.
+ * Whose packets the kernel drops before a listening socket sees them: IPv4 hosts that open
+ * connections without end, though they are refused. To refuse one more costs a look at its address
+ * then, and none of our time. A few at a time, for a moment each: then they are looked at again.
+ * Where the kernel does not take a filter, they are refused as before.
  */
 #ifndef NET_SIEVE_H
 #define NET_SIEVE_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A bucket of tokens for each address, in a table of fixed size: an address has a few places that it can
- * be at, by a hash that nobody outside knows. A bucket that has filled up again is as good as none.
+ * A bucket of tokens for each address, in a table of fixed size: an address has a few
+ * places that it can be at, by a hash that nobody outside knows. A bucket that has filled
+ * up again is as good as none.
  */
 #include "net/throttle.h"
 

@@ -15,8 +15,8 @@ struct tls_files {
     const char *certificate;  /* own chain, PEM; NULL at a client without one */
     const char *private_key;
     bool require_peer;        /* a node: refuse clients without a certificate of the anchor */
-    bool ask_peer;            /* a node: asks clients for a certificate and takes any, or none; whoever
-                                 uses it looks who signed it (link_certificate()) */
+    bool ask_peer;            /* a node: asks clients for a certificate and takes any, or none;
+                                 whoever uses it looks who signed it (link_certificate()) */
     view own_certificate;     /* in place of the files, where they are not empty: PEM, */
     view own_private_key;     /* PKCS #8, */
     view own_anchor;          /* PEM */

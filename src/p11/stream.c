@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Requests with data: ENCRYPT, DECRYPT, SIGN, VERIFY, SIGN_RECOVER, VERIFY_RECOVER, DIGEST for
- * what fits one frame, and START, UPDATE, FINAL for what does not. No plaintext of an AEAD comes before its tag was
- * checked: long ciphertext is sent twice, and the first pass returns nothing.
+ * what fits one frame, and START, UPDATE, FINAL for what does not. No plaintext of an AEAD comes
+ * before its tag was checked: long ciphertext is sent twice, and the first pass returns nothing.
  *
  * An operation that the HSM holds is lost when its node or the daemon dies. So what was sent is
  * kept, up to 1 MiB; a new operation is begun with it, and output that came before is dropped.

@@ -2,8 +2,8 @@
  *
  * Audit records on their way out of the node: each as one datagram of syslog (facility authpriv),
  * whose text is the record as JSON. systemd's journal reads them from /dev/log as well. The trail
- * on disk is what counts: nobody waits for a receiver, and what it does not take is missing there, seen
- * by a gap in the sequence.
+ * on disk is what counts: nobody waits for a receiver, and what it does not take is missing there,
+ * seen by a gap in the sequence.
  */
 #ifndef SERVER_AUDIT_EXPORT_H
 #define SERVER_AUDIT_EXPORT_H

@@ -35,8 +35,8 @@ void backup_file_close(struct backup_file *file);
 MUST_USE bool backup_file_get(const struct backup_file *file, uint64_t offset, size_t len,
                               struct writer *out);
 /* The owner's certificate, PEM, of this partition; the node's, and its key, where they are asked
- * for (else NULL): what the partition itself keeps, else files. False, logged; what was given is to be
- * released in any case. */
+ * for (else NULL): what the partition itself keeps, else files. False, logged; what was given is to
+ * be released in any case. */
 MUST_USE bool backup_identity(struct backup_host *host, struct writer *owner,
                               struct writer *certificate, struct owner_key **ret_key);
 

@@ -25,8 +25,8 @@ void folder_close(struct folder *folder);
 void folder_path(const struct folder *folder, const char *name, char path[FOLDER_PATH_MAX]);
 /* Replaces a small file as a whole. False with a line in the log. */
 MUST_USE bool folder_write(struct folder *folder, const char *name, const char *text);
-/* A small file, as a text; empty when there is none. False with a line in the log: it does not read,
- * or is longer. */
+/* A small file, as a text; empty when there is none. False with a line in the log: it does
+ * not read, or is longer. */
 MUST_USE bool folder_read(struct folder *folder, const char *name, char *ret_text, size_t size);
 void folder_remove(struct folder *folder, const char *name);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Arrivals become links one at a time, in what the loop has for chores; a link that is up is packed and
- * goes on.
+ * Arrivals become links one at a time, in what the loop has for chores; a link that is
+ * up is packed and goes on.
  */
 #include "server/hall.h"
 

@@ -27,8 +27,8 @@ void identity_clear(struct identity *identity);
 MUST_USE bool identity_read(const struct server_settings *settings,
                             struct hsm_identity *ret_identity);
 
-/* The serial in the name of the certificate that the settings name; false, not logged: there is no such
- * file, or it has another kind of name. */
+/* The serial in the name of the certificate that the settings name; false, not logged: there is no
+ * such file, or it has another kind of name. */
 MUST_USE bool identity_serial(const struct server_settings *settings, char ret_serial[17]);
 
 /* For the owner to sign: a new key (node.key of the state folder, or that which is there) and the

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A lane: one event loop with the connections it was given. It handles on the spot what is quick; the
- * rest goes to the pools, and the replies come back to it. Who writes to the store all alone is spared
- * the way there and back: the lane's thread does that as well, and a second one steps in for it at the
- * loop when the disk takes longer than a moment.
+ * A lane: one event loop with the connections it was given. It handles on the spot what is quick;
+ * the rest goes to the pools, and the replies come back to it. Who writes to the store all alone is
+ * spared the way there and back: the lane's thread does that as well, and a second one steps in for
+ * it at the loop when the disk takes longer than a moment.
  */
 #ifndef SERVER_LANE_H
 #define SERVER_LANE_H

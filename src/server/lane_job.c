@@ -12,8 +12,8 @@
 
 /* So many writes in a row have to have been all that there was before a lane does one itself. */
 #define ALONE_MIN 4
-/* SLOW_MAX of them one after the other that took longer than WRITE_US: so many more. A single one is
- * the store that clears up, or a disk that has something else to do for once. */
+/* SLOW_MAX of them one after the other that took longer than WRITE_US: so many more. A single one
+ * is the store that clears up, or a disk that has something else to do for once. */
 #define ALONE_SLOW (-64)
 #define SLOW_MAX 3u
 #define WRITE_US 1000u

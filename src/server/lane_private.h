@@ -32,7 +32,7 @@ struct lane {
     pthread_t threads[2];
     size_t thread_count;
     struct job *aside;     /* what who runs the loop does next, away from it */
-    int alone;             /* writes without anything else between; or how many are missing, below 0 */
+    int alone;             /* writes without anything else between; below 0: so many are missing */
     unsigned slow;         /* of those it did itself, the last ones that took long */
     struct peer *peers;
     struct arrival *arrivals; /* the first to have come first */
@@ -57,8 +57,8 @@ void peer_free_unused(struct peer *peer);
 void peer_send(struct peer *peer);
 
 /*
- * What is asked for takes little: it must not wait for the end of a turn of those who compute. Where
- * nobody asks for such, they may have their turns.
+ * What is asked for takes little: it must not wait for the end of a turn of those who compute.
+ * Where nobody asks for such, they may have their turns.
  */
 void lane_hurry(const struct lane_service *service, const struct frame *request);
 /* Hands the job to the pool of its place; what does not fit is answered at once. */

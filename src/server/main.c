@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * azcloudhsm_server: arguments, then one of three things: make the partition, read the audit, or run the
- * node.
+ * azcloudhsm_server: arguments, then one of three things: make the partition, read
+ * the audit, or run the node.
  */
 #include "base/log.h"
 #include "server/audit_report.h"

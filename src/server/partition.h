@@ -22,8 +22,9 @@ struct partition_plan {
     const char *officer; /* NULL: an owner has to come */
 };
 
-/* The store that the settings name; NULL with a line in the log. waits: an etcd that does not answer is
- * waited for, until a signal ends the server (they have to be blocked); else for ten seconds. */
+/* The store that the settings name; NULL with a line in the log. waits: an etcd that does
+ * not answer is waited for, until a signal ends the server (they have to be blocked);
+ * else for ten seconds. */
 struct store *partition_store(const struct folder *folder, const struct settings_store *settings,
                               struct entropy *entropy, bool waits);
 
@@ -31,12 +32,14 @@ struct store *partition_store(const struct folder *folder, const struct settings
  * with a line in the log. */
 MUST_USE bool partition_restore(const struct settings_store *settings, struct store *from);
 
-/* Makes master key and store, which are in the state folder or as the settings say; the officer's password, if there is one, is
- * the first line of standard input. False, with a line in the log: one exists already, or it fails. */
+/* Makes master key and store, which are in the state folder or as the settings say; the officer's
+ * password, if there is one, is the first line of standard input. False, with a line in the log:
+ * one exists already, or it fails. */
 MUST_USE bool partition_make(const struct server_settings *settings,
                              const struct partition_plan *plan);
 
-/* For a node that is to join: its serial, key and request for a certificate; see identity_request(). */
+/* For a node that is to join: its serial, key and request for a certificate;
+ * see identity_request(). */
 MUST_USE bool partition_request(const struct server_settings *settings);
 
 /* What a running server holds. */
@@ -46,9 +49,10 @@ struct partition {
     struct hsm *hsm;
 };
 
-/* Without a master key, where others are to give it (join), waits for that, and where the records are in
- * etcd, for that; signals that end a server have to be blocked. False with a line in the log; *ret_partition is untouched then. accept_older: see
- * audit_start(). backups (server/backup.h) may be NULL, and outlives it. */
+/* Without a master key, where others are to give it (join), waits for that, and where the records
+ * are in etcd, for that; signals that end a server have to be blocked. False with a line in the
+ * log; *ret_partition is untouched then. accept_older: see audit_start(). backups (server/backup.h)
+ * may be NULL, and outlives it. */
 MUST_USE bool partition_open(struct folder *folder, const struct server_settings *settings,
                              bool accept_older, struct backups *backups,
                              struct partition *ret_partition);

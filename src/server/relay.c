@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who waits looks by himself while the place is being lent now and again: to be woken each time would
- * cost what lending spares.
+ * Who waits looks by himself while the place is being lent now and again: to be woken each time
+ * would cost what lending spares.
  */
 #include "server/relay.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A place that two threads share: one is in it, the other waits. Who is in it may lend it while he does
- * something that may take long; when it does, the other steps in. So a loop runs what is mostly quick
- * without waking anybody, and is held up for a moment at most when it is not.
+ * A place that two threads share: one is in it, the other waits. Who is in it may lend it while he
+ * does something that may take long; when it does, the other steps in. So a loop runs what is
+ * mostly quick without waking anybody, and is held up for a moment at most when it is not.
  */
 #ifndef SERVER_RELAY_H
 #define SERVER_RELAY_H
@@ -27,7 +27,8 @@ void relay_init(struct relay *relay);
 void relay_clear(struct relay *relay);
 /* Waits until the place is the caller's. False: there is no more to do. */
 MUST_USE bool relay_take(struct relay *relay);
-/* The caller is in it, and leaves it for as long as nobody else steps in. The number of the loan. */
+/* The caller is in it, and leaves it for as long as nobody else steps in. The number of the
+ * loan. */
 MUST_USE uint64_t relay_lend(struct relay *relay);
 /* Whether it is still his. If not he has nothing to do there until relay_take(). */
 MUST_USE bool relay_back(struct relay *relay, uint64_t loan);

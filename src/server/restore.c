@@ -247,7 +247,8 @@ chunk_take(struct rebuild *b, view plain)
     return true;
 }
 
-/* Whose key and certificate are in the store is that node from now on, also where the store is shared. */
+/* Whose key and certificate are in the store is that node from now on, also
+ * where the store is shared. */
 static bool
 serial_keep(const struct rebuild *b, struct walk *walk)
 {
@@ -418,8 +419,8 @@ trail_aside(const struct folder *folder)
     return rename(from, to) == 0 || errno == ENOENT || path_failed(to);
 }
 
-/* Into etcd, where all of it is done again if a start was cut short; not any more when it is done, for
- * then others may have written there. */
+/* Into etcd, where all of it is done again if a start was cut short; not any more when it is done,
+ * for then others may have written there. */
 static bool
 ready_upload(const struct folder *folder, const struct settings_store *settings)
 {

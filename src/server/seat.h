@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The processor that a lane runs on. Where one small thing is asked at a time, who asked may keep his
- * own processor busy by looking for the reply, and a lane that the scheduler has put there waits for
- * him to give up. So it then moves to where its requests come in: on a host that has the daemon as
- * well, that is where the daemon has just gone to sleep. The scheduler is free to move it again.
+ * The processor that a lane runs on. Where one small thing is asked at a time, who asked may
+ * keep his own processor busy by looking for the reply, and a lane that the scheduler has put
+ * there waits for him to give up. So it then moves to where its requests come in: on a host
+ * that has the daemon as well, that is where the daemon has just gone to sleep. The scheduler
+ * is free to move it again.
  */
 #ifndef SERVER_SEAT_H
 #define SERVER_SEAT_H

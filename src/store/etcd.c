@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The store's table of functions, and how one is opened. Under the prefix lie: id; k/<key>, the records;
- * n/<counter>, numbers that were given; w/<writer>, the marks of who writes.
+ * The store's table of functions, and how one is opened. Under the prefix lie: id; k/<key>, the
+ * records; n/<counter>, numbers that were given; w/<writer>, the marks of who writes.
  */
 #include "store/etcd.h"
 
@@ -458,8 +458,8 @@ etcd_store_restored(struct store *store)
     return done;
 }
 
-/* What an earlier try still has under way must not come late, among what this one writes: each begins
- * with a mark of its own, and writes while that is there. */
+/* What an earlier try still has under way must not come late, among what this one writes: each
+ * begins with a mark of its own, and writes while that is there. */
 static void
 anew_fence(struct etcd *etcd)
 {

@@ -16,10 +16,10 @@ struct etcd_settings {
     const char *key;
     const char *prefix;      /* "/opencloudhsm/one/"; the whole store lies under it */
     uint32_t open_ms;        /* for how long an etcd that does not answer is asked; 0: 10,000 */
-    bool (*wait)(void);      /* asked every second or two while none answers, in place of open_ms: true: it
-                                is asked on. NULL: nobody waits */
-    const uint8_t *restores; /* the store begins anew with this id (16 bytes), and nobody else opens it
-                                before etcd_store_restored(); its records stay. NULL: as it is */
+    bool (*wait)(void);      /* asked every second or two while none answers, in place of open_ms:
+                                true: it is asked on. NULL: nobody waits */
+    const uint8_t *restores; /* the store begins anew with this id (16 bytes), and nobody else opens
+                                it before etcd_store_restored(); its records stay. NULL: as it is */
 };
 
 /*
@@ -34,8 +34,9 @@ struct etcd_settings {
  * have; a record that was exchanged does not open.
  */
 struct store *etcd_store_open(const struct etcd_settings *settings, struct entropy *entropy);
-/* What was to be put into it is there. False, with a line in the log: it is not known to be done, or
- * somebody has begun another restore, from when on what is written here is refused (STORE_CONFLICT). */
+/* What was to be put into it is there. False, with a line in the log: it is not known to
+ * be done, or somebody has begun another restore, from when on what is written here is
+ * refused (STORE_CONFLICT). */
 MUST_USE bool etcd_store_restored(struct store *store);
 
 #endif

@@ -40,8 +40,8 @@ void etcd_name_end(const struct etcd_name *name, struct etcd_name *ret_end);
 uint64_t etcd_absolute(const struct etcd_place *place, uint64_t revision);
 uint64_t etcd_relative(const struct etcd_place *place, uint64_t revision);
 void etcd_revision_seen(struct etcd_place *place, uint64_t revision);
-/* False, with a line in the log, where an answer to the writer (revision: etcd's) is another etcd's,
- * or one's that was set back to an older state; and ever after. */
+/* False, with a line in the log, where an answer to the writer (revision: etcd's) is another
+ * etcd's, or one's that was set back to an older state; and ever after. */
 MUST_USE bool etcd_same(struct etcd_place *place, uint64_t cluster, uint64_t revision);
 void etcd_refuse(struct etcd_place *place);
 

@@ -82,8 +82,8 @@ name_before(const struct etcd_name *a, const struct etcd_name *b)
 
 /*
  * A member walks through all keys of a range for each page of it, so ranges have to be short: of
- * keys that differ from the last one in its last few bytes; where nothing was left of those, in more
- * of them. At the end, and where no key is known, up to the folder's end.
+ * keys that differ from the last one in its last few bytes; where nothing was left of those, in
+ * more of them. At the end, and where no key is known, up to the folder's end.
  */
 static void
 stretch_bound(struct stretch *stretch, const struct etcd_name *first, const struct etcd_name *end)

@@ -9,7 +9,8 @@
 #include "store/etcd_place.h"
 #include "store/etcd_txn.h"
 
-/* Asks for at most wait_ms, and one attempt. After GRPC_OK the records are the caller's to clear. */
+/* Asks for at most wait_ms, and one attempt. After GRPC_OK the records are the caller's to
+ * clear. */
 enum grpc_result etcd_range_ask(struct etcd_place *place, struct grpc *grpc,
                                 const struct etcd_range *range, uint32_t wait_ms,
                                 struct etcd_records *ret_records);

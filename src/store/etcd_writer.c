@@ -8,7 +8,7 @@
 
 #define FIRST_ATTEMPT_MS 500u
 #define ELECTION_MS 2000u
-#define USUAL_TIMES 8u /* so many times as long as usual the first attempt waits, if that is longer */
+#define USUAL_TIMES 8u /* so often the usual time the first attempt waits, if that is longer */
 
 /* The answer says what became of the transaction, be it this time's or one before whose answer
  * was lost, also to libcurl, which sends a request again by itself when a connection that it kept
@@ -39,8 +39,8 @@ answer_judge(struct etcd_writer *writer, const struct etcd_answer *answer, view 
     return STORE_FAILED;
 }
 
-/* How long the first attempt waits: a member that is stopped, or cut off, does not say so. One that is
- * only slow is asked twice, which does no harm, and waited for longer the next time. */
+/* How long the first attempt waits: a member that is stopped, or cut off, does not say so. One that
+ * is only slow is asked twice, which does no harm, and waited for longer the next time. */
 static uint32_t
 first_attempt(const struct etcd_writer *writer)
 {

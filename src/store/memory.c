@@ -295,7 +295,8 @@ memory_id(struct store *store, uint8_t ret_id[16])
     memcpy(ret_id, memory_of(store)->id, 16);
 }
 
-/* The records as they are, in one block, with their bytes behind them unless only keys are wanted. */
+/* The records as they are, in one block, with their bytes behind them unless
+ * only keys are wanted. */
 static struct record *
 memory_copy(struct memory *memory, bool keys_only, size_t *ret_count, uint64_t *ret_revision)
 {

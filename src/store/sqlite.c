@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The store on SQLite: the writer thread with its queue, and the store's table of functions. Who
- * submits alone, as the one before did, writes by himself: the writer would have to be woken, and he
- * to be woken by it.
- * Each transaction of several runs in a savepoint of the group's SQL transaction, so that one that
- * fails leaves the others alone. How the file is made and checked is in database.c.
+ * submits alone, as the one before did, writes by himself: the writer would have to be woken,
+ * and he to be woken by it. Each transaction of several runs in a savepoint of the group's SQL
+ * transaction, so that one that fails leaves the others alone. How the file is made and
+ * checked is in database.c.
  */
 #include "store/sqlite.h"
 
@@ -23,8 +23,8 @@
 /* Bounds the time for which the first of a group waits for the last. */
 #define GROUP_MAX 1024u
 #define GET_WAIT_MS 1000u
-/* A group that takes longer hangs on the disk. What comes from then on is refused at once, and so has
- * certainly not happened, until the disk is back. */
+/* A group that takes longer hangs on the disk. What comes from then on is refused at once, and so
+ * has certainly not happened, until the disk is back. */
 #define HANG_MS STORE_WAIT_MS
 
 struct submission {

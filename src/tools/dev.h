@@ -61,7 +61,8 @@ MUST_USE bool dev_folder_choose(struct dev *dev, const char *given, bool make);
 MUST_USE bool dev_folder_new(struct dev *dev, const char *given, bool *ret_temporary);
 
 /* dev_up.c: all programs of D. Failures print a line on stderr. */
-/* Sets how many nodes D has, or will have, into node_count; false: not as many as were asked for. */
+/* Sets how many nodes D has, or will have, into node_count; false: not as many as were asked
+ * for. */
 MUST_USE bool dev_count_nodes(struct dev *dev);
 /* Starts what is not running, makes what is not there; blocks until all of it answers. */
 MUST_USE bool dev_up(struct dev *dev);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * azcloudhsm_dev: the store of several nodes. azcloudhsm_etcd makes three members of etcd on
- * loopback in D/etcd, and lets the nodes into their prefix; we start and stop them. Further nodes get
- * the master key of the first one and a certificate of their own.
+ * loopback in D/etcd, and lets the nodes into their prefix; we start and stop them. Further nodes
+ * get the master key of the first one and a certificate of their own.
  */
 #include "tools/dev.h"
 

@@ -111,7 +111,8 @@ all_get(struct util *util, uint32_t handle, struct writer *list)
     return util_get(util, handle, types, count, list);
 }
 
-/* Name and value on a line each, and the same as JSON. Returns how many; *ret_size is their size. */
+/* Name and value on a line each, and the same as JSON. Returns how many;
+ * *ret_size is their size. */
 static size_t
 attributes_show(uint32_t number, view list, struct writer *text, json_t *json, size_t *ret_size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * azcloudhsm_util: certificates, wherever the application's configuration keeps them. The first listing of a
- * large container takes its time; how far it is, is told on standard error meanwhile.
+ * azcloudhsm_util: certificates, wherever the application's configuration keeps them. The first
+ * listing of a large container takes its time; how far it is, is told on standard error meanwhile.
  */
 #include "tools/util.h"
 
@@ -138,7 +138,8 @@ page_read(struct util *util, view template, uint32_t *after, struct writer *hand
     return rv;
 }
 
-/* A search that ran out of time goes on where it was: as long as that brings more, it is asked again. */
+/* A search that ran out of time goes on where it was: as long as that brings
+ * more, it is asked again. */
 static CK_RV
 certificates_find(struct util *util, view template, struct writer *handles)
 {

@@ -275,7 +275,8 @@ keys_find(struct util *util, view template, bool halves, struct writer *handles)
     return rv;
 }
 
-/* Is this the check value of the pair that the key is a half of? Secret keys have none of that kind. */
+/* Is this the check value of the pair that the key is a half of? Secret keys
+ * have none of that kind. */
 static CK_RV
 is_of_pair(struct util *util, uint32_t key, const void *arg, bool *ret_fits)
 {

@@ -52,8 +52,8 @@ struct frame {
 };
 
 /*
- * The release of this program. Nodes, daemons and libraries are renewed one after the other, so each
- * works with those of the release before and of the one after; docs/protocol.md has the rules.
+ * The release of this program. Nodes, daemons and libraries are renewed one after the other, so
+ * each works with those of the release before and of the one after; docs/protocol.md has the rules.
  * FRAME_VERSION but in a few programs of the tests, which are linked with a neighbouring release.
  */
 extern const uint32_t frame_version;

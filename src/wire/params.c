@@ -227,7 +227,8 @@ take_items(const void *array, CK_ULONG count,
 #include "wire/params.def"
 
 /* To and from the wire: bytes with their length, arrays as they are, u32; items as u32 count,
- * then each u32 type, u8 method, u8 width, u8 little endian, bytes; of a key these are its handle. */
+ * then each u32 type, u8 method, u8 width, u8 little endian, bytes; of a key
+ * these are its handle. */
 
 static void
 write_items(struct writer *w, const struct params_items *items)
