@@ -215,6 +215,33 @@ hsm_down() {
     fi
 }
 
+# OpenSSL's provider for PKCS #11, where the distribution has it.
+provider_path() {
+    echo "${PKCS11_PROVIDER-$(sed -n 's/^MODULESDIR: *"\(.*\)"$/\1/p' <(openssl version -a))/pkcs11.so}"
+}
+# provider_config [LINE]: a configuration of OpenSSL with it and our module, logged in.
+provider_config() {
+    cat <<END
+openssl_conf = init
+[init]
+providers = providers
+[providers]
+default = builtin
+pkcs11 = pkcs11
+[builtin]
+activate = 1
+[pkcs11]
+module = $(provider_path)
+pkcs11-module-path = $MODULE
+pkcs11-module-token-pin = cu1:user1234
+${1:-}
+activate = 1
+[req]
+distinguished_name = name
+[name]
+END
+}
+
 # hsm_up DIR [OPTION...]: a throwaway HSM that goes away with the test; its environment is ours then.
 # Its policy is $POLICY where that is set and no other is asked for.
 hsm_up() {
