@@ -71,6 +71,20 @@ sign(struct storage_job *job, uint32_t handle, uint32_t past, view before, view 
     return rv;
 }
 
+/* A call whose reply has nothing in it. Clears the body. */
+static CK_RV
+storage_tell(struct storage_job *job, enum operation operation, struct writer *body)
+{
+    struct writer reply;
+    CK_RV rv;
+
+    writer_init(&reply, FRAME_BODY_MAX);
+    rv = storage_call(job, operation, writer_view(body), &reply);
+    writer_clear(&reply);
+    writer_clear(body);
+    return rv;
+}
+
 static CK_RV
 settle(struct storage_job *job, uint32_t handle, view hash)
 {
@@ -79,16 +93,11 @@ settle(struct storage_job *job, uint32_t handle, view hash)
         .handle = handle,
         .token = hash,
     };
-    struct writer body, reply;
-    CK_RV rv;
+    struct writer body;
 
     writer_init(&body, 256);
-    writer_init(&reply, FRAME_BODY_MAX);
     token_settle_request_write(&body, &m);
-    rv = storage_call(job, OPERATION_TOKEN_SETTLE, writer_view(&body), &reply);
-    writer_clear(&body);
-    writer_clear(&reply);
-    return rv;
+    return storage_tell(job, OPERATION_TOKEN_SETTLE, &body);
 }
 
 /* What was signed did not get there. A node of the release before does not know that: both are good
@@ -102,16 +111,11 @@ take_back(struct storage_job *job, uint32_t handle, view hash, view dropped)
         .token = hash,
         .dropped = dropped,
     };
-    struct writer body, reply;
-    CK_RV rv;
+    struct writer body;
 
     writer_init(&body, 256);
-    writer_init(&reply, FRAME_BODY_MAX);
     token_drop_request_write(&body, &m);
-    rv = storage_call(job, OPERATION_TOKEN_DROP, writer_view(&body), &reply);
-    writer_clear(&body);
-    writer_clear(&reply);
-    return rv;
+    return storage_tell(job, OPERATION_TOKEN_DROP, &body);
 }
 
 static CK_RV

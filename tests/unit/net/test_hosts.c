@@ -12,9 +12,8 @@
 #include "net/link.h"
 
 #include "lib/tls_fixture.h"
+#include "unit/net/addresses.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/un.h>
 #include <time.h>
@@ -23,31 +22,6 @@
 #define LIMIT_MS 30000u
 #define CROWD 300u
 #define ROUNDS 5u
-
-static union {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    struct sockaddr_un path;
-} address;
-
-static const struct sockaddr *
-v4(uint32_t number)
-{
-    memset(&address, 0, sizeof address);
-    address.v4.sin_family = AF_INET;
-    address.v4.sin_addr.s_addr = htonl(number);
-    return &address.any;
-}
-
-static const struct sockaddr *
-v6(const char *text)
-{
-    memset(&address, 0, sizeof address);
-    address.v6.sin6_family = AF_INET6;
-    assert_int_equal(inet_pton(AF_INET6, text, &address.v6.sin6_addr), 1);
-    return &address.any;
-}
 
 static void
 who_was_met_is_known_for_a_day(void **state)
