@@ -597,3 +597,16 @@ pause_ms(long ms)
 
     nanosleep(&time, NULL);
 }
+
+bool
+thread_ends_within(pthread_t thread, long ms)
+{
+    struct timespec limit;
+
+    clock_gettime(CLOCK_REALTIME, &limit);
+    limit.tv_sec += ms / 1000;
+    limit.tv_nsec += ms % 1000 * 1000000;
+    limit.tv_sec += limit.tv_nsec / 1000000000;
+    limit.tv_nsec %= 1000000000;
+    return pthread_timedjoin_np(thread, NULL, &limit) == 0;
+}

@@ -117,6 +117,8 @@ MUST_USE bool audit_append_text(struct audit *audit, const char *text);
 
 /* In real time. */
 void pause_ms(long ms);
+/* Joins the thread when it ends in that time. */
+MUST_USE bool thread_ends_within(pthread_t thread, long ms);
 
 /* What tests/lib itself relies on; ends the process when it does not hold. */
 #define LIB_HOLDS(claim)                                                                \

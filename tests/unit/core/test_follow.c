@@ -594,21 +594,6 @@ changes_that_cannot_be_told_are_looked_at(void **state)
 
 /* ---- revocation and fencing ---- */
 
-static bool
-ends_within(pthread_t thread, int ms)
-{
-    struct timespec limit;
-
-    clock_gettime(CLOCK_REALTIME, &limit);
-    limit.tv_sec += ms / 1000;
-    limit.tv_nsec += ms % 1000 * 1000000;
-    if (limit.tv_nsec >= 1000000000) {
-        limit.tv_sec++;
-        limit.tv_nsec -= 1000000000;
-    }
-    return pthread_timedjoin_np(thread, NULL, &limit) == 0;
-}
-
 static void
 a_destruction_waits_until_all_know_of_it(void **state)
 {
@@ -618,9 +603,9 @@ a_destruction_waits_until_all_know_of_it(void **state)
 
     memory_store_hold(store, true);
     pthread_create(&t.thread, NULL, destroyer, &t);
-    assert_false(ends_within(t.thread, 300));
+    assert_false(thread_ends_within(t.thread, 300));
     memory_store_hold(store, false);
-    assert_true(ends_within(t.thread, 5000));
+    assert_true(thread_ends_within(t.thread, 5000));
     assert_int_equal(t.done, 1);
 }
 
@@ -661,12 +646,12 @@ a_destruction_that_comes_again_waits_as_well(void **state)
     assert_ok(app_move(&app, &n->two));
     app.request++; /* the destruction's */
     pthread_create(&first.thread, NULL, destroyer, &first);
-    assert_false(ends_within(first.thread, 200));
+    assert_false(thread_ends_within(first.thread, 200));
     pthread_create(&t.thread, NULL, repeater, &t);
-    assert_false(ends_within(t.thread, 300));
+    assert_false(thread_ends_within(t.thread, 300));
     memory_store_hold(n->three.outside.inner, false);
-    assert_true(ends_within(t.thread, 5000));
-    assert_true(ends_within(first.thread, 5000));
+    assert_true(thread_ends_within(t.thread, 5000));
+    assert_true(thread_ends_within(first.thread, 5000));
     assert_ok(t.rv);
     assert_int_equal(first.done, 1);
     app_clear(&app);
@@ -681,9 +666,9 @@ a_destruction_does_not_wait_for_one_whose_lease_is_over(void **state)
 
     memory_store_hold(store, true);
     pthread_create(&t.thread, NULL, destroyer, &t);
-    assert_false(ends_within(t.thread, 300));
+    assert_false(thread_ends_within(t.thread, 300));
     outside_move_clock(&n->one.outside, LEASE_MS);
-    assert_true(ends_within(t.thread, 5000));
+    assert_true(thread_ends_within(t.thread, 5000));
     memory_store_hold(store, false);
 }
 
@@ -697,7 +682,7 @@ nobody_waits_for_a_node_that_was_stopped(void **state)
     n->two.hsm = NULL;
     assert_true(follow_catch_up(n->one.hsm));
     pthread_create(&t.thread, NULL, destroyer, &t);
-    assert_true(ends_within(t.thread, 1000));
+    assert_true(thread_ends_within(t.thread, 1000));
 }
 
 static void

@@ -5,6 +5,9 @@
 #include "unit/core/core_test.h"
 
 #include "lib/nodes.h"
+#include "store/memory.h"
+
+#include <pthread.h>
 
 #define LONG_MS (3 * TICKET_LIFE_MS)
 
@@ -38,6 +41,53 @@ teardown(void **state)
     return 0;
 }
 
+struct keeper {
+    pthread_t thread;
+    struct hsm *hsm;
+    CK_RV rv;
+};
+
+static void *
+keeper_run(void *arg)
+{
+    struct keeper *k = arg;
+
+    k->rv = hsm_keep_ticket_life(k->hsm);
+    return NULL;
+}
+
+static void
+keep_begin(struct keeper *k, struct hsm_fixture *f, uint64_t life)
+{
+    k->hsm = f->hsm;
+    hsm_set_ticket_life(k->hsm, life);
+    assert_int_equal(pthread_create(&k->thread, NULL, keeper_run, k), 0);
+}
+
+#define BEATS_MAX 500
+
+/* Who keeps it waits for the other node, whose beats are nobody's but the test's. */
+static CK_RV
+keep_end(struct keeper *k, struct hsm_fixture *other)
+{
+    int beats = 0;
+
+    do {
+        assert_true(beats++ < BEATS_MAX);
+        hsm_beat(other->hsm);
+    } while (!thread_ends_within(k->thread, 10));
+    return k->rv;
+}
+
+static CK_RV
+keep(struct hsm_fixture *f, uint64_t life, struct hsm_fixture *other)
+{
+    struct keeper k;
+
+    keep_begin(&k, f, life);
+    return keep_end(&k, other);
+}
+
 static void
 pass(struct nodes *n, uint64_t ms)
 {
@@ -62,8 +112,7 @@ a_logout_outlives_the_longest_ticket_of_all_nodes(void **state)
 {
     struct nodes *n = *state;
 
-    hsm_set_ticket_life(n->two.hsm, LONG_MS);
-    assert_ok(hsm_keep_ticket_life(n->two.hsm));
+    assert_ok(keep(&n->two, LONG_MS, &n->one));
     assert_ok(app_move(&n->cu1, &n->two));
     assert_ok(app_login(&n->cu1, ROLE_CU, USER1_NAME, USER1_PASSWORD)); /* with a long ticket */
     assert_true(comes_back(&n->cu1, &n->one));
@@ -84,8 +133,7 @@ it_is_known_after_the_setting_was_lowered(void **state)
 {
     struct nodes *n = *state;
 
-    hsm_set_ticket_life(n->two.hsm, LONG_MS);
-    assert_ok(hsm_keep_ticket_life(n->two.hsm));
+    assert_ok(keep(&n->two, LONG_MS, &n->one));
     assert_ok(app_move(&n->cu1, &n->two));
     assert_ok(app_login(&n->cu1, ROLE_CU, USER1_NAME, USER1_PASSWORD));
     hsm_fixture_reopen(&n->two);
@@ -102,15 +150,28 @@ the_longest_of_two_stays(void **state)
 {
     struct nodes *n = *state;
 
-    hsm_set_ticket_life(n->one.hsm, LONG_MS);
-    assert_ok(hsm_keep_ticket_life(n->one.hsm));
+    assert_ok(keep(&n->one, LONG_MS, &n->two));
     hsm_set_ticket_life(n->two.hsm, 2 * TICKET_LIFE_MS);
     assert_ok(hsm_keep_ticket_life(n->two.hsm));
     assert_int_equal(n->two.hsm->life.longest, LONG_MS);
-    hsm_set_ticket_life(n->two.hsm, 2 * LONG_MS);
-    assert_ok(hsm_keep_ticket_life(n->two.hsm));
-    assert_true(follow_catch_up(n->one.hsm));
+    assert_ok(keep(&n->two, 2 * LONG_MS, &n->one));
     assert_int_equal(n->one.hsm->life.longest, 2 * LONG_MS);
+}
+
+/* Before a ticket that lives so long is made, who ends logins has to know. */
+static void
+it_is_kept_when_the_other_node_knows_of_it(void **state)
+{
+    struct nodes *n = *state;
+    struct store *store = n->one.outside.inner;
+    struct keeper k;
+
+    memory_store_hold(store, true);
+    keep_begin(&k, &n->two, LONG_MS);
+    assert_false(thread_ends_within(k.thread, 200));
+    memory_store_hold(store, false);
+    assert_ok(keep_end(&k, &n->one));
+    assert_int_equal(n->one.hsm->life.longest, LONG_MS);
 }
 
 static void
@@ -132,7 +193,7 @@ a_store_that_does_not_take_it_is_told_of(void **state)
     outside_fail(&n->one.outside, CALL_SUBMIT, 1);
     assert_code(hsm_keep_ticket_life(n->one.hsm), CKR_DEVICE_ERROR);
     assert_true(outside_mend(&n->one.outside));
-    assert_ok(hsm_keep_ticket_life(n->one.hsm));
+    assert_ok(keep(&n->one, LONG_MS, &n->two));
     assert_int_equal(outside_count(&n->one.outside, "e/"), 1);
 }
 
@@ -180,6 +241,7 @@ main(void)
         OF_TWO(a_logout_outlives_the_longest_ticket_of_all_nodes),
         OF_TWO(it_is_known_after_the_setting_was_lowered),
         OF_TWO(the_longest_of_two_stays),
+        OF_TWO(it_is_kept_when_the_other_node_knows_of_it),
         OF_TWO(what_everybody_has_needs_no_record),
         OF_TWO(a_store_that_does_not_take_it_is_told_of),
         cmocka_unit_test(it_is_written_when_all_nodes_read_it),

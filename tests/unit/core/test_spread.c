@@ -76,15 +76,8 @@ creation_begin(struct creation *c)
 static bool
 creation_ends(struct creation *c, int ms)
 {
-    struct timespec limit;
-    bool ended;
+    bool ended = thread_ends_within(c->thread, ms);
 
-    clock_gettime(CLOCK_REALTIME, &limit);
-    limit.tv_sec += ms / 1000;
-    limit.tv_nsec += ms % 1000 * 1000000;
-    limit.tv_sec += limit.tv_nsec / 1000000000;
-    limit.tv_nsec %= 1000000000;
-    ended = pthread_timedjoin_np(c->thread, NULL, &limit) == 0;
     if (ended) {
         writer_clear(&c->request);
     }
