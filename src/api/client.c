@@ -20,23 +20,24 @@
 #define IDLE_MAX 64u
 #define LIMIT_CLOSE_MS 1000
 #define REACH_PAUSE_NS 10000000
+#define MAIL_AFTER 64u /* exchanges: a connection is busy then */
 #define HELLO_MAX (160u + CLIENT_TICKET_MAX + sizeof(struct appcfg_storage))
 
 /* The page that came with HELLO, if it is one. */
 static void
 client_take_page(struct client *client, struct connection *connection, bool wanted)
 {
-    int fd = connection_take_passed(connection);
+    int fds[MAIL_FDS];
+    size_t count = connection_take_passed(connection, fds);
 
-    if (fd < 0) {
-        return;
-    }
-    if (wanted) {
+    if (wanted && count > 0) {
         pthread_mutex_lock(&client->lock);
-        pages_take(&client->pages, fd);
+        pages_take(&client->pages, fds[0]);
         pthread_mutex_unlock(&client->lock);
     }
-    close(fd);
+    for (size_t i = 0; i < count; i++) {
+        close(fds[i]);
+    }
 }
 
 /* Tells the daemon on a new connection whose it is. */
@@ -148,11 +149,49 @@ client_take(struct client *client)
     return connection;
 }
 
+/* A busy connection gets a mailbox. One that gets none works as before, and is not asked for it
+ * again. */
+static void
+client_mail(struct client *client, struct connection *connection)
+{
+    const struct frame request = {
+        .operation = OPERATION_MAILBOX,
+        .request = atomic_fetch_add(&client->requests, 1) + 1,
+    };
+    struct mailbox_reply answer;
+    struct frame reply;
+    struct mail *mail, *before;
+    int fds[MAIL_FDS];
+
+    connection_expect(connection);
+    if (connection_exchange(connection, &request, VIEW_EMPTY,
+                            connection_clock() + CONNECTION_LIMIT_MS, &reply) != OUTCOME_ANSWERED ||
+        reply.code != CKR_OK ||
+        !mailbox_reply_read(connection_reply_body(connection), &answer) ||
+        answer.number >= MAILBOXES || connection->passed_count != MAIL_FDS) {
+        return;
+    }
+    connection_forget_reply(connection);
+    (void)connection_take_passed(connection, fds);
+    pthread_mutex_lock(&client->lock);
+    before = client->mail;
+    mail = mail_open(before, fds);
+    if (mail != NULL && mail != before) {
+        client->mail = mail_ref(mail);
+        mail_release(before);
+    }
+    pthread_mutex_unlock(&client->lock);
+    connection_mail(connection, mail, answer.number);
+}
+
 void
 client_give(struct client *client, struct connection *connection)
 {
     bool keep = false;
 
+    if (connection->fd >= 0 && connection->exchanges == MAIL_AFTER) {
+        client_mail(client, connection);
+    }
     pthread_mutex_lock(&client->lock);
     client->taken--;
     if (connection->fd >= 0 && client->idle_count < IDLE_MAX) {
@@ -257,6 +296,7 @@ client_free(struct client *client)
         connection_free(connection);
         connection = next;
     }
+    mail_release(client->mail);
     pages_clear(&client->pages);
     pthread_mutex_destroy(&client->lock);
     wipe(client, sizeof *client);

@@ -33,6 +33,7 @@ struct client {
     pthread_mutex_t lock;
     struct open_requests open; /* under lock */
     struct pages pages; /* taken under lock */
+    struct mail *mail;       /* under lock: the memory of the last mailbox that came; NULL: none */
     struct connection *idle; /* under lock */
     size_t idle_count;       /* under lock */
     _Atomic size_t taken;    /* connections that threads have; changed under lock */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A usual exchange is one sendmsg, one poll and one recv. The poll is no waste: who sleeps in recv
- * on a Unix socket is woken twice, as the kernel tells him also that there is room to write as
- * soon as the daemon has read; poll asks for what it wants.
+ * A small exchange of a busy connection goes by its mailbox: it costs a sleep, and a ring where the
+ * daemon sleeps. The others are one sendmsg, one poll and one recv. The poll is no waste: who sleeps
+ * in recv on a Unix socket is woken twice, as the kernel tells him also that there is room to write
+ * as soon as the daemon has read; poll asks for what it wants.
  */
 #include "api/connection.h"
 
@@ -21,6 +22,9 @@
 #define REPLY_SIZE_FIRST 4096u
 #define LINGER_NS 150000
 #define LINGER_PAUSES 16 /* between looks, some tenths of a microsecond */
+#define MAIL_SLEEP_NS 50000000 /* between looks whether the daemon is still there */
+
+_Static_assert(MAILBOX_ROOM <= REPLY_SIZE_FIRST, "what comes by a mailbox has room");
 
 int64_t
 connection_clock(void)
@@ -94,7 +98,8 @@ connection_open(struct connection *connection, const struct sockaddr_un *address
 {
     connection_close(connection);
     connection->hurry_ms = 0;
-    connection->answered = false;
+    connection->takes_fds = true;
+    connection->exchanges = 0;
     connection->fd = socket_connect(address, deadline);
     return connection->fd >= 0;
 }
@@ -105,20 +110,45 @@ connection_hurry(struct connection *connection, unsigned limit_ms)
     connection->hurry_ms = limit_ms;
 }
 
-int
-connection_take_passed(struct connection *connection)
+void
+connection_expect(struct connection *connection)
 {
-    int fd = connection->passed;
+    connection->takes_fds = true;
+}
 
-    connection->passed = -1;
-    return fd;
+size_t
+connection_take_passed(struct connection *connection, int ret_fds[MAIL_FDS])
+{
+    size_t count = connection->passed_count;
+
+    memcpy(ret_fds, connection->passed, count * sizeof *ret_fds);
+    connection->passed_count = 0;
+    return count;
+}
+
+static void
+connection_close_passed(struct connection *connection)
+{
+    int fds[MAIL_FDS];
+    size_t count = connection_take_passed(connection, fds);
+
+    for (size_t i = 0; i < count; i++) {
+        close(fds[i]);
+    }
+}
+
+void
+connection_mail(struct connection *connection, struct mail *mail, uint32_t number)
+{
+    mail_release(connection->mail);
+    connection->mail = mail;
+    connection->box = number;
 }
 
 void
 connection_close(struct connection *connection)
 {
     int fd = connection->fd;
-    int passed = connection_take_passed(connection);
 
     /* Forgotten first: a child of fork closes what it finds here, and the number may by then be
      * another file's. */
@@ -126,9 +156,8 @@ connection_close(struct connection *connection)
     if (fd >= 0) {
         close(fd);
     }
-    if (passed >= 0) {
-        close(passed);
-    }
+    connection_close_passed(connection);
+    connection_mail(connection, NULL, 0);
 }
 
 void
@@ -163,7 +192,6 @@ connection_new(void)
         return NULL;
     }
     connection->fd = -1;
-    connection->passed = -1;
     connection->reply_size = REPLY_SIZE_FIRST;
     writer_init(&connection->body, FRAME_BODY_MAX);
     return connection;
@@ -234,13 +262,13 @@ connection_grow(struct connection *connection, size_t size)
     return true;
 }
 
-/* As recv(). A descriptor may come with the first reply; what comes later the kernel drops. */
+/* As recv(). What descriptors come when none are expected, the kernel drops. */
 static ssize_t
 connection_recv(struct connection *connection, uint8_t *room, size_t size)
 {
     union {
         struct cmsghdr head;
-        char room[CMSG_SPACE(sizeof(int))];
+        char room[CMSG_SPACE(sizeof connection->passed)];
     } control;
     struct iovec part = { room, size };
     struct msghdr message = { .msg_iov = &part,
@@ -249,19 +277,19 @@ connection_recv(struct connection *connection, uint8_t *room, size_t size)
                               .msg_controllen = sizeof control };
     ssize_t got;
 
-    if (connection->answered) {
+    if (!connection->takes_fds) {
         return recv(connection->fd, room, size, MSG_DONTWAIT);
     }
     got = recvmsg(connection->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (got > 0 && message.msg_controllen >= CMSG_LEN(sizeof(int)) &&
         control.head.cmsg_level == SOL_SOCKET && control.head.cmsg_type == SCM_RIGHTS &&
-        control.head.cmsg_len == CMSG_LEN(sizeof(int))) {
-        int passed = connection_take_passed(connection);
+        control.head.cmsg_len >= CMSG_LEN(sizeof(int))) {
+        const size_t len =
+            size_min(control.head.cmsg_len - CMSG_LEN(0), sizeof connection->passed);
 
-        if (passed >= 0) {
-            close(passed);
-        }
-        memcpy(&connection->passed, CMSG_DATA(&control.head), sizeof(int));
+        connection_close_passed(connection);
+        connection->passed_count = len / sizeof(int);
+        memcpy(connection->passed, CMSG_DATA(&control.head), len);
     }
     return got;
 }
@@ -324,6 +352,24 @@ connection_look(struct connection *connection, uint8_t *room, size_t size)
     }
 }
 
+static int64_t
+connection_hurried(const struct connection *connection, int64_t deadline)
+{
+    const int64_t hurried = connection_clock() + connection->hurry_ms;
+
+    return connection->hurry_ms != 0 && hurried < deadline ? hurried : deadline;
+}
+
+/* Has the watched page not been valid for so long that nobody is there to keep it so? */
+static bool
+connection_stands_still(const struct connection *connection)
+{
+    const int64_t then = connection_clock() - CONNECTION_LIMIT_MS;
+
+    return connection->watched != NULL && then > 0 &&
+           !page_is_valid(connection->watched, (uint64_t)then);
+}
+
 /* Waits for the reply; false when the deadline comes first, or the daemon stands still. */
 static bool
 connection_wait(const struct connection *connection, int64_t deadline)
@@ -332,9 +378,7 @@ connection_wait(const struct connection *connection, int64_t deadline)
         if (socket_wait(connection->fd, POLLIN, connection_clock() + WATCH_MS)) {
             return true;
         }
-        if (connection_clock() > CONNECTION_LIMIT_MS &&
-            !page_is_valid(connection->watched,
-                           (uint64_t)(connection_clock() - CONNECTION_LIMIT_MS))) {
+        if (connection_stands_still(connection)) {
             return false;
         }
     }
@@ -349,9 +393,7 @@ connection_receive(struct connection *connection, int64_t deadline, struct frame
     size_t need = FRAME_HEADER_LEN;
     bool decoded = false;
 
-    if (connection->hurry_ms != 0 && connection_clock() + connection->hurry_ms < deadline) {
-        deadline = connection_clock() + connection->hurry_ms;
-    }
+    deadline = connection_hurried(connection, deadline);
     connection->reply_len = 0;
     for (;;) {
         if (connection->reply_len >= FRAME_HEADER_LEN && !decoded) {
@@ -393,9 +435,88 @@ connection_receive(struct connection *connection, int64_t deadline, struct frame
     if (connection->reply_len > need) {
         return OUTCOME_BROKEN;
     }
-    connection->answered = true;
+    connection->takes_fds = false;
     *ret_frame = frame;
     return OUTCOME_ANSWERED;
+}
+
+/* ---- by its mailbox ---- */
+
+/* For a short while. */
+static void
+mail_linger(struct connection *connection)
+{
+    const int64_t end = nanoseconds() + LINGER_NS;
+
+    while (!connection->was_quick && nanoseconds() < end) {
+        processor_pause();
+        connection->was_quick = mail_state(connection->mail, connection->box) != MAILBOX_ASKED;
+    }
+}
+
+/* Until the reply is there. A daemon that is no more has closed the socket. */
+static enum outcome
+mail_wait(struct connection *connection, int64_t deadline)
+{
+    deadline = connection_hurried(connection, deadline);
+    if (connection->lingers) {
+        connection->lingers = false;
+        mail_linger(connection);
+    }
+    while (mail_state(connection->mail, connection->box) == MAILBOX_ASKED) {
+        const int64_t left = (deadline - connection_clock()) * 1000000;
+
+        if (left <= 0 || connection_stands_still(connection)) {
+            return OUTCOME_BROKEN;
+        }
+        mail_sleep(connection->mail, connection->box,
+                   left < MAIL_SLEEP_NS ? (long)left : MAIL_SLEEP_NS);
+        if (mail_state(connection->mail, connection->box) == MAILBOX_ASKED) {
+            if (connection_is_stale(connection)) {
+                return OUTCOME_DIED;
+            }
+            mail_ring(connection->mail);
+        }
+    }
+    return OUTCOME_ANSWERED;
+}
+
+static enum outcome
+mail_exchange(struct connection *connection, const uint8_t *header, view body, int64_t deadline,
+              struct frame *ret_frame)
+{
+    struct mail *mail = connection->mail;
+    enum mailbox_state state;
+    enum outcome outcome;
+
+    mail_put(mail, connection->box, view_of(header, FRAME_HEADER_LEN), body);
+    outcome = mail_wait(connection, deadline);
+    state = mail_state(mail, connection->box);
+    if (outcome == OUTCOME_ANSWERED && state == MAILBOX_ANSWERED) {
+        connection->reply_len =
+            mail_get(mail, connection->box, connection->reply, connection->reply_size);
+        if (connection->reply_len < FRAME_HEADER_LEN ||
+            !frame_decode(connection->reply, ret_frame) ||
+            connection->reply_len != FRAME_HEADER_LEN + ret_frame->body_len) {
+            outcome = OUTCOME_BROKEN;
+        }
+    }
+    mail_clear(mail, connection->box);
+    return outcome == OUTCOME_ANSWERED && state == MAILBOX_ELSEWHERE
+               ? connection_receive(connection, deadline, ret_frame)
+               : outcome;
+}
+
+/* ---- one exchange ---- */
+
+static enum outcome
+socket_exchange(struct connection *connection, const uint8_t *header, view body, int64_t deadline,
+                struct frame *ret_frame)
+{
+    if (!connection_send(connection, header, body, deadline)) {
+        return errno == EPIPE || errno == ECONNRESET ? OUTCOME_DIED : OUTCOME_BROKEN;
+    }
+    return connection_receive(connection, deadline, ret_frame);
 }
 
 enum outcome
@@ -408,11 +529,10 @@ connection_exchange(struct connection *connection, const struct frame *request, 
 
     frame_encode(request, header);
     connection_forget_reply(connection);
-    if (connection_send(connection, header, body, deadline)) {
-        outcome = connection_receive(connection, deadline, &reply);
-    } else {
-        outcome = errno == EPIPE || errno == ECONNRESET ? OUTCOME_DIED : OUTCOME_BROKEN;
-    }
+    connection->exchanges++;
+    outcome = connection->mail != NULL && body.len <= MAILBOX_ROOM - FRAME_HEADER_LEN
+                  ? mail_exchange(connection, header, body, deadline, &reply)
+                  : socket_exchange(connection, header, body, deadline, &reply);
     if (outcome == OUTCOME_ANSWERED &&
         ((reply.flags & FRAME_REPLY) == 0 || reply.operation != request->operation ||
          reply.request != request->request)) {

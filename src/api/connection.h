@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One connection to the daemon: a Unix socket and the buffers of the request that is under
- * way on it. It belongs to one thread at a time. Times are those of connection_clock().
+ * One connection to the daemon: a Unix socket, maybe a mailbox beside it, and the buffers of the
+ * request that is under way. It belongs to one thread at a time. Times are those of connection_clock().
  */
 #ifndef API_CONNECTION_H
 #define API_CONNECTION_H
 
+#include "api/mail.h"
 #include "wire/message.h"
 #include "wire/page.h"
 
@@ -16,8 +17,12 @@
 
 struct connection {
     int fd; /* -1 while there is none */
-    int passed; /* descriptor that came with the first reply, -1: none */
-    bool answered; /* the first reply has come */
+    int passed[MAIL_FDS]; /* descriptors that came with a reply */
+    size_t passed_count;
+    bool takes_fds; /* the next reply may bring such */
+    struct mail *mail; /* NULL: it has no mailbox */
+    uint32_t box;      /* the number of its mailbox */
+    uint64_t exchanges; /* since it was opened */
     struct connection *next_idle; /* under client->lock */
     struct connection *next;      /* under client->lock */
     struct writer body;
@@ -61,8 +66,12 @@ bool connection_is_stale(const struct connection *connection);
 /* One request and its reply. Whatever is no answer to it closes the connection. */
 enum outcome connection_exchange(struct connection *connection, const struct frame *request,
                                  view body, int64_t deadline, struct frame *ret_reply);
-/* The descriptor that came with the first reply, for the caller to close; -1: none came. */
-int connection_take_passed(struct connection *connection);
+/* The next reply may bring descriptors, as the first one may. */
+void connection_expect(struct connection *connection);
+/* Those that came, for the caller to close; their number. */
+size_t connection_take_passed(struct connection *connection, int ret_fds[MAIL_FDS]);
+/* Small requests go by this mailbox from now on, until it is closed. mail becomes the connection's. */
+void connection_mail(struct connection *connection, struct mail *mail, uint32_t number);
 /* The reply's body, borrowed until the next exchange or connection_forget_reply(). */
 view connection_reply_body(const struct connection *connection);
 void connection_forget_reply(struct connection *connection);

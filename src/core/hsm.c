@@ -262,10 +262,17 @@ handle_HELLO(struct request *r)
 }
 
 CK_RV
-handle_STORAGE_STATE(struct request *r)
+handle_MAILBOX(struct request *r)
 {
     UNUSED(r);
     return CKR_FUNCTION_NOT_SUPPORTED; /* so does this */
+}
+
+CK_RV
+handle_STORAGE_STATE(struct request *r)
+{
+    UNUSED(r);
+    return CKR_FUNCTION_NOT_SUPPORTED; /* and this */
 }
 
 static CK_RV

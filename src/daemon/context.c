@@ -152,6 +152,11 @@ context_free(struct daemon *daemon, struct context *context)
     if (context->next != NULL) {
         context->next->previous = context->previous;
     }
+    if (context->mailroom != NULL) {
+        mailroom_free(context->mailroom);
+        owner->mailrooms--;
+        daemon->mailrooms--;
+    }
     secret_free(context->ticket);
     copies_clear(context);
     storage_detach(daemon, context);
@@ -159,6 +164,20 @@ context_free(struct daemon *daemon, struct context *context)
     free(context);
     owner->contexts--;
     owner_free_unused(daemon, owner);
+}
+
+bool
+context_mailroom(struct daemon *daemon, struct context *context)
+{
+    struct owner *owner = context->owner;
+
+    if (context->mailroom == NULL && owner->mailrooms < UID_MAILROOMS_MAX &&
+        daemon->mailrooms < MAILROOMS_MAX) {
+        context->mailroom = mailroom_new(daemon->loop);
+        owner->mailrooms += context->mailroom != NULL;
+        daemon->mailrooms += context->mailroom != NULL;
+    }
+    return context->mailroom != NULL;
 }
 
 /* Contexts whose last connection has been gone for a while, or that said they end. */

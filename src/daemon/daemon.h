@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "daemon/index.h"
 #include "net/link.h"
+#include "net/mailroom.h"
 #include "net/meter.h"
 #include "net/resolve.h"
 #include "net/scrape.h"
@@ -21,6 +22,8 @@
 #define CONTEXT_BYTES_MAX (4u * 1024u * 1024u)
 #define UID_CONTEXTS_MAX 16384u
 #define UID_PEERS_MAX 32768u
+#define UID_MAILROOMS_MAX 64u  /* of 260 KiB at most, and two descriptors */
+#define MAILROOMS_MAX 256u
 #define UID_BYTES_MAX (256u * 1024u * 1024u) /* of requests without a reply */
 #define REQUEST_MS 5000u
 #define REQUEST_STORE_MS 15000u /* of what waits for the store */
@@ -56,6 +59,7 @@ struct owner {
     size_t peers;
     size_t bytes;
     size_t copies_bytes; /* of sealed copies */
+    size_t mailrooms;
 };
 
 /* ---- contexts ---- */
@@ -117,6 +121,7 @@ struct context {
     unsigned near;         /* node that was asked last, + 1 */
     struct copies copies;  /* of session objects */
     bool local;            /* it has session objects, or the like, at its home */
+    struct mailroom *mailroom; /* of its busy connections; NULL: none was busy yet */
     struct peer *paused;   /* connections that are not read at the moment */
     size_t peers;
     size_t requests;
@@ -257,6 +262,7 @@ struct daemon {
     struct index owners;
     struct index contexts_by_id;
     struct context *contexts;
+    size_t mailrooms;
     struct index pendings;
     struct pending *pending_first;
     struct pending *pending_last;
@@ -327,6 +333,8 @@ void owner_free_unused(struct daemon *daemon, struct owner *owner);
 /* The context that a HELLO names, new where there is none; NULL: the connection has to go. */
 struct context *context_enter(struct peer *peer, const struct hello_request *hello);
 struct context *context_by_id(struct daemon *daemon, const uint8_t id[FRAME_CONTEXT_LEN]);
+/* Mailboxes for it, if it may have them. */
+MUST_USE bool context_mailroom(struct daemon *daemon, struct context *context);
 void contexts_check(struct daemon *daemon);
 void contexts_clear(struct daemon *daemon);
 

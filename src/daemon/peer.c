@@ -253,12 +253,34 @@ peer_hello(struct peer *peer, const struct frame *frame, view body)
     link_body_max(peer->link, FRAME_BODY_MAX);
     answer.page = hello.page && peer->daemon->page != NULL;
     if (answer.page) {
-        link_pass(peer->link, peer->daemon->page_fd);
+        link_pass(peer->link, &peer->daemon->page_fd, 1);
     }
     writer_init_fixed(&reply, buffer, sizeof buffer);
     hello_reply_write(&reply, &answer);
     peer_answer(peer, frame, CKR_OK, 0, writer_view(&reply));
     return true;
+}
+
+/* A connection that is busy. Where the process can have no mailboxes, it goes on without. */
+static void
+peer_mailbox(struct peer *peer, const struct frame *frame)
+{
+    struct context *context = peer->context;
+    struct mailbox_reply answer;
+    int fds[MAILROOM_FDS];
+    struct writer reply;
+    uint8_t buffer[16];
+
+    if (!context_mailroom(peer->daemon, context) ||
+        !mailroom_give(context->mailroom, peer->link, &answer.number)) {
+        peer_answer(peer, frame, (uint32_t)CKR_DEVICE_MEMORY, 0, VIEW_EMPTY);
+        return;
+    }
+    mailroom_fds(context->mailroom, fds);
+    link_pass(peer->link, fds, MAILROOM_FDS);
+    writer_init_fixed(&reply, buffer, sizeof buffer);
+    mailbox_reply_write(&reply, &answer);
+    peer_answer(peer, frame, CKR_OK, 0, writer_view(&reply));
 }
 
 /* The process is done with its context. The nodes hear of it now, and once more when the last
@@ -282,6 +304,8 @@ on_peer_frame(void *arg, struct link *link, const struct frame *frame, view body
         stays = !peer->daemon->stopping && peer_hello(peer, frame, body);
     } else if (frame->operation == OPERATION_DETACH) {
         peer_detach(peer, frame);
+    } else if (frame->operation == OPERATION_MAILBOX) {
+        peer_mailbox(peer, frame);
     } else if (frame->operation == OPERATION_STORAGE_STATE && frame->request != 0) {
         const uint64_t began = peer->daemon->meter == NULL ? 0 : meter_now();
 

@@ -246,6 +246,25 @@ link_work(struct link *link)
     link_leave(link);
 }
 
+void
+link_boxed(struct link *link)
+{
+    link->busy++;
+    if (!link_is_over(link)) {
+        loop_hear(link->loop);
+        link_unbox(link);
+    }
+    link_leave(link);
+}
+
+void
+link_box(struct link *link, struct mailroom *room, uint32_t number, struct mailbox *box)
+{
+    link->room = room;
+    link->box_number = number;
+    link->box = box;
+}
+
 /* Who has not sent one whole frame yet waits for those who have. */
 static bool
 link_waits(struct link *link)
@@ -342,7 +361,6 @@ link_make(struct loop *loop, const struct link_pack *pack, bool server,
     link->fd = pack->fd;
     link->ssl = pack->ssl;
     link->tls = pack->tls;
-    link->passed = -1;
     link->chore.call = on_chore;
     link->chore.arg = link;
     link->events = events;
@@ -429,6 +447,10 @@ link_free(struct link *link)
         return;
     }
     link->freed = true;
+    if (link->room != NULL) {
+        mailroom_take_back(link->room, link->box_number);
+        link->room = NULL;
+    }
     if (link->ssl != NULL && !link->connecting) {
         ERR_clear_error();
         if (!link->down && SSL_is_init_finished(link->ssl)) {
@@ -456,9 +478,10 @@ link_output(struct link *link)
 }
 
 void
-link_pass(struct link *link, int fd)
+link_pass(struct link *link, const int *fds, size_t count)
 {
-    link->passed = fd;
+    link->passed_count = size_min(count, LINK_PASS_MAX);
+    memcpy(link->passed, fds, link->passed_count * sizeof *fds);
 }
 
 size_t

@@ -57,8 +57,9 @@ MUST_USE bool link_pack_address(const struct link_pack *pack, struct sockaddr_st
 
 /* The output buffer: append whole frames, then call link_flush(). */
 struct writer *link_output(struct link *link);
-/* On a Unix socket: this descriptor, which must stay open until then, goes with the next bytes. */
-void link_pass(struct link *link, int fd);
+/* On a Unix socket: these descriptors, which must stay open until then, go with the next bytes. */
+#define LINK_PASS_MAX 2u
+void link_pass(struct link *link, const int *fds, size_t count);
 /* Sends what was appended when the round's events are done. */
 void link_flush(struct link *link);
 /* Bytes that wait to be sent. */

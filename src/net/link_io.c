@@ -9,11 +9,14 @@
 #include "base/secret.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <openssl/err.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* Who has sent no frame yet gets little; then the usual largest one, 64 KiB of data and what
  * belongs to it, has room at once. */
@@ -32,31 +35,32 @@ static _Atomic size_t input_large;
 
 /* ---- writing ---- */
 
-/* As send(); the descriptor that is to be passed goes with the first byte. */
+/* As send(); the descriptors that are to be passed go with the first byte. */
 static ssize_t
 plain_send(struct link *link, const uint8_t *data, size_t len)
 {
     union {
         struct cmsghdr head;
-        char room[CMSG_SPACE(sizeof(int))];
+        char room[CMSG_SPACE(sizeof link->passed)];
     } control = { .room = { 0 } };
+    const size_t passed_len = link->passed_count * sizeof link->passed[0];
     struct iovec part = { (void *)(uintptr_t)data, len };
     struct msghdr message = { .msg_iov = &part,
                               .msg_iovlen = 1,
                               .msg_control = &control,
-                              .msg_controllen = sizeof control };
+                              .msg_controllen = CMSG_SPACE(passed_len) };
     ssize_t sent;
 
-    if (link->passed < 0) {
+    if (link->passed_count == 0) {
         return send(link->fd, data, len, MSG_NOSIGNAL);
     }
     control.head.cmsg_level = SOL_SOCKET;
     control.head.cmsg_type = SCM_RIGHTS;
-    control.head.cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(&control.head), &link->passed, sizeof(int));
+    control.head.cmsg_len = CMSG_LEN(passed_len);
+    memcpy(CMSG_DATA(&control.head), link->passed, passed_len);
     sent = sendmsg(link->fd, &message, MSG_NOSIGNAL);
     if (sent > 0) {
-        link->passed = -1;
+        link->passed_count = 0;
     }
     return sent;
 }
@@ -149,9 +153,39 @@ output_unhold(struct link *link)
     }
 }
 
+static void
+box_tell(struct mailbox *box, enum mailbox_state state)
+{
+    if (atomic_exchange(&box->state, (uint32_t)state) == MAILBOX_AWAITED) {
+        (void)syscall(SYS_futex, &box->state, FUTEX_WAKE, 1, NULL, NULL, 0);
+    }
+}
+
+/* Answers in the mailbox. False: it has to be on the socket. */
+static bool
+link_post(struct link *link)
+{
+    struct mailbox *box = link->box;
+    const struct writer *output = &link->output;
+
+    link->boxed = false;
+    if (link->output_sent > 0 || output->len > sizeof box->frame) {
+        box_tell(box, MAILBOX_ELSEWHERE);
+        return false;
+    }
+    memcpy(box->frame, output->data, output->len);
+    box->len = (uint32_t)output->len;
+    box_tell(box, MAILBOX_ANSWERED);
+    output_empty(link);
+    return true;
+}
+
 void
 link_write(struct link *link)
 {
+    if (link->boxed && link_post(link)) {
+        return;
+    }
     while (link->output_sent < link->output.len) {
         ssize_t sent = link_send(link, link->output.data + link->output_sent,
                                  link->output.len - link->output_sent);
@@ -233,15 +267,12 @@ link_input_free(struct link *link)
 }
 
 static bool
-input_room(struct link *link)
+input_grow(struct link *link)
 {
     size_t size = link->input_size * 2;
     size_t larger;
     uint8_t *input;
 
-    if (link->input_len < link->input_size) {
-        return true;
-    }
     if (link->input_size >= INPUT_MAX) {
         return false;
     }
@@ -262,6 +293,17 @@ input_room(struct link *link)
     free(link->input);
     link->input = input;
     link->input_size = size;
+    return true;
+}
+
+static bool
+input_room(struct link *link, size_t len)
+{
+    while (link->input_size - link->input_len < len) {
+        if (!input_grow(link)) {
+            return false;
+        }
+    }
     return true;
 }
 
@@ -396,7 +438,7 @@ link_read(struct link *link)
     for (unsigned i = 0; i < READS_PER_ROUND && link_reads(link) && !all; i++) {
         ssize_t got;
 
-        if (!input_room(link)) {
+        if (!input_room(link, 1)) {
             link_fail(link, "no room for its input");
             return;
         }
@@ -415,5 +457,31 @@ link_read(struct link *link)
      * pending, too: one that gave nothing is not asked again.) */
     if (!all && link->ssl != NULL && link_reads(link)) {
         event_active(link->readable, EV_READ, 0);
+    }
+}
+
+/* The request of the mailbox is taken as if it had come on the socket. Its sender may write there
+ * at any time: what counts is the copy. */
+void
+link_unbox(struct link *link)
+{
+    const struct mailbox *box = link->box;
+    const uint32_t state = atomic_load(&box->state);
+    const size_t len = *(const volatile uint32_t *)&box->len;
+
+    if (link->boxed || (state != MAILBOX_ASKED && state != MAILBOX_AWAITED) ||
+        len > sizeof box->frame) {
+        link_fail(link, "a mailbox that is not as it should be");
+        return;
+    }
+    if (!input_room(link, len)) {
+        link_fail(link, "no room for its input");
+        return;
+    }
+    memcpy(link->input + link->input_len, box->frame, len);
+    link->input_len += len;
+    link->boxed = true;
+    if (link_frames(link)) {
+        input_settle(link);
     }
 }

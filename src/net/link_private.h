@@ -6,7 +6,9 @@
 #define NET_LINK_PRIVATE_H
 
 #include "net/link.h"
+#include "net/mailroom.h"
 #include "net/tls_private.h"
+#include "wire/mailbox.h"
 
 #include <event2/event.h>
 
@@ -35,12 +37,17 @@ struct link {
     uint32_t body_max;
     struct writer output;
     size_t output_sent;
-    int passed;            /* descriptor that goes with the next bytes, -1: none */
+    int passed[LINK_PASS_MAX]; /* descriptors that go with the next bytes */
+    size_t passed_count;
     size_t output_high;    /* held from there on; 0: never */
     char name[LINK_NAME_SIZE];
     struct chore chore;    /* its next step, while it has sent no frame */
     int awaited;           /* bytes of the first record that the kernel waits for */
     bool late;             /* its limit is over */
+    struct mailroom *room; /* of its mailbox; NULL: it has none */
+    uint32_t box_number;
+    struct mailbox *box;
+    bool boxed;            /* the request that is under way came there */
     bool connecting;
     bool up;
     bool down;
@@ -59,6 +66,12 @@ void link_write(struct link *link);
 /* Reads what is there and hands it out. */
 void link_read(struct link *link);
 void link_input_free(struct link *link);
+/* This mailbox is its own from now on. */
+void link_box(struct link *link, struct mailroom *room, uint32_t number, struct mailbox *box);
+/* A request waits there. */
+void link_boxed(struct link *link);
+/* The same, inside an event. */
+void link_unbox(struct link *link);
 
 static inline bool
 link_is_over(const struct link *link)

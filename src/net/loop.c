@@ -26,6 +26,8 @@ struct loop {
     struct event *work; /* there are chores */
     struct chore *chores;
     struct chore **chores_last;
+    struct looker *lookers;
+    struct looker *looker_next; /* whose turn is next, while they have it */
     struct event *wake;
     int wake_fd;
     pthread_mutex_t lock;
@@ -159,6 +161,54 @@ loop_chore_drop(struct loop *loop, struct chore *chore)
     chore->at = NULL;
 }
 
+/* ---- lookers ---- */
+
+void
+loop_look(struct loop *loop, struct looker *looker)
+{
+    if (looker->at != NULL) {
+        return;
+    }
+    looker->next = loop->lookers;
+    looker->at = &loop->lookers;
+    if (looker->next != NULL) {
+        looker->next->at = &looker->next;
+    }
+    loop->lookers = looker;
+}
+
+void
+loop_look_not(struct loop *loop, struct looker *looker)
+{
+    if (looker->at == NULL) {
+        return;
+    }
+    if (loop->looker_next == looker) {
+        loop->looker_next = looker->next;
+    }
+    *looker->at = looker->next;
+    if (looker->next != NULL) {
+        looker->next->at = looker->at;
+    }
+    looker->at = NULL;
+}
+
+/* Any of them may take itself or others off meanwhile. */
+static bool
+loop_looks(struct loop *loop, bool last)
+{
+    bool found = false;
+
+    loop->looker_next = loop->lookers;
+    while (loop->looker_next != NULL) {
+        struct looker *looker = loop->looker_next;
+
+        loop->looker_next = looker->next;
+        found = looker->call(looker->arg, last) || found;
+    }
+    return found;
+}
+
 /* ---- lingering ---- */
 
 void
@@ -269,7 +319,8 @@ loop_give_way(struct loop *loop, unsigned more_us)
 bool
 loop_turn(struct loop *loop)
 {
-    const int look = loop_lingers(loop) ? EVLOOP_NONBLOCK : EVLOOP_ONCE;
+    const bool goes_on = loop_looks(loop, false) || loop_lingers(loop) || loop_looks(loop, true);
+    const int look = goes_on ? EVLOOP_NONBLOCK : EVLOOP_ONCE;
 
     if (event_base_loop(loop->base, look | EVLOOP_NO_EXIT_ON_EMPTY) < 0) {
         log_err("an event loop failed");

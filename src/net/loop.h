@@ -41,6 +41,20 @@ void loop_linger(struct loop *loop);
 /* It came. */
 void loop_hear(struct loop *loop);
 
+/*
+ * Somebody who is not to be heard of by a descriptor: call(arg, false) in each round before the
+ * descriptors' turn, and call(arg, true) before the loop sleeps, as long as it is on the list. True:
+ * there was something, and the loop does not sleep. On the loop's thread; call may take itself off.
+ */
+struct looker {
+    struct looker *next;
+    struct looker **at; /* who points at it; NULL: it is not on the list */
+    bool (*call)(void *arg, bool last);
+    void *arg;
+};
+void loop_look(struct loop *loop, struct looker *looker);
+void loop_look_not(struct loop *loop, struct looker *looker);
+
 /* Runs call(arg) on the loop's thread, in the order of posting. From any thread. False when
  * memory is short: then it will not run. */
 MUST_USE bool loop_post(struct loop *loop, void (*call)(void *arg), void *arg);

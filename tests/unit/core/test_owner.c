@@ -61,6 +61,7 @@ it_speaks_of_its_owner_only(void **state)
 
         switch (operation) {
         case OPERATION_HELLO:
+        case OPERATION_MAILBOX:
         case OPERATION_STORAGE_STATE:
         case OPERATION_ATTACH:
         case OPERATION_DETACH:
