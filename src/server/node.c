@@ -35,6 +35,7 @@
 #define STORE_QUEUE_MAX 4096u
 #define SLOW_NICE 5
 #define DRAIN_MS 5000u
+#define END_MS 15000u /* then it ends, whatever it waits for; without etcd it takes 13 s */
 #define SWEEP_MS 10000u
 #define LEAVE_MS 1000u
 #define BEAT_MS 1000u
@@ -72,6 +73,7 @@ struct node {
     struct signal_watch *watches[3];
     struct timer *leave_timer;
     struct timer *drain_timer;
+    struct ticker *end; /* from the moment on at which it begins to end */
     struct ticker *sweeps;
     struct ticker *beats;    /* of a node among several */
     struct ticker *compares;
@@ -282,6 +284,32 @@ node_give_up(void *arg)
     loop_stop(node->loop);
 }
 
+/* Threads that wait for a disk that hangs cannot be ended, but the process can: nothing that was
+ * answered is only in its memory. */
+static void
+node_end_late(void *arg)
+{
+    UNUSED(arg);
+    log_err("not ended after %u seconds, as the disk or the store does not answer: it ends without "
+            "that; what was acknowledged is kept, but the audit trail may lack what was last",
+            END_MS / 1000);
+    _exit(1);
+}
+
+static void
+node_end_begin(struct node *node)
+{
+    sigset_t all, before;
+
+    if (node->end != NULL) {
+        return;
+    }
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    node->end = ticker_new(END_MS, node_end_late, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 static void
 node_stop(void *arg)
 {
@@ -291,6 +319,7 @@ node_stop(void *arg)
         return;
     }
     node->stopping = true;
+    node_end_begin(node);
     log_inf(node->again ? "starting anew" : "stopping");
     if (!node->again) {
         notify_send("STOPPING=1");
@@ -513,6 +542,7 @@ node_start(struct node *node, const struct server_settings *settings, bool accep
 static void
 node_clear(struct node *node)
 {
+    node_end_begin(node);
     gate_close(&node->client);
     gate_close(&node->manage);
     gauges_close(node->gauges);
@@ -548,6 +578,7 @@ node_clear(struct node *node)
         folder_remove(node->folder, PID_NAME);
     }
     folder_close(node->folder);
+    ticker_free(node->end);
 }
 
 /* Who knows the port that ":0" was given finds the node there when it starts anew. */
