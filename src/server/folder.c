@@ -30,12 +30,13 @@ folder_failed(const struct folder *folder, const char *name)
     return false;
 }
 
+/* looks: nothing is made; and root may look at what is another's, which he can read anyway. */
 static bool
-folder_enter(struct folder *folder)
+folder_enter(struct folder *folder, bool looks)
 {
     struct stat st;
 
-    if (mkdir(folder->path, 0700) != 0 && errno != EEXIST) {
+    if (!looks && mkdir(folder->path, 0700) != 0 && errno != EEXIST) {
         log_err("state folder %s: %s", folder->path, strerror(errno));
         return false;
     }
@@ -44,9 +45,14 @@ folder_enter(struct folder *folder)
         log_err("state folder %s: %s", folder->path, strerror(errno));
         return false;
     }
-    if ((st.st_mode & 077) != 0 || st.st_uid != geteuid()) {
-        log_err("state folder %s is open to others; make it yours alone: chown, chmod 700",
+    if ((st.st_mode & 077) != 0) {
+        log_err("state folder %s is open to others; make it its owner's alone: chmod 700",
                 folder->path);
+        return false;
+    }
+    if (st.st_uid != geteuid() && !(looks && geteuid() == 0)) {
+        log_err("state folder %s belongs to user %lu, and this is user %lu; do this as that user, "
+                "or chown it", folder->path, (unsigned long)st.st_uid, (unsigned long)geteuid());
         return false;
     }
     return true;
@@ -54,9 +60,14 @@ folder_enter(struct folder *folder)
 
 /* *ret_held: another has the lock, which is not logged. */
 static bool
-folder_lock(struct folder *folder, bool *ret_held)
+folder_lock(struct folder *folder, bool looks, bool *ret_held)
 {
-    folder->lock = openat(folder->fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    const int makes = looks ? 0 : O_CREAT;
+
+    folder->lock = openat(folder->fd, LOCK_NAME, O_RDWR | makes | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (folder->lock < 0 && looks && errno == ENOENT) {
+        return true; /* no server was ever there */
+    }
     if (folder->lock < 0) {
         return folder_failed(folder, LOCK_NAME);
     }
@@ -67,22 +78,9 @@ folder_lock(struct folder *folder, bool *ret_held)
     return true;
 }
 
-struct folder *
-folder_open(const char *path)
-{
-    bool running = false;
-    struct folder *folder = folder_look(path, &running);
-
-    if (running) {
-        log_err("another server holds %s", path);
-        folder_close(folder);
-        return NULL;
-    }
-    return folder;
-}
-
-struct folder *
-folder_look(const char *path, bool *ret_running)
+/* NULL, logged. One that another holds is given all the same. */
+static struct folder *
+folder_get(const char *path, bool looks, bool *ret_held)
 {
     struct folder *folder = calloc(1, sizeof *folder);
 
@@ -94,12 +92,32 @@ folder_look(const char *path, bool *ret_running)
     strcpy(folder->path, path);
     folder->fd = -1;
     folder->lock = -1;
-    *ret_running = false;
-    if (!folder_enter(folder) || (!folder_lock(folder, ret_running) && !*ret_running)) {
+    *ret_held = false;
+    if (!folder_enter(folder, looks) || (!folder_lock(folder, looks, ret_held) && !*ret_held)) {
         folder_close(folder);
         return NULL;
     }
     return folder;
+}
+
+struct folder *
+folder_open(const char *path)
+{
+    bool held;
+    struct folder *folder = folder_get(path, false, &held);
+
+    if (folder != NULL && held) {
+        log_err("another server holds %s", path);
+        folder_close(folder);
+        return NULL;
+    }
+    return folder;
+}
+
+struct folder *
+folder_look(const char *path, bool *ret_running)
+{
+    return folder_get(path, true, ret_running);
 }
 
 void

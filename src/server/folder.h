@@ -15,8 +15,9 @@ struct folder;
 /* Opens the folder, makes it (0700) when it is missing, and locks it. NULL with a line in the
  * log: another server holds it, or others than its owner may enter it. */
 struct folder *folder_open(const char *path);
-/* For reading beside a server that may run: the same, but *ret_running says whether another holds
- * the lock, and then it stays his. */
+/* For reading, beside a server that may run: *ret_running says whether another holds the lock, and
+ * then it stays his. Nothing is made; and for root the folder may be another user's, as a service's
+ * is. */
 struct folder *folder_look(const char *path, bool *ret_running);
 /* Lets the lock go; the files stay. */
 void folder_close(struct folder *folder);

@@ -93,6 +93,41 @@ folder_open_to_others_is_refused(void **state)
 }
 
 static void
+folder_of_another_user_is_for_root_to_look_at(void **state)
+{
+    struct fixture *f = *state;
+    char lock[FOLDER_PATH_MAX];
+    bool running = true;
+
+    if (geteuid() != 0) {
+        skip();
+    }
+    folder_path(f->folder, "server.lock", lock);
+    folder_close(f->folder);
+    unlink(lock);
+    assert_int_equal(chown(f->path, 65534, 65534), 0);
+    f->folder = folder_open(f->path);
+    assert_null(f->folder);
+
+    f->folder = folder_look(f->path, &running);
+    assert_non_null(f->folder);
+    assert_false(running);
+    assert_int_equal(access(lock, F_OK), -1); /* root's, the service could not open it */
+}
+
+static void
+looking_makes_no_folder(void **state)
+{
+    struct fixture *f = *state;
+    char none[128];
+    bool running;
+
+    snprintf(none, sizeof none, "%s/none", f->base);
+    assert_null(folder_look(none, &running));
+    assert_int_equal(access(none, F_OK), -1);
+}
+
+static void
 second_server_is_refused_until_the_first_is_gone(void **state)
 {
     struct fixture *f = *state;
@@ -165,6 +200,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         CASE(new_folder_is_its_owners_alone),
         CASE(folder_open_to_others_is_refused),
+        CASE(folder_of_another_user_is_for_root_to_look_at),
+        CASE(looking_makes_no_folder),
         CASE(second_server_is_refused_until_the_first_is_gone),
         CASE(small_file_is_replaced_as_a_whole),
         CASE(key_is_written_once_and_read_back),
