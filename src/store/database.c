@@ -6,6 +6,7 @@
 #include "store/database.h"
 
 #include "base/log.h"
+#include "store/log_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -571,7 +572,7 @@ database_begin(struct database *database)
         log_err("store: folder of %s: %s", database->path, strerror(errno));
         return false;
     }
-    if (sqlite3_open_v2(database->path, &database->handle, flags, NULL) != SQLITE_OK) {
+    if (sqlite3_open_v2(database->path, &database->handle, flags, log_file_vfs()) != SQLITE_OK) {
         return database_failed(database, "open");
     }
     /* Exclusive before WAL: then no memory is shared, and the lock is kept from here on.

@@ -17,6 +17,7 @@
 #define PENDING_MAX 4096
 #define TXNS 12u
 #define VALUE_LEN 50000u
+#define PIECE 4096 /* what is written at once may be there in part: in pieces, each a write here */
 #define STRIDE 17 /* between the writes at which it fails; all of them take too long here */
 
 struct pending {
@@ -86,22 +87,32 @@ dead(void)
     return atomic_load(&writes) > atomic_load(&writes_max);
 }
 
+static void
+image_add(struct image *image, const uint8_t *bytes, int len, sqlite3_int64 offset)
+{
+    struct pending *pending = &image->pending[image->pending_count++];
+
+    assert_true(image->pending_count < PENDING_MAX);
+    *pending = (struct pending){ offset, len, malloc((size_t)len) };
+    assert_non_null(pending->bytes);
+    memcpy(pending->bytes, bytes, (size_t)len);
+}
+
 static int
 power_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 offset)
 {
     struct image *image = image_of(file);
+    int piece;
 
-    atomic_fetch_add(&writes, 1);
-    if (dead()) {
-        return SQLITE_IOERR_WRITE;
-    }
-    if (image != NULL) {
-        struct pending *pending = &image->pending[image->pending_count++];
-
-        assert_true(image->pending_count < PENDING_MAX);
-        *pending = (struct pending){ offset, len, malloc((size_t)len) };
-        assert_non_null(pending->bytes);
-        memcpy(pending->bytes, bytes, (size_t)len);
+    for (int done = 0; done < len; done += piece) {
+        piece = len - done < PIECE ? len - done : PIECE;
+        atomic_fetch_add(&writes, 1);
+        if (dead()) {
+            return SQLITE_IOERR_WRITE;
+        }
+        if (image != NULL) {
+            image_add(image, (const uint8_t *)bytes + done, piece, offset + done);
+        }
     }
     return real_methods->xWrite(file, bytes, len, offset);
 }

@@ -18,6 +18,7 @@ static sqlite3_vfs *real_disk;
 static sqlite3_io_methods disk_methods[2]; /* SQLite has one table for the file, one for its log */
 static const sqlite3_io_methods *real_methods;
 static _Atomic int write_code; /* what a write gives instead of happening; 0: it happens */
+static _Atomic int write_count;
 static _Atomic int sync_code;
 static _Atomic int sync_count;
 static _Atomic bool sync_hangs; /* until it is false again */
@@ -28,6 +29,7 @@ disk_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 offset)
 {
     int code = atomic_load(&write_code);
 
+    atomic_fetch_add(&write_count, 1);
     return code != SQLITE_OK ? code : real_methods->xWrite(file, bytes, len, offset);
 }
 
@@ -313,6 +315,21 @@ failed_sync_is_not_acknowledged(void **state)
     assert_int_equal(revision, 2);
     reopen(f);
     assert_holds(f->store, "a=3@2 ");
+}
+
+static void
+a_commit_is_one_write_and_one_sync(void **state)
+{
+    struct fixture *f = *state;
+    int writes, syncs;
+
+    put(f->store, "a", "1"); /* begins the log */
+    writes = write_count;
+    syncs = sync_count;
+    put(f->store, "b", "2");
+
+    assert_int_equal(write_count, writes + 1);
+    assert_int_equal(sync_count, syncs + 1);
 }
 
 /* ---- a disk that hangs ---- */
@@ -657,6 +674,7 @@ main(void)
         CASE(file_is_readable_by_its_owner_alone),
         CASE(full_disk_fails_what_it_meets_and_later_ones_work),
         CASE(failed_sync_is_not_acknowledged),
+        CASE(a_commit_is_one_write_and_one_sync),
         CASE(a_disk_that_hangs_holds_up_nobody_for_ever),
         CASE(submissions_that_wait_share_a_sync),
         CASE(commits_of_many_threads_each_have_their_revision),
