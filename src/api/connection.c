@@ -140,9 +140,12 @@ connection_close_passed(struct connection *connection)
 void
 connection_mail(struct connection *connection, struct mail *mail, uint32_t number)
 {
-    mail_release(connection->mail);
+    struct mail *before = connection->mail;
+
+    /* Forgotten first, for the sake of a child of fork (see connection_close()). */
     connection->mail = mail;
     connection->box = number;
+    mail_release(before);
 }
 
 void
