@@ -24,8 +24,6 @@
 #define LINGER_PAUSES 16 /* between looks, some tenths of a microsecond */
 #define MAIL_SLEEP_NS 50000000 /* between looks whether the daemon is still there */
 
-_Static_assert(MAILBOX_ROOM <= REPLY_SIZE_FIRST, "what comes by a mailbox has room");
-
 int64_t
 connection_clock(void)
 {
@@ -497,7 +495,9 @@ mail_exchange(struct connection *connection, const uint8_t *header, view body, i
     state = mail_state(mail, connection->box);
     if (outcome == OUTCOME_ANSWERED && state == MAILBOX_ANSWERED) {
         connection->reply_len =
-            mail_get(mail, connection->box, connection->reply, connection->reply_size);
+            connection_grow(connection, mail_len(mail, connection->box))
+                ? mail_get(mail, connection->box, connection->reply, connection->reply_size)
+                : 0;
         if (connection->reply_len < FRAME_HEADER_LEN ||
             !frame_decode(connection->reply, ret_frame) ||
             connection->reply_len != FRAME_HEADER_LEN + ret_frame->body_len) {

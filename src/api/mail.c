@@ -162,6 +162,14 @@ mail_sleep(struct mail *mail, uint32_t number, long nanoseconds)
 }
 
 size_t
+mail_len(const struct mail *mail, uint32_t number)
+{
+    const uint32_t len = *(const volatile uint32_t *)&mail->memory->boxes[number].len;
+
+    return size_min(len, MAILBOX_ROOM);
+}
+
+size_t
 mail_get(struct mail *mail, uint32_t number, uint8_t *room, size_t size)
 {
     struct mailbox *box = &mail->memory->boxes[number];

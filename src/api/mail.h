@@ -28,6 +28,8 @@ void mail_ring(struct mail *mail);
 enum mailbox_state mail_state(struct mail *mail, uint32_t number);
 /* Sleeps until the reply is there, for that many nanoseconds at most, or less. */
 void mail_sleep(struct mail *mail, uint32_t number, long nanoseconds);
+/* The length that the reply claims, at most MAILBOX_ROOM. */
+size_t mail_len(const struct mail *mail, uint32_t number);
 /* The reply, of at most size bytes; its length, 0 when it has none that fits. */
 size_t mail_get(struct mail *mail, uint32_t number, uint8_t *room, size_t size);
 /* The mailbox is empty again, and what was in it wiped. */

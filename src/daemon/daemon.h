@@ -22,7 +22,7 @@
 #define CONTEXT_BYTES_MAX (4u * 1024u * 1024u)
 #define UID_CONTEXTS_MAX 16384u
 #define UID_PEERS_MAX 32768u
-#define UID_MAILROOMS_MAX 64u  /* of 260 KiB at most, and two descriptors */
+#define UID_MAILROOMS_MAX 64u  /* of 1.3 MiB at most, and two descriptors */
 #define MAILROOMS_MAX 256u
 #define UID_BYTES_MAX (256u * 1024u * 1024u) /* of requests without a reply */
 #define REQUEST_MS 5000u

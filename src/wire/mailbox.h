@@ -24,8 +24,9 @@
 #include <stdalign.h>
 
 #define MAILBOXES 64u /* of one process: one for each bit of .asked */
-#define MAILBOX_SIZE 4096u
+#define MAILBOX_SIZE 20480u /* 16 KiB of data, and what belongs to it */
 #define MAILBOX_ROOM (MAILBOX_SIZE - 64u)
+#define MAILBOX_PAGE 4096u
 #define MAILBOX_LINE 64u /* what processors hand to each other */
 
 enum mailbox_state {
@@ -46,11 +47,11 @@ struct mailbox {
 struct mailroom_memory {
     alignas(MAILBOX_LINE) _Atomic uint64_t asked; /* a bit for each mailbox with a request */
     alignas(MAILBOX_LINE) _Atomic uint32_t awake; /* the daemon looks by itself */
-    alignas(MAILBOX_SIZE) struct mailbox boxes[MAILBOXES];
+    alignas(MAILBOX_PAGE) struct mailbox boxes[MAILBOXES];
 };
 
 _Static_assert(sizeof(struct mailbox) == MAILBOX_SIZE, "the layout is shared");
-_Static_assert(sizeof(struct mailroom_memory) == (MAILBOXES + 1) * MAILBOX_SIZE,
+_Static_assert(sizeof(struct mailroom_memory) == MAILBOX_PAGE + MAILBOXES * MAILBOX_SIZE,
                "the layout is shared");
 
 #endif
