@@ -42,8 +42,9 @@ void lane_drain(struct lane *lane, void (*drained)(void *arg), void *arg);
 /* Ends the thread, then all connections. The pools are stopped. */
 void lane_free(struct lane *lane);
 
-/* The pools' work, and what becomes of a job that a stopped pool leaves. */
-void lane_work(struct queue_item *job);
+/* The pools' work (server/pool.h), and what becomes of a job that a stopped pool leaves. */
+bool lane_work(struct queue_item *job);
+void lane_give(struct queue_item *job);
 void lane_drop(struct queue_item *job);
 
 #endif

@@ -76,17 +76,23 @@ job_queue(struct lane_service *service, struct job *job)
     }
 }
 
-void
+bool
 lane_work(struct queue_item *item)
 {
     struct job *job = (struct job *)item;
     struct lane_service *service = job->peer->lane->service;
 
     if (job_run(job, service->hsm, &job->peer->who)) {
-        job_return(job);
-    } else {
-        job_queue(service, job);
+        return true;
     }
+    job_queue(service, job);
+    return false;
+}
+
+void
+lane_give(struct queue_item *item)
+{
+    job_return((struct job *)item);
 }
 
 void

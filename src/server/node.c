@@ -34,6 +34,7 @@
 #define SLOW_QUEUE_MAX 256u
 #define STORE_QUEUE_MAX 4096u
 #define SLOW_NICE 5
+#define GATHER_US 1500u /* three signatures with P-384, one alone of RSA's with 4096 bits */
 #define DRAIN_MS 5000u
 #define END_MS 15000u /* then it ends, whatever it waits for; without etcd it takes 13 s */
 #define SWEEP_MS 10000u
@@ -429,14 +430,16 @@ node_start_backups(struct node *node, const struct server_settings *settings)
 static bool
 node_start_pools(struct node *node)
 {
+    static const struct pool_work work = { lane_work, lane_give, 0 };
+    static const struct pool_work short_work = { lane_work, lane_give, GATHER_US };
     size_t cores = process_cores();
     struct pool **pools = node->service.pools;
 
-    return (pools[PLACE_CPU] = pool_new("cpu", cores, 0, CPU_QUEUE_MAX, lane_work)) != NULL &&
+    return (pools[PLACE_CPU] = pool_new("cpu", cores, 0, CPU_QUEUE_MAX, &short_work)) != NULL &&
            (pools[PLACE_SLOW] = pool_new("slow", size_max(cores / 2, 1), SLOW_NICE,
-                                         SLOW_QUEUE_MAX, lane_work)) != NULL &&
+                                         SLOW_QUEUE_MAX, &work)) != NULL &&
            (pools[PLACE_STORE] = pool_new("store", STORE_THREADS, 0, STORE_QUEUE_MAX,
-                                          lane_work)) != NULL;
+                                          &work)) != NULL;
 }
 
 static bool

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #define GIVE_WAY_US 400u
@@ -20,7 +21,8 @@
 struct pool {
     char name[NAME_MAX_LEN];
     int nice;
-    void (*work)(struct queue_item *item);
+    struct pool_work work;
+    size_t wanted; /* threads; as many as count, once it has been made */
     pthread_mutex_t lock;
     pthread_cond_t filled;
     struct queue *queue; /* under lock */
@@ -30,12 +32,96 @@ struct pool {
     pthread_t threads[];
 };
 
+/* What one thread has done and not given yet. */
+struct tray {
+    struct queue_item *first;
+    struct queue_item **last;
+    uint8_t context[FRAME_CONTEXT_LEN]; /* of all of them */
+    uint64_t began; /* the first one, microseconds */
+};
+
+static uint64_t
+microseconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+static void
+tray_give(struct tray *tray, const struct pool *pool)
+{
+    while (tray->first != NULL) {
+        struct queue_item *item = tray->first;
+
+        tray->first = item->next;
+        pool->work.give(item);
+    }
+    tray->last = &tray->first;
+}
+
+/* An item of the context that the tray has, if it has any. */
+static void
+tray_run(struct tray *tray, const struct pool *pool, struct queue_item *item)
+{
+    const unsigned limit = pool->work.gather_us;
+
+    if (tray->first == NULL && limit > 0) {
+        tray->began = microseconds();
+    }
+    if (pool->work.run(item)) {
+        item->next = NULL;
+        *tray->last = item;
+        tray->last = &item->next;
+    }
+    if (limit == 0 || microseconds() - tray->began >= limit) {
+        tray_give(tray, pool);
+    }
+}
+
+/* Is the tray to be emptied before its thread goes on? Under the lock. */
+static bool
+pool_gives(const struct pool *pool, const struct tray *tray)
+{
+    const uint8_t *turn = queue_turn(pool->queue);
+
+    return tray->first != NULL &&
+           (turn == NULL || queue_count(pool->queue) < pool->wanted ||
+            memcmp(turn, tray->context, sizeof tray->context) != 0);
+}
+
+/* Under the lock, which it lets go for as long as it works or waits. */
+static void
+pool_step(struct pool *pool, struct tray *tray, struct urgency *urgency)
+{
+    struct queue_item *item;
+
+    if (pool_gives(pool, tray)) {
+        pthread_mutex_unlock(&pool->lock);
+        tray_give(tray, pool);
+        pthread_mutex_lock(&pool->lock);
+    } else if (queue_turn(pool->queue) == NULL) {
+        pthread_cond_wait(&pool->filled, &pool->lock);
+    } else {
+        memcpy(tray->context, queue_turn(pool->queue), sizeof tray->context);
+        item = queue_take(pool->queue);
+        pthread_mutex_unlock(&pool->lock);
+        tray_run(tray, pool, item);
+        atomic_fetch_sub_explicit(&pool->busy, 1, memory_order_relaxed);
+        urgency_look(urgency);
+        pthread_mutex_lock(&pool->lock);
+    }
+}
+
 static void *
 pool_run(void *arg)
 {
     struct pool *pool = arg;
+    struct tray tray = { .first = NULL };
     struct urgency urgency;
 
+    tray.last = &tray.first;
     urgency_start(&urgency, GIVE_WAY_US);
     urgency.computes = true;
     pthread_setname_np(pthread_self(), pool->name);
@@ -44,25 +130,16 @@ pool_run(void *arg)
     }
     pthread_mutex_lock(&pool->lock);
     while (!pool->stopping) {
-        struct queue_item *item = queue_take(pool->queue);
-
-        if (item == NULL) {
-            pthread_cond_wait(&pool->filled, &pool->lock);
-            continue;
-        }
-        pthread_mutex_unlock(&pool->lock);
-        pool->work(item);
-        atomic_fetch_sub_explicit(&pool->busy, 1, memory_order_relaxed);
-        urgency_look(&urgency);
-        pthread_mutex_lock(&pool->lock);
+        pool_step(pool, &tray, &urgency);
     }
     pthread_mutex_unlock(&pool->lock);
+    tray_give(&tray, pool);
     return NULL;
 }
 
 struct pool *
 pool_new(const char *name, size_t threads, int nice, size_t queue_max,
-         void (*work)(struct queue_item *item))
+         const struct pool_work *work)
 {
     struct pool *pool = calloc(1, sizeof *pool + threads * sizeof pool->threads[0]);
 
@@ -73,7 +150,8 @@ pool_new(const char *name, size_t threads, int nice, size_t queue_max,
     }
     strncpy(pool->name, name, sizeof pool->name - 1);
     pool->nice = nice;
-    pool->work = work;
+    pool->work = *work;
+    pool->wanted = threads;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->filled, NULL);
     while (pool->count < threads) {

@@ -154,6 +154,12 @@ queue_take(struct queue *queue)
     return item;
 }
 
+const uint8_t *
+queue_turn(const struct queue *queue)
+{
+    return queue->turn_first == NULL ? NULL : queue->turn_first->context;
+}
+
 size_t
 queue_count(const struct queue *queue)
 {

@@ -25,6 +25,8 @@ MUST_USE bool queue_put(struct queue *queue, const uint8_t context[FRAME_CONTEXT
                         struct queue_item *item);
 /* The oldest item of the context whose turn it is; NULL when the queue is empty. */
 struct queue_item *queue_take(struct queue *queue);
+/* Of the context whose turn it is, valid until the queue changes; NULL when it is empty. */
+const uint8_t *queue_turn(const struct queue *queue);
 size_t queue_count(const struct queue *queue);
 
 #endif

@@ -57,6 +57,7 @@ submit(struct store *store, const struct store_txn *txn, store_done *done, void 
 static int
 setup(void **state)
 {
+    static const struct pool_work work = { lane_work, lane_give, 0 };
     struct fixture *f = calloc(1, sizeof *f);
     int fds[2];
 
@@ -68,7 +69,7 @@ setup(void **state)
     atomic_store(&slow_us, 0);
     f->service.hsm = f->hsm.hsm;
     for (size_t place = PLACE_CPU; place < ARRAY_COUNT(f->service.pools); place++) {
-        f->service.pools[place] = pool_new("pool", 1, 0, QUEUE_MAX, lane_work);
+        f->service.pools[place] = pool_new("pool", 1, 0, QUEUE_MAX, &work);
         assert_non_null(f->service.pools[place]);
     }
     f->lane = lane_new(&f->service);

@@ -61,6 +61,7 @@ contexts_are_served_in_turn(void **state)
 {
     struct queue *queue = queue_new(100);
     char order[16] = "";
+    char turns[16] = "";
 
     (void)state;
     for (char name = '1'; name <= '5'; name++) {
@@ -70,10 +71,13 @@ contexts_are_served_in_turn(void **state)
     assert_true(put(queue, 'b', 'y'));
     assert_true(put(queue, 'c', 'z'));
     for (size_t i = 0; queue_count(queue) > 0; i++) {
+        turns[i] = (char)queue_turn(queue)[FRAME_CONTEXT_LEN - 1];
         order[i] = take(queue);
     }
 
     assert_string_equal(order, "1xz2y345");
+    assert_string_equal(turns, "abcabaaa");
+    assert_null(queue_turn(queue));
     queue_free(queue);
 }
 
