@@ -53,77 +53,66 @@ reader_of(view v)
     return (struct reader){ v.data, v.len };
 }
 
-static uint64_t
-load_le(const uint8_t *p, size_t width)
+/* The next bytes, which are behind it then; NULL, and nothing moved, when fewer are left. */
+static const uint8_t *
+read_space(struct reader *r, size_t len)
 {
-    uint64_t value = 0;
+    const uint8_t *space = r->next;
 
-    for (size_t i = 0; i < width; i++) {
-        value |= (uint64_t)p[i] << (8 * i);
+    if (r->left < len) {
+        return NULL;
     }
-    return value;
-}
-
-static void
-store_le(uint8_t *p, size_t width, uint64_t value)
-{
-    for (size_t i = 0; i < width; i++) {
-        p[i] = (uint8_t)(value >> (8 * i));
-    }
-}
-
-static bool
-read_le(struct reader *r, size_t width, uint64_t *ret_value)
-{
-    if (r->left < width) {
-        return false;
-    }
-    *ret_value = load_le(r->next, width);
-    r->next += width;
-    r->left -= width;
-    return true;
+    r->next += len;
+    r->left -= len;
+    return space;
 }
 
 bool
 read_u8(struct reader *r, uint8_t *ret_value)
 {
-    uint64_t value;
+    const uint8_t *space = read_space(r, sizeof *ret_value);
 
-    if (!read_le(r, 1, &value)) {
+    if (space == NULL) {
         return false;
     }
-    *ret_value = (uint8_t)value;
+    *ret_value = *space;
     return true;
 }
 
 bool
 read_u16(struct reader *r, uint16_t *ret_value)
 {
-    uint64_t value;
+    const uint8_t *space = read_space(r, sizeof *ret_value);
 
-    if (!read_le(r, 2, &value)) {
+    if (space == NULL) {
         return false;
     }
-    *ret_value = (uint16_t)value;
+    *ret_value = load_u16(space);
     return true;
 }
 
 bool
 read_u32(struct reader *r, uint32_t *ret_value)
 {
-    uint64_t value;
+    const uint8_t *space = read_space(r, sizeof *ret_value);
 
-    if (!read_le(r, 4, &value)) {
+    if (space == NULL) {
         return false;
     }
-    *ret_value = (uint32_t)value;
+    *ret_value = load_u32(space);
     return true;
 }
 
 bool
 read_u64(struct reader *r, uint64_t *ret_value)
 {
-    return read_le(r, 8, ret_value);
+    const uint8_t *space = read_space(r, sizeof *ret_value);
+
+    if (space == NULL) {
+        return false;
+    }
+    *ret_value = load_u64(space);
+    return true;
 }
 
 bool
@@ -249,38 +238,44 @@ write_space(struct writer *w, size_t len)
     return space;
 }
 
-static void
-write_le(struct writer *w, size_t width, uint64_t value)
-{
-    uint8_t *space = write_space(w, width);
-
-    if (space != NULL) {
-        store_le(space, width, value);
-    }
-}
-
 void
 write_u8(struct writer *w, uint8_t value)
 {
-    write_le(w, 1, value);
+    uint8_t *space = write_space(w, sizeof value);
+
+    if (space != NULL) {
+        *space = value;
+    }
 }
 
 void
 write_u16(struct writer *w, uint16_t value)
 {
-    write_le(w, 2, value);
+    uint8_t *space = write_space(w, sizeof value);
+
+    if (space != NULL) {
+        store_u16(space, value);
+    }
 }
 
 void
 write_u32(struct writer *w, uint32_t value)
 {
-    write_le(w, 4, value);
+    uint8_t *space = write_space(w, sizeof value);
+
+    if (space != NULL) {
+        store_u32(space, value);
+    }
 }
 
 void
 write_u64(struct writer *w, uint64_t value)
 {
-    write_le(w, 8, value);
+    uint8_t *space = write_space(w, sizeof value);
+
+    if (space != NULL) {
+        store_u64(space, value);
+    }
 }
 
 void
