@@ -152,7 +152,7 @@ MUST_USE bool hsm_set_identity(struct hsm *hsm, const struct hsm_identity *ident
 
 /*
  * Where this node is reached, and by what key. It enters itself into the list of members, or says
- * there that something has changed; where it does not share its store that is nothing.
+ * there that something has changed; where it does not share its store it is only told of (NODES).
  * CODE_NODE_UNKNOWN: it was removed from the list. Waits for the store.
  */
 #define HSM_HOSTNAME_MAX 255u

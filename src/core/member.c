@@ -275,22 +275,43 @@ entry_commit(struct hsm *hsm, struct member *member)
     return rv;
 }
 
+static struct member
+member_at(struct hsm *hsm, const struct hsm_place_of_node *place)
+{
+    struct member member = { .state = MEMBER_IN,
+                             .client_port = place->client_port,
+                             .manage_port = place->manage_port,
+                             .release = release_own(hsm) };
+
+    snprintf(member.serial, sizeof member.serial, "%s", hsm->node);
+    snprintf(member.hostname, sizeof member.hostname, "%s", place->hostname);
+    memcpy(member.print, place->print, sizeof member.print);
+    return member;
+}
+
+/* There is no list to be written; it is told of all the same. */
+static CK_RV
+enter_alone(struct hsm *hsm, const struct hsm_place_of_node *place)
+{
+    struct member alone = member_at(hsm, place);
+
+    alone.number = 1;
+    pthread_rwlock_wrlock(&hsm->lock);
+    hsm->alone = alone;
+    pthread_rwlock_unlock(&hsm->lock);
+    return CKR_OK;
+}
+
 /* Once, with the list as it is known. */
 static CK_RV
 entry_try(struct hsm *hsm, const struct hsm_place_of_node *place)
 {
-    struct member wanted = { .state = MEMBER_IN,
-                             .client_port = place->client_port,
-                             .manage_port = place->manage_port,
-                             .release = release_own(hsm) };
+    struct member wanted = member_at(hsm, place);
     const struct member *member;
     uint32_t last = 0;
     bool done, removed;
     CK_RV rv;
 
-    snprintf(wanted.serial, sizeof wanted.serial, "%s", hsm->node);
-    snprintf(wanted.hostname, sizeof wanted.hostname, "%s", place->hostname);
-    memcpy(wanted.print, place->print, sizeof wanted.print);
     pthread_rwlock_rdlock(&hsm->lock);
     member = members_by_serial(&hsm->members, view_str(hsm->node));
     if (hsm->members.count > 0) {
@@ -334,7 +355,7 @@ hsm_enter(struct hsm *hsm, const struct hsm_place_of_node *place)
     CK_RV rv = CKR_OK;
 
     if (hsm->ports.node == NULL) {
-        return CKR_OK;
+        return enter_alone(hsm, place);
     }
     for (int i = 0; i < TRIES; i++) {
         hsm_refresh_members(hsm);
@@ -361,6 +382,22 @@ hsm_enter(struct hsm *hsm, const struct hsm_place_of_node *place)
 
 /* ---- requests ---- */
 
+static void
+member_tell(const struct member *member, struct writer *nodes)
+{
+    const struct node_info info = {
+        .id = member->number,
+        .present = member->state == MEMBER_IN && member->hostname[0] != '\0',
+        .serial = view_str(member->serial),
+        .print = view_of(member->print, sizeof member->print),
+        .hostname = view_str(member->hostname),
+        .client_port = member->client_port,
+        .manage_port = member->manage_port,
+    };
+
+    node_info_write(nodes, &info);
+}
+
 CK_RV
 handle_NODES(struct request *r)
 {
@@ -375,23 +412,17 @@ handle_NODES(struct request *r)
     }
     writer_init(&nodes, FRAME_BODY_MAX / 2);
     pthread_rwlock_rdlock(&hsm->lock);
+    if (hsm->alone.number != 0) {
+        member_tell(&hsm->alone, &nodes);
+    }
     for (size_t i = 0; hsm->ports.node != NULL && i < hsm->members.count; i++) {
         const struct member *member = &hsm->members.members[i];
-        const struct node_info info = {
-            .id = member->number,
-            .present = member->state == MEMBER_IN && member->hostname[0] != '\0',
-            .serial = view_str(member->serial),
-            .print = view_of(member->print, sizeof member->print),
-            .hostname = view_str(member->hostname),
-            .client_port = member->client_port,
-            .manage_port = member->manage_port,
-        };
 
         if (strcmp(member->serial, hsm->node) == 0) {
             answer.self = member->number;
         }
         if (member->state != MEMBER_REMOVED) {
-            node_info_write(&nodes, &info);
+            member_tell(member, &nodes);
         }
         if (member->revision > answer.revision) {
             answer.revision = member->revision;

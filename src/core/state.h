@@ -63,6 +63,7 @@ struct hsm {
     uint64_t directory; /* revision of the record that who changes users changes, too (load.h) */
     struct owner owner;
     struct members members;
+    struct member alone; /* this node, where it shares its store with nobody; its number is 0 else */
     struct release release;
     struct life life;
     struct admissions admissions;

@@ -64,9 +64,6 @@ cluster_enter(struct hsm *hsm, const struct server_settings *settings, unsigned 
                                        .manage_port = (uint16_t)manage_port };
     CK_RV rv;
 
-    if (!settings->store.etcd) {
-        return true;
-    }
     own_address(settings, host, sizeof host);
     rv = own_print(hsm, settings, place.print) ? hsm_enter(hsm, &place) : CKR_DEVICE_ERROR;
     if (rv == CODE_NODE_UNKNOWN) {

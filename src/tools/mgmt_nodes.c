@@ -11,9 +11,10 @@
 
 #define NODES_BYTES_MAX FRAME_BODY_MAX
 
-/* Appended to out as they stand in the reply; empty where the server is alone. */
+/* Appended to out as they stand in the reply; empty where the server is alone and of a release that
+ * does not tell of itself. */
 static CK_RV
-nodes_fetch(struct mgmt_server *server, struct writer *out)
+nodes_fetch(struct mgmt_server *server, struct writer *out, bool *ret_alone)
 {
     struct nodes_reply reply;
     struct writer body;
@@ -28,6 +29,7 @@ nodes_fetch(struct mgmt_server *server, struct writer *out)
     }
     if (rv == CKR_OK) {
         write_raw(out, reply.nodes.bytes);
+        *ret_alone = reply.self == 0;
         rv = writer_ok(out) ? CKR_OK : CKR_HOST_MEMORY;
     }
     return rv;
@@ -58,14 +60,14 @@ releases_fetch(struct mgmt_server *server, struct writer *out)
     return rv;
 }
 
-/* 0: not known. */
+/* 0: not known. One that is alone has number 0 there. */
 static unsigned
 release_of(view releases, uint32_t id)
 {
     const struct number_array numbers = { releases };
 
     for (size_t i = 0; i + 1 < number_array_count(numbers); i += 2) {
-        if (number_array_get(numbers, i) == id) {
+        if (number_array_get(numbers, i) == id || number_array_get(numbers, i) == 0) {
             return number_array_get(numbers, i + 1);
         }
     }
@@ -101,19 +103,19 @@ info_line(unsigned id, view hostname, unsigned port)
 
 /* A server that is alone knows of no others: then it is as the settings have them. */
 static void
-info_print(const struct mgmt *mgmt, const struct mgmt_server *from, view nodes)
+info_print(const struct mgmt *mgmt, const struct mgmt_server *from, view nodes, bool alone)
 {
     struct reader r = reader_of(nodes);
     struct node_info node;
 
     printf("Cluster info from server %u(%s):\n\n", from->number, from->settings->hostname);
     printf("%-12s%-48s%s\n", "Node Id", "Hostname", "Port");
-    while (node_array_next(&r, &node)) {
+    while (!alone && node_array_next(&r, &node)) {
         if (node.present) {
             info_line(node.id, node.hostname, node.manage_port);
         }
     }
-    for (size_t i = 0; nodes.len == 0 && i < mgmt->server_count; i++) {
+    for (size_t i = 0; alone && i < mgmt->server_count; i++) {
         const struct mgmt_server *server = &mgmt->servers[i];
 
         info_line(server->number + 1, view_str(server->settings->hostname),
@@ -147,6 +149,7 @@ mgmt_cluster_info(void *tool, const struct values *values)
     for (size_t i = 0; i < mgmt->server_count; i++) {
         struct mgmt_server *server = &mgmt->servers[i];
         struct writer nodes, releases;
+        bool alone = true;
 
         if (mgmt->scope != NULL && mgmt->scope != server && !json) {
             continue;
@@ -154,14 +157,14 @@ mgmt_cluster_info(void *tool, const struct values *values)
         writer_init(&nodes, NODES_BYTES_MAX);
         writer_init(&releases, NODES_BYTES_MAX);
         /* One without an owner, or of an older release, does not tell. */
-        if (server->caller == NULL || nodes_fetch(server, &nodes) != CKR_OK ||
+        if (server->caller == NULL || nodes_fetch(server, &nodes, &alone) != CKR_OK ||
             (json && releases_fetch(server, &releases) != CKR_OK)) {
             writer_reset(&nodes);
         }
         if (json) {
             info_json(list, server, writer_view(&nodes), writer_view(&releases));
         } else if (server->caller != NULL) {
-            info_print(mgmt, server, writer_view(&nodes));
+            info_print(mgmt, server, writer_view(&nodes), alone);
         } else {
             printf("Server %u is not connected\n", server->number);
         }
@@ -212,11 +215,12 @@ mgmt_list_nodes(void *tool, const struct values *values)
 
     for (struct mgmt_server *server = NULL; (server = mgmt_next(mgmt, server)) != NULL;) {
         struct writer nodes, releases;
+        bool alone;
         CK_RV rv;
 
         writer_init(&nodes, NODES_BYTES_MAX);
         writer_init(&releases, NODES_BYTES_MAX);
-        rv = nodes_fetch(server, &nodes);
+        rv = nodes_fetch(server, &nodes, &alone);
         if (rv == CKR_OK) {
             rv = releases_fetch(server, &releases);
         }

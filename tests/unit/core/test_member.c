@@ -76,15 +76,23 @@ removed(struct fixture *f, uint32_t id)
 }
 
 static void
-who_is_alone_has_no_list(void **state)
+who_is_alone_has_no_list_and_tells_of_himself(void **state)
 {
     struct fixture *f = *state;
     struct node_info node;
     uint32_t self = 7, id;
 
+    assert_false(node_at(f, 0, &node, &self)); /* nobody has said where it is */
     assert_ok(enter(f->hsm.hsm, "hsm1", 2224, PRINT_A));
-    assert_false(node_at(f, 0, &node, &self));
+    assert_true(node_at(f, 0, &node, &self));
     assert_int_equal(self, 0);
+    assert_int_equal(node.id, 1);
+    assert_true(node.present);
+    assert_view_equal(node.hostname, VIEW_TEXT("hsm1"));
+    assert_int_equal(node.manage_port, 2225);
+    assert_view_equal(node.print, PRINT_A);
+    assert_false(node_at(f, 1, &node, &self));
+    assert_int_equal(outside_count(&f->hsm.outside, "h/"), 0);
     assert_code(add(f, VIEW_TEXT(NODE_B), PRINT_B, &id), CODE_NODE_ALONE);
     assert_code(removed(f, 1), CODE_NODE_ALONE);
 }
@@ -226,7 +234,7 @@ int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
-        STANDARD(who_is_alone_has_no_list),
+        STANDARD(who_is_alone_has_no_list_and_tells_of_himself),
         STANDARD(a_node_enters_itself_and_tells_when_it_moves),
         STANDARD(nodes_of_one_store_have_different_ids),
         STANDARD(an_officer_adds_nodes_by_serial_and_key),
