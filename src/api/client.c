@@ -19,6 +19,7 @@
 
 #define IDLE_MAX 64u
 #define LIMIT_CLOSE_MS 1000
+#define LIMIT_MAIL_MS 1000 /* the call that asks has its answer already */
 #define REACH_PAUSE_NS 10000000
 #define MAIL_AFTER 64u /* exchanges: a connection is busy then */
 #define HELLO_MAX (160u + CLIENT_TICKET_MAX + sizeof(struct appcfg_storage))
@@ -163,9 +164,10 @@ client_mail(struct client *client, struct connection *connection)
     struct mail *mail, *before;
     int fds[MAIL_FDS];
 
+    connection->asked_mail = true;
     connection_expect(connection);
-    if (connection_exchange(connection, &request, VIEW_EMPTY,
-                            connection_clock() + CONNECTION_LIMIT_MS, &reply) != OUTCOME_ANSWERED ||
+    if (connection_exchange(connection, &request, VIEW_EMPTY, connection_clock() + LIMIT_MAIL_MS,
+                            &reply) != OUTCOME_ANSWERED ||
         reply.code != CKR_OK ||
         !mailbox_reply_read(connection_reply_body(connection), &answer) ||
         answer.number >= MAILBOXES || connection->passed_count != MAIL_FDS) {
@@ -189,7 +191,7 @@ client_give(struct client *client, struct connection *connection)
 {
     bool keep = false;
 
-    if (connection->fd >= 0 && connection->exchanges == MAIL_AFTER) {
+    if (connection->fd >= 0 && connection->exchanges >= MAIL_AFTER && !connection->asked_mail) {
         client_mail(client, connection);
     }
     pthread_mutex_lock(&client->lock);
@@ -434,13 +436,18 @@ client_abandon(struct client *client)
 void
 client_disown(struct client *client)
 {
+    struct mail *mail;
+
     if (client == NULL) {
         return;
     }
+    mail = client->mail;
     for (struct connection *connection = atomic_load(&client->all); connection != NULL;
          connection = connection->next) {
         connection_close(connection);
     }
+    client->mail = NULL;
+    mail_release(mail);
     wipe(client->key, sizeof client->key);
 }
 

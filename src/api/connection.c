@@ -98,6 +98,7 @@ connection_open(struct connection *connection, const struct sockaddr_un *address
     connection->hurry_ms = 0;
     connection->takes_fds = true;
     connection->exchanges = 0;
+    connection->asked_mail = false;
     connection->fd = socket_connect(address, deadline);
     return connection->fd >= 0;
 }
@@ -474,12 +475,14 @@ mail_wait(struct connection *connection, int64_t deadline)
                    left < MAIL_SLEEP_NS ? (long)left : MAIL_SLEEP_NS);
         if (mail_state(connection->mail, connection->box) == MAILBOX_ASKED) {
             if (connection_is_stale(connection)) {
-                return OUTCOME_DIED;
+                break;
             }
             mail_ring(connection->mail);
         }
     }
-    return OUTCOME_ANSWERED;
+    /* Looked at once more: the reply may have come while we looked at the socket, or lie there. */
+    return mail_state(connection->mail, connection->box) == MAILBOX_ASKED ? OUTCOME_DIED
+                                                                          : OUTCOME_ANSWERED;
 }
 
 static enum outcome
@@ -503,6 +506,8 @@ mail_exchange(struct connection *connection, const uint8_t *header, view body, i
             connection->reply_len != FRAME_HEADER_LEN + ret_frame->body_len) {
             outcome = OUTCOME_BROKEN;
         }
+    } else if (outcome == OUTCOME_ANSWERED && state != MAILBOX_ELSEWHERE) {
+        outcome = OUTCOME_BROKEN; /* it was taken back */
     }
     mail_clear(mail, connection->box);
     return outcome == OUTCOME_ANSWERED && state == MAILBOX_ELSEWHERE

@@ -23,6 +23,7 @@ struct connection {
     struct mail *mail; /* NULL: it has no mailbox */
     uint32_t box;      /* the number of its mailbox */
     uint64_t exchanges; /* since it was opened */
+    bool asked_mail;    /* since then */
     struct connection *next_idle; /* under client->lock */
     struct connection *next;      /* under client->lock */
     struct writer body;

@@ -50,6 +50,17 @@ is_mailroom(int fd, struct stat *ret_status)
            ret_status->st_size == (off_t)sizeof(struct mailroom_memory);
 }
 
+/* A write to it comes back, and with no signal. */
+static bool
+is_bell(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    struct stat status;
+
+    return flags >= 0 && (flags & O_NONBLOCK) != 0 && fstat(fd, &status) == 0 &&
+           !S_ISFIFO(status.st_mode) && !S_ISSOCK(status.st_mode);
+}
+
 static struct mail *
 mail_map(int memory, int *bell, const struct stat *status)
 {
@@ -77,7 +88,7 @@ mail_open(struct mail *known, const int fds[MAIL_FDS])
     int bell = fds[1];
     struct stat status;
 
-    if (is_mailroom(fds[0], &status)) {
+    if (is_mailroom(fds[0], &status) && is_bell(fds[1])) {
         mail = known != NULL && known->device == status.st_dev && known->inode == status.st_ino
                    ? mail_ref(known)
                    : mail_map(fds[0], &bell, &status);
@@ -155,9 +166,12 @@ mail_sleep(struct mail *mail, uint32_t number, long nanoseconds)
     const struct timespec limit = { .tv_nsec = nanoseconds };
     uint32_t state = MAILBOX_ASKED;
 
-    if (atomic_compare_exchange_strong(&box->state, &state, MAILBOX_AWAITED) ||
-        state == MAILBOX_AWAITED) {
-        (void)syscall(SYS_futex, &box->state, FUTEX_WAIT, MAILBOX_AWAITED, &limit, NULL, 0);
+    if (atomic_compare_exchange_strong(&box->state, &state, MAILBOX_AWAITED)) {
+        state = MAILBOX_AWAITED;
+    }
+    /* A daemon that leaves there what is no state is not waited for awake. */
+    if (state != MAILBOX_ANSWERED && state != MAILBOX_ELSEWHERE) {
+        (void)syscall(SYS_futex, &box->state, FUTEX_WAIT, state, &limit, NULL, 0);
     }
 }
 

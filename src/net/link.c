@@ -6,6 +6,7 @@
 #include "net/link_private.h"
 
 #include "base/log.h"
+#include "base/secret.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -448,6 +449,10 @@ link_free(struct link *link)
     }
     link->freed = true;
     if (link->room != NULL) {
+        if (link->down) {
+            /* A reply that came too late may lie there. Else it may be fetched yet. */
+            wipe(link->box->frame, link->box_used);
+        }
         mailroom_take_back(link->room, link->box_number);
         link->room = NULL;
     }

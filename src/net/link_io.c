@@ -174,6 +174,7 @@ link_post(struct link *link)
         return false;
     }
     memcpy(box->frame, output->data, output->len);
+    link->box_used = size_max(link->box_used, output->len);
     box->len = (uint32_t)output->len;
     box_tell(box, MAILBOX_ANSWERED);
     output_empty(link);
@@ -183,7 +184,8 @@ link_post(struct link *link)
 void
 link_write(struct link *link)
 {
-    if (link->boxed && link_post(link)) {
+    /* A round may write for what has left already; that is no reply. */
+    if (link->boxed && link_backlog(link) > 0 && link_post(link)) {
         return;
     }
     while (link->output_sent < link->output.len) {
@@ -481,6 +483,7 @@ link_unbox(struct link *link)
     memcpy(link->input + link->input_len, box->frame, len);
     link->input_len += len;
     link->boxed = true;
+    link->box_used = len;
     if (link_frames(link)) {
         input_settle(link);
     }

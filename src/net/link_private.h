@@ -47,6 +47,7 @@ struct link {
     struct mailroom *room; /* of its mailbox; NULL: it has none */
     uint32_t box_number;
     struct mailbox *box;
+    size_t box_used;       /* bytes of the last request and reply there */
     bool boxed;            /* the request that is under way came there */
     bool connecting;
     bool up;

@@ -27,11 +27,13 @@ struct mailroom {
     struct link *links[MAILBOXES]; /* NULL: that mailbox is free */
 };
 
-/* Hands out the requests that are there. False: there were none. */
+/* Hands out the requests that are there. False: there were none; a bit without a mailbox is none,
+ * or who sets it again and again would keep us awake. */
 static bool
 room_serve(struct mailroom *room)
 {
     uint64_t asked = atomic_load(&room->memory->asked);
+    bool found = false;
 
     if (asked == 0) {
         return false;
@@ -39,10 +41,11 @@ room_serve(struct mailroom *room)
     asked = atomic_exchange(&room->memory->asked, 0);
     for (uint32_t i = 0; i < MAILBOXES; i++) {
         if ((asked & UINT64_C(1) << i) != 0 && room->links[i] != NULL) {
+            found = true;
             link_boxed(room->links[i]);
         }
     }
-    return true;
+    return found;
 }
 
 /* From the loop, in each round while the room is awake. */
@@ -144,8 +147,7 @@ mailroom_give(struct mailroom *room, struct link *link, uint32_t *ret_number)
 {
     for (uint32_t i = 0; i < MAILBOXES; i++) {
         if (room->links[i] == link) {
-            *ret_number = i;
-            return true;
+            return false;
         }
     }
     for (uint32_t i = 0; i < MAILBOXES; i++) {

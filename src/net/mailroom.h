@@ -19,8 +19,9 @@ void mailroom_free(struct mailroom *room);
 #define MAILROOM_FDS 2u
 void mailroom_fds(const struct mailroom *room, int ret_fds[MAILROOM_FDS]);
 
-/* A plain link has a mailbox from now on, until it ends; *ret_number is which. One that has one
- * already keeps it. False: all are taken. */
+/* A plain link has a mailbox from now on, until it ends; *ret_number is which. False: all are
+ * taken, or it has one already: it gets no descriptors again, which wait on its socket unread and
+ * count for all of us. */
 MUST_USE bool mailroom_give(struct mailroom *room, struct link *link, uint32_t *ret_number);
 
 /* For links: theirs is free again. */
