@@ -22,6 +22,7 @@
 #define HOLD_STEP_MS 20u  /* so often it is written that all read */
 
 static _Atomic uint64_t hold_until; /* milliseconds */
+static _Thread_local bool low_here; /* by us, and SCHED_OTHER before */
 
 static bool
 counters_read(uint64_t *ret_waited, uint64_t *ret_turns)
@@ -116,6 +117,17 @@ urgency_set(struct urgency *urgency, bool low)
     if (low != urgency->low) {
         urgency->fixed = !policy_set(low ? SCHED_BATCH : SCHED_OTHER);
         urgency->low = low;
+        low_here = low && !urgency->fixed;
+    }
+}
+
+/* SCHED_RESET_ON_FORK would not do: the kernel takes back real-time policies alone (sched(7)). */
+void
+urgency_attributes(pthread_attr_t *attributes)
+{
+    if (low_here) {
+        (void)pthread_attr_setinheritsched(attributes, PTHREAD_EXPLICIT_SCHED);
+        (void)pthread_attr_setschedpolicy(attributes, SCHED_OTHER);
     }
 }
 

@@ -14,6 +14,8 @@
 
 #include "base/base.h"
 
+#include <pthread.h>
+
 struct urgency {
     bool fixed;       /* whoever started us has chosen, or the kernel does not count */
     bool computes;    /* its own turns are the long ones: urgency_hold() is not for it */
@@ -31,6 +33,10 @@ struct urgency {
 void urgency_start(struct urgency *urgency, unsigned more_us);
 /* Between pieces of work; mostly it does nothing but read a clock. */
 void urgency_look(struct urgency *urgency);
+
+/* A thread that is made with these begins as the process was started, also where who makes it is of
+ * low urgency at the moment; else it would stay so, for it would be taken for chosen. */
+void urgency_attributes(pthread_attr_t *attributes);
 
 /* For the next quarter of a second every thread is urgent that does not
  * compute. From any thread. */

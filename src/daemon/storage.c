@@ -6,6 +6,7 @@
 #include "daemon/storage.h"
 
 #include "base/log.h"
+#include "base/urgency.h"
 #include "crypto/algo.h"
 
 #include <stdlib.h>
@@ -194,6 +195,7 @@ static struct storage_jobs *
 jobs_of(struct daemon *daemon)
 {
     struct storage_jobs *jobs = daemon->storage;
+    pthread_attr_t attributes;
 
     if (jobs != NULL) {
         return jobs;
@@ -207,14 +209,17 @@ jobs_of(struct daemon *daemon)
     pthread_mutex_init(&jobs->lock, NULL);
     pthread_cond_init(&jobs->more, NULL);
     daemon->storage = jobs;
+    pthread_attr_init(&attributes);
+    urgency_attributes(&attributes);
     while (jobs->thread_count < STORAGE_THREADS) {
         atomic_fetch_add(&jobs->live, 1);
-        if (pthread_create(&jobs->threads[jobs->thread_count], NULL, thread_run, jobs) != 0) {
+        if (pthread_create(&jobs->threads[jobs->thread_count], &attributes, thread_run, jobs) != 0) {
             atomic_fetch_sub(&jobs->live, 1);
             break;
         }
         jobs->thread_count++;
     }
+    pthread_attr_destroy(&attributes);
     return jobs;
 }
 

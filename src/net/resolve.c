@@ -8,6 +8,7 @@
 #include "net/link.h"
 
 #include "base/log.h"
+#include "base/urgency.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -140,6 +141,7 @@ lookup_start(struct resolver *resolver)
     resolver->lookup = lookup;
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    urgency_attributes(&attributes);
     sigfillset(&all); /* signals are the loop's */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     result = pthread_create(&thread, &attributes, lookup_run, lookup);

@@ -92,9 +92,40 @@ it_looks_again_what_is_usual(void **state)
 }
 
 static void *
+policy_run(void *arg)
+{
+    *(int *)arg = sched_getscheduler(0);
+    return NULL;
+}
+
+/* Of a thread that this one makes. */
+static int
+policy_of_new(void)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    int policy = -1;
+
+    pthread_attr_init(&attributes);
+    urgency_attributes(&attributes);
+    assert_int_equal(pthread_create(&thread, &attributes, policy_run, &policy), 0);
+    pthread_join(thread, NULL);
+    pthread_attr_destroy(&attributes);
+    return policy;
+}
+
+struct busy {
+    struct urgency urgency;
+    int policy; /* while it is low */
+    int of_new;
+    int policy_after;
+};
+
+static void *
 busy_run(void *arg)
 {
-    struct urgency *urgency = arg;
+    struct busy *busy = arg;
+    struct urgency *urgency = &busy->urgency;
     struct timespec pause = { .tv_nsec = 1000000 };
 
     urgency_start(urgency, 1000000); /* whatever else this machine does */
@@ -102,24 +133,63 @@ busy_run(void *arg)
         nanosleep(&pause, NULL);
         urgency_look(urgency);
     }
-    assert_true(urgency->fixed || sched_getscheduler(0) == SCHED_BATCH);
+    busy->policy = sched_getscheduler(0);
+    busy->of_new = policy_of_new();
     urgency_hold();
     urgency_look(urgency);
-    assert_true(urgency->fixed || sched_getscheduler(0) == SCHED_OTHER);
+    busy->policy_after = sched_getscheduler(0);
     return NULL;
+}
+
+static void
+run(void *(*call)(void *arg), struct busy *busy)
+{
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, call, busy), 0);
+    pthread_join(thread, NULL);
 }
 
 /* Where the kernel counts turns. */
 static void
 a_thread_changes_its_own_policy(void **state)
 {
-    struct urgency urgency;
-    pthread_t thread;
+    struct busy busy;
 
     UNUSED(state);
-    assert_int_equal(pthread_create(&thread, NULL, busy_run, &urgency), 0);
-    pthread_join(thread, NULL);
-    assert_true(urgency.fixed || !urgency.low);
+    run(busy_run, &busy);
+    if (busy.urgency.fixed) {
+        skip();
+    }
+    assert_int_equal(busy.policy, SCHED_BATCH);
+    assert_int_equal(busy.of_new, SCHED_OTHER);
+    assert_int_equal(busy.policy_after, SCHED_OTHER);
+    assert_false(busy.urgency.low);
+}
+
+static void *
+chosen_run(void *arg)
+{
+    const struct sched_param none = { 0 };
+    struct busy *busy = arg;
+
+    if (sched_setscheduler(0, SCHED_BATCH, &none) == 0) {
+        urgency_start(&busy->urgency, 0);
+        busy->of_new = policy_of_new();
+    }
+    return NULL;
+}
+
+/* By whoever started the process. */
+static void
+a_policy_that_was_chosen_is_handed_on(void **state)
+{
+    struct busy busy = { .of_new = -1 };
+
+    UNUSED(state);
+    run(chosen_run, &busy);
+    assert_true(busy.urgency.fixed);
+    assert_int_equal(busy.of_new, SCHED_BATCH);
 }
 
 int
@@ -130,6 +200,7 @@ main(void)
         cmocka_unit_test(it_is_urgent_when_it_waits_too_long_and_for_longer_each_time),
         cmocka_unit_test(it_looks_again_what_is_usual),
         cmocka_unit_test(a_thread_changes_its_own_policy),
+        cmocka_unit_test(a_policy_that_was_chosen_is_handed_on),
     };
 
     return cmocka_run_group_tests_name("base/urgency", tests, NULL, NULL);
