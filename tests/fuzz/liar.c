@@ -10,15 +10,19 @@
 #include "api/connection.h"
 #include "api/local.h"
 #include "fuzz/fuzz.h"
+#include "fuzz/liar_mail.h"
 #include "fuzz/lies.h"
 #include "wire/page.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,6 +36,9 @@
 #define LIMIT_SLOW_MS 65000
 #define LIMIT_RENEW_MS 1000
 #define LIMIT_LOCAL_MS 12000 /* more, where session objects are asked for */
+#define LIMIT_MAIL_MS 1000   /* more, where the connection of a renewal asks for a mailbox */
+#define MAIL_AFTER 64u       /* exchanges: then the library asks for a mailbox */
+#define MAIL_AT 5u           /* so many calls make it so many here */
 
 struct line {
     bool used;
@@ -41,6 +48,9 @@ struct line {
     size_t step;     /* bytes that one recv gives */
     int64_t step_ms; /* what it takes */
     bool closes;     /* after out; else silence */
+    bool has_box;
+    uint32_t box;
+    bool brings_mail; /* the next bytes do */
 };
 
 static struct {
@@ -48,6 +58,7 @@ static struct {
     struct line lines[LINES];
     int open;
     unsigned trips;
+    unsigned calls;
     uint64_t last;
     unsigned refusals; /* so many connects fail */
     int64_t now_ms;
@@ -119,8 +130,10 @@ liar_begin(struct reader *input)
 {
     liar.input = input;
     liar.trips = 0;
+    liar.calls = 0;
     liar.last = 0;
     liar.refusals = 0;
+    mail_forget();
 }
 
 static void
@@ -235,6 +248,11 @@ answer(struct line *line, const struct frame *request, view body)
         write_raw(&lie, liar_bytes(255));
     }
     HOLDS(writer_ok(&lie));
+    if (request->operation == OPERATION_MAILBOX && lie.len >= sizeof(uint32_t)) {
+        line->has_box = true;
+        line->box = load_u32(lie.data);
+        line->brings_mail = true;
+    }
     frame_reply(&line->out, request, code, liar_u8(), writer_view(&lie));
     writer_clear(&lie);
     HOLDS(writer_ok(&line->out));
@@ -262,7 +280,8 @@ line_hear(struct line *line)
     HOLDS(line->in.len == FRAME_HEADER_LEN + request.body_len);
     body = view_slice(writer_view(&line->in), FRAME_HEADER_LEN, request.body_len);
     HOLDS(lie_request_reads((enum operation)request.operation, body));
-    if (request.operation != OPERATION_HELLO && request.request != liar.last) {
+    if (request.operation != OPERATION_HELLO && request.operation != OPERATION_MAILBOX &&
+        request.request != liar.last) {
         liar.last = request.request;
         liar.trips++;
     }
@@ -270,7 +289,59 @@ line_hear(struct line *line)
     writer_reset(&line->in);
 }
 
+/* A request that is in a mailbox is answered as on the socket, and then the answer is moved. */
+static void
+box_hear(uint32_t number)
+{
+    struct line *line = NULL;
+    size_t start;
+
+    for (size_t i = 0; i < LINES; i++) {
+        if (liar.lines[i].used && liar.lines[i].has_box && liar.lines[i].box == number) {
+            line = &liar.lines[i];
+        }
+    }
+    if (line == NULL || (line->closes && line->at == line->out.len)) {
+        return;
+    }
+    writer_reset(&line->in);
+    write_raw(&line->in, mail_request(number));
+    start = line->at == line->out.len ? 0 : line->out.len;
+    line_hear(line);
+    if (mail_answer(number, view_slice(writer_view(&line->out), start, SIZE_MAX))) {
+        writer_truncate(&line->out, start);
+        line->at = size_min(line->at, start);
+    }
+}
+
 /* ---- system calls ---- */
+
+/* The library sleeps on a mailbox: the daemon looks into all of them. */
+long __wrap_syscall(long number, ...);
+long
+__wrap_syscall(long number, ...)
+{
+    const struct timespec *limit;
+    uint64_t asked = mail_asked();
+    va_list rest;
+
+    va_start(rest, number);
+    (void)va_arg(rest, void *);
+    HOLDS(number == SYS_futex && va_arg(rest, int) == FUTEX_WAIT);
+    (void)va_arg(rest, uint32_t);
+    limit = va_arg(rest, const struct timespec *);
+    va_end(rest);
+    HOLDS(limit->tv_sec == 0 && limit->tv_nsec > 0);
+    if (asked == 0) {
+        liar.now_ms += limit->tv_nsec / 1000000 + 1;
+    }
+    for (uint32_t i = 0; i < MAILBOXES; i++) {
+        if ((asked & UINT64_C(1) << i) != 0) {
+            box_hear(i);
+        }
+    }
+    return 0;
+}
 
 static struct line *
 line_of(int fd)
@@ -419,7 +490,10 @@ __wrap_recvmsg(int fd, struct msghdr *message, int flags)
 
     HOLDS(message->msg_iovlen == 1 && (flags & MSG_CMSG_CLOEXEC) != 0);
     got = __wrap_recv(fd, message->msg_iov[0].iov_base, message->msg_iov[0].iov_len, flags);
-    if (got > 0 && message->msg_controllen >= CMSG_LEN(sizeof(int)) && liar_u8() < 0x80) {
+    if (got > 0 && line_of(fd)->brings_mail) {
+        line_of(fd)->brings_mail = false;
+        mail_pass(message);
+    } else if (got > 0 && message->msg_controllen >= CMSG_LEN(sizeof(int)) && liar_u8() < 0x80) {
         int passed = some_descriptor();
 
         HOLDS(passed >= 0);
@@ -496,11 +570,16 @@ __wrap_call_send(struct call *call, enum operation operation, uint32_t session, 
                        request_is_local(call->client->interface, operation,
                                         writer_view(call->body), &some);
     int64_t start = liar.now_ms;
-    CK_RV rv = __real_call_send(call, operation, session, flags);
+    CK_RV rv;
+
+    if (++liar.calls == MAIL_AT && call->connection != NULL) {
+        call->connection->exchanges = MAIL_AFTER;
+    }
+    rv = __real_call_send(call, operation, session, flags);
 
     /* A new ticket may be due before; and a step that has begun is pretended to its end. */
     HOLDS(liar.now_ms - start <=
-          limit + (local ? LIMIT_LOCAL_MS : 0) + LIMIT_RENEW_MS +
+          limit + (local ? LIMIT_LOCAL_MS : 0) + LIMIT_RENEW_MS + LIMIT_MAIL_MS +
               2 * (SLACK_MS + CONNECT_MS + 255 * STEP_MS));
     return rv;
 }

@@ -15,6 +15,7 @@
 /* What the library asks for, with the names of the messages. */
 #define ASKED(ROW)                      \
     ROW(HELLO, hello)                   \
+    ROW(MAILBOX, mailbox)               \
     ROW(DETACH, detach)                 \
     ROW(TOKEN, token)                   \
     ROW(LOGIN, login)                   \
@@ -217,6 +218,14 @@ hello_lie(const struct hello_request *q, struct hello_reply *m, struct writer *r
     UNUSED(room);
     m->version = some_number(q->version);
     m->page = q->page && liar_u8() < 0xe0;
+}
+
+static void
+mailbox_lie(const struct mailbox_request *q, struct mailbox_reply *m, struct writer *room)
+{
+    UNUSED(q);
+    UNUSED(room);
+    m->number = some_number(liar_u8() % 4);
 }
 
 static void
