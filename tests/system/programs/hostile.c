@@ -16,11 +16,14 @@
  *   many         COUNT connections, held
  *   hello        COUNT times: the beginning of a good handshake, which makes the server work, then the end
  *   deaf         COUNT connections: says HELLO and asks without end, and never reads
+ *   mailbox      COUNT contexts: take a mailbox each, and keep to none of its rules
  *
  * sink is somebody else whom they attack, to tell what their own work costs: it takes connections, and closes
  * each at its first bytes. Its TARGETs are HOST:0, or paths; it prints the first lines' ports.
  * Prints one line: connections made, connections that the other side ended.
  */
+#include "wire/mailbox.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -32,6 +35,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -382,6 +386,196 @@ deaf(unsigned count)
     free(sent);
 }
 
+/* ---- mailboxes ---- */
+
+static struct holder {
+    uint32_t context; /* 0: none yet */
+    int fd, memory_fd, bell;
+    struct mailroom_memory *memory; /* NULL: it has none */
+    uint32_t number;
+} *holders;
+static unsigned long given, refused, tricks;
+
+static void
+holder_end(struct holder *h)
+{
+    if (h->memory != NULL) {
+        munmap(h->memory, sizeof *h->memory);
+        close(h->memory_fd);
+        close(h->bell);
+    }
+    if (h->fd >= 0) {
+        close(h->fd);
+    }
+    *h = (struct holder){ .context = h->context, .fd = -1 };
+}
+
+/* The reply to MAILBOX, and what comes with it. */
+static bool
+holder_hears(struct holder *h)
+{
+    uint8_t bytes[256];
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(4 * sizeof(int))];
+    } control;
+    struct iovec part = { bytes, sizeof bytes };
+    struct msghdr message = { .msg_iov = &part,
+                              .msg_iovlen = 1,
+                              .msg_control = &control,
+                              .msg_controllen = sizeof control };
+    struct pollfd entry = { .fd = h->fd, .events = POLLIN };
+    ssize_t got;
+    int fds[2];
+
+    if (poll(&entry, 1, 2000) <= 0 ||
+        (got = recvmsg(h->fd, &message, MSG_CMSG_CLOEXEC)) < (ssize_t)HEADER) {
+        return false;
+    }
+    if (message.msg_controllen < CMSG_LEN(sizeof fds) || got < (ssize_t)HEADER + 4) {
+        refused += bytes[4] == 7;
+        return bytes[4] == 7;
+    }
+    memcpy(fds, CMSG_DATA(&control.head), sizeof fds);
+    memcpy(&h->number, bytes + HEADER, sizeof h->number);
+    h->memory_fd = fds[0];
+    h->bell = fds[1];
+    h->memory = mmap(NULL, sizeof *h->memory, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
+    if (h->memory == MAP_FAILED || h->number >= MAILBOXES) {
+        h->memory = NULL;
+        return false;
+    }
+    given++;
+    return true;
+}
+
+static void
+holder_begin(struct holder *h)
+{
+    uint8_t bytes[128], mailbox[HEADER] = { 0 }, sink[256];
+    size_t len = something_good(bytes);
+    struct pollfd entry;
+
+    /* Of the same context again and again: it keeps its mailboxes for a while. */
+    if (h->context == 0) {
+        memcpy(&h->context, bytes + HEADER + 12, sizeof h->context);
+    }
+    put_u32(bytes + HEADER + 12, h->context);
+    mailbox[4] = 7;
+    mailbox[24] = 2;
+    h->fd = dial();
+    entry = (struct pollfd){ .fd = h->fd, .events = POLLIN };
+    if (h->fd < 0 || send(h->fd, bytes, len, MSG_NOSIGNAL) < 0 || poll(&entry, 1, 2000) <= 0 ||
+        recv(h->fd, sink, sizeof sink, 0) < (ssize_t)HEADER ||
+        send(h->fd, mailbox, sizeof mailbox, MSG_NOSIGNAL) < 0 || !holder_hears(h)) {
+        holder_end(h);
+    }
+}
+
+static void
+holder_rings(struct holder *h, unsigned count)
+{
+    const uint64_t one = 1;
+
+    for (unsigned i = 0; i < count; i++) {
+        (void)!write(h->bell, &one, sizeof one);
+    }
+}
+
+/* One of the things that are not done. */
+static void
+holder_plays(struct holder *h)
+{
+    struct mailbox *box = &h->memory->boxes[h->number];
+    uint8_t ask[HEADER] = { 0 };
+    unsigned trick = (unsigned)random() % 12;
+
+    tricks++;
+    ask[4] = 5; /* TOKEN */
+    ask[24] = (uint8_t)(tricks % 200 + 3);
+    memcpy(box->frame, ask, sizeof ask);
+    box->len = HEADER;
+    atomic_store(&box->state, MAILBOX_ASKED);
+    switch (trick) {
+    case 0:
+        box->len = (uint32_t)random();
+        break;
+    case 1:
+        atomic_store(&box->state, (uint32_t)random() % 8);
+        break;
+    case 2:
+        memset(box->frame, (int)random(), sizeof box->frame);
+        break;
+    case 3:
+        atomic_fetch_or(&h->memory->asked, ~(UINT64_C(1) << h->number));
+        break;
+    case 4:
+        (void)!fallocate(h->memory_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                         (off_t)sizeof *h->memory);
+        (void)!ftruncate(h->memory_fd, 0);
+        break;
+    case 5:
+        holder_rings(h, 1000);
+        break;
+    case 6: /* and never hears of it */
+        for (int i = 0; i < 1000; i++) {
+            ask[4] = 7;
+            (void)!send(h->fd, ask, sizeof ask, MSG_NOSIGNAL | MSG_DONTWAIT);
+        }
+        break;
+    case 7:
+        box->len = HEADER / 2;
+        break;
+    default: /* as it should be; or the second before the answer to the first */
+        break;
+    }
+    atomic_fetch_or(&h->memory->asked, UINT64_C(1) << h->number);
+    holder_rings(h, 1);
+    if (trick == 8) {
+        holder_end(h);
+    }
+    for (int i = 0; trick == 9 && i < 10000; i++) {
+        box->len = i % 2 == 0 ? HEADER : UINT32_MAX;
+        memset(box->frame, i, HEADER);
+    }
+}
+
+static void
+mailbox(unsigned count)
+{
+    uint8_t early[HEADER] = { 0 };
+    char byte;
+
+    holders = calloc(count, sizeof *holders);
+    early[4] = 7;
+    early[24] = 1;
+    for (unsigned i = 0; i < count; i++) {
+        holders[i].fd = -1;
+    }
+    for (unsigned i = 0; now_ms() < end; i = (i + 1) % count) {
+        struct holder *h = &holders[i];
+        ssize_t got = h->fd < 0 ? 0 : recv(h->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+        if (h->fd < 0) {
+            holder_begin(h);
+        } else if (got == 0 || (got < 0 && errno != EAGAIN)) {
+            ended++;
+            holder_end(h);
+        } else if (h->memory != NULL) {
+            holder_plays(h);
+        } else if (random() % 100 == 0) {
+            holder_end(h);
+        }
+        if (i == 0) {
+            int fd = dial(); /* MAILBOX, and it did not say who it is */
+
+            (void)!send(fd, early, sizeof early, MSG_NOSIGNAL);
+            close(fd);
+        }
+    }
+    printf("mailboxes given %lu, refused %lu, tricks %lu, ", given, refused, tricks);
+}
+
 /* Takes what comes until the time is over. */
 static int
 sink(char **targets, int count)
@@ -480,6 +674,8 @@ main(int argc, char **argv)
         open_many(count, false, false);
     } else if (strcmp(argv[1], "deaf") == 0) {
         deaf(count);
+    } else if (strcmp(argv[1], "mailbox") == 0) {
+        mailbox(count);
     } else {
         return 2;
     }
