@@ -215,6 +215,10 @@ hsm_down() {
     fi
 }
 
+# The release of these sources.
+# shellcheck disable=SC2034
+RELEASE=$(sed -n 's/^#define FRAME_VERSION \([0-9]*\)u.*/\1/p' "$ROOT/src/wire/frame.h")
+
 # OpenSSL's provider for PKCS #11, where the distribution has it.
 provider_path() {
     echo "${PKCS11_PROVIDER-$(sed -n 's/^MODULESDIR: *"\(.*\)"$/\1/p' <(openssl version -a))/pkcs11.so}"
