@@ -138,6 +138,11 @@ limit() {
     timeout --foreground --kill-after=5 $((3 * $1)) "${@:2}"
 }
 
+# mailrooms PID: how many processes a daemon shares mailboxes with.
+mailrooms() {
+    find "/proc/$1/fd" -lname '*azcloudhsm_client mail*' 2>/dev/null | wc -l
+}
+
 # waited SECONDS COMMAND...: until it succeeds.
 waited() {
     local end=$((SECONDS + $1))

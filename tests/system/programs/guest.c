@@ -3,7 +3,7 @@
  * The library as a guest in its process: fork, re-initialisation, unloading, and what is left
  * behind afterwards.
  *
- *   guest MODULE fork|traffic|again|traces|leave
+ *   guest MODULE fork|traffic|finalize|again|traces|leave
  *   guest MODULE reload [ROUNDS]
  *   guest MODULE inherited COUNT    what `traffic` executes: succeeds with COUNT descriptors open
  */
@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #define TIMES 100
+#define BUSY 100 /* calls after which a connection has its mailbox */
+#define FINALIZES 20
 #define FORKS 200
 #define RELOADS 1000
 #define WARM 20 /* rounds after which memory must not grow any more */
@@ -53,6 +55,36 @@ static int
 threads(void)
 {
     return entries_of("/proc/self/task");
+}
+
+/* What we share with daemons: our own, and what was left of others'. */
+static int
+mailrooms(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[512];
+    int count = 0;
+
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+        count += strstr(line, "azcloudhsm_client mail") != NULL;
+    }
+    if (maps != NULL) {
+        fclose(maps);
+    }
+    return count;
+}
+
+static bool
+is_busy_well(CK_SESSION_HANDLE session)
+{
+    uint8_t random[8];
+
+    for (int i = 0; i < BUSY; i++) {
+        if (p11->C_GenerateRandom(session, random, sizeof random) != CKR_OK) {
+            return false;
+        }
+    }
+    return mailrooms() == 1;
 }
 
 static CK_RV
@@ -117,6 +149,9 @@ child_with_initialize(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
     if (p11->C_GetSessionInfo(session, &info) != CKR_SESSION_HANDLE_INVALID) {
         return 2; /* the parent's session is not the child's */
     }
+    if (mailrooms() != 0) {
+        return 9; /* nor are its mailboxes */
+    }
     own = p11_session();
     if (p11->C_GetSessionInfo(own, &info) != CKR_OK || info.state != CKS_RW_PUBLIC_SESSION) {
         return 3; /* nor is the parent's login */
@@ -130,11 +165,14 @@ child_with_initialize(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
     if (p11_generate_ec(own, NULL, &public, &private) != CKR_OK || sign(own, private) != CKR_OK) {
         return 6;
     }
+    if (!is_busy_well(own)) {
+        return 10;
+    }
     before = descriptors();
     if (p11->C_Finalize(NULL) != CKR_OK) {
         return 7;
     }
-    return descriptors() < before ? 0 : 8;
+    return descriptors() < before && mailrooms() == 0 ? 0 : 8;
 }
 
 static int
@@ -161,6 +199,7 @@ test_fork(void)
 
     MUST(p11_generate_ec(session, NULL, &public, &private));
     check_code(sign(session, private), CKR_OK, "the parent signs");
+    check(is_busy_well(session), "it has mailboxes");
     before = descriptors();
     status = in_child(child_without_initialize, session, private);
     check(status == 0, "a child without C_Initialize is not initialised (step %d)", status);
@@ -285,9 +324,52 @@ test_fork_in_traffic(void)
     check(failed == 0, "%d children while other threads call (%d failed)", FORKS, failed);
     check(wrong == 0, "the other threads do not notice (%d calls failed)", (int)wrong);
     before = descriptors();
-    check(before <= opened + (int)COUNT(workers), "a connection for each thread and no more");
+    check(before <= opened + (int)COUNT(workers) + mailrooms(),
+          "a connection for each thread and no more, but for a bell");
     MUST(p11->C_Finalize(NULL));
     check(descriptors() == opened, "no descriptor stays behind");
+}
+
+static void *
+call_until_it_is_over(void *arg)
+{
+    const CK_SESSION_HANDLE *session = arg;
+    uint8_t random[8];
+    CK_RV rv;
+
+    do {
+        rv = p11->C_GenerateRandom(*session, random, sizeof random);
+    } while (rv == CKR_OK);
+    return rv == CKR_CRYPTOKI_NOT_INITIALIZED ? NULL : arg;
+}
+
+/* Who is in the middle of a call has its answer, and what is shared stays until then. */
+static void
+test_finalize(void)
+{
+    CK_SESSION_HANDLE session;
+    pthread_t workers[8];
+    int failed = 0;
+    void *result;
+
+    p11_load(path);
+    for (int i = 0; i < FINALIZES; i++) {
+        MUST(p11->C_Initialize(NULL));
+        session = p11_session();
+        MUST(p11_login(session, PIN));
+        failed += !is_busy_well(session);
+        for (size_t k = 0; k < COUNT(workers); k++) {
+            pthread_create(&workers[k], NULL, call_until_it_is_over, &session);
+        }
+        usleep(20000);
+        MUST(p11->C_Finalize(NULL));
+        for (size_t k = 0; k < COUNT(workers); k++) {
+            pthread_join(workers[k], &result);
+            failed += result != NULL;
+        }
+    }
+    check(failed == 0, "C_Finalize while other threads call (%d failed)", failed);
+    check(descriptors() == opened && mailrooms() == 0, "nothing stays behind");
 }
 
 static void
@@ -447,7 +529,7 @@ int
 main(int argc, char **argv)
 {
     if (argc < 3) {
-        die("usage: guest MODULE fork|traffic|again|reload|traces|leave");
+        die("usage: guest MODULE fork|traffic|finalize|again|reload|traces|leave");
     }
     path = argv[1];
     opened = descriptors();
@@ -458,6 +540,8 @@ main(int argc, char **argv)
         test_fork_in_traffic();
     } else if (strcmp(argv[2], "inherited") == 0 && argc == 4) {
         return opened == atoi(argv[3]) ? 0 : 2;
+    } else if (strcmp(argv[2], "finalize") == 0) {
+        test_finalize();
     } else if (strcmp(argv[2], "again") == 0) {
         test_again();
     } else if (strcmp(argv[2], "reload") == 0) {
