@@ -116,30 +116,12 @@ request_follows(struct request *request)
     return CKR_OK;
 }
 
-static bool
-is_revocation(enum operation operation)
-{
-    switch (operation) {
-    case OPERATION_OBJECT_DESTROY:
-    case OPERATION_USER_DELETE:
-    case OPERATION_USER_PASSWORD:
-    case OPERATION_USER_PASSWORD_SIGNED:
-    case OPERATION_PIN_SET:
-    case OPERATION_PIN_INIT:
-    case OPERATION_QUORUM_SET:
-        return true;
-    default:
-        return false;
-    }
-}
-
 CK_RV
 request_barrier(struct request *request)
 {
     struct hsm *hsm = request->hsm;
 
-    if (!atomic_load(&hsm->follow.on) ||
-        (request->kept && !is_revocation(request->row->operation))) {
+    if (!atomic_load(&hsm->follow.on) || (request->kept && !request->row->revokes)) {
         return CKR_OK;
     }
     if (!request_may(request, PLACE_STORE)) {

@@ -279,8 +279,8 @@ static CK_RV
 request_call(struct request *request)
 {
     switch (request->row->operation) {
-#define OPERATION(name, number, access, ports, repeat, work, audit, changes, names) \
-    case OPERATION_##name:                                                   \
+#define OPERATION(name, ...) \
+    case OPERATION_##name:   \
         return handle_##name(request);
 #include "wire/operations.def"
 #undef OPERATION
@@ -396,28 +396,12 @@ is_for_no_context(enum operation operation)
            operation == OPERATION_CLUSTER;
 }
 
-/* Without an owner the node speaks of nothing else. */
+/* Without an owner the node speaks of little else. */
 static bool
 request_waits_for_owner(const struct request *request)
 {
-    if (!atomic_load_explicit(&request->hsm->owner.missing, memory_order_relaxed)) {
-        return false;
-    }
-    switch (request->row->operation) {
-    case OPERATION_ATTACH:
-    case OPERATION_PING:
-    case OPERATION_CHANGES:
-        return false;
-    case OPERATION_DETACH:
-    case OPERATION_LOGIN:
-    case OPERATION_LOGOUT:
-    case OPERATION_CERT_REQUEST:
-    case OPERATION_CERT_GET:
-    case OPERATION_CERT_STORE:
-        return request->peer->port != PORTS_manage;
-    default:
-        return true;
-    }
+    return atomic_load_explicit(&request->hsm->owner.missing, memory_order_relaxed) &&
+           (request->row->unowned & request->peer->port) == 0;
 }
 
 /* Everything up to the handler. CODE_LATER goes through. */

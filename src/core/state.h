@@ -161,8 +161,7 @@ MUST_USE bool request_reply_objects(const struct request *request,
                                     struct info_array *ret_objects);
 
 /* One handler per row of operations.def that the core answers. */
-#define OPERATION(name, number, access, ports, repeat, work, audit, changes, names) \
-    CK_RV handle_##name(struct request *r);
+#define OPERATION(name, ...) CK_RV handle_##name(struct request *r);
 #include "wire/operations.def"
 #undef OPERATION
 

@@ -212,7 +212,7 @@ node_before(struct daemon *daemon, const struct context *context)
 static struct node *
 node_home(struct daemon *daemon, struct context *context, enum tie tie, uint32_t avoid)
 {
-    const bool has = context->local || tie == TIE_STEP;
+    const bool has = context->local || tie == TIE_step;
     const bool fresh = daemon_now() - daemon->started_at < START_MS;
     struct node *before = node_before(daemon, context);
     struct node *drawn = before != NULL ? before : node_drawn(daemon, context);
@@ -243,20 +243,20 @@ node_choose(struct daemon *daemon, struct context *context, enum tie tie, uint32
 {
     struct node *node;
 
-    if (tie != TIE_NONE && context->home != 0) {
+    if (tie != TIE_none && context->home != 0) {
         node = &daemon->nodes[context->home - 1];
         if (node_is_reached(node) && (avoid & (UINT32_C(1) << node->index)) == 0) {
             return node_best_link(node, context);
         }
         /* A home that is only behind keeps what it has. */
-        if (tie == TIE_STEP || (node_is_reached(node) && context->local)) {
+        if (tie == TIE_step || (node_is_reached(node) && context->local)) {
             return NULL;
         }
         node = node_near(daemon, context, avoid);
         if (node != NULL) {
             attachments_move(context);
         }
-    } else if (tie != TIE_NONE) {
+    } else if (tie != TIE_none) {
         node = node_home(daemon, context, tie, avoid);
     } else {
         node = node_near(daemon, context, avoid);
@@ -264,10 +264,10 @@ node_choose(struct daemon *daemon, struct context *context, enum tie tie, uint32
     if (node == NULL) {
         return NULL;
     }
-    if (tie != TIE_NONE) {
+    if (tie != TIE_none) {
         context->home = (unsigned)node->index + 1;
     }
-    if (tie == TIE_NONE || context->near == 0) {
+    if (tie == TIE_none || context->near == 0) {
         context->near = (unsigned)node->index + 1;
     }
     return node_best_link(node, context);

@@ -404,7 +404,7 @@ copies_check(struct daemon *daemon, struct context *context)
     copies->look_at = now + copies->pause_ms;
     if (!copies->doubt) {
         copies_renew_now(daemon, context);
-    } else if ((link = node_choose(daemon, context, TIE_HOME, 0)) != NULL) {
+    } else if ((link = node_choose(daemon, context, TIE_home, 0)) != NULL) {
         (void)copies_ready(daemon, context, link, true, 0);
     }
 }

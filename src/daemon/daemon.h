@@ -381,12 +381,6 @@ void known_save(struct daemon *daemon);
 void known_forget(struct daemon *daemon);
 
 /* choice.c: which node does it */
-enum tie {
-    TIE_NONE, /* any node */
-    TIE_HOME, /* the one that has the context's session objects; another one begins anew */
-    TIE_STEP  /* that one or none */
-};
-
 bool node_is_reached(const struct node *node);
 /* Requests that are on their way to it. */
 size_t node_load(const struct node *node);
@@ -487,6 +481,7 @@ MUST_USE bool pending_take(struct daemon *daemon, struct pending *pending, view 
 void pending_send(struct daemon *daemon, struct pending *pending);
 /* It is on its way no more. */
 void pending_unsent(struct daemon *daemon, struct pending *pending);
+/* By column `tie`, and by what the request names. */
 enum tie pending_tie(const struct pending *pending);
 /* What a reply on that link answers; NULL: nothing that is waited for. */
 struct pending *pending_find(struct daemon *daemon, const struct node_link *link,

@@ -231,20 +231,9 @@ pendings_clear(struct daemon *daemon)
 enum tie
 pending_tie(const struct pending *pending)
 {
-    switch (pending->row->operation) {
-    case OPERATION_START:
-    case OPERATION_LOGIN: /* the home ends what a login ends */
-    case OPERATION_LOGOUT:
-    case OPERATION_AUTHENTICATE:
-    case OPERATION_SESSION_CLOSE:
-        return TIE_HOME;
-    default:
-        break;
-    }
-    if (pending->row->repeat == REPEAT_bound) {
-        return TIE_STEP;
-    }
-    return (pending->frame.flags & FRAME_LOCAL) != 0 ? TIE_HOME : TIE_NONE;
+    const bool local = (pending->frame.flags & FRAME_LOCAL) != 0;
+
+    return pending->row->tie == TIE_none && local ? TIE_home : pending->row->tie;
 }
 
 void
@@ -311,7 +300,7 @@ pending_go(struct daemon *daemon, struct pending *pending, view body)
 
     context->local = context->local || (frame.flags & FRAME_LOCAL) != 0;
     link = pending_way(daemon, pending);
-    if (link == NULL && pending_tie(pending) == TIE_STEP && context->home != 0 &&
+    if (link == NULL && pending_tie(pending) == TIE_step && context->home != 0 &&
         nodes_are_there(daemon)) {
         pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
         return true;
@@ -326,7 +315,7 @@ pending_go(struct daemon *daemon, struct pending *pending, view body)
         pending_block(pending);
         return false;
     }
-    if (pending_tie(pending) == TIE_HOME &&
+    if (pending_tie(pending) == TIE_home &&
         !copies_ready(daemon, context, link,
                       (frame.flags & FRAME_LOCAL) != 0 ||
                           pending->row->operation == OPERATION_SESSION_CLOSE,
@@ -393,7 +382,7 @@ bool
 pending_take(struct daemon *daemon, struct pending *pending, view body)
 {
     /* What cannot be sent again leaves from where it came to. */
-    if (pending_tie(pending) == TIE_STEP && !turn_waits(daemon, pending) &&
+    if (pending_tie(pending) == TIE_step && !turn_waits(daemon, pending) &&
         pending_go(daemon, pending, body)) {
         return true;
     }

@@ -185,7 +185,7 @@ context_unknown(struct daemon *daemon, struct node_link *link, struct pending *p
     if (pending->context->home == link->node->index + 1) {
         copies_doubt(pending->context, 0);
     }
-    if (pending_tie(pending) == TIE_STEP || !is_awaited(pending) ||
+    if (pending_tie(pending) == TIE_step || !is_awaited(pending) ||
         ++pending->attaches > ATTACHES_MAX) {
         pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
     } else {
@@ -199,7 +199,7 @@ pending_elsewhere(struct daemon *daemon, struct pending *pending)
 {
     pending->avoid |= UINT32_C(1) << pending->sent_on->node->index;
     pending_unsent(daemon, pending);
-    if (pending_tie(pending) == TIE_STEP || !is_awaited(pending)) {
+    if (pending_tie(pending) == TIE_step || !is_awaited(pending)) {
         pending_fail(daemon, pending, (uint32_t)CKR_DEVICE_ERROR);
     } else {
         pending_send(daemon, pending);
@@ -213,7 +213,7 @@ static bool
 is_given_up(const struct daemon *daemon, const struct pending *pending, uint32_t code)
 {
     return code == CKR_DEVICE_ERROR && pending->row->repeat == REPEAT_once &&
-           pending_tie(pending) == TIE_NONE && pending->given_up < GIVEN_UP_MAX &&
+           pending_tie(pending) == TIE_none && pending->given_up < GIVEN_UP_MAX &&
            (node_has_other(daemon, pending->sent_on->node) ||
             daemon_now() - pending->sent_at > GAVE_UP_MS);
 }
@@ -224,7 +224,7 @@ is_too_late(const struct daemon *daemon, const struct pending *pending, const st
             uint32_t code)
 {
     return (code == CKR_FUNCTION_NOT_SUPPORTED || code == CODE_BAD_FRAME) && node->release != 0 &&
-           node->release < frame_version && pending_tie(pending) == TIE_NONE &&
+           node->release < frame_version && pending_tie(pending) == TIE_none &&
            node_has_later(daemon, node, pending->avoid);
 }
 
@@ -238,7 +238,7 @@ is_for_another(const struct daemon *daemon, struct pending *pending,
         return true;
     }
     return code == CODE_LAGGING || is_too_late(daemon, pending, link->node, code) ||
-           (code == CKR_USER_NOT_LOGGED_IN && pending_tie(pending) == TIE_NONE &&
+           (code == CKR_USER_NOT_LOGGED_IN && pending_tie(pending) == TIE_none &&
             attachment_is_worse(daemon, pending->context, link->node));
 }
 
@@ -430,7 +430,7 @@ is_overdue(const struct daemon *daemon, const struct pending *pending, uint64_t 
 {
     return pending->sent_on != NULL && !pending->hurried && is_awaited(pending) &&
            pending->row->work != OPERATION_WORK_slow &&
-           pending->row->changes == CHANGES_none && pending_tie(pending) == TIE_NONE &&
+           pending->row->changes == CHANGES_none && pending_tie(pending) == TIE_none &&
            now - pending->sent_at > HURRY_MS && node_has_other(daemon, pending->sent_on->node);
 }
 

@@ -10,14 +10,16 @@
 #define KEY_INFO_LEN 24u
 #define NUMBER_LEN 4u
 
-#define AUDIT_no false
-#define AUDIT_yes true
+#define SAID_no false
+#define SAID_yes true
 
 /* { OPERATION_SIGN, "SIGN", ACCESS_cu, PORTS_client, REPEAT_repeat, OPERATION_WORK_key, true,
- *   CHANGES_none, NAMES_none } */
-#define OPERATION(name, number, access, ports, repeat, work, audit, changes, names) \
-    { OPERATION_##name, #name, ACCESS_##access, PORTS_##ports, REPEAT_##repeat, \
-      OPERATION_WORK_##work, AUDIT_##audit, CHANGES_##changes, NAMES_##names },
+ *   CHANGES_none, NAMES_none, TIE_none, false, PORTS_none } */
+#define OPERATION(name, number, access, ports, repeat, work, audit, changes, names, tie, revokes, \
+                  unowned)                                                                        \
+    { OPERATION_##name, #name, ACCESS_##access, PORTS_##ports, REPEAT_##repeat,                   \
+      OPERATION_WORK_##work, SAID_##audit, CHANGES_##changes, NAMES_##names, TIE_##tie,           \
+      SAID_##revokes, PORTS_##unowned },
 static const struct operation_row rows[] = {
 #include "wire/operations.def"
 };
@@ -26,13 +28,12 @@ static const struct operation_row rows[] = {
 /* Where the row of a number is: [52] = ROW_SIGN, which counts from 1. */
 enum {
     ROW_NONE,
-#define OPERATION(name, number, access, ports, repeat, work, audit, changes, names) ROW_##name,
+#define OPERATION(name, ...) ROW_##name,
 #include "wire/operations.def"
 #undef OPERATION
 };
 static const uint8_t row_of[] = {
-#define OPERATION(name, number, access, ports, repeat, work, audit, changes, names) \
-    [number] = ROW_##name,
+#define OPERATION(name, number, ...) [number] = ROW_##name,
 #include "wire/operations.def"
 #undef OPERATION
 };

@@ -119,19 +119,19 @@ struct copy_array {
 /* Operations, rows of operations.def: OPERATION_SIGN is 52. */
 enum operation {
     OPERATION_NONE = 0,
-#define OPERATION(name, number, access, ports, repeat, work, audit, changes, names) \
-    OPERATION_##name = (number),
+#define OPERATION(name, number, ...) OPERATION_##name = (number),
 #include "wire/operations.def"
 #undef OPERATION
 };
 
 enum access { ACCESS_any, ACCESS_user, ACCESS_cu, ACCESS_co, ACCESS_crypto };
-enum ports { PORTS_unix = 1, PORTS_client = 2, PORTS_manage = 4, PORTS_both = 6 };
+enum ports { PORTS_none = 0, PORTS_unix = 1, PORTS_client = 2, PORTS_manage = 4, PORTS_both = 6 };
 enum repeat { REPEAT_repeat, REPEAT_once, REPEAT_bound };
 enum operation_work { OPERATION_WORK_inline, OPERATION_WORK_slow, OPERATION_WORK_store,
                       OPERATION_WORK_key };
 enum operation_changes { CHANGES_none, CHANGES_object, CHANGES_all };
 enum operation_names { NAMES_none, NAMES_made, NAMES_changed, NAMES_derived };
+enum tie { TIE_none, TIE_home, TIE_step };
 
 struct operation_row {
     enum operation operation;
@@ -143,6 +143,9 @@ struct operation_row {
     bool audited;
     enum operation_changes changes;
     enum operation_names names;
+    enum tie tie;
+    bool revokes;
+    unsigned unowned; /* bits of enum ports */
 };
 
 /* NULL when there is no such operation. */

@@ -936,6 +936,24 @@ operations_are_found_by_their_number(void **state)
     assert_null(operation_row(UINT16_MAX));
 }
 
+/* What a column says has to go with what others say. */
+static void
+columns_of_operations_agree(void **state)
+{
+    size_t count;
+    const struct operation_row *rows = operation_rows(&count);
+
+    UNUSED(state);
+    for (size_t i = 0; i < count; i++) {
+        const struct operation_row *row = &rows[i];
+
+        assert_true(row->tie != TIE_step || row->repeat == REPEAT_bound);
+        assert_true(row->tie != TIE_none || row->repeat != REPEAT_bound);
+        assert_true(!row->revokes || (row->repeat == REPEAT_once && row->audited));
+        assert_int_equal(row->unowned & ~row->ports, 0);
+    }
+}
+
 static void
 every_operation_has_both_messages(void **state)
 {
@@ -1030,6 +1048,7 @@ main(void)
         cmocka_unit_test(copies_that_are_too_long_are_none),
         cmocka_unit_test(numbers_step_by_four),
         cmocka_unit_test(operations_are_found_by_their_number),
+        cmocka_unit_test(columns_of_operations_agree),
         cmocka_unit_test(every_operation_has_both_messages),
         cmocka_unit_test(replies_that_name_objects_have_one_form),
     };
