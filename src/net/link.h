@@ -57,7 +57,8 @@ MUST_USE bool link_pack_address(const struct link_pack *pack, struct sockaddr_st
 
 /* The output buffer: append whole frames, then call link_flush(). */
 struct writer *link_output(struct link *link);
-/* On a Unix socket: these descriptors, which must stay open until then, go with the next bytes. */
+/* On a Unix socket: these descriptors, which must stay open until then, go with the next bytes; or
+ * the bytes go without them, where our user has more on their way than he may. */
 #define LINK_PASS_MAX 2u
 void link_pass(struct link *link, const int *fds, size_t count);
 /* Sends what was appended when the round's events are done. */

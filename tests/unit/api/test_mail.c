@@ -33,6 +33,9 @@
 
 #define THREADS 12u
 #define EXCHANGES 3000u
+#define ALONE 300000u
+#define ALONE_MS 5000 /* or so many, where that is much */
+#define DELAYS 2000u /* some nanoseconds each */
 #define SIZES (MAILBOX_SIZE + 1000u)
 #define ROOMS 2u
 #define LARGE 100000u
@@ -414,6 +417,25 @@ no_bell_is_lost_among_many_threads(void **state)
     workers_end(workers);
 }
 
+/* Who is alone and does not sleep asks again while the loop makes up its mind to; a little later
+ * each time, so that each moment of that is met. */
+static void
+no_bell_is_lost_by_a_loop_that_goes_to_sleep(void **state)
+{
+    struct connection *connection = connect_to(*state, 0);
+    const int64_t end = connection_clock() + ALONE_MS;
+
+    for (unsigned i = 0; i < ALONE && connection_clock() < end; i++) {
+        for (volatile unsigned k = 0; k < i % DELAYS; k++) {
+        }
+        connection_linger(connection, true);
+        if (exchange(connection, WISH_ECHO, 7, 2, LIMIT_MS) != OUTCOME_ANSWERED) {
+            fail_msg("exchange %u", i);
+        }
+    }
+    connection_free(connection);
+}
+
 static void
 what_is_too_large_goes_by_the_socket(void **state)
 {
@@ -692,6 +714,7 @@ main(void)
 {
     static const struct CMUnitTest tests[] = {
         TEST(no_bell_is_lost_among_many_threads),
+        TEST(no_bell_is_lost_by_a_loop_that_goes_to_sleep),
         TEST(what_is_too_large_goes_by_the_socket),
         TEST(nothing_of_an_exchange_stays_in_its_mailbox),
         TEST(a_paused_link_answers_later),
