@@ -6,7 +6,7 @@
  *
  *   session_keys MODULE SECONDS
  *
- * SIGTERM ends the time. It prints `running` when all threads work, and TAP lines when the time is over.
+ * SIGTERM ends the time, and each thread makes one whole call after that. It prints `running` when all threads work, and TAP lines when the time is over.
  */
 #include "p11.h"
 
@@ -127,9 +127,11 @@ static void *
 work(void *arg)
 {
     struct worker *worker = arg;
-    bool first = true;
+    bool first = true, last;
 
-    while (!done) {
+    do {
+        last = done; /* before it begins */
+
         uint64_t start = now_ms();
         CK_RV rv = worker->call(worker);
         uint64_t took = now_ms() - start;
@@ -149,7 +151,7 @@ work(void *arg)
             worker->failed += rv != WRONG;
             usleep(10000);
         }
-    }
+    } while (!last);
     return NULL;
 }
 
