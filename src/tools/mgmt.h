@@ -70,6 +70,7 @@ struct mgmt_step {
     const char *act;          /* "creating user": `creating user on server 0(hsm1) failed` */
     enum operation operation;
     enum mgmt_ask ask;
+    const char *saying; /* of mgmt_change(): the line behind the yes; NULL: none */
     /* Prints what the reply says; false: it does not read. NULL: only the line of success. */
     bool (*show)(void *arg, struct mgmt_server *server, view reply);
     void *arg;

@@ -78,22 +78,19 @@ mgmt_set_m(void *tool, const struct values *values)
 {
     const struct quorum_set_request request = { values_number(values, "service", 0),
                                                 values_number(values, "m", 0) };
+    char saying[64];
     const struct mgmt_step step = { .command = "setMValue",
                                     .act = "setting M value",
                                     .operation = OPERATION_QUORUM_SET,
-                                    .ask = ASK_ABORT };
+                                    .ask = ASK_ABORT,
+                                    .saying = saying };
     struct writer body;
-    enum status status = STATUS_REFUSED;
 
-    if (!mgmt_confirmed()) {
-        return STATUS_REFUSED;
-    }
+    snprintf(saying, sizeof saying, "Setting M Value(%u) for %u", (unsigned)request.needed,
+             (unsigned)request.service);
     writer_init(&body, MGMT_BODY_MAX);
     quorum_set_request_write(&body, &request);
-    printf("Setting M Value(%u) for %u\n", (unsigned)request.needed, (unsigned)request.service);
-    status = mgmt_everywhere(tool, &step, &body);
-    writer_clear(&body);
-    return status;
+    return mgmt_change(tool, &step, &body);
 }
 
 enum status

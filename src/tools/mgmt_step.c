@@ -163,8 +163,14 @@ mgmt_everywhere(struct mgmt *mgmt, const struct mgmt_step *step, const struct wr
 enum status
 mgmt_change(struct mgmt *mgmt, const struct mgmt_step *step, struct writer *body)
 {
-    enum status status = mgmt_confirmed() ? mgmt_everywhere(mgmt, step, body) : STATUS_REFUSED;
+    enum status status = STATUS_REFUSED;
 
+    if (mgmt_confirmed()) {
+        if (step->saying != NULL) {
+            puts(step->saying);
+        }
+        status = mgmt_everywhere(mgmt, step, body);
+    }
     writer_clear(body);
     return status;
 }
