@@ -56,6 +56,7 @@ struct fake {
     _Atomic unsigned hellos;
     _Atomic unsigned requests; /* beside HELLO, MAILBOX and DETACH */
     _Atomic unsigned mailboxes;
+    _Atomic bool mail_hangs; /* whoever asks for a mailbox hears nothing */
     _Atomic unsigned detaches;
     _Atomic uint64_t last_request;
     _Atomic uint64_t last_settled;
@@ -149,7 +150,7 @@ answer(struct fake *fake, int fd)
     if (frame.operation == OPERATION_MAILBOX) {
         frame_reply(&reply, &frame, (uint32_t)CKR_FUNCTION_NOT_SUPPORTED, 0, VIEW_EMPTY);
         atomic_fetch_add(&fake->mailboxes, 1);
-        ok = send_all(fd, reply.data, reply.len, SIZE_MAX);
+        ok = atomic_load(&fake->mail_hangs) || send_all(fd, reply.data, reply.len, SIZE_MAX);
         goto out;
     }
     if (frame.operation == OPERATION_DETACH) {
@@ -657,6 +658,43 @@ many_threads_call_at_once(void **state)
     client_close(client);
 }
 
+/* With two exchanges each, calls pass by the 64th. */
+static void
+a_busy_connection_asks_for_its_mailbox_once(void **state)
+{
+    struct fake *fake = *state;
+    struct client *client = open_client(fake);
+    struct call call;
+
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(call_begin(client, &call), CKR_OK);
+        assert_int_equal(call_send(&call, OPERATION_TOKEN, 0, 0), CKR_OK);
+        assert_int_equal(call_send(&call, OPERATION_TOKEN, 0, 0), CKR_OK);
+        call_end(&call);
+        assert_int_equal(fake->mailboxes, i >= 31);
+    }
+    assert_int_equal(fake->hellos, 1);
+    client_close(client);
+}
+
+static void
+who_waits_for_a_mailbox_in_vain_goes_on(void **state)
+{
+    struct fake *fake = *state;
+    struct client *client = open_client(fake);
+    const uint64_t start = client_clock();
+
+    atomic_store(&fake->mail_hangs, true);
+    for (unsigned i = 0; i < 70; i++) {
+        assert_int_equal(echo(client, OPERATION_TOKEN, 4), CKR_OK);
+    }
+
+    assert_in_range(client_clock() - start, 900, 4000);
+    assert_int_equal(fake->mailboxes, 1);
+    assert_int_equal(fake->hellos, 2);
+    client_close(client);
+}
+
 static void
 a_child_of_fork_leaves_the_parents_context_alone(void **state)
 {
@@ -710,6 +748,8 @@ main(void)
         cmocka_unit_test(without_a_daemon_open_is_a_general_error),
         WITH_FAKE(a_daemon_of_another_version_is_refused),
         WITH_FAKE(many_threads_call_at_once),
+        WITH_FAKE(a_busy_connection_asks_for_its_mailbox_once),
+        WITH_FAKE(who_waits_for_a_mailbox_in_vain_goes_on),
         WITH_FAKE(a_child_of_fork_leaves_the_parents_context_alone),
     };
 
