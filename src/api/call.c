@@ -147,32 +147,39 @@ is_slow(const struct client *client, const struct operation_row *row)
 
 /* ---- lingering ---- */
 
+enum linger_for { LINGER_QUICK, LINGER_DISK };
+static const unsigned linger_us[] = { [LINGER_QUICK] = 150, [LINGER_DISK] = 1000 };
+
 /*
  * On a host that has a processor to spare, a thread that is alone looks for the reply for a moment
- * before it sleeps: to be woken takes longer than most replies. Where they take longer, as the node
- * is far or busy, that is tried seldom.
+ * before it sleeps: to be woken takes longer than most replies, and a processor that was kept awake
+ * is there at once for others, too. Where they take longer, as the node is far or busy, or makes an
+ * RSA key, that is tried seldom.
  */
-static bool
-client_lingers(struct client *client, const struct operation_row *row)
+static unsigned
+client_lingers(struct client *client, enum linger_for what)
 {
-    if (row->work == OPERATION_WORK_slow || row->work == OPERATION_WORK_store ||
-        atomic_load_explicit(&client->taken, memory_order_relaxed) != 1 ||
-        !page_is_calm(client_page(client), client_clock())) {
-        return false;
+    struct lingering *lingering = &client->lingering[what];
+
+    if (atomic_load_explicit(&client->taken, memory_order_relaxed) != 1 ||
+        !page_is_calm(client_page(client), client_clock()) ||
+        (atomic_load_explicit(&lingering->trust, memory_order_relaxed) == 0 &&
+         atomic_fetch_add_explicit(&lingering->not_tried, 1, memory_order_relaxed) % LINGER_TRY >=
+             LINGER_TRIES)) {
+        return 0;
     }
-    return atomic_load_explicit(&client->linger_trust, memory_order_relaxed) > 0 ||
-           atomic_fetch_add_explicit(&client->linger_not, 1, memory_order_relaxed) % LINGER_TRY <
-               LINGER_TRIES;
+    return linger_us[what];
 }
 
 static void
-client_lingered(struct client *client, bool was_quick)
+client_lingered(struct client *client, enum linger_for what, bool was_quick)
 {
-    unsigned trust = atomic_load_explicit(&client->linger_trust, memory_order_relaxed);
+    struct lingering *lingering = &client->lingering[what];
+    unsigned trust = atomic_load_explicit(&lingering->trust, memory_order_relaxed);
 
     trust = was_quick ? trust + (trust < CLIENT_TRUST_MAX)
                       : trust - (unsigned)size_min(trust, LINGER_LOSS);
-    atomic_store_explicit(&client->linger_trust, trust, memory_order_relaxed);
+    atomic_store_explicit(&lingering->trust, trust, memory_order_relaxed);
 }
 
 /*
@@ -191,6 +198,8 @@ call_exchange(struct call *call, const struct operation_row *row, const struct f
     const bool again = row->repeat != REPEAT_bound && !renews;
     const bool local = (request->flags & FRAME_LOCAL) != 0 ||
                        (row->operation == OPERATION_SESSION_CLOSE && atomic_load(&client->local));
+    const bool waits = row->work == OPERATION_WORK_slow || row->work == OPERATION_WORK_store;
+    const enum linger_for what = waits ? LINGER_DISK : LINGER_QUICK;
     const int64_t start = connection_clock();
     const int64_t deadline = start + (renews                               ? LIMIT_RENEW_MS
                                       : is_slow(client, row)               ? LIMIT_SLOW_MS
@@ -208,18 +217,16 @@ call_exchange(struct call *call, const struct operation_row *row, const struct f
                      : client_reach_again(client, connection, start + LIMIT_REACH_MS))) {
             return false;
         }
-        connection_watch(connection, local || row->work == OPERATION_WORK_slow ||
-                                             row->work == OPERATION_WORK_store
-                                         ? atomic_load(&client->pages.current)
-                                         : NULL);
+        connection_watch(connection,
+                         local || waits ? atomic_load(&client->pages.current) : NULL);
 
-        const bool lingers = client_lingers(client, row);
+        const unsigned lingers = client_lingers(client, what);
 
         connection_linger(connection, lingers);
         if (connection_exchange(connection, request, writer_view(call->body), deadline,
                                 ret_reply) == OUTCOME_ANSWERED) {
-            if (lingers) {
-                client_lingered(client, connection->was_quick);
+            if (lingers > 0) {
+                client_lingered(client, what, connection->was_quick);
             }
             return true;
         }

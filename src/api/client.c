@@ -364,7 +364,8 @@ client_open(const struct client_options *options, struct client **ret_client)
         return CKR_HOST_MEMORY;
     }
     pthread_mutex_init(&client->lock, NULL);
-    client->linger_trust = CLIENT_TRUST_MAX;
+    client->lingering[0].trust = CLIENT_TRUST_MAX;
+    client->lingering[1].trust = CLIENT_TRUST_MAX;
     client->interface = options->interface;
     pages_init(&client->pages);
     if ((rv = client_address(options, &client->address, &client->storage)) != CKR_OK) {

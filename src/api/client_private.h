@@ -19,6 +19,12 @@
 
 struct connection;
 
+/* What looking for a reply instead of sleeping has been worth. */
+struct lingering {
+    _Atomic unsigned trust;
+    _Atomic unsigned not_tried; /* requests, for want of trust */
+};
+
 struct client {
     enum interface interface;
     /* Names the context to the daemon. No struct secret: those share a lock, which another
@@ -37,8 +43,7 @@ struct client {
     struct connection *idle; /* under lock */
     size_t idle_count;       /* under lock */
     _Atomic size_t taken;    /* connections that threads have; changed under lock */
-    _Atomic unsigned linger_trust;
-    _Atomic unsigned linger_not; /* requests that did not, for want of trust */
+    struct lingering lingering[2]; /* for what is quickly done; for what waits for a disk */
     uint8_t ticket[CLIENT_TICKET_MAX]; /* under lock: of the login, which outlives the daemon so */
     size_t ticket_len;          /* under lock */
     int64_t ticket_renew_at;    /* under lock: half of its life is over then */

@@ -20,7 +20,6 @@
 
 #define WATCH_MS 500 /* between looks at the page */
 #define REPLY_SIZE_FIRST 4096u
-#define LINGER_NS 150000
 #define LINGER_PAUSES 16 /* between looks, some tenths of a microsecond */
 #define MAIL_SLEEP_NS 50000000 /* between looks whether the daemon is still there */
 
@@ -305,9 +304,9 @@ connection_watch(struct connection *connection, const struct page *page)
 }
 
 void
-connection_linger(struct connection *connection, bool lingers)
+connection_linger(struct connection *connection, unsigned limit_us)
 {
-    connection->lingers = lingers;
+    connection->linger_us = limit_us;
     connection->was_quick = false;
 }
 
@@ -337,8 +336,9 @@ processor_pause(void)
 static ssize_t
 connection_look(struct connection *connection, uint8_t *room, size_t size)
 {
-    const int64_t end = nanoseconds() + LINGER_NS;
+    const int64_t end = nanoseconds() + connection->linger_us * INT64_C(1000);
 
+    connection->linger_us = 0;
     for (;;) {
         ssize_t got = connection_recv(connection, room, size);
 
@@ -416,8 +416,7 @@ connection_receive(struct connection *connection, int64_t deadline, struct frame
         const size_t size = connection->reply_size - connection->reply_len;
         ssize_t got = -1;
 
-        if (connection->lingers) {
-            connection->lingers = false;
+        if (connection->linger_us > 0) {
             got = connection_look(connection, room, size);
             if (got < 0 && errno == EAGAIN) {
                 continue;
@@ -448,8 +447,9 @@ connection_receive(struct connection *connection, int64_t deadline, struct frame
 static void
 mail_linger(struct connection *connection)
 {
-    const int64_t end = nanoseconds() + LINGER_NS;
+    const int64_t end = nanoseconds() + connection->linger_us * INT64_C(1000);
 
+    connection->linger_us = 0;
     while (!connection->was_quick && nanoseconds() < end) {
         processor_pause();
         connection->was_quick = mail_state(connection->mail, connection->box) != MAILBOX_ASKED;
@@ -461,8 +461,7 @@ static enum outcome
 mail_wait(struct connection *connection, int64_t deadline)
 {
     deadline = connection_hurried(connection, deadline);
-    if (connection->lingers) {
-        connection->lingers = false;
+    if (connection->linger_us > 0) {
         mail_linger(connection);
     }
     while (mail_state(connection->mail, connection->box) == MAILBOX_ASKED) {

@@ -31,7 +31,7 @@ struct connection {
     size_t reply_len;
     size_t reply_size;
     unsigned hurry_ms; /* limit of a wait; 0: the deadline alone */
-    bool lingers;      /* see connection_linger() */
+    unsigned linger_us; /* see connection_linger() */
     bool was_quick;    /* the last reply came while it lingered */
     const struct page *watched; /* NULL: none; see connection_watch() */
 };
@@ -58,9 +58,9 @@ void connection_hurry(struct connection *connection, unsigned limit_ms);
 /* A long wait ends when the page has not been valid for CONNECTION_LIMIT_MS: a daemon that runs
  * keeps it valid, or answers. A page that is not valid now, or NULL, is not looked at. */
 void connection_watch(struct connection *connection, const struct page *page);
-/* Whether the next exchange looks for its reply for 150 us before it sleeps; then was_quick tells
- * whether that was of use. */
-void connection_linger(struct connection *connection, bool lingers);
+/* So long, in microseconds, the next exchange looks for its reply before it sleeps; then was_quick
+ * tells whether that was of use. */
+void connection_linger(struct connection *connection, unsigned limit_us);
 /* Nothing comes unasked: a connection that has something to say is at its end. */
 bool connection_is_stale(const struct connection *connection);
 

@@ -70,7 +70,7 @@ exchange(struct peer *peer, bool lingers, bool *ret_quick)
     connection->fd = fds[0];
     peer->fd = fds[1];
     assert_int_equal(pthread_create(&thread, NULL, peer_run, peer), 0);
-    connection_linger(connection, lingers);
+    connection_linger(connection, lingers ? 150 : 0);
     outcome = connection_exchange(connection, &request, VIEW_EMPTY, connection_clock() + 20000,
                                   &reply);
     if (outcome == OUTCOME_ANSWERED) {

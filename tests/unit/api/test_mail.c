@@ -373,7 +373,7 @@ work(void *arg)
         const size_t len = rand_r(&w->seed) % 8 == 0 ? 2 + (size_t)rand_r(&w->seed) % SIZES : 40;
         const uint8_t fill = (uint8_t)rand_r(&w->seed);
 
-        connection_linger(w->connection, w->lingers && i % 2 == 0);
+        connection_linger(w->connection, w->lingers && i % 2 == 0 ? 150 : 0);
         if (exchange(w->connection, is_large ? WISH_LARGE : WISH_ECHO, fill, len, LIMIT_MS) !=
                 OUTCOME_ANSWERED ||
             !reply_is(w->connection, fill, is_large ? LARGE : len)) {
@@ -428,7 +428,7 @@ no_bell_is_lost_by_a_loop_that_goes_to_sleep(void **state)
     for (unsigned i = 0; i < ALONE && connection_clock() < end; i++) {
         for (volatile unsigned k = 0; k < i % DELAYS; k++) {
         }
-        connection_linger(connection, true);
+        connection_linger(connection, 150);
         if (exchange(connection, WISH_ECHO, 7, 2, LIMIT_MS) != OUTCOME_ANSWERED) {
             fail_msg("exchange %u", i);
         }
