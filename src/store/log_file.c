@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A file is SQLite's own with some of its methods replaced, and what they need lies behind it.
- * Nothing but SQLite's order is relied on: what is gathered is written before anything is read
- * or measured, and before a sync. What could not be written is dropped and the call fails, as
- * the write would have: SQLite then takes the transaction back.
+ * What is gathered is written before it is read, before anything is measured, and before a sync.
+ *
+ * What could not be written is dropped, and the call that found it out fails. SQLite mostly takes
+ * the transaction back then, but not always: a statement that reads and is told of a full disk is
+ * undone alone. So nothing is written behind what was dropped, nor read there, before SQLite has
+ * written it anew, as it does after it has taken something back: a commit behind a hole would be
+ * gone after a crash.
  */
 #include "store/log_file.h"
 
@@ -17,6 +21,7 @@
 /* SQLite's own write() takes less than 128 KiB at once; no page is larger than this. */
 #define GATHER_MAX 65536u
 #define ALIGNMENT 8u
+#define NOTHING_LOST INT64_MAX
 
 struct log_file {
     const sqlite3_io_methods *real;
@@ -24,6 +29,7 @@ struct log_file {
     uint8_t *bytes; /* gathered */
     size_t len;
     sqlite3_int64 offset; /* where they belong */
+    sqlite3_int64 lost;   /* from here on something was dropped; NOTHING_LOST */
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -36,13 +42,25 @@ log_of(sqlite3_file *file)
     return (struct log_file *)(void *)((uint8_t *)file + vfs.szOsFile - sizeof(struct log_file));
 }
 
+/* Of what is not written nobody knows how much is there. */
+static int
+log_put(struct log_file *log, sqlite3_file *file, const void *bytes, int len, sqlite3_int64 offset)
+{
+    const int code = log->real->xWrite(file, bytes, len, offset);
+
+    if (code != SQLITE_OK && offset < log->lost) {
+        log->lost = offset;
+    }
+    return code;
+}
+
 static int
 log_flush(struct log_file *log, sqlite3_file *file)
 {
     const size_t len = log->len;
 
     log->len = 0;
-    return len == 0 ? SQLITE_OK : log->real->xWrite(file, log->bytes, (int)len, log->offset);
+    return len == 0 ? SQLITE_OK : log_put(log, file, log->bytes, (int)len, log->offset);
 }
 
 static int
@@ -56,8 +74,14 @@ log_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 offset)
         (code = log_flush(log, file)) != SQLITE_OK) {
         return code;
     }
+    if (offset > log->lost) {
+        return SQLITE_IOERR_WRITE;
+    }
+    if (offset + len > log->lost) {
+        log->lost = NOTHING_LOST;
+    }
     if ((size_t)len > GATHER_MAX) {
-        return log->real->xWrite(file, bytes, len, offset);
+        return log_put(log, file, bytes, len, offset);
     }
     if (log->len == 0) {
         log->offset = offset;
@@ -80,9 +104,15 @@ static int
 log_read(sqlite3_file *file, void *bytes, int len, sqlite3_int64 offset)
 {
     struct log_file *log = log_of(file);
-    const int code = log_flush(log, file);
+    const bool gathered = offset + len > log->offset &&
+                          offset < log->offset + (sqlite3_int64)log->len;
+    const int code = gathered ? log_flush(log, file) : SQLITE_OK;
 
-    return code != SQLITE_OK ? code : log->real->xRead(file, bytes, len, offset);
+    if (code != SQLITE_OK) {
+        return code;
+    }
+    return offset + len > log->lost ? SQLITE_IOERR_READ
+                                    : log->real->xRead(file, bytes, len, offset);
 }
 
 static int
@@ -120,7 +150,9 @@ log_begin(sqlite3_file *file)
 {
     struct log_file *log = log_of(file);
 
-    *log = (struct log_file){ .real = file->pMethods, .methods = *file->pMethods };
+    *log = (struct log_file){ .real = file->pMethods,
+                              .methods = *file->pMethods,
+                              .lost = NOTHING_LOST };
     log->bytes = malloc(GATHER_MAX);
     if (log->bytes == NULL) {
         return;

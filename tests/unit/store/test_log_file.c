@@ -217,6 +217,53 @@ a_write_that_is_refused_fails_who_reads_or_measures(void **state)
     assert_int_equal(log_write(log, "elsewhere", 100), SQLITE_IOERR_WRITE);
 }
 
+/* A transaction goes on whose statement was undone, as a read was told of a full disk. */
+static void
+nothing_is_written_or_read_behind_what_was_lost(void **state)
+{
+    struct log *log = *state;
+    char read[8] = "";
+
+    assert_int_equal(log_write(log, "kept", 0), SQLITE_OK);
+    assert_int_equal(log->file->pMethods->xSync(log->file, SQLITE_SYNC_NORMAL), SQLITE_OK);
+    assert_int_equal(log_write(log, "lost", 4), SQLITE_OK);
+    write_code = SQLITE_FULL;
+    assert_int_equal(log->file->pMethods->xRead(log->file, read, 4, 4), SQLITE_FULL);
+    write_code = SQLITE_OK;
+
+    assert_int_equal(log_write(log, "commit", 8), SQLITE_IOERR_WRITE);
+    assert_int_equal(log->file->pMethods->xRead(log->file, read, 4, 4), SQLITE_IOERR_READ);
+    assert_int_equal(log->file->pMethods->xRead(log->file, read, 4, 0), SQLITE_OK);
+    assert_log(log, "kept");
+    assert_int_equal(log_write(log, "LO", 2), SQLITE_OK); /* before it */
+    assert_int_equal(log_write(log, "commit", 8), SQLITE_IOERR_WRITE);
+
+    /* Taken back, and written anew. */
+    assert_int_equal(log_write(log, "new", 4), SQLITE_OK);
+    assert_int_equal(log_write(log, "commit", 7), SQLITE_OK);
+    assert_int_equal(log->file->pMethods->xSync(log->file, SQLITE_SYNC_NORMAL), SQLITE_OK);
+    assert_log(log, "keLOnewcommit");
+}
+
+static void
+who_reads_something_else_does_not_wait_for_a_write(void **state)
+{
+    struct log *log = *state;
+    char read[8] = "";
+
+    assert_int_equal(log_write(log, "kept", 0), SQLITE_OK);
+    assert_int_equal(log->file->pMethods->xSync(log->file, SQLITE_SYNC_NORMAL), SQLITE_OK);
+    assert_int_equal(log_write(log, "more", 4), SQLITE_OK);
+    write_count = 0;
+
+    assert_int_equal(log->file->pMethods->xRead(log->file, read, 4, 0), SQLITE_OK);
+    assert_string_equal(read, "kept");
+    assert_int_equal(write_count, 0);
+    assert_int_equal(log->file->pMethods->xRead(log->file, read, 4, 1), SQLITE_OK);
+    assert_string_equal(read, "eptm");
+    assert_int_equal(write_count, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -228,6 +275,8 @@ main(void)
         TEST(what_is_too_large_keeps_its_order),
         TEST(a_write_that_is_refused_fails_the_sync),
         TEST(a_write_that_is_refused_fails_who_reads_or_measures),
+        TEST(nothing_is_written_or_read_behind_what_was_lost),
+        TEST(who_reads_something_else_does_not_wait_for_a_write),
     };
 
     return cmocka_run_group_tests(tests, disk_install, NULL);
