@@ -21,10 +21,11 @@ own_print(struct hsm *hsm, const struct server_settings *settings,
     struct hsm_identity identity = { .version = 0 };
     bool made;
 
-    if (!hsm_identity_get(hsm, &identity) && !identity_read(settings, &identity)) {
-        return false;
+    if (!hsm_identity_get(hsm, &identity)) {
+        identity.certificate = identity_certificate(settings);
     }
-    made = cert_fingerprint(view_str(identity.certificate), ret_print) == CKR_OK;
+    made = identity.certificate != NULL &&
+           cert_fingerprint(view_str(identity.certificate), ret_print) == CKR_OK;
     hsm_identity_clear(&identity);
     return made;
 }

@@ -89,6 +89,12 @@ identity_read(const struct server_settings *settings, struct hsm_identity *ret_i
     return true;
 }
 
+char *
+identity_certificate(const struct server_settings *settings)
+{
+    return file_text(settings->certificate);
+}
+
 /* ---- TLS ---- */
 
 /*

@@ -27,6 +27,9 @@ void identity_clear(struct identity *identity);
 MUST_USE bool identity_read(const struct server_settings *settings,
                             struct hsm_identity *ret_identity);
 
+/* The node's certificate alone, of the file; the caller's. NULL, logged. */
+char *identity_certificate(const struct server_settings *settings);
+
 /* The serial in the name of the certificate that the settings name; false, not logged: there is no
  * such file, or it has another kind of name. */
 MUST_USE bool identity_serial(const struct server_settings *settings, char ret_serial[17]);
