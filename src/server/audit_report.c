@@ -10,11 +10,13 @@
 #include "server/folder.h"
 #include "server/partition.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LINE_LEN_MAX 2048u
@@ -275,6 +277,24 @@ journal_visit(void *arg, view key, view value, uint64_t revision)
     return good;
 }
 
+/* Opened, it would be made. */
+static bool
+store_is_there(const struct report *report, const struct settings_store *settings)
+{
+    char path[FOLDER_PATH_MAX];
+    struct stat st;
+
+    if (settings->etcd) {
+        return true;
+    }
+    folder_path(report->folder, PARTITION_STORE_NAME, path);
+    if (stat(path, &st) != 0) {
+        log_err("%s: %s", path, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
 static bool
 journal_report(struct report *report, const struct settings_store *settings)
 {
@@ -286,7 +306,9 @@ journal_report(struct report *report, const struct settings_store *settings)
         fprintf(stderr, "journal: not read: a node runs on the store\n");
         return true;
     }
-    store = partition_store(report->folder, settings, report->sealer.entropy, false);
+    store = store_is_there(report, settings)
+                ? partition_store(report->folder, settings, report->sealer.entropy, false)
+                : NULL;
     if (store == NULL) {
         return false;
     }
@@ -311,7 +333,7 @@ report_open(struct report *report, const char *state)
     char path[FOLDER_PATH_MAX];
 
     report->folder = folder_look(state, &report->running);
-    if (report->folder == NULL ||
+    if (report->folder == NULL || !folder_become_owner(report->folder) ||
         !folder_key_read(report->folder, PARTITION_KEY_NAME, HSM_MASTER_KEY_LEN,
                          &report->sealer.key)) {
         return false;

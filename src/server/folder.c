@@ -5,6 +5,7 @@
 #include "server/folder.h"
 
 #include "base/log.h"
+#include "server/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -118,6 +119,18 @@ struct folder *
 folder_look(const char *path, bool *ret_running)
 {
     return folder_get(path, true, ret_running);
+}
+
+bool
+folder_become_owner(const struct folder *folder)
+{
+    struct stat st;
+
+    if (fstat(folder->fd, &st) != 0) {
+        log_err("state folder %s: %s", folder->path, strerror(errno));
+        return false;
+    }
+    return st.st_uid == geteuid() || process_become(st.st_uid, st.st_gid);
 }
 
 void
@@ -247,7 +260,7 @@ key_read(struct folder *folder, const char *name, int fd, struct secret *key, si
 bool
 folder_key_read(struct folder *folder, const char *name, size_t len, struct secret **ret_key)
 {
-    int fd = openat(folder->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(folder->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
     if (fd < 0 && errno == ENOENT) {
         *ret_key = NULL;

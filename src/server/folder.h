@@ -19,6 +19,9 @@ struct folder *folder_open(const char *path);
  * then it stays his. Nothing is made; and for root the folder may be another user's, as a service's
  * is. */
 struct folder *folder_look(const char *path, bool *ret_running);
+/* Who looks as root becomes the folder's owner, who can put into it whatever he likes: a link to
+ * what only root may write, for instance. For good (process_become()). False, logged. */
+MUST_USE bool folder_become_owner(const struct folder *folder);
 /* Lets the lock go; the files stay. */
 void folder_close(struct folder *folder);
 

@@ -8,6 +8,8 @@
 #include "server/notify.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +18,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -54,6 +58,20 @@ memory_lock(void)
     }
 }
 
+static void
+memory_hide(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    const unsigned long others_may = 1; /* its leak detector looks at its own process like that */
+#else
+    const unsigned long others_may = 0;
+#endif
+
+    if (prctl(PR_SET_DUMPABLE, others_may, 0, 0, 0) != 0) {
+        log_wrn("other processes may read this one's memory: %s", strerror(errno));
+    }
+}
+
 void
 process_harden(void)
 {
@@ -65,14 +83,41 @@ process_harden(void)
     if (setrlimit(RLIMIT_CORE, &none) != 0) {
         log_wrn("core dumps are not switched off: %s", strerror(errno));
     }
-#ifndef __SANITIZE_ADDRESS__
-    /* The leak detector looks at its own process the way that this forbids. */
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
-        log_wrn("other processes may read this one's memory: %s", strerror(errno));
-    }
-#endif
+    memory_hide();
     limit_raise();
     memory_lock();
+}
+
+/* Of the rights of root that are there, those two. */
+static bool
+rights_keep(void)
+{
+    struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct rights[_LINUX_CAPABILITY_U32S_3];
+    const uint32_t kept = CAP_TO_MASK(CAP_DAC_READ_SEARCH) | CAP_TO_MASK(CAP_IPC_LOCK);
+
+    if (syscall(SYS_capget, &head, rights) != 0) {
+        return false;
+    }
+    rights[0].permitted &= kept;
+    rights[0].effective = rights[0].permitted;
+    rights[0].inheritable = 0;
+    rights[1] = (struct __user_cap_data_struct){ 0 };
+    return syscall(SYS_capset, &head, rights) == 0;
+}
+
+bool
+process_become(uid_t user, gid_t group)
+{
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 || setgroups(0, NULL) != 0 ||
+        setresgid(group, group, group) != 0 || setresuid(user, user, user) != 0 ||
+        !rights_keep()) {
+        log_err("root does not become user %lu: %s; do this as that user", (unsigned long)user,
+                strerror(errno));
+        return false;
+    }
+    memory_hide(); /* a change of user has set it anew */
+    return true;
 }
 
 size_t

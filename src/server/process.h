@@ -8,8 +8,13 @@
 
 #include "base/base.h"
 
+#include <sys/types.h>
+
 /* Best effort but for what cannot fail; what the host refuses is a line in the log. */
 void process_harden(void);
+/* Root becomes this user, for good, and keeps of its rights those to read all files and to lock
+ * memory. Before any thread is started. False, logged. */
+MUST_USE bool process_become(uid_t user, gid_t group);
 /* Cores that this process may run on, at least 1. */
 size_t process_cores(void);
 

@@ -112,7 +112,7 @@ bool
 audit_file_walk(int folder, const struct audit_file *file, struct chain *chain,
                 audit_visit *visit, void *arg, size_t *ret_left)
 {
-    int fd = openat(folder, file->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(folder, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     struct stat status;
     void *bytes = NULL;
     size_t size = 0;

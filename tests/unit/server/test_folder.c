@@ -11,6 +11,7 @@
 
 #include "server/folder.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,58 @@ folder_of_another_user_is_for_root_to_look_at(void **state)
     assert_int_equal(access(lock, F_OK), -1); /* root's, the service could not open it */
 }
 
+/* 0: all is as it should be. */
+static int
+looker_run(const struct fixture *f, const char *roots)
+{
+    struct secret *key = NULL;
+
+    if (!folder_become_owner(f->folder)) {
+        return 1;
+    }
+    if (geteuid() != 65534 || getegid() != 65534 || setuid(0) == 0) {
+        return 2;
+    }
+    if (open(roots, O_WRONLY | O_CLOEXEC) >= 0) {
+        return 3;
+    }
+    /* Though the folder above it is root's alone. */
+    if (!folder_key_read(f->folder, "key", 3, &key) || key == NULL) {
+        return 4;
+    }
+    secret_free(key);
+    return 0;
+}
+
+static void
+who_looks_as_root_becomes_its_owner(void **state)
+{
+    struct fixture *f = *state;
+    char roots[128];
+    bool running;
+    int status;
+    pid_t pid;
+
+    if (geteuid() != 0) {
+        skip();
+    }
+    snprintf(roots, sizeof roots, "%s/roots", f->base);
+    close(open(roots, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    assert_true(folder_key_write(f->folder, "key", VIEW_TEXT("key")));
+    folder_close(f->folder);
+    assert_int_equal(chown(f->path, 65534, 65534), 0);
+    f->folder = folder_look(f->path, &running);
+    assert_non_null(f->folder);
+
+    pid = fork();
+    if (pid == 0) {
+        _exit(looker_run(f, roots));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    unlink(roots);
+}
+
 static void
 looking_makes_no_folder(void **state)
 {
@@ -201,6 +254,7 @@ main(void)
         CASE(new_folder_is_its_owners_alone),
         CASE(folder_open_to_others_is_refused),
         CASE(folder_of_another_user_is_for_root_to_look_at),
+        CASE(who_looks_as_root_becomes_its_owner),
         CASE(looking_makes_no_folder),
         CASE(second_server_is_refused_until_the_first_is_gone),
         CASE(small_file_is_replaced_as_a_whole),
