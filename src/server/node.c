@@ -36,7 +36,7 @@
 #define SLOW_NICE 5
 #define GATHER_US 1500u /* three signatures with P-384, one alone of RSA's with 4096 bits */
 #define DRAIN_MS 5000u
-#define END_MS 15000u /* then it ends, whatever it waits for; without etcd it takes 13 s */
+#define END_MS 15000u /* then it ends, whatever it waits for; where etcd is silent it takes 13 s */
 #define SWEEP_MS 10000u
 #define LEAVE_MS 1000u
 #define BEAT_MS 1000u
@@ -285,15 +285,15 @@ node_give_up(void *arg)
     loop_stop(node->loop);
 }
 
-/* Threads that wait for a disk that hangs cannot be ended, but the process can: nothing that was
- * answered is only in its memory. */
+/* Threads that wait for a disk that hangs, or are in the middle of a long backup, cannot be ended,
+ * but the process can: nothing that was answered is only in its memory. */
 static void
 node_end_late(void *arg)
 {
     UNUSED(arg);
-    log_err("not ended after %u seconds, as the disk or the store does not answer: it ends without "
-            "that; what was acknowledged is kept, but the audit trail may lack what was last",
-            END_MS / 1000);
+    log_err("not ended after %u seconds, as the disk, the store or a long request is not done: it "
+            "ends without that; what was acknowledged is kept, but the audit trail may lack what "
+            "was last", END_MS / 1000);
     _exit(1);
 }
 
