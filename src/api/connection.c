@@ -476,7 +476,7 @@ mail_wait(struct connection *connection, int64_t deadline)
             if (connection_is_stale(connection)) {
                 break;
             }
-            mail_ring(connection->mail);
+            mail_ring(connection->mail, connection->box);
         }
     }
     /* Looked at once more: the reply may have come while we looked at the socket, or lie there. */

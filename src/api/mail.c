@@ -122,14 +122,12 @@ mail_release(struct mail *mail)
     free(mail);
 }
 
-void
-mail_ring(struct mail *mail)
+static void
+bell_ring(struct mail *mail)
 {
     const uint64_t one = 1;
 
-    /* Of those who come now one is enough. */
-    if (atomic_load(&mail->memory->awake) == 0 && atomic_exchange(&mail->memory->awake, 1) == 0 &&
-        write(mail->bell, &one, sizeof one) < 0) {
+    if (write(mail->bell, &one, sizeof one) < 0) {
         return; /* the counter is full: it has been rung */
     }
 }
@@ -147,7 +145,19 @@ mail_put(struct mail *mail, uint32_t number, view header, view body)
     box->len = mail->used[number];
     atomic_store(&box->state, MAILBOX_ASKED);
     atomic_fetch_or(&mail->memory->asked, UINT64_C(1) << number);
-    mail_ring(mail);
+    /* Of those who come now one is enough. */
+    if (atomic_load(&mail->memory->awake) == 0 && atomic_exchange(&mail->memory->awake, 1) == 0) {
+        bell_ring(mail);
+    }
+}
+
+/* Who said that it wakes the daemon may have been stopped before it did; so that is not asked. */
+void
+mail_ring(struct mail *mail, uint32_t number)
+{
+    if ((atomic_load(&mail->memory->asked) & UINT64_C(1) << number) != 0) {
+        bell_ring(mail);
+    }
 }
 
 enum mailbox_state

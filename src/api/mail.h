@@ -22,8 +22,8 @@ void mail_release(struct mail *mail);
 
 /* Puts a request into a mailbox, and wakes the daemon if it has to be. At most MAILBOX_ROOM bytes. */
 void mail_put(struct mail *mail, uint32_t number, view header, view body);
-/* Once more, for a daemon that may not have heard it. */
-void mail_ring(struct mail *mail);
+/* Once more, if the daemon has not taken the request. */
+void mail_ring(struct mail *mail, uint32_t number);
 /* Not ASKED: the reply is there. */
 enum mailbox_state mail_state(struct mail *mail, uint32_t number);
 /* Sleeps until the reply is there, for that many nanoseconds at most, or less. */
