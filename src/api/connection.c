@@ -289,8 +289,9 @@ connection_recv(struct connection *connection, uint8_t *room, size_t size)
             size_min(control.head.cmsg_len - CMSG_LEN(0), sizeof connection->passed);
 
         connection_close_passed(connection);
-        connection->passed_count = len / sizeof(int);
+        /* Counted last: a child of fork closes what is counted. */
         memcpy(connection->passed, CMSG_DATA(&control.head), len);
+        connection->passed_count = len / sizeof(int);
     }
     return got;
 }
