@@ -450,8 +450,9 @@ link_free(struct link *link)
     link->freed = true;
     if (link->room != NULL) {
         if (link->down) {
-            /* A reply that came too late may lie there. Else it may be fetched yet. */
-            wipe(link->box->frame, link->box_used);
+            /* A reply that came too late may lie there, or a request that nobody took. While the
+             * link is up, a reply may be fetched yet. */
+            wipe(link->box->frame, sizeof link->box->frame);
         }
         mailroom_take_back(link->room, link->box_number);
         link->room = NULL;

@@ -179,7 +179,6 @@ link_post(struct link *link)
         return false;
     }
     memcpy(box->frame, output->data, output->len);
-    link->box_used = size_max(link->box_used, output->len);
     box->len = (uint32_t)output->len;
     box_tell(box, MAILBOX_ANSWERED);
     output_empty(link);
@@ -488,7 +487,6 @@ link_unbox(struct link *link)
     memcpy(link->input + link->input_len, box->frame, len);
     link->input_len += len;
     link->boxed = true;
-    link->box_used = len;
     if (link_frames(link)) {
         input_settle(link);
     }

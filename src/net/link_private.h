@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What link.c (life of a link) and link_io.c (its bytes) share; nothing else includes this.
+ * What link.c (life of a link), link_io.c (its bytes) and mailroom.c (whose mailbox is whose) share;
+ * nothing else in src includes this.
  */
 #ifndef NET_LINK_PRIVATE_H
 #define NET_LINK_PRIVATE_H
@@ -47,7 +48,6 @@ struct link {
     struct mailroom *room; /* of its mailbox; NULL: it has none */
     uint32_t box_number;
     struct mailbox *box;
-    size_t box_used;       /* bytes of the last request and reply there */
     bool boxed;            /* the request that is under way came there */
     bool connecting;
     bool up;

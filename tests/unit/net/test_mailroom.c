@@ -502,6 +502,23 @@ a_reply_that_came_too_late_is_wiped(void **state)
     assert_memory_equal(box_of(f, end)->frame, nothing, sizeof nothing);
 }
 
+/* Its process was killed, say. The bell came too late, or never. */
+static void
+a_request_that_nobody_took_is_wiped(void **state)
+{
+    struct fixture *f = *state;
+    struct end *end = end_with_box(f, 0);
+    static const uint8_t nothing[MAILBOX_ROOM];
+
+    put(f, end, 1, MAILBOX_ROOM - FRAME_HEADER_LEN);
+    end_close(end);
+    turns(f);
+
+    assert_int_equal(end->frames, 0);
+    assert_int_equal(end->downs, 1);
+    assert_memory_equal(box_of(f, end)->frame, nothing, sizeof nothing);
+}
+
 /* The daemon stops: what it has answered may be fetched after that. */
 static void
 a_reply_outlives_its_link(void **state)
@@ -858,6 +875,7 @@ main(void)
         TEST(no_link_gets_a_second_one),
         TEST(a_number_is_given_again_with_nothing_left_in_it),
         TEST(a_reply_that_came_too_late_is_wiped),
+        TEST(a_request_that_nobody_took_is_wiped),
         TEST(a_reply_outlives_its_link),
         TEST(a_link_that_ends_in_its_request_is_forgotten),
         TEST(what_is_no_request_ends_its_link_alone),
