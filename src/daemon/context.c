@@ -139,6 +139,17 @@ context_enter(struct peer *peer, const struct hello_request *hello)
 }
 
 static void
+context_end_mail(struct daemon *daemon, struct context *context)
+{
+    if (context->mailroom != NULL) {
+        mailroom_free(context->mailroom);
+        context->mailroom = NULL;
+        context->owner->mailrooms--;
+        daemon->mailrooms--;
+    }
+}
+
+static void
 context_free(struct daemon *daemon, struct context *context)
 {
     struct owner *owner = context->owner;
@@ -152,11 +163,7 @@ context_free(struct daemon *daemon, struct context *context)
     if (context->next != NULL) {
         context->next->previous = context->previous;
     }
-    if (context->mailroom != NULL) {
-        mailroom_free(context->mailroom);
-        owner->mailrooms--;
-        daemon->mailrooms--;
-    }
+    context_end_mail(daemon, context);
     secret_free(context->ticket);
     copies_clear(context);
     storage_detach(daemon, context);
@@ -180,7 +187,8 @@ context_mailroom(struct daemon *daemon, struct context *context)
     return context->mailroom != NULL;
 }
 
-/* Contexts whose last connection has been gone for a while, or that said they end. */
+/* Contexts whose last connection has been gone for a while, or that said they end. Their mailboxes are
+ * others' at once; here, as those that are looked into at the moment have a connection. */
 void
 contexts_check(struct daemon *daemon)
 {
@@ -189,6 +197,9 @@ contexts_check(struct daemon *daemon)
 
     for (struct context *context = daemon->contexts; context != NULL; context = next) {
         next = context->next;
+        if (context->peers == 0) {
+            context_end_mail(daemon, context);
+        }
         if (context->peers == 0 && context->requests == 0 &&
             (context->ended || now - context->idle_since > GRACE_MS)) {
             node_detach(daemon, context);

@@ -121,7 +121,7 @@ struct context {
     unsigned near;         /* node that was asked last, + 1 */
     struct copies copies;  /* of session objects */
     bool local;            /* it has session objects, or the like, at its home */
-    struct mailroom *mailroom; /* of its busy connections; NULL: none was busy yet */
+    struct mailroom *mailroom; /* of its busy connections; NULL: none is busy yet */
     struct peer *paused;   /* connections that are not read at the moment */
     size_t peers;
     size_t requests;

@@ -456,7 +456,7 @@ holder_begin(struct holder *h)
     size_t len = something_good(bytes);
     struct pollfd entry;
 
-    /* Of the same context again and again: it keeps its mailboxes for a while. */
+    /* Of the same context again and again: who comes back soon finds its mailboxes. */
     if (h->context == 0) {
         memcpy(&h->context, bytes + HEADER + 12, sizeof h->context);
     }

@@ -411,6 +411,41 @@ the_last_connection_gone_a_context_has_ten_seconds(void **state)
 }
 
 static void
+app_end(struct fixture *f, struct app *app)
+{
+    link_free(app->link);
+    app->link = NULL;
+    loop_for(f->daemon.loop, 60);
+}
+
+/* A uid has few mailrooms: who left, and may come back, does not keep one from those that are here. */
+static void
+mailboxes_go_with_the_last_connection(void **state)
+{
+    struct fixture *f = *state;
+    struct app *apps[] = { app_begin(f, 0, KEY), app_begin(f, 1, KEY), app_begin(f, 2, OTHER) };
+
+    for (size_t i = 0; i < ARRAY_COUNT(apps); i++) {
+        app_send(apps[i], OPERATION_MAILBOX, 2, VIEW_EMPTY);
+        assert_true(answered(f, apps[i], 2));
+        assert_int_equal(apps[i]->last.code, CKR_OK);
+    }
+    assert_int_equal(f->daemon.mailrooms, 2);
+
+    app_end(f, apps[0]);
+    assert_int_equal(f->daemon.mailrooms, 2);
+    app_end(f, apps[1]);
+    assert_int_equal(f->daemon.mailrooms, 1);
+    assert_int_equal(f->daemon.contexts_by_id.count, 2);
+
+    app_begin(f, 3, KEY);
+    app_send(&f->apps[3], OPERATION_MAILBOX, 2, VIEW_EMPTY);
+    assert_true(answered(f, &f->apps[3], 2));
+    assert_int_equal(f->apps[3].last.code, CKR_OK);
+    assert_int_equal(f->daemon.mailrooms, 2);
+}
+
+static void
 detach_is_told_to_the_node_and_answered(void **state)
 {
     struct fixture *f = *state;
@@ -1227,6 +1262,7 @@ main(void)
         TEST(a_ticket_comes_with_hello_and_goes_with_attach),
         TEST(a_logins_ticket_is_kept_until_logout),
         TEST(the_last_connection_gone_a_context_has_ten_seconds),
+        TEST(mailboxes_go_with_the_last_connection),
         TEST(detach_is_told_to_the_node_and_answered),
         TEST(connections_that_vanish_under_way_leave_nothing),
         TEST(repeat_requests_outlive_the_node),
