@@ -24,6 +24,14 @@
 #define MAIL_AFTER 64u /* exchanges: a connection is busy then */
 #define HELLO_MAX (160u + CLIENT_TICKET_MAX + sizeof(struct appcfg_storage))
 
+static void
+fds_close(const int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        close(fds[i]);
+    }
+}
+
 /* The page that came with HELLO, if it is one. */
 static void
 client_take_page(struct client *client, struct connection *connection, bool wanted)
@@ -36,9 +44,7 @@ client_take_page(struct client *client, struct connection *connection, bool want
         pages_take(&client->pages, fds[0]);
         pthread_mutex_unlock(&client->lock);
     }
-    for (size_t i = 0; i < count; i++) {
-        close(fds[i]);
-    }
+    fds_close(fds, count);
 }
 
 /* Tells the daemon on a new connection whose it is. */
@@ -163,18 +169,22 @@ client_mail(struct client *client, struct connection *connection)
     struct frame reply;
     struct mail *mail, *before;
     int fds[MAIL_FDS];
+    size_t count;
+    bool given;
 
     connection->asked_mail = true;
     connection_expect(connection);
-    if (connection_exchange(connection, &request, VIEW_EMPTY, connection_clock() + LIMIT_MAIL_MS,
-                            &reply) != OUTCOME_ANSWERED ||
-        reply.code != CKR_OK ||
-        !mailbox_reply_read(connection_reply_body(connection), &answer) ||
-        answer.number >= MAILBOXES || connection->passed_count != MAIL_FDS) {
+    given = connection_exchange(connection, &request, VIEW_EMPTY,
+                                connection_clock() + LIMIT_MAIL_MS, &reply) == OUTCOME_ANSWERED &&
+            reply.code == CKR_OK &&
+            mailbox_reply_read(connection_reply_body(connection), &answer) &&
+            answer.number < MAILBOXES;
+    count = connection_take_passed(connection, fds);
+    connection_forget_reply(connection);
+    if (!given || count != MAIL_FDS) {
+        fds_close(fds, count); /* one alone, where this process may have no more */
         return;
     }
-    connection_forget_reply(connection);
-    (void)connection_take_passed(connection, fds);
     pthread_mutex_lock(&client->lock);
     before = client->mail;
     mail = mail_open(before, fds);
