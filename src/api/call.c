@@ -147,8 +147,7 @@ is_slow(const struct client *client, const struct operation_row *row)
 
 /* ---- lingering ---- */
 
-enum linger_for { LINGER_QUICK, LINGER_DISK };
-static const unsigned linger_us[] = { [LINGER_QUICK] = 150, [LINGER_DISK] = 1000 };
+static const unsigned linger_us[LINGER_KINDS] = { [LINGER_QUICK] = 150, [LINGER_DISK] = 1000 };
 
 /*
  * On a host that has a processor to spare, a thread that is alone looks for the reply for a moment

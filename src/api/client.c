@@ -374,8 +374,9 @@ client_open(const struct client_options *options, struct client **ret_client)
         return CKR_HOST_MEMORY;
     }
     pthread_mutex_init(&client->lock, NULL);
-    client->lingering[0].trust = CLIENT_TRUST_MAX;
-    client->lingering[1].trust = CLIENT_TRUST_MAX;
+    for (size_t i = 0; i < LINGER_KINDS; i++) {
+        client->lingering[i].trust = CLIENT_TRUST_MAX;
+    }
     client->interface = options->interface;
     pages_init(&client->pages);
     if ((rv = client_address(options, &client->address, &client->storage)) != CKR_OK) {

@@ -19,6 +19,12 @@
 
 struct connection;
 
+enum linger_for {
+    LINGER_QUICK, /* what is done at once */
+    LINGER_DISK,  /* what waits for a disk, or is slow */
+    LINGER_KINDS
+};
+
 /* What looking for a reply instead of sleeping has been worth. */
 struct lingering {
     _Atomic unsigned trust;
@@ -43,7 +49,7 @@ struct client {
     struct connection *idle; /* under lock */
     size_t idle_count;       /* under lock */
     _Atomic size_t taken;    /* connections that threads have; changed under lock */
-    struct lingering lingering[2]; /* for what is quickly done; for what waits for a disk */
+    struct lingering lingering[LINGER_KINDS];
     uint8_t ticket[CLIENT_TICKET_MAX]; /* under lock: of the login, which outlives the daemon so */
     size_t ticket_len;          /* under lock */
     int64_t ticket_renew_at;    /* under lock: half of its life is over then */
