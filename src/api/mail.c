@@ -50,7 +50,7 @@ is_mailroom(int fd, struct stat *ret_status)
            ret_status->st_size == (off_t)sizeof(struct mailroom_memory);
 }
 
-/* A write to it comes back, and with no signal. */
+/* Is it an eventfd, or the like, which alone are of no type? A write comes back, and with no signal. */
 static bool
 is_bell(int fd)
 {
@@ -58,7 +58,7 @@ is_bell(int fd)
     struct stat status;
 
     return flags >= 0 && (flags & O_NONBLOCK) != 0 && fstat(fd, &status) == 0 &&
-           !S_ISFIFO(status.st_mode) && !S_ISSOCK(status.st_mode);
+           (status.st_mode & S_IFMT) == 0;
 }
 
 static struct mail *
@@ -127,7 +127,8 @@ bell_ring(struct mail *mail)
 {
     const uint64_t one = 1;
 
-    if (write(mail->bell, &one, sizeof one) < 0) {
+    /* An application that closed all its descriptors may have a file of its own there by now. */
+    if (is_bell(mail->bell) && write(mail->bell, &one, sizeof one) < 0) {
         return; /* the counter is full: it has been rung */
     }
 }

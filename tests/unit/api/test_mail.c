@@ -708,6 +708,30 @@ a_mailroom_is_mapped_once(void **state)
     assert_int_equal(mail_state(f->mails[0], 0), MAILBOX_ASKED); /* it is still there */
 }
 
+/* As an application has it that closed all descriptors without looking. */
+static void
+a_file_in_the_bells_place_is_not_written(void **state)
+{
+    struct fixture *f = *state;
+    const uint8_t header[FRAME_HEADER_LEN] = { 0 };
+    int file = some_file(0);
+    int fds[MAILROOM_FDS], bell;
+    struct mail *mail;
+
+    mailroom_fds(f->server.rooms[0], fds);
+    fds[0] = fcntl(fds[0], F_DUPFD_CLOEXEC, 3);
+    fds[1] = bell = fcntl(fds[1], F_DUPFD_CLOEXEC, 3);
+    mail = mail_open(NULL, fds);
+    assert_non_null(mail);
+    assert_int_equal(dup2(file, bell), bell);
+    atomic_store(&f->memory->awake, 0);
+    mail_put(mail, MAILBOXES - 1, view_of(header, sizeof header), VIEW_EMPTY);
+    assert_int_equal(lseek(file, 0, SEEK_END), 0);
+    mail_clear(mail, MAILBOXES - 1);
+    mail_release(mail);
+    close(file);
+}
+
 /* An application may have closed them, and opens files of its own in their place. */
 static void
 no_descriptor_is_a_standard_stream(void **state)
@@ -754,6 +778,7 @@ main(void)
         TEST(many_come_and_go),
         TEST(what_is_no_mailroom_is_refused),
         TEST(a_mailroom_is_mapped_once),
+        TEST(a_file_in_the_bells_place_is_not_written),
         TEST(no_descriptor_is_a_standard_stream),
     };
 
