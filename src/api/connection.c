@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A small exchange of a busy connection goes by its mailbox: it costs a sleep, and a ring where the
- * daemon sleeps. The others are one sendmsg, one poll and one recv. The poll is no waste: who sleeps
+ * daemon sleeps. Others are one sendmsg, one poll and one recv. The poll is no waste: who sleeps
  * in recv on a Unix socket is woken twice, as the kernel tells him also that there is room to write
  * as soon as the daemon has read; poll asks for what it wants.
  */
 #include "api/connection.h"
 
+#include "base/clock.h"
 #include "base/secret.h"
 
 #include <errno.h>
@@ -26,10 +27,7 @@
 int64_t
 connection_clock(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)clock_ms(CLOCK_MONOTONIC);
 }
 
 /* False when the deadline comes first. */
@@ -311,15 +309,6 @@ connection_linger(struct connection *connection, unsigned limit_us)
     connection->was_quick = false;
 }
 
-static int64_t
-nanoseconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* Tells the processor that we do nothing, so that others on the same core do more. */
 static void
 processor_pause(void)
@@ -337,7 +326,7 @@ processor_pause(void)
 static ssize_t
 connection_look(struct connection *connection, uint8_t *room, size_t size)
 {
-    const int64_t end = nanoseconds() + connection->linger_us * INT64_C(1000);
+    const uint64_t end = clock_ns(CLOCK_MONOTONIC) + connection->linger_us * UINT64_C(1000);
 
     connection->linger_us = 0;
     for (;;) {
@@ -347,7 +336,7 @@ connection_look(struct connection *connection, uint8_t *room, size_t size)
             connection->was_quick = got > 0;
             return got;
         }
-        if (nanoseconds() >= end) {
+        if (clock_ns(CLOCK_MONOTONIC) >= end) {
             errno = EAGAIN;
             return -1;
         }
@@ -448,10 +437,10 @@ connection_receive(struct connection *connection, int64_t deadline, struct frame
 static void
 mail_linger(struct connection *connection)
 {
-    const int64_t end = nanoseconds() + connection->linger_us * INT64_C(1000);
+    const uint64_t end = clock_ns(CLOCK_MONOTONIC) + connection->linger_us * UINT64_C(1000);
 
     connection->linger_us = 0;
-    while (!connection->was_quick && nanoseconds() < end) {
+    while (!connection->was_quick && clock_ns(CLOCK_MONOTONIC) < end) {
         processor_pause();
         connection->was_quick = mail_state(connection->mail, connection->box) != MAILBOX_ASKED;
     }

@@ -2,6 +2,7 @@
  *
  * The kernel counts for each thread how often it ran and how long it waited before.
  */
+#include "base/clock.h"
 #include "base/urgency.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #define WINDOW_MS 100u
@@ -49,15 +49,6 @@ policy_set(int policy)
     const struct sched_param none = { 0 };
 
     return sched_setscheduler(0, policy, &none) == 0;
-}
-
-static uint64_t
-milliseconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
 }
 
 void
@@ -104,7 +95,7 @@ urgency_judge(struct urgency *urgency, uint64_t now, uint64_t waited, uint64_t t
 void
 urgency_hold(void)
 {
-    const uint64_t until = milliseconds() + HOLD_MS;
+    const uint64_t until = clock_ms(CLOCK_MONOTONIC_COARSE) + HOLD_MS;
 
     if (until >= atomic_load_explicit(&hold_until, memory_order_relaxed) + HOLD_STEP_MS) {
         atomic_store_explicit(&hold_until, until, memory_order_relaxed);
@@ -140,7 +131,7 @@ urgency_look(struct urgency *urgency)
     if (urgency->fixed) {
         return;
     }
-    now = milliseconds();
+    now = clock_ms(CLOCK_MONOTONIC_COARSE);
     if (!urgency->computes && now < atomic_load_explicit(&hold_until, memory_order_relaxed)) {
         urgency_set(urgency, false);
         urgency->turn_at = 0;

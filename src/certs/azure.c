@@ -7,6 +7,7 @@
 #include "certs/blob.h"
 
 #include "base/base64.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "certs/azure_url.h"
 #include "certs/http.h"
@@ -372,15 +373,6 @@ encode(const char *text, char *out, size_t size)
     out[used] = '\0';
 }
 
-static uint64_t
-now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
-}
-
 /* A page of so many names; how it went is in *ret_reply. */
 static bool
 page_ask(struct azure *azure, unsigned page, const char *marker, struct writer *xml,
@@ -415,7 +407,7 @@ list_page(struct azure *azure, char marker[LISTING_MARKER_MAX], blob_visit *visi
     unsigned page = atomic_load(&azure->page);
     enum blob_result result = BLOB_OK;
     struct http_reply reply = { 0 };
-    const uint64_t began = now_ms();
+    const uint64_t began = clock_ms(CLOCK_MONOTONIC);
     struct writer xml;
 
     writer_init(&xml, LISTING_MAX);
@@ -427,7 +419,7 @@ list_page(struct azure *azure, char marker[LISTING_MARKER_MAX], blob_visit *visi
      * one who does not listen. */
     if (reply.late) {
         page = page / 4 > PAGE_LEAST ? page / 4 : PAGE_LEAST;
-    } else if (reply.status == 200 && now_ms() - began < PAGE_QUICK_MS) {
+    } else if (reply.status == 200 && clock_ms(CLOCK_MONOTONIC) - began < PAGE_QUICK_MS) {
         page = page * 2 < PAGE_MOST ? page * 2 : PAGE_MOST;
     }
     atomic_store(&azure->page, page);

@@ -4,6 +4,7 @@
  */
 #include "certs/http.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <curl/curl.h>
@@ -196,15 +197,6 @@ on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 
 /* ---- one try ---- */
 
-static uint64_t
-now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
-}
-
 static struct curl_slist *
 headers_of(const struct http_request *request)
 {
@@ -324,12 +316,12 @@ is_passing(CURLcode code, const struct http_reply *reply)
 static bool
 pause_before(struct http *http, uint64_t wait_ms, uint64_t end)
 {
-    const uint64_t until = now_ms() + wait_ms;
+    const uint64_t until = clock_ms(CLOCK_MONOTONIC) + wait_ms;
 
     if (until >= end) {
         return false;
     }
-    for (uint64_t now; (now = now_ms()) < until && !atomic_load(http->stopping);) {
+    for (uint64_t now; (now = clock_ms(CLOCK_MONOTONIC)) < until && !atomic_load(http->stopping);) {
         uint64_t step = until - now < BACKOFF_MS ? until - now : BACKOFF_MS;
 
         nanosleep(&(struct timespec){ .tv_nsec = (long)step * 1000000l }, NULL);
@@ -341,14 +333,14 @@ void
 http_send(struct http *http, struct http_request *request, http_sign *sign, void *arg,
           struct http_reply *ret_reply)
 {
-    const uint64_t limit = now_ms() + HTTP_LIMIT_MS;
+    const uint64_t limit = clock_ms(CLOCK_MONOTONIC) + HTTP_LIMIT_MS;
     const uint64_t end = limit < blob_end() ? limit : blob_end();
     struct http_reply reply = { 0 };
     uint64_t wait = BACKOFF_MS;
 
     for (reply.tries = 1;; reply.tries++) {
         struct http_reply last = reply;
-        uint64_t now = now_ms();
+        uint64_t now = clock_ms(CLOCK_MONOTONIC);
         CURLcode code;
 
         if (now >= end || atomic_load(http->stopping)) {

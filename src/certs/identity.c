@@ -4,6 +4,7 @@
  */
 #include "certs/identity.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <jansson.h>
@@ -29,15 +30,6 @@ struct identity {
     uint64_t until;                 /* under lock */
     uint64_t failed;                /* under lock: when the last question ended without one; ms */
 };
-
-static uint64_t
-now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
-}
 
 static uint64_t
 now_s(void)
@@ -144,7 +136,7 @@ ask(struct identity *identity)
     writer_clear(&answer);
     if (!given) {
         identity->until = 0;
-        identity->failed = now_ms();
+        identity->failed = clock_ms(CLOCK_MONOTONIC);
         log_err("no token of a managed identity (HTTP %ld %s): assign an identity to this machine, "
                 "or set CERTSTORAGE_ACCOUNT_KEY, or a URL with a shared access signature",
                 reply.status, reply.error);
@@ -158,7 +150,7 @@ ask(struct identity *identity)
 bool
 identity_header(struct identity *identity, bool renew, char *out, size_t size)
 {
-    const uint64_t began = now_ms();
+    const uint64_t began = clock_ms(CLOCK_MONOTONIC);
     bool given = true;
 
     pthread_mutex_lock(&identity->lock);

@@ -3,6 +3,7 @@
 
 #include "core/load.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <string.h>
@@ -60,10 +61,7 @@ spread_can(const struct request *request)
 static uint64_t
 host_now(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return clock_ms(CLOCK_MONOTONIC);
 }
 
 /* Each comes as far, is not heard of any more, or is given up. Whatever is told ends a step. */

@@ -6,6 +6,7 @@
 #include "daemon/copies_file.h"
 #include "daemon/storage.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -17,7 +18,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SOCKET_FOLDER "/run/azurecloudhsm"
@@ -30,10 +30,7 @@
 uint64_t
 daemon_now(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+    return clock_ms(CLOCK_MONOTONIC);
 }
 
 static struct tls_context *

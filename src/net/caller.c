@@ -4,6 +4,7 @@
  */
 #include "net/caller.h"
 
+#include "base/clock.h"
 #include "base/secret.h"
 #include "net/link.h"
 #include "net/tls_private.h"
@@ -34,20 +35,11 @@ struct caller {
     size_t reply_len;
 };
 
-static int64_t
-now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static bool
 wait_for(const struct caller *caller, short events, int64_t deadline)
 {
     struct pollfd entry = { .fd = caller->fd, .events = events };
-    int64_t left = deadline - now_ms();
+    int64_t left = deadline - (int64_t)clock_ms(CLOCK_MONOTONIC);
 
     if (left <= 0) {
         return false;
@@ -75,7 +67,7 @@ step_again(struct caller *caller, int result, int64_t deadline, char *error, siz
 static bool
 handshake(struct caller *caller, struct tls_context *tls, char *error, size_t error_size)
 {
-    int64_t deadline = now_ms() + caller->timeout_ms;
+    int64_t deadline = (int64_t)clock_ms(CLOCK_MONOTONIC) + caller->timeout_ms;
     int socket_error = 0;
     socklen_t len = sizeof socket_error;
 
@@ -161,7 +153,7 @@ reply_forget(struct caller *caller)
 static bool
 exchange(struct caller *caller, const struct frame *request, view body, struct frame *ret_reply)
 {
-    int64_t deadline = now_ms() + caller->timeout_ms;
+    int64_t deadline = (int64_t)clock_ms(CLOCK_MONOTONIC) + caller->timeout_ms;
     uint8_t header[FRAME_HEADER_LEN];
 
     reply_forget(caller);

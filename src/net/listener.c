@@ -4,6 +4,7 @@
  */
 #include "net/link.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "net/hosts.h"
 #include "net/sieve.h"
@@ -21,7 +22,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BACKLOG 1024
@@ -110,15 +110,6 @@ listener_full(struct listener *listener, int error)
     listener_pause(listener, FULL_PAUSE_MS);
 }
 
-static uint64_t
-milliseconds(void)
-{
-    struct timespec clock;
-
-    clock_gettime(CLOCK_MONOTONIC, &clock);
-    return (uint64_t)clock.tv_sec * 1000u + (uint64_t)clock.tv_nsec / 1000000u;
-}
-
 static void
 share_grow(struct share *share, uint64_t ms)
 {
@@ -142,7 +133,7 @@ share_take(struct share *share)
 static unsigned
 listener_allows(struct listener *listener)
 {
-    uint64_t now = milliseconds();
+    uint64_t now = clock_ms(CLOCK_MONOTONIC);
 
     listener->allowed += (now - listener->counted_at) * ACCEPTS_PER_MS;
     if (listener->allowed > ACCEPTS_AT_ONCE) {
@@ -225,7 +216,7 @@ on_sieve_look(void *arg)
 {
     struct listener *listener = arg;
 
-    sieve_look(&listener->sieve, listener->fd, milliseconds());
+    sieve_look(&listener->sieve, listener->fd, clock_ms(CLOCK_MONOTONIC));
     if (listener->sieve.dropped == 0) {
         timer_free(listener->sieve_look);
         listener->sieve_look = NULL;

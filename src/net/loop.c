@@ -5,6 +5,7 @@
  */
 #include "net/loop.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/urgency.h"
 
@@ -12,7 +13,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define CHORES_US 200u /* of each round */
@@ -95,20 +95,11 @@ loop_second(const struct loop *loop)
 
 /* ---- chores ---- */
 
-static uint64_t
-microseconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
-
 static void
 loop_chores(evutil_socket_t fd, short what, void *arg)
 {
     struct loop *loop = arg;
-    const uint64_t end = microseconds() + CHORES_US;
+    const uint64_t end = clock_us(CLOCK_MONOTONIC) + CHORES_US;
 
     UNUSED(fd);
     UNUSED(what);
@@ -117,7 +108,7 @@ loop_chores(evutil_socket_t fd, short what, void *arg)
 
         loop_chore_drop(loop, chore);
         chore->call(chore->arg);
-        if (microseconds() >= end) {
+        if (clock_us(CLOCK_MONOTONIC) >= end) {
             break;
         }
     }
@@ -217,7 +208,7 @@ loop_linger(struct loop *loop)
     if (loop->linger_trust == 0 && ++loop->linger_not % LINGER_TRY != 0) {
         return;
     }
-    loop->linger_until = microseconds() + LINGER_US;
+    loop->linger_until = clock_us(CLOCK_MONOTONIC) + LINGER_US;
     loop->heard = false;
 }
 
@@ -237,7 +228,7 @@ loop_lingers(struct loop *loop)
     if (loop->heard) {
         loop->linger_trust += loop->linger_trust < LINGER_TRUST_MAX;
         loop->linger_until = 0;
-    } else if (microseconds() >= loop->linger_until) {
+    } else if (clock_us(CLOCK_MONOTONIC) >= loop->linger_until) {
         loop->linger_trust -= (unsigned)size_min(loop->linger_trust, LINGER_LOSS);
         loop->linger_until = 0;
     }

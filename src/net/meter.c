@@ -6,6 +6,7 @@
  */
 #include "net/meter.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "rules/mechanism.h"
 #include "wire/frame.h"
@@ -105,10 +106,7 @@ meter_free(struct meter *meter)
 uint64_t
 meter_now(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return clock_ns(CLOCK_MONOTONIC);
 }
 
 /* ---- counting ---- */

@@ -7,6 +7,7 @@
 
 #include "net/link.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/urgency.h"
 
@@ -46,15 +47,6 @@ struct resolver {
     void *arg;
 };
 
-static uint64_t
-milliseconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
-}
-
 static void
 lookup_drop(struct lookup *lookup)
 {
@@ -73,7 +65,7 @@ lookup_ended(void *arg)
 
     if (resolver != NULL) {
         resolver->lookup = NULL;
-        resolver->found_at = milliseconds();
+        resolver->found_at = clock_ms(CLOCK_MONOTONIC);
         memcpy(resolver->found, lookup->found, sizeof resolver->found);
         if (lookup->found[0] == '\0' && !resolver->missed) {
             log_wrn("host %s: %s", lookup->host, gai_strerror(lookup->error));
@@ -208,7 +200,7 @@ bool
 resolver_knows(const struct resolver *resolver)
 {
     return resolver->numeric || (resolver->found[0] != '\0' &&
-                                 milliseconds() - resolver->found_at < FOUND_MS);
+                                 clock_ms(CLOCK_MONOTONIC) - resolver->found_at < FOUND_MS);
 }
 
 int

@@ -5,6 +5,7 @@
  */
 #include "server/audit.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "server/audit_export.h"
 #include "server/ring.h"
@@ -57,15 +58,6 @@ struct trail {
     uint64_t files_limit;  /* what limit was */
     int trouble;          /* errno that was logged last, 0 when all is well */
 };
-
-static uint64_t
-now_ms(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static bool
 trail_failed(struct trail *trail, const char *doing, int error)
@@ -124,7 +116,7 @@ file_begin(struct trail *trail, struct chain *chain)
         return trail_failed(trail, "create", errno);
     }
     trail->begin.before = *chain;
-    trail->begin.time = now_ms(CLOCK_REALTIME);
+    trail->begin.time = clock_ms(CLOCK_REALTIME);
     writer_init_fixed(&body, room, sizeof room);
     trail_begin_write(&body, &trail->begin);
     return writer_ok(&body) &&
@@ -174,7 +166,7 @@ file_write(struct trail *trail)
 static bool
 trail_round(struct trail *trail, bool last, size_t *ret_count)
 {
-    uint64_t now = now_ms(CLOCK_MONOTONIC);
+    uint64_t now = clock_ms(CLOCK_MONOTONIC);
     const uint64_t first = trail->chain.count + 1;
     struct chain chain = trail->chain;
     bool good = true;

@@ -5,29 +5,20 @@
  */
 #include "server/clock.h"
 
-#include <time.h>
-
-static uint64_t
-clock_read(clockid_t id)
-{
-    struct timespec now = { 0, 0 };
-
-    clock_gettime(id, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
+#include "base/clock.h"
 
 static uint64_t
 clock_wall(struct clock *clock)
 {
     UNUSED(clock);
-    return clock_read(CLOCK_REALTIME);
+    return clock_ms(CLOCK_REALTIME);
 }
 
 static uint64_t
 clock_monotonic(struct clock *clock)
 {
     UNUSED(clock);
-    return clock_read(CLOCK_BOOTTIME);
+    return clock_ms(CLOCK_BOOTTIME);
 }
 
 struct clock *

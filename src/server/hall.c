@@ -5,6 +5,7 @@
  */
 #include "server/hall.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "net/hosts.h"
 #include "net/link.h"
@@ -13,7 +14,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 /* So many connections may shake hands at once; a further one takes the place of the oldest, for
@@ -74,15 +74,6 @@ guest_leave(struct guest *guest)
     guest_free(guest);
 }
 
-static uint64_t
-milliseconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
-}
-
 static void
 guest_up(void *arg, struct link *link)
 {
@@ -95,7 +86,7 @@ guest_up(void *arg, struct link *link)
     guest->fd = -1;
     link_pack(link, &pack);
     if (link_pack_address(&pack, &from)) {
-        hosts_meet(hall->hosts, (const struct sockaddr *)&from, milliseconds());
+        hosts_meet(hall->hosts, (const struct sockaddr *)&from, clock_ms(CLOCK_MONOTONIC));
     }
     hall->passed(hall->arg, &pack, guest->port);
     guest_leave(guest);

@@ -4,11 +4,11 @@
  */
 #include "server/lane_private.h"
 
+#include "base/clock.h"
 #include "base/urgency.h"
 #include "net/meter.h"
 
 #include <stdatomic.h>
-#include <time.h>
 
 /* So many writes in a row have to have been all that there was before a lane does one itself. */
 #define ALONE_MIN 4
@@ -126,15 +126,6 @@ lane_is_not_alone(struct lane *lane)
     }
 }
 
-static uint64_t
-microseconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
-
 bool
 lane_write(struct lane *lane)
 {
@@ -145,10 +136,11 @@ lane_write(struct lane *lane)
 
     lane->aside = NULL;
     lane_hurry(service, &job->request);
-    began = microseconds();
+    began = clock_us(CLOCK_MONOTONIC);
     loan = relay_lend(&lane->relay);
     done = job_run(job, service->hsm, &job->peer->who);
-    job->slow = microseconds() - began > WRITE_US; /* also when the other has stepped in by now */
+    /* Also when the other has stepped in by now. */
+    job->slow = clock_us(CLOCK_MONOTONIC) - began > WRITE_US;
     back = relay_back(&lane->relay, loan);
     if (back && !job->slow) {
         lane->slow = 0;

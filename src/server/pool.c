@@ -4,6 +4,7 @@
  */
 #include "server/pool.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/urgency.h"
 
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #define GIVE_WAY_US 400u
@@ -40,15 +40,6 @@ struct tray {
     uint64_t began; /* the first one, microseconds */
 };
 
-static uint64_t
-microseconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
-
 static void
 tray_give(struct tray *tray, const struct pool *pool)
 {
@@ -68,14 +59,14 @@ tray_run(struct tray *tray, const struct pool *pool, struct queue_item *item)
     const unsigned limit = pool->work.gather_us;
 
     if (tray->first == NULL && limit > 0) {
-        tray->began = microseconds();
+        tray->began = clock_us(CLOCK_MONOTONIC);
     }
     if (pool->work.run(item)) {
         item->next = NULL;
         *tray->last = item;
         tray->last = &item->next;
     }
-    if (limit == 0 || microseconds() - tray->began >= limit) {
+    if (limit == 0 || clock_us(CLOCK_MONOTONIC) - tray->began >= limit) {
         tray_give(tray, pool);
     }
 }

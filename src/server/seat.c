@@ -4,20 +4,18 @@
  */
 #include "server/seat.h"
 
+#include "base/clock.h"
+
 #include "net/link.h"
 
 #include <sched.h>
-#include <time.h>
 
 #define FRAMES_MIN 8u /* in a tick; who asks less is not in a hurry */
 
 static uint64_t
 tick_now(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return clock_ns(CLOCK_MONOTONIC_COARSE);
 }
 
 /* To the processor, if we may, and with all that we may from there on. */

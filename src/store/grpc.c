@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/grpc.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define CONNECT_MS 1000L
 #define PREFIX_LEN 5u
@@ -83,15 +83,6 @@ message_write(struct writer *w, view message)
     write_raw(w, message);
 }
 
-static uint64_t
-now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* Hands on the messages that are whole and keeps the rest. */
 static bool
 stream_take(struct grpc *grpc)
@@ -126,7 +117,7 @@ on_body(char *bytes, size_t size, size_t count, void *arg)
     if (grpc->on_message != NULL) {
         bool going = stream_take(grpc);
 
-        grpc->heard = now_ms(); /* what takes the messages may take long */
+        grpc->heard = clock_ms(CLOCK_MONOTONIC); /* what takes the messages may take long */
         return going ? size * count : 0;
     }
     return size * count;
@@ -162,7 +153,7 @@ on_progress(void *arg, curl_off_t down, curl_off_t downed, curl_off_t up, curl_o
     UNUSED(up);
     UNUSED(upped);
     return (grpc->stop != NULL && atomic_load(grpc->stop)) ||
-           (grpc->on_message != NULL && now_ms() - grpc->heard > grpc->idle_ms);
+           (grpc->on_message != NULL && clock_ms(CLOCK_MONOTONIC) - grpc->heard > grpc->idle_ms);
 }
 
 /* ---- settings ---- */
@@ -399,7 +390,7 @@ grpc_stream(struct grpc *grpc, const char *method, view request, uint32_t idle_m
     grpc->on_message = on_message;
     grpc->on_message_arg = arg;
     grpc->idle_ms = idle_ms;
-    grpc->heard = now_ms();
+    grpc->heard = clock_ms(CLOCK_MONOTONIC);
     writer_init(&grpc->body, max + PREFIX_LEN);
     code = call_run(grpc, method, request, 0, &sent);
     if (sent) {

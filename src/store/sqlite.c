@@ -8,6 +8,7 @@
  */
 #include "store/sqlite.h"
 
+#include "base/clock.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -18,7 +19,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Bounds the time for which the first of a group waits for the last. */
 #define GROUP_MAX 1024u
@@ -58,20 +58,11 @@ struct sqlite {
     struct journal journal;    /* under database_lock */
 };
 
-static uint64_t
-milliseconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
-}
-
 /* Under queue_lock. */
 static bool
 is_hanging(struct sqlite *sqlite)
 {
-    if (!sqlite->busy || milliseconds() - sqlite->busy_since <= HANG_MS) {
+    if (!sqlite->busy || clock_ms(CLOCK_MONOTONIC) - sqlite->busy_since <= HANG_MS) {
         return false;
     }
     if (!sqlite->refuses) {
@@ -105,7 +96,7 @@ static void
 busy_begin(struct sqlite *sqlite)
 {
     sqlite->busy = true;
-    sqlite->busy_since = milliseconds();
+    sqlite->busy_since = clock_ms(CLOCK_MONOTONIC);
 }
 
 static bool

@@ -137,17 +137,24 @@ set_stores(struct fixture *f, uint8_t first, uint8_t others)
     }
 }
 
+/* What is kept is of a store that all have told. */
+static void
+learn_of_store(struct fixture *f)
+{
+    learn(f);
+    set_stores(f, 1, 1);
+    begin_again(f);
+    assert_true(loop_until(f->daemon.loop, store_is_told, f, LIMIT_MS));
+    known_save(&f->daemon);
+}
+
 /* The settings lead to another cluster by the same names, and the old one lives on. */
 static void
 nodes_of_another_store_are_left(void **state)
 {
     struct fixture *f = *state;
 
-    learn(f);
-    set_stores(f, 1, 1);
-    begin_again(f);
-    assert_true(loop_until(f->daemon.loop, store_is_told, f, LIMIT_MS));
-    known_save(&f->daemon);
+    learn_of_store(f);
 
     set_stores(f, 2, 1);
     f->nodes[0].list[1] = f->nodes[0].list[2] = NULL;
@@ -163,11 +170,7 @@ what_is_of_another_store_is_kept_no_more(void **state)
 {
     struct fixture *f = *state;
 
-    learn(f);
-    set_stores(f, 1, 1);
-    begin_again(f);
-    assert_true(loop_until(f->daemon.loop, store_is_told, f, LIMIT_MS));
-    known_save(&f->daemon);
+    learn_of_store(f);
     assert_true(is_kept(NULL));
 
     set_stores(f, 2, 1);
